@@ -1,0 +1,107 @@
+//! What a reader is told, one thing at a time: decoded frames and decoded requests alike.
+
+use super::id::{SessionId, SpanId};
+use super::session::{Host, SessionFacts};
+use super::span::{Log, Span};
+use super::time::UnixNanos;
+
+/// Who recorded: the process behind a spool file or a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resource {
+    /// OpenTelemetry's `service.name`.
+    pub service: String,
+    /// The project; empty where none was named.
+    pub project: String,
+    /// Version of the program.
+    pub service_version: Option<String>,
+    /// The operating system's number of the process.
+    pub pid: Option<u64>,
+    /// The machine.
+    pub host: Host,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A span started and has not ended yet; what ends it comes as [`Event::SpanEnded`] with the same id.
+    SpanStarted(Box<Span>),
+    /// A span ended.
+    SpanEnded(Box<Span>),
+    /// Something was logged in a span.
+    Log {
+        /// The session.
+        session: SessionId,
+        /// The span.
+        span: SpanId,
+        /// What was logged.
+        log: Log,
+    },
+    /// A session started, changed or ended.
+    Session(Box<SessionFacts>),
+    /// The process is alive.
+    Heartbeat(Heartbeat),
+    /// Something was lost.
+    Loss(Loss),
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heartbeat {
+    /// When.
+    pub time: UnixNanos,
+    /// CPU time of the process so far, in nanoseconds.
+    pub cpu: Option<u64>,
+    /// Memory that the process holds, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// An account of what could not be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// When it was counted.
+    pub time: UnixNanos,
+    /// The session, where it is known.
+    pub session: Option<SessionId>,
+    /// Why.
+    pub cause: LossCause,
+    /// How many.
+    pub count: u64,
+}
+
+/// Why something was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LossCause {
+    /// A ring stayed full: the process was starved, forked, or its own code blocked ours.
+    RingFull,
+    /// An END came without its START.
+    NoStart,
+    /// Neither memory nor disk would take it.
+    ExportFull,
+    /// The disk refused it.
+    Write,
+    /// A destination refused it.
+    Refused,
+    /// The program ended before it could be handed over.
+    Shutdown,
+}
+
+impl LossCause {
+    /// Every cause.
+    pub const ALL: [Self; 6] =
+        [Self::RingFull, Self::NoStart, Self::ExportFull, Self::Write, Self::Refused, Self::Shutdown];
+
+    /// As it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::NoStart => "no_start",
+            Self::ExportFull => "export_full",
+            Self::Write => "write",
+            Self::Refused => "refused",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}

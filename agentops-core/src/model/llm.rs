@@ -1,0 +1,123 @@
+//! A model call: what was asked, what was answered, what it took.
+//!
+//! One typed record for every provider; the recogniser fills it, prices complete it, the wire carries it.
+
+use serde_json::{Map, Value};
+
+/// One call of a model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LlmCall {
+    /// Who runs the model, as GenAI conventions spell it: `openai`, `anthropic`.
+    pub provider: Option<String>,
+    /// The model that was asked for.
+    pub request_model: Option<String>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// `chat`, `text_completion`, `embeddings`, …
+    pub operation: Option<String>,
+    /// The provider's id of the answer.
+    pub response_id: Option<String>,
+    /// Whether the answer was streamed.
+    pub streaming: bool,
+    /// What went in.
+    pub messages: Vec<Message>,
+    /// What came out, one for each choice.
+    pub completions: Vec<Completion>,
+    /// Tokens; `None` where nobody counted.
+    pub usage: Option<Usage>,
+    /// What it cost; `None` where it is not known.
+    pub cost: Option<Cost>,
+    /// Request parameters as given: `temperature`, `max_tokens`.
+    pub parameters: Map<String, Value>,
+    /// From the request to the first piece of the answer, in nanoseconds.
+    pub time_to_first_token: Option<u64>,
+    /// Requests that were made for this call; 1 without a retry.
+    pub attempts: Option<u32>,
+}
+
+/// One message of a prompt.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Message {
+    /// `system`, `user`, `assistant`, `tool`.
+    pub role: String,
+    /// Who says it, where several share a role.
+    pub name: Option<String>,
+    /// Its parts, in order.
+    pub content: Vec<Part>,
+    /// Tools that an assistant's message asks for.
+    pub tool_calls: Vec<ToolRequest>,
+    /// The request that a tool's message answers.
+    pub tool_call_id: Option<String>,
+}
+
+/// One choice of an answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Completion {
+    /// `assistant`, nearly always.
+    pub role: String,
+    /// Its parts, in order.
+    pub content: Vec<Part>,
+    /// Tools that it asks for.
+    pub tool_calls: Vec<ToolRequest>,
+    /// `stop`, `length`, `tool_calls`, `content_filter`, …
+    pub finish_reason: Option<String>,
+}
+
+/// A piece of content.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Words.
+    Text(String),
+    /// What the model thought before it spoke.
+    Reasoning(String),
+    /// Why the model would not answer.
+    Refusal(String),
+    /// An image, sound, file or anything else, as the provider wrote it.
+    Other(Value),
+}
+
+/// A model's wish to have a tool called.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ToolRequest {
+    /// Ties the tool's answer to this request.
+    pub id: Option<String>,
+    /// The tool.
+    pub name: String,
+    /// JSON where it parses, else the text as it came.
+    pub arguments: Value,
+}
+
+/// Tokens of one call. Cached tokens are part of `input`, reasoning is part of `output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// All tokens that went in.
+    pub input: u64,
+    /// All tokens that came out.
+    pub output: u64,
+    /// Input that was read from the provider's cache.
+    pub cache_read: u64,
+    /// Input that was written to the provider's cache.
+    pub cache_write: u64,
+    /// Output that was thought rather than said.
+    pub reasoning: u64,
+    /// As the provider gave it, else the sum of input and output.
+    pub total: u64,
+    /// Counted by us, not by the provider.
+    pub estimated: bool,
+    /// Repeats what descendants said already; shown, not summed.
+    pub reported: bool,
+}
+
+/// What one call cost, in nano-USD.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// All of it.
+    pub total: i64,
+    /// For what went in, where it is known apart.
+    pub input: Option<i64>,
+    /// For what came out, where it is known apart.
+    pub output: Option<i64>,
+    /// Where the price comes from: a table and its version, `provider`, or `local`.
+    pub price_table: Option<String>,
+}

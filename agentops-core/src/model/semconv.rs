@@ -1,0 +1,200 @@
+//! Attribute names: the only home of `agentops.*`, `gen_ai.*` and the rest of what travels by name.
+//!
+//! Sources: OpenTelemetry semantic conventions 1.42 (`gen_ai.*`, then in development; `code.*`, `thread.*`,
+//! `exception.*`, `host.*`, `os.*`, `process.*`, `service.*`), and AgentOps' Python SDK 0.4 (`agentops.*`).
+
+// Sessions.
+/// The session that a span belongs to, as a hyphenated UUID; on every span.
+pub const SESSION_ID: &str = "agentops.session.id";
+/// What people call the session.
+pub const SESSION_NAME: &str = "agentops.session.name";
+/// The session's own span, as 16 hex digits.
+pub const SESSION_ROOT: &str = "agentops.session.root_span_id";
+/// The trace that the session runs in, as 32 hex digits; session facts only.
+pub const SESSION_TRACE: &str = "agentops.session.trace_id";
+/// The session that this one was started in.
+pub const SESSION_PARENT: &str = "agentops.session.parent_id";
+/// When it started, in Unix nanoseconds; session facts only.
+pub const SESSION_START: &str = "agentops.session.start";
+/// When it ended, in Unix nanoseconds; session facts only.
+pub const SESSION_END: &str = "agentops.session.end";
+/// `Success`, `Error` or `Indeterminate`.
+pub const SESSION_END_STATE: &str = "agentops.session.end_state";
+/// Why it ended so.
+pub const SESSION_END_REASON: &str = "agentops.session.end_state_reason";
+/// A URL or path of a recording.
+pub const SESSION_VIDEO: &str = "agentops.session.video";
+/// Before each attribute that its author gave the session.
+pub const SESSION_ATTRIBUTE_PREFIX: &str = "agentops.session.attribute.";
+/// Ties sessions into one conversation.
+pub const CONVERSATION_ID: &str = "gen_ai.conversation.id";
+/// Whom the session served.
+pub const USER_ID: &str = "user.id";
+/// Tags of a session (on its own span) or of a span: an array of strings.
+pub const TAGS: &str = "agentops.tags";
+
+// Spans.
+/// The kind in small letters.
+pub const SPAN_KIND: &str = "agentops.span.kind";
+/// True on a span that has started and not ended.
+pub const SPAN_PENDING: &str = "agentops.span.pending";
+/// True where the future was dropped before it was done.
+pub const SPAN_CANCELLED: &str = "agentops.span.cancelled";
+/// True where the span ran outside any session and was given to one.
+pub const SPAN_ADOPTED: &str = "agentops.span.adopted";
+/// The bare name, whatever the OTLP name is.
+pub const ENTITY_NAME: &str = "agentops.entity.name";
+/// What went in, as JSON text.
+pub const ENTITY_INPUT: &str = "agentops.entity.input";
+/// What came out, as JSON text.
+pub const ENTITY_OUTPUT: &str = "agentops.entity.output";
+/// The version that its author gave.
+pub const VERSION: &str = "agentops.entity.version";
+/// How often the future was polled.
+pub const ASYNC_POLLS: &str = "agentops.async.polls";
+/// Time inside polls, in nanoseconds.
+pub const ASYNC_BUSY: &str = "agentops.async.busy_ns";
+/// `function`, `screenshot`, …
+pub const OPERATION_TYPE: &str = "agentops.operation.type";
+/// What one call of the tool costs, in nano-USD.
+pub const TOOL_COST: &str = "agentops.tool.cost_nano_usd";
+/// `input` or `output`.
+pub const GUARDRAIL_SPEC: &str = "agentops.guardrail.spec";
+/// Whether it stopped something.
+pub const GUARDRAIL_TRIGGERED: &str = "agentops.guardrail.triggered";
+/// The thread's number.
+pub const THREAD_ID: &str = "thread.id";
+/// The thread's name.
+pub const THREAD_NAME: &str = "thread.name";
+/// The function's path.
+pub const CODE_FUNCTION: &str = "code.function.name";
+/// The file.
+pub const CODE_FILE: &str = "code.file.path";
+/// The line, from 1.
+pub const CODE_LINE: &str = "code.line.number";
+/// Who logged: a module path by custom.
+pub const LOG_TARGET: &str = "agentops.log.target";
+
+// Agents.
+/// The agent's id.
+pub const AGENT_ID: &str = "gen_ai.agent.id";
+/// The agent's name.
+pub const AGENT_NAME: &str = "gen_ai.agent.name";
+/// What the agent is there for.
+pub const AGENT_ROLE: &str = "agentops.agent.role";
+/// The model that it speaks to by default.
+pub const AGENT_MODEL: &str = "agentops.agent.model";
+
+// Errors: attributes of the `exception` event, and of the span.
+/// The event's name.
+pub const EXCEPTION: &str = "exception";
+/// The Rust type.
+pub const EXCEPTION_TYPE: &str = "exception.type";
+/// What it says.
+pub const EXCEPTION_MESSAGE: &str = "exception.message";
+/// The backtrace.
+pub const EXCEPTION_STACKTRACE: &str = "exception.stacktrace";
+/// The error's code; on the span.
+pub const ERROR_TYPE: &str = "error.type";
+/// The error's code; on the event.
+pub const ERROR_CODE: &str = "agentops.error.code";
+/// What each `source()` says: an array of strings.
+pub const ERROR_CHAIN: &str = "agentops.error.chain";
+/// Names of the spans around it: an array of strings.
+pub const ERROR_SPAN_TRACE: &str = "agentops.error.span_trace";
+
+// Model calls.
+/// `chat`, `embeddings`, `execute_tool`, `invoke_agent`, …
+pub const OPERATION_NAME: &str = "gen_ai.operation.name";
+/// Who runs the model.
+pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
+/// The model that was asked for.
+pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+/// The model that answered.
+pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+/// The provider's id of the answer.
+pub const RESPONSE_ID: &str = "gen_ai.response.id";
+/// Whether the answer was streamed.
+pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+/// One for each choice.
+pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+/// The prompt, as JSON text in the shape of the GenAI conventions.
+pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+/// The answer, likewise.
+pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+/// Request parameters under the provider's names, as JSON text.
+pub const REQUEST_PARAMETERS: &str = "agentops.llm.parameters";
+/// Tokens that went in, cached ones included.
+pub const USAGE_INPUT: &str = "gen_ai.usage.input_tokens";
+/// Tokens that came out, reasoning included.
+pub const USAGE_OUTPUT: &str = "gen_ai.usage.output_tokens";
+/// Input read from the cache.
+pub const USAGE_CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
+/// Input written to the cache.
+pub const USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_write.input_tokens";
+/// Output that was thought.
+pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
+/// The provider's own total.
+pub const USAGE_TOTAL: &str = "agentops.usage.total_tokens";
+/// True where we counted, not the provider.
+pub const USAGE_ESTIMATED: &str = "agentops.usage.estimated";
+/// What the call cost, in USD; for other backends.
+pub const USAGE_COST: &str = "gen_ai.usage.cost";
+/// What the call cost, in nano-USD.
+pub const COST_TOTAL: &str = "agentops.cost.total_nano_usd";
+/// The prompt's share, in nano-USD.
+pub const COST_INPUT: &str = "agentops.cost.input_nano_usd";
+/// The answer's share, in nano-USD.
+pub const COST_OUTPUT: &str = "agentops.cost.output_nano_usd";
+/// Where the price comes from.
+pub const COST_TABLE: &str = "agentops.cost.price_table";
+/// In seconds.
+pub const TIME_TO_FIRST_TOKEN: &str = "gen_ai.response.time_to_first_chunk";
+/// Requests that were made for the call.
+pub const ATTEMPTS: &str = "agentops.llm.attempts";
+
+// Tools.
+/// The tool's name.
+pub const TOOL_NAME: &str = "gen_ai.tool.name";
+/// What it does.
+pub const TOOL_DESCRIPTION: &str = "gen_ai.tool.description";
+/// The id of the model's request for it.
+pub const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
+
+// Resources and heartbeats.
+/// The program.
+pub const SERVICE_NAME: &str = "service.name";
+/// Its version.
+pub const SERVICE_VERSION: &str = "service.version";
+/// The project.
+pub const PROJECT: &str = "agentops.project";
+/// The machine's name.
+pub const HOST_NAME: &str = "host.name";
+/// The processor's architecture.
+pub const HOST_ARCH: &str = "host.arch";
+/// The operating system.
+pub const OS_TYPE: &str = "os.type";
+/// Processors that the process may use.
+pub const HOST_CPU_COUNT: &str = "agentops.host.cpu_count";
+/// The machine's memory, in bytes.
+pub const HOST_MEMORY: &str = "agentops.host.memory_total_bytes";
+/// The process's number.
+pub const PROCESS_PID: &str = "process.pid";
+/// The compiler that built the program.
+pub const RUSTC: &str = "agentops.rustc";
+/// `agentops-rust`.
+pub const SDK_NAME: &str = "telemetry.sdk.name";
+/// Its version.
+pub const SDK_VERSION: &str = "telemetry.sdk.version";
+/// `rust`.
+pub const SDK_LANGUAGE: &str = "telemetry.sdk.language";
+/// CPU time so far, in nanoseconds.
+pub const PROCESS_CPU: &str = "agentops.process.cpu_ns";
+/// Memory held, in bytes.
+pub const PROCESS_MEMORY: &str = "agentops.process.memory_bytes";
+/// When, in Unix nanoseconds; heartbeats and losses.
+pub const TIME: &str = "agentops.time";
+/// Why something was lost.
+pub const LOSS_CAUSE: &str = "agentops.loss.cause";
+/// How much was lost.
+pub const LOSS_COUNT: &str = "agentops.loss.count";

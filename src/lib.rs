@@ -1,0 +1,2 @@
+//! AgentOps.
+pub use agentops_core as core;

@@ -5,3 +5,32 @@
 //! also all that the server knows of this crate.
 
 pub mod model;
+
+#[cfg(feature = "record")]
+#[doc(hidden)]
+pub mod __private;
+#[cfg(feature = "record")]
+mod monitor;
+#[cfg(feature = "record")]
+mod record;
+#[cfg(feature = "record")]
+mod sync;
+
+#[cfg(feature = "record")]
+pub use model::session::EndState;
+#[cfg(feature = "record")]
+pub use model::span::{Level, SpanKind};
+#[cfg(feature = "record")]
+pub use record::agent::Agent;
+#[cfg(feature = "record")]
+pub use record::capture::{Capture, Sink};
+#[cfg(feature = "record")]
+pub use record::context::SpanContext;
+#[cfg(feature = "record")]
+pub use record::fault::ErrorCode;
+#[cfg(feature = "record")]
+pub use record::note::{CurrentSpan, current_span};
+#[cfg(feature = "record")]
+pub use record::session::{CurrentSession, Session, current_session, start_session};
+#[cfg(feature = "record")]
+pub use record::span::{ManualSpan, SpanBuilder, span};

@@ -1,1 +1,201 @@
-//! (being written)
+//! Every option: its name, its variables, its default. What a variable says is read here; who asks is not known here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// One option, as documentation and `doctor` list it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionInfo {
+    /// The builder's method.
+    pub name: &'static str,
+    /// Environment variables, the first that is set counts.
+    pub variables: &'static [&'static str],
+    /// What holds where nobody says anything.
+    pub default: &'static str,
+    /// What it does.
+    pub purpose: &'static str,
+}
+
+/// Every option there is.
+pub const ALL: &[OptionInfo] = &[
+    OptionInfo {
+        name: "home",
+        variables: &["AGENTOPS_HOME"],
+        default: "the platform's data directory",
+        purpose: "where sessions are kept on this machine",
+    },
+    OptionInfo {
+        name: "service_name",
+        variables: &["AGENTOPS_SERVICE_NAME", "OTEL_SERVICE_NAME"],
+        default: "the program's file name",
+        purpose: "the program, as sessions show it",
+    },
+    OptionInfo {
+        name: "project",
+        variables: &["AGENTOPS_PROJECT"],
+        default: "default",
+        purpose: "the project that sessions belong to",
+    },
+    OptionInfo {
+        name: "trace_name",
+        variables: &["AGENTOPS_TRACE_NAME"],
+        default: "the service name",
+        purpose: "the name of the automatic session",
+    },
+    OptionInfo {
+        name: "default_tags",
+        variables: &["AGENTOPS_DEFAULT_TAGS"],
+        default: "none",
+        purpose: "tags of the automatic session; separated by commas in the variable",
+    },
+    OptionInfo {
+        name: "auto_start_session",
+        variables: &["AGENTOPS_AUTO_START_SESSION"],
+        default: "true",
+        purpose: "one session for all that runs outside any; off for servers, where each such span gets its own",
+    },
+    OptionInfo {
+        name: "capture_content",
+        variables: &["AGENTOPS_CAPTURE_CONTENT", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"],
+        default: "true",
+        purpose: "whether arguments, return values, prompts and answers are recorded",
+    },
+    OptionInfo {
+        name: "busy_time",
+        variables: &["AGENTOPS_BUSY_TIME"],
+        default: "true",
+        purpose: "whether the time inside polls of async functions is measured",
+    },
+    OptionInfo {
+        name: "min_level",
+        variables: &["AGENTOPS_MIN_LEVEL"],
+        default: "trace",
+        purpose: "spans below this level are not recorded: trace, debug, info, warn or error",
+    },
+    OptionInfo {
+        name: "env_data_opt_out",
+        variables: &["AGENTOPS_ENV_DATA_OPT_OUT"],
+        default: "false",
+        purpose: "leaves the host out of what is recorded",
+    },
+    OptionInfo {
+        name: "disabled",
+        variables: &["AGENTOPS_DISABLED", "OTEL_SDK_DISABLED"],
+        default: "false",
+        purpose: "records nothing",
+    },
+];
+
+/// The options' table for documentation, as Markdown.
+#[must_use]
+pub fn table() -> String {
+    let mut table = String::from("| option | environment | default | what it does |\n|---|---|---|---|\n");
+    for option in ALL {
+        let variables: Vec<_> = option.variables.iter().map(|name| format!("`{name}`")).collect();
+        let row = [format!("`{}`", option.name), variables.join(", "), option.default.into(), option.purpose.into()];
+        table.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    table
+}
+
+/// A value that an option cannot have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unparsable {
+    /// The variable.
+    pub variable: &'static str,
+    /// What it says.
+    pub value: String,
+    /// What it may say.
+    pub expected: &'static str,
+}
+
+/// A way to look up a variable.
+pub trait Lookup: Fn(&str) -> Option<OsString> {}
+impl<F: Fn(&str) -> Option<OsString>> Lookup for F {}
+
+/// The first of an option's variables that is set, as text, with its name.
+pub fn text(env: &impl Lookup, option: &str) -> Option<(&'static str, String)> {
+    let variables = ALL.iter().find(|info| info.name == option)?.variables;
+    variables.iter().find_map(|name| {
+        let value = env(name)?.to_string_lossy().trim().to_owned();
+        (!value.is_empty()).then_some((*name, value))
+    })
+}
+
+/// A switch. AgentOps' and OpenTelemetry's spellings both count.
+///
+/// # Errors
+///
+/// Where the variable says something else.
+pub fn switch(env: &impl Lookup, option: &str) -> Result<Option<bool>, Unparsable> {
+    let Some((variable, value)) = text(env, option) else { return Ok(None) };
+    match &*value.to_ascii_lowercase() {
+        "true" | "1" | "t" | "yes" | "on" => Ok(Some(true)),
+        "false" | "0" | "f" | "no" | "off" => Ok(Some(false)),
+        _ => Err(Unparsable { variable, value, expected: "true or false" }),
+    }
+}
+
+/// Words separated by commas.
+pub fn words(env: &impl Lookup, option: &str) -> Option<Vec<String>> {
+    let (_, value) = text(env, option)?;
+    Some(value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Into::into).collect())
+}
+
+/// The directory that sessions are kept in: `AGENTOPS_HOME`, else the platform's data directory.
+///
+/// `None` where neither is known.
+pub fn home(env: impl Lookup) -> Option<PathBuf> {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("AGENTOPS_HOME").or_else(|| data_directory(set))
+}
+
+// Written for macOS and Windows, compiled on Linux only so far.
+fn data_directory(set: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let home = || set("HOME");
+    let base = if cfg!(target_os = "windows") {
+        set("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        home().map(|home| home.join("Library/Application Support"))
+    } else {
+        // The XDG Base Directory Specification: a relative path there is to be ignored.
+        let xdg = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+        xdg.or_else(|| home().map(|home| home.join(".local/share")))
+    };
+    base.map(|base| base.join("agentops"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &'static [(&'static str, &'static str)]) -> impl Lookup {
+        |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+    }
+
+    #[test]
+    fn the_home_is_where_the_platform_keeps_data() {
+        assert_eq!(home(env(&[("AGENTOPS_HOME", "/x"), ("HOME", "/h")])), Some("/x".into()));
+        if cfg!(target_os = "linux") {
+            assert_eq!(home(env(&[("HOME", "/h")])), Some("/h/.local/share/agentops".into()));
+            assert_eq!(home(env(&[("XDG_DATA_HOME", "/d"), ("HOME", "/h")])), Some("/d/agentops".into()));
+            assert_eq!(home(env(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")])), Some("/h/.local/share/agentops".into()));
+        }
+        assert_eq!(home(env(&[])), None);
+    }
+
+    #[test]
+    fn the_first_variable_that_is_set_counts() {
+        let both = env(&[("AGENTOPS_SERVICE_NAME", " "), ("OTEL_SERVICE_NAME", "b")]);
+        assert_eq!(text(&both, "service_name"), Some(("OTEL_SERVICE_NAME", "b".into())));
+        assert_eq!(switch(&env(&[("AGENTOPS_DISABLED", "YES")]), "disabled"), Ok(Some(true)));
+        assert!(switch(&env(&[("AGENTOPS_DISABLED", "maybe")]), "disabled").is_err());
+        let tags = env(&[("AGENTOPS_DEFAULT_TAGS", "a, b,,c")]);
+        assert_eq!(words(&tags, "default_tags"), Some(vec!["a".into(), "b".into(), "c".into()]));
+    }
+
+    #[test]
+    fn every_option_has_a_row() {
+        assert_eq!(table().lines().count(), ALL.len() + 2);
+    }
+}

@@ -1,0 +1,41 @@
+//! All that generated code may call. No part of the public interface: it changes with the macros, in any release.
+
+pub use crate::model::span::{Level, SpanKind as Kind};
+pub use crate::record::agent::{
+    AgentProbe, Identity, enter_agent, join_agent, start_agent, start_join_agent,
+};
+pub use crate::record::callsite::{Callsite, Meta};
+pub use crate::record::capture::{Probe, Sink};
+pub use crate::record::context::SpanContext;
+pub use crate::record::fault::Fault;
+pub use crate::record::future::{Instrumented, boxed, instrument};
+pub use crate::record::outcome::Outcome;
+pub use crate::record::span::{
+    Entered, Recording, Started, enter, enter_session, exit, finish, leave, link, settle, start,
+    start_session, under,
+};
+
+/// The ladders' traits, for method lookup alone.
+pub mod ladder {
+    pub use crate::record::agent::{IsAgent as _, IsReceiver as _};
+    pub use crate::record::capture::{
+        ViaCapture as _, ViaDebug as _, ViaName as _, ViaSerialize as _,
+    };
+    pub use crate::record::fault::{
+        FaultCode as _, FaultDebug as _, FaultDeref as _, FaultDisplay as _, FaultError as _,
+        FaultName as _,
+    };
+    pub use crate::record::outcome::{IsResult as _, IsValue as _};
+}
+
+/// Calls a closure as one that may be called once, which lets it give away what it borrows.
+#[inline(always)]
+pub fn call_once<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+/// Calls a closure whose argument's type follows from a value.
+#[inline(always)]
+pub fn call_with<T: ?Sized, R>(value: &T, f: impl FnOnce(&T) -> R) -> R {
+    f(value)
+}

@@ -1,0 +1,189 @@
+//! The one recorder of a process: starts its threads, flushes them, stops them.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::config::{Builder, Config, builder};
+use crate::error::Error;
+use crate::export::Outlet;
+use crate::model::session::EndState;
+use crate::monitor::panic;
+use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
+use crate::process::join::Processor;
+use crate::process::queue::Queue;
+use crate::process::ticket::Ticket;
+use crate::record::{local, session, span};
+use crate::sync::{Mutex, lock};
+
+/// How long a dropped guard waits for what was recorded to be kept.
+const LAST_FLUSH: Duration = Duration::from_secs(2);
+
+static CLIENT: Mutex<Option<Client>> = Mutex::new(None);
+
+#[derive(Debug)]
+struct Client {
+    requests: Arc<Requests>,
+    drainer: JoinHandle<()>,
+    rest: Vec<JoinHandle<()>>,
+}
+
+/// Keeps recording on; dropping it flushes, for two seconds at most, and stops recording.
+///
+/// The automatic session ends with it: as [`Success`](EndState::Success), or as [`Error`](EndState::Error) while the
+/// thread is panicking.
+#[derive(Debug)]
+#[must_use = "recording stops when the guard is dropped; keep it until the program ends"]
+pub struct Guard {
+    /// Nothing was started: recording is disabled.
+    disabled: bool,
+    ended: bool,
+}
+
+/// Starts recording with what the environment says, and defaults.
+///
+/// ```no_run
+/// let _guard = agentops_core::init()?;
+/// # Ok::<(), agentops_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`Builder::init`].
+pub fn init() -> Result<Guard, Error> {
+    builder().init()
+}
+
+pub(crate) fn start(config: Config) -> Result<Guard, Error> {
+    if config.disabled {
+        return Ok(Guard { disabled: true, ended: true });
+    }
+    let mut client = lock(&CLIENT);
+    if client.is_some() {
+        return Err(Error::twice());
+    }
+    let resource = Arc::new(config.resource);
+    let raw = Arc::new(Queue::new(RAW_LIMIT));
+    let buffers = Buffers::default();
+    let requests = Arc::new(Requests::default());
+    let mut outlets = Vec::new();
+    let mut rest = Vec::new();
+    for exporter in config.exporters {
+        let (outlet, thread) = Outlet::start("export", exporter, &resource).map_err(Error::thread)?;
+        outlets.push(outlet);
+        rest.push(thread);
+    }
+    let processor = Processor::new(raw.clone(), buffers.clone(), outlets);
+    rest.push(spawn("agentops-process", move || processor.run())?);
+    let drainer = Drainer::new(raw, buffers, requests.clone());
+    let drainer = spawn("agentops-drain", move || drainer.run())?;
+    panic::install();
+    session::configure(config.automatic);
+    span::configure(config.capture_content, config.busy_time);
+    local::set_recording(Some(drainer.thread().clone()), config.min_level);
+    *client = Some(Client { requests, drainer, rest });
+    Ok(Guard { disabled: false, ended: false })
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    thread::Builder::new().name(name.into()).spawn(run).map_err(Error::thread)
+}
+
+/// Waits until all that was recorded before this call is kept by every exporter.
+///
+/// `false`: the time was up, something was lost, or nothing records.
+pub fn flush(patience: Duration) -> bool {
+    let ticket = Arc::new(Ticket::default());
+    {
+        let client = lock(&CLIENT);
+        let Some(client) = &*client else { return false };
+        client.requests.flush(ticket.clone());
+        client.drainer.thread().unpark();
+    }
+    ticket.wait(patience)
+}
+
+impl Guard {
+    /// Ends the automatic session in a state of your choice, and stops recording.
+    pub fn end(mut self, state: EndState) {
+        self.close(state, None);
+    }
+
+    /// As [`end`](Self::end), and says why.
+    pub fn end_with_reason(mut self, state: EndState, reason: impl AsRef<str>) {
+        self.close(state, Some(reason.as_ref()));
+    }
+
+    fn close(&mut self, state: EndState, reason: Option<&str>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        session::end_automatic(state, reason);
+        let deadline = Instant::now() + LAST_FLUSH;
+        flush(LAST_FLUSH);
+        local::set_recording(None, crate::model::span::Level::Trace);
+        let Some(client) = lock(&CLIENT).take() else { return };
+        client.requests.stop();
+        client.drainer.thread().unpark();
+        for thread in std::iter::once(client.drainer).chain(client.rest) {
+            // A thread that hangs in an exporter is left behind: the program's end is not ours to delay.
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_micros(200));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let panic = panic::last();
+            self.close(EndState::Error, Some(&format!("panicked: {}", panic.message)));
+        } else {
+            self.close(EndState::Success, None);
+        }
+    }
+}
+
+/// What `#[agentops::main]` holds while `main` runs.
+#[derive(Debug)]
+pub struct Main {
+    guard: Option<Guard>,
+}
+
+impl Main {
+    pub(crate) fn start(builder: Builder, name: &str, tags: &[&str]) -> Self {
+        match builder.init() {
+            Ok(guard) => {
+                session::rename_automatic(name, tags);
+                Self { guard: Some(guard) }
+            }
+            Err(error) => {
+                complain(&error);
+                Self { guard: None }
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self, failure: Option<String>) {
+        let Some(guard) = self.guard.take() else { return };
+        let disabled = guard.disabled;
+        match failure {
+            None => guard.end(EndState::Success),
+            Some(reason) => guard.end_with_reason(EndState::Error, reason),
+        }
+        if !disabled && io::stderr().is_terminal() {
+            crate::export::last_line();
+        }
+    }
+}
+
+/// `main` cannot return our error, and must run whatever it is.
+#[expect(clippy::print_stderr, reason = "there is nobody else to tell, and the program runs on")]
+fn complain(error: &Error) {
+    eprintln!("agentops: {error}; nothing is recorded");
+}

@@ -1,0 +1,235 @@
+//! The spool: files on this machine that the `agentops` command reads.
+//!
+//! Each process appends to files of its own, and holds a lock beside each for as long as it lives, so that a reader
+//! can tell a quiet process from a dead one. A file is made when there is something to write. What cannot be written
+//! is taken back to the last whole frame, so that a full disk leaves nothing torn.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{ExportError, SpanExporter};
+use crate::model::event::{LossCause, Resource};
+use crate::model::{frame, wire};
+use crate::process::batch::Batch;
+use crate::record::clock;
+
+/// Bytes after which a new file is begun.
+const ROTATE: u64 = 64 << 20;
+/// Bytes of all spool files together; the oldest go first.
+const DEFAULT_CAP: u64 = 4 << 30;
+
+/// The exporter that is used where none is named.
+#[derive(Debug)]
+pub struct Spool {
+    home: Option<PathBuf>,
+    header: Vec<u8>,
+    name: String,
+    file: Option<Current>,
+    files: u32,
+    cap: u64,
+}
+
+#[derive(Debug)]
+struct Current {
+    file: File,
+    path: PathBuf,
+    length: u64,
+    /// Pieces that are in this file already.
+    pieces: HashSet<u32>,
+    /// Held, not read: its lock is the sign of life.
+    _lock: File,
+}
+
+impl Spool {
+    /// Writes below the home that the configuration names.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { home: None, header: Vec::new(), name: String::new(), file: None, files: 0, cap: DEFAULT_CAP }
+    }
+
+    /// Writes below `home`.
+    #[must_use]
+    pub fn at(home: impl Into<PathBuf>) -> Self {
+        Self { home: Some(home.into()), ..Self::new() }
+    }
+
+    fn write(&mut self, batch: &Batch) -> io::Result<()> {
+        if self.file.as_ref().is_some_and(|current| current.length > ROTATE) {
+            self.file = None;
+        }
+        if self.file.is_none() {
+            self.file = Some(self.open()?);
+        }
+        let Some(current) = &mut self.file else { return Ok(()) };
+        current.append(batch)
+    }
+
+    fn open(&mut self) -> io::Result<Current> {
+        let home = self.home.clone().ok_or_else(|| io::Error::other("no home directory is known; set AGENTOPS_HOME"))?;
+        let spool = home.join("spool");
+        private::create_dir(&home)?;
+        private::create_dir(&spool)?;
+        self.make_room(&spool);
+        let started = clock::wall() / 1_000_000;
+        let name = format!("{}-{started}-{}-{}.agentops", self.name, std::process::id(), self.files);
+        self.files += 1;
+        let path = spool.join(name);
+        let lock = private::create(&path.with_extension("agentops.lock"))?;
+        lock.try_lock().map_err(|_| io::Error::other("the lock of a new spool file is taken"))?;
+        let file = private::create(&path)?;
+        let mut current = Current { file, path, length: 0, pieces: HashSet::new(), _lock: lock };
+        current.write(&self.header)?;
+        Ok(current)
+    }
+
+    /// Removes the oldest files of processes that are gone, until there is room.
+    fn make_room(&self, spool: &Path) {
+        let Ok(entries) = fs::read_dir(spool) else { return };
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "agentops"))
+            .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
+            .collect();
+        let mut total: u64 = files.iter().map(|(metadata, _)| metadata.len()).sum();
+        files.sort_by_key(|(metadata, _)| metadata.modified().ok());
+        for (metadata, path) in files {
+            if total <= self.cap {
+                break;
+            }
+            if is_abandoned(&path) && fs::remove_file(&path).is_ok() {
+                let _ = fs::remove_file(lock_path(&path));
+                total -= metadata.len();
+            }
+        }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Current {
+    fn append(&mut self, batch: &Batch) -> io::Result<()> {
+        let new: Vec<_> = batch.pieces().iter().filter(|piece| !self.pieces.contains(&piece.number)).collect();
+        if !new.is_empty() {
+            let mut frames = Vec::with_capacity(new.len() * 256);
+            for piece in &new {
+                frame::append_shared(&mut frames, piece.number, &piece.bytes);
+            }
+            self.write(&frames)?;
+            self.pieces.extend(new.iter().map(|piece| piece.number));
+        }
+        self.write(batch.frames())
+    }
+
+    /// All of it or nothing.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.file.write_all(bytes) {
+            Ok(()) => {
+                self.length += bytes.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // Half a frame at the end would hide what is written after it.
+                let _ = self.file.set_len(self.length);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Beside each spool file, for as long as its process lives.
+fn lock_path(spool_file: &Path) -> PathBuf {
+    spool_file.with_extension("agentops.lock")
+}
+
+fn is_abandoned(spool_file: &Path) -> bool {
+    match File::open(lock_path(spool_file)) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(_) => true,
+    }
+}
+
+impl SpanExporter for Spool {
+    fn set_resource(&mut self, resource: &Resource) {
+        self.name = file_name(&resource.service);
+        self.header.clear();
+        frame::header(&mut self.header);
+        frame::append(&mut self.header, frame::Kind::Resource, &[&wire::encode_resource(resource)]);
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        self.write(batch).map_err(|error| {
+            let at = self.file.as_ref().map(|current| current.path.clone()).or_else(|| self.home.clone());
+            let at = at.map(|path| path.display().to_string()).unwrap_or_default();
+            ExportError::new(format!("cannot write to {at}: {error}"), LossCause::Write)
+        })
+    }
+
+    fn shutdown(&mut self) {
+        if let Some(current) = self.file.take() {
+            let lock = lock_path(&current.path);
+            drop(current);
+            let _ = fs::remove_file(lock);
+        }
+    }
+}
+
+/// What is safe in a file's name on every system.
+fn file_name(service: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let name: String = service.chars().map(safe).take(48).collect();
+    if name.is_empty() { "unnamed".into() } else { name }
+}
+
+/// Files that only their owner can read: they hold prompts.
+mod private {
+    use super::*;
+
+    #[cfg(unix)]
+    pub(super) fn create(path: &Path) -> io::Result<File> {
+        use std::os::unix::fs::OpenOptionsExt;
+        OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)
+    }
+
+    #[cfg(unix)]
+    pub(super) fn create_dir(path: &Path) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    // A user's own data directory is private on the other systems we write for; never compiled so far.
+    #[cfg(not(unix))]
+    pub(super) fn create(path: &Path) -> io::Result<File> {
+        OpenOptions::new().append(true).create_new(true).open(path)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn create_dir(path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+}
+
+impl Spool {
+    pub(crate) fn set_default_home(&mut self, home: Option<PathBuf>) {
+        if self.home.is_none() {
+            self.home = home;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_services_name_becomes_a_files_name() {
+        assert_eq!(file_name("research_team"), "research_team");
+        assert_eq!(file_name("../a b\u{1b}"), "___a_b_");
+        assert_eq!(file_name(""), "unnamed");
+    }
+}

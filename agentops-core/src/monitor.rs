@@ -1,0 +1,5 @@
+//! What watches the process for the recorder: panics, the machine, signs of life.
+
+pub(crate) mod heartbeat;
+pub(crate) mod host;
+pub(crate) mod panic;

@@ -1,0 +1,86 @@
+//! What exporters are given: spool frames, ready to be written, with the pieces that they refer to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::queue::Weighed;
+use super::ticket::Ticket;
+use crate::model::event::Event;
+use crate::model::frame::{self, Reader};
+
+/// Bytes that several spans have in common, under a number.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// By which frames refer to it; no other piece of this process has it.
+    pub number: u32,
+    /// A part of an OTLP `Span` message.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Frames that happened together.
+#[derive(Default)]
+pub struct Batch {
+    pub(crate) frames: Vec<u8>,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) spans: u64,
+}
+
+impl Batch {
+    /// Frames in the spool's format, one after another.
+    #[must_use]
+    pub fn frames(&self) -> &[u8] {
+        &self.frames
+    }
+
+    /// Each piece that a frame in here refers to, once.
+    #[must_use]
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// How many ended spans are in it.
+    #[must_use]
+    pub fn spans(&self) -> u64 {
+        self.spans
+    }
+
+    /// Decodes every frame.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        let mut file = Vec::with_capacity(self.frames.len() + 4096);
+        frame::header(&mut file);
+        frame::append(&mut file, frame::Kind::Resource, &[]);
+        for piece in &self.pieces {
+            frame::append_shared(&mut file, piece.number, &piece.bytes);
+        }
+        file.extend_from_slice(&self.frames);
+        match Reader::new(&file) {
+            Ok(mut reader) => reader.by_ref().collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("spans", &self.spans).field("bytes", &self.frames.len()).finish_non_exhaustive()
+    }
+}
+
+/// What goes to an exporter's thread.
+#[derive(Debug, Clone)]
+pub(crate) enum Delivery {
+    /// Frames to keep.
+    Batch(Arc<Batch>),
+    /// All that came before must be kept by now.
+    Flush(Arc<Ticket>),
+}
+
+impl Weighed for Delivery {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Batch(batch) => batch.frames.len() + 64,
+            Self::Flush(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Agents: who they are, and when a call enters one.
+//!
+//! An agent in a session is one scope word. A call whose context has that word already comes from the agent itself;
+//! any other call enters it, and gets an AGENT span.
+
+use std::borrow::Cow;
+
+use super::callsite::Callsite;
+use super::capture::Sink;
+use super::context::Context;
+use super::local::{self, Local};
+use super::scope::{self, Scope};
+use super::session;
+use super::span::{self, Entered, Started};
+use crate::model::id::AgentId;
+
+/// A type whose values are agents.
+///
+/// Without an id of its own an agent is known by session, type and name; two of the same name are then one.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use agentops_core::Agent;
+///
+/// struct Researcher { topic: String }
+///
+/// impl Agent for Researcher {
+///     fn name(&self) -> Cow<'_, str> {
+///         format!("{} researcher", self.topic).into()
+///     }
+/// }
+/// ```
+pub trait Agent {
+    /// What people call it.
+    fn name(&self) -> Cow<'_, str>;
+
+    /// An id that no other instance has.
+    fn id(&self) -> Option<AgentId> {
+        None
+    }
+
+    /// What it is there for.
+    fn role(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// The model that it speaks to by default.
+    fn model(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+/// Who a receiver is, as far as its type tells.
+#[derive(Debug)]
+pub struct Identity {
+    id: Option<AgentId>,
+    name: String,
+    role: Option<String>,
+    model: Option<String>,
+    type_name: &'static str,
+    /// Tells instances apart while a call holds the borrow; never leaves the process.
+    address: usize,
+}
+
+/// A receiver on the ladder.
+#[derive(Debug)]
+pub struct AgentProbe<'a, T: ?Sized>(pub &'a T);
+
+/// First rung: it says itself who it is.
+pub trait IsAgent {
+    /// Who it is.
+    fn agentops_identity(&self, type_name: &'static str, site: &'static Callsite) -> Identity;
+}
+
+impl<T: Agent + ?Sized> IsAgent for &AgentProbe<'_, T> {
+    fn agentops_identity(&self, type_name: &'static str, site: &'static Callsite) -> Identity {
+        let owned = |text: Option<Cow<'_, str>>, fixed: Option<&str>| {
+            text.map(Cow::into_owned).or_else(|| fixed.map(Into::into))
+        };
+        Identity {
+            id: self.0.id(),
+            name: self.0.name().into_owned(),
+            role: owned(self.0.role(), site.meta.role),
+            model: owned(self.0.model(), site.meta.model),
+            type_name,
+            address: address(self.0),
+        }
+    }
+}
+
+/// Last rung: its type is known.
+pub trait IsReceiver {
+    /// Who it is.
+    fn agentops_identity(&self, type_name: &'static str, site: &'static Callsite) -> Identity;
+}
+
+impl<T: ?Sized> IsReceiver for AgentProbe<'_, T> {
+    fn agentops_identity(&self, type_name: &'static str, site: &'static Callsite) -> Identity {
+        Identity {
+            type_name,
+            address: address(self.0),
+            ..of_site(site)
+        }
+    }
+}
+
+fn address<T: ?Sized>(value: &T) -> usize {
+    std::ptr::from_ref(value).cast::<()>().addr()
+}
+
+/// The agent that an annotated function is.
+fn of_site(site: &'static Callsite) -> Identity {
+    Identity {
+        id: None,
+        name: site.meta.name.into(),
+        role: site.meta.role.map(Into::into),
+        model: site.meta.model.map(Into::into),
+        type_name: site.meta.module,
+        address: 0,
+    }
+}
+
+impl Identity {
+    fn word(&self, session: u128) -> u64 {
+        match self.id {
+            Some(id) => scope::word_of(session, &[b"id", &id.0.to_le_bytes()]),
+            None => {
+                let address = self.address.to_le_bytes();
+                scope::word_of(
+                    session,
+                    &[
+                        b"agent",
+                        self.type_name.as_bytes(),
+                        self.name.as_bytes(),
+                        &address,
+                    ],
+                )
+            }
+        }
+    }
+
+    fn scope(self, around: Context) -> Scope {
+        let id = self
+            .id
+            .unwrap_or_else(|| scope::agent_id(around.session, self.type_name, &self.name));
+        Scope {
+            agent: id.0,
+            agent_name: self.name,
+            role: self.role,
+            model: self.model,
+            ..Scope::session(around.session, around.trace, None)
+        }
+    }
+}
+
+/// Where a call that may enter an agent comes from, and the agent's scope word there.
+fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option<(Context, u64)> {
+    if local.muted() || !local::wants(site.meta.level) {
+        return None;
+    }
+    local.ready();
+    let around = match local.context.get() {
+        outside if outside.scope == 0 => session::orphan(local, site).0,
+        inside => inside,
+    };
+    Some((around, identity.word(around.session)))
+}
+
+/// An AGENT span around a function that is an agent.
+pub fn enter_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+    if !local::recording() {
+        return Entered::off();
+    }
+    local::with(|local| {
+        let identity = of_site(site);
+        let Some((around, word)) = arrive(local, site, &identity) else {
+            return Entered::off();
+        };
+        session::declare(local, word, &identity.scope(around));
+        span::enter_at(local, site, around, word, capture)
+    })
+}
+
+/// As [`enter_agent`], for a future.
+pub fn start_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+    if !local::recording() {
+        return Started::off();
+    }
+    local::with(|local| {
+        let identity = of_site(site);
+        let Some((around, word)) = arrive(local, site, &identity) else {
+            return Started::off();
+        };
+        session::declare(local, word, &identity.scope(around));
+        span::start_at(local, site, around, word, capture)
+    })
+}
+
+/// An AGENT span around an agent's method, unless the agent itself calls it.
+pub fn join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) -> Entered {
+    if !local::recording() {
+        return Entered::off();
+    }
+    let identity = identity();
+    local::with(|local| match arrive(local, site, &identity) {
+        Some((around, word)) if around.scope != word => {
+            session::declare(local, word, &identity.scope(around));
+            span::enter_at(local, site, around, word, |_| {})
+        }
+        _ => Entered::off(),
+    })
+}
+
+/// As [`join_agent`], for a future.
+pub fn start_join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) -> Started {
+    if !local::recording() {
+        return Started::off();
+    }
+    let identity = identity();
+    local::with(|local| match arrive(local, site, &identity) {
+        Some((around, word)) if around.scope != word => {
+            session::declare(local, word, &identity.scope(around));
+            span::start_at(local, site, around, word, |_| {})
+        }
+        _ => Started::off(),
+    })
+}

@@ -1,0 +1,282 @@
+//! How a value of any type is captured, without asking anything of its type.
+//!
+//! Generated code calls `(&&&&Probe(&value)).agentops_capture(sink)`. Method lookup takes the first rung that the type
+//! satisfies: [`Capture`] → `Serialize` → `Debug` → the type's name. Inside a generic function the rung follows from
+//! the bounds in scope, not from the caller's type.
+//! Runs users' code, so it contains their panics and their recursion; knows nothing of spans.
+
+use std::any::type_name;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, RwLock};
+
+use serde::Serialize;
+
+use super::local;
+use super::value::{Stop, Writer};
+
+/// A type that says itself how it is recorded, whatever else it implements.
+///
+/// Implement it where `Serialize` and `Debug` say too much, or are too slow. [`opaque!`](crate::opaque) implements it
+/// for types of which nothing but their name should be seen. Locks implement it, so that recording never waits for one.
+///
+/// ```
+/// use agentops_core::{Capture, Sink};
+///
+/// struct ApiKey(String);
+///
+/// impl Capture for ApiKey {
+///     fn capture(&self, sink: &mut Sink<'_>) {
+///         sink.text(format_args!("{}…", &self.0[..3.min(self.0.len())]));
+///     }
+/// }
+/// ```
+pub trait Capture {
+    /// Writes one value. What is written after the first value is ignored.
+    fn capture(&self, sink: &mut Sink<'_>);
+
+    /// Ours alone: the implementation runs no user code, and needs no net.
+    #[doc(hidden)]
+    const PLAIN: bool = false;
+}
+
+/// Where a captured value goes.
+#[derive(Debug)]
+pub struct Sink<'a> {
+    out: &'a mut Vec<u8>,
+    llm: bool,
+    pub(crate) failed: bool,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, llm: bool) -> Self {
+        Self {
+            out,
+            llm,
+            failed: false,
+        }
+    }
+
+    /// Writes a value as its `Serialize` has it; its type's name where that fails.
+    pub fn serialize<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let mut writer = self.writer();
+        if writer.serialize(value) == Err(Stop::Failed) {
+            writer.take_back();
+            writer.opaque(type_name::<T>());
+        }
+    }
+
+    /// Writes text, formatted in place.
+    pub fn text(&mut self, text: fmt::Arguments<'_>) {
+        self.writer().format(text);
+    }
+
+    /// Writes a type's name in the place of a value.
+    pub fn opaque(&mut self, name: &str) {
+        self.writer().opaque(name);
+    }
+
+    pub(crate) fn writer(&mut self) -> Writer<'_> {
+        Writer::new(self.out, self.llm)
+    }
+
+    /// Runs `write`, and takes back what it wrote if it panics.
+    fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
+        let start = self.out.len();
+        let quiet = local::Quiet::enter();
+        let outcome = catch_unwind(AssertUnwindSafe(|| write(self)));
+        if let Err(payload) = outcome {
+            // Dropping what was thrown may throw again.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            self.out.truncate(start);
+            self.opaque(name);
+        } else if self.out.len() == start {
+            self.writer().null();
+        }
+        drop(quiet);
+    }
+}
+
+/// Takes types out of recording: they show as their name, whatever they implement.
+///
+/// ```
+/// struct Client {
+///     key: String,
+/// }
+/// agentops_core::opaque!(Client);
+/// ```
+#[macro_export]
+macro_rules! opaque {
+    ($($type:ty),+ $(,)?) => { $(
+        impl $crate::Capture for $type {
+            fn capture(&self, sink: &mut $crate::Sink<'_>) {
+                sink.opaque(::core::any::type_name::<Self>());
+            }
+        }
+    )+ };
+}
+
+macro_rules! plain {
+    ($($type:ty)*) => { $(impl Capture for $type {
+        #[inline(always)]
+        fn capture(&self, sink: &mut Sink<'_>) {
+            // Writing a primitive cannot fail.
+            let _ = sink.writer().serialize(self);
+        }
+        const PLAIN: bool = true;
+    })* };
+}
+plain!(() bool char str String i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64);
+
+macro_rules! through {
+    ($($pointer:ty)*) => { $(impl<T: Capture + ?Sized> Capture for $pointer {
+        #[inline(always)]
+        fn capture(&self, sink: &mut Sink<'_>) {
+            T::capture(self, sink);
+        }
+        const PLAIN: bool = T::PLAIN;
+    })* };
+}
+through!(&T &mut T Box<T> Arc<T> Rc<T>);
+
+macro_rules! locks {
+    ($($lock:ident)*) => { $(impl<T: ?Sized> Capture for $lock<T> {
+        fn capture(&self, sink: &mut Sink<'_>) {
+            sink.opaque(type_name::<Self>());
+        }
+        const PLAIN: bool = true;
+    })* };
+}
+locks!(Mutex RwLock);
+
+/// A value on the ladder.
+#[derive(Debug)]
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// First rung.
+pub trait ViaCapture {
+    /// Captures the value.
+    fn agentops_capture(&self, sink: &mut Sink<'_>);
+}
+
+impl<T: Capture + ?Sized> ViaCapture for &&&Probe<'_, T> {
+    #[inline(always)]
+    fn agentops_capture(&self, sink: &mut Sink<'_>) {
+        if T::PLAIN {
+            self.0.capture(sink);
+        } else {
+            sink.contained(type_name::<T>(), |sink| self.0.capture(sink));
+        }
+    }
+}
+
+/// Second rung.
+pub trait ViaSerialize {
+    /// Captures the value.
+    fn agentops_capture(&self, sink: &mut Sink<'_>);
+}
+
+impl<T: Serialize + ?Sized> ViaSerialize for &&Probe<'_, T> {
+    #[inline]
+    fn agentops_capture(&self, sink: &mut Sink<'_>) {
+        sink.contained(type_name::<T>(), |sink| sink.serialize(self.0));
+    }
+}
+
+/// Third rung.
+pub trait ViaDebug {
+    /// Captures the value.
+    fn agentops_capture(&self, sink: &mut Sink<'_>);
+}
+
+impl<T: fmt::Debug + ?Sized> ViaDebug for &Probe<'_, T> {
+    fn agentops_capture(&self, sink: &mut Sink<'_>) {
+        sink.contained(type_name::<T>(), |sink| sink.writer().debug(self.0));
+    }
+}
+
+/// Last rung: every type has a name.
+pub trait ViaName {
+    /// Captures the value.
+    fn agentops_capture(&self, sink: &mut Sink<'_>);
+}
+
+impl<T: ?Sized> ViaName for Probe<'_, T> {
+    fn agentops_capture(&self, sink: &mut Sink<'_>) {
+        sink.opaque(type_name::<T>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::to_json;
+    use super::*;
+
+    macro_rules! json {
+        ($value:expr) => {{
+            let mut bytes = Vec::new();
+            (&&&&Probe(&$value)).agentops_capture(&mut Sink::new(&mut bytes, false));
+            let mut text = Vec::new();
+            to_json(&bytes, &mut text);
+            String::from_utf8(text).expect("JSON is UTF-8")
+        }};
+    }
+
+    #[derive(Debug, Serialize)]
+    struct Both {
+        a: u8,
+    }
+    #[derive(Debug)]
+    struct OnlyDebug;
+    struct Nothing;
+    struct Panicking;
+    impl fmt::Debug for Panicking {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("inside Debug")
+        }
+    }
+    #[derive(Debug, Serialize)]
+    struct Taken;
+    opaque!(Taken);
+
+    #[test]
+    fn each_type_takes_the_first_rung_it_satisfies() {
+        assert_eq!(json!(Both { a: 1 }), r#"{"a":1}"#);
+        assert_eq!(json!(&&Both { a: 1 }), r#"{"a":1}"#);
+        assert_eq!(json!(*"text"), r#""text""#);
+        assert_eq!(json!(OnlyDebug), r#""OnlyDebug""#);
+        assert!(json!(Nothing).starts_with(r#"{"$type":"#));
+        assert!(json!(vec![Nothing]).contains("Vec<"));
+        assert!(json!(Taken).starts_with(r#"{"$type":"#));
+    }
+
+    #[test]
+    fn a_lock_is_never_taken() {
+        let lock = Mutex::new(Both { a: 1 });
+        let guard = lock.lock().expect("nobody panicked");
+        assert!(json!(lock).contains("Mutex"));
+        assert!(json!(&lock).contains("Mutex"));
+        drop(guard);
+    }
+
+    #[test]
+    fn a_panic_costs_that_value_only() {
+        let mut bytes = Vec::new();
+        let mut sink = Sink::new(&mut bytes, false);
+        (&&&&Probe(&1)).agentops_capture(&mut sink);
+        (&&&&Probe(&Panicking)).agentops_capture(&mut sink);
+        (&&&&Probe(&2)).agentops_capture(&mut sink);
+        let mut text = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            at += to_json(&bytes[at..], &mut text);
+            text.push(b' ');
+        }
+        let text = String::from_utf8(text).expect("JSON is UTF-8");
+        assert!(
+            text.starts_with("1 {\"$type\":") && text.ends_with("Panicking\"} 2 "),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,371 @@
+//! How a value that was returned as an error is recorded, whatever its type.
+//!
+//! The same ladder as for values: [`ErrorCode`] → `Error` → dereferences to `dyn Error` → `Display` → `Debug` → name.
+
+use std::any::type_name;
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::capture::Sink;
+use super::local;
+
+/// An error that names its own code, by which errors are grouped.
+///
+/// ```
+/// use agentops_core::ErrorCode;
+///
+/// #[derive(Debug)]
+/// struct Refused { status: u16 }
+///
+/// impl std::fmt::Display for Refused {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         write!(f, "refused with {}", self.status)
+///     }
+/// }
+///
+/// impl ErrorCode for Refused {
+///     fn error_code(&self) -> String {
+///         self.status.to_string()
+///     }
+/// }
+/// ```
+pub trait ErrorCode: fmt::Display {
+    /// Short and stable: `NotFound`, `429`, `E_TIMEOUT`.
+    fn error_code(&self) -> String;
+}
+
+/// What is read off an error value on the caller's thread, to be written as one record.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) code: String,
+    pub(crate) details: String,
+    pub(crate) rust_type: String,
+    pub(crate) chain: Vec<String>,
+}
+
+/// How much of each text is kept, in bytes.
+const TEXT: usize = 64 * 1024;
+/// How many sources are followed: a chain may be a circle.
+const CHAIN: usize = 32;
+
+impl Found {
+    fn of<E: ?Sized>() -> Self {
+        Self {
+            rust_type: type_name::<E>().into(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn write(self, sink: &mut Sink<'_>) {
+        sink.failed = true;
+        let mut writer = sink.writer();
+        for text in [&self.rust_type, &self.code, &self.details] {
+            writer.format(format_args!("{text}"));
+        }
+        // A failing write is impossible: strings always serialise.
+        let _ = writer.serialize(&self.chain);
+    }
+}
+
+/// Reads an error with its users' code contained.
+fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
+    let quiet = local::Quiet::enter();
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| fill(&mut found))) {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    }
+    drop(quiet);
+    if found.code.is_empty() {
+        found.code = short_type(&found.rust_type).into();
+    }
+    found.write(sink);
+}
+
+/// Text with an end, however much is written.
+pub(crate) fn bounded(text: fmt::Arguments<'_>) -> String {
+    struct Bounded(String);
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = TEXT - self.0.len();
+            let end = (0..=room.min(text.len()))
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(0);
+            self.0.push_str(&text[..end]);
+            if end == text.len() {
+                Ok(())
+            } else {
+                Err(fmt::Error)
+            }
+        }
+    }
+    let mut bounded = Bounded(String::new());
+    // Cut text is still the best there is.
+    let _ = bounded.write_fmt(text);
+    bounded.0
+}
+
+fn follow(error: &(dyn Error + 'static), found: &mut Found) {
+    found.details = bounded(format_args!("{error}"));
+    let mut source = error.source();
+    while let (Some(next), true) = (source, found.chain.len() < CHAIN) {
+        found.chain.push(bounded(format_args!("{next}")));
+        source = next.source();
+    }
+    found.code = code(error).unwrap_or_default();
+}
+
+/// DESIGN's ladder below `ErrorCode`: an I/O kind anywhere in the chain, an HTTP status, the head of `Debug`.
+fn code(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut link = Some(error);
+    for _ in 0..CHAIN {
+        let Some(this) = link else { break };
+        if let Some(io) = this.downcast_ref::<io::Error>() {
+            return Some(format!("{:?}", io.kind()));
+        }
+        link = this.source();
+    }
+    let debug = bounded(format_args!("{error:?}"));
+    http_status(&debug).or_else(|| leading_identifier(&debug))
+}
+
+/// A status that an HTTP client's error shows of itself: `status: 429`, `status_code: 503`.
+fn http_status(debug: &str) -> Option<String> {
+    let at = ["status: ", "status_code: ", "status: StatusCode("]
+        .into_iter()
+        .find_map(|mark| Some(debug.find(mark)? + mark.len()))?;
+    let digits: String = debug[at..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    (digits.len() == 3 && matches!(digits.as_bytes()[0], b'4' | b'5')).then_some(digits)
+}
+
+/// `NotFound { path: … }` is `NotFound`.
+fn leading_identifier(debug: &str) -> Option<String> {
+    let end = debug
+        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .unwrap_or(debug.len());
+    let head = &debug[..end];
+    head.starts_with(|c: char| c.is_alphabetic())
+        .then(|| head.into())
+}
+
+/// `my::module::Error<T>` is `Error`.
+fn short_type(path: &str) -> &str {
+    let plain = path.split('<').next().unwrap_or(path);
+    plain.rsplit("::").next().unwrap_or(plain)
+}
+
+/// An error value on the ladder.
+#[derive(Debug)]
+pub struct Fault<'a, E: ?Sized>(pub &'a E);
+
+/// First rung.
+pub trait FaultCode {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<E>(), sink, |found| {
+            found.details = bounded(format_args!("{}", self.0));
+            found.code = self.0.error_code();
+        });
+    }
+}
+
+/// Second rung.
+pub trait FaultError {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl<E: Error + 'static> FaultError for &&&&Fault<'_, E> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<E>(), sink, |found| follow(self.0, found));
+    }
+}
+
+/// A trait object that is an error.
+pub trait DynError {
+    /// The plainest form of it.
+    fn as_error(&self) -> &(dyn Error + 'static);
+}
+
+impl DynError for dyn Error + 'static {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        self
+    }
+}
+
+impl DynError for dyn Error + Send + 'static {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        self
+    }
+}
+
+impl DynError for dyn Error + Send + Sync + 'static {
+    fn as_error(&self) -> &(dyn Error + 'static) {
+        self
+    }
+}
+
+/// Third rung: boxed errors, anyhow's, eyre's.
+pub trait FaultDeref {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl<E: Deref> FaultDeref for &&&Fault<'_, E>
+where
+    E::Target: DynError,
+{
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<E>(), sink, |found| {
+            follow(self.0.deref().as_error(), found)
+        });
+    }
+}
+
+/// Fourth rung.
+pub trait FaultDisplay {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl<E: fmt::Display + ?Sized> FaultDisplay for &&Fault<'_, E> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<E>(), sink, |found| {
+            found.details = bounded(format_args!("{}", self.0))
+        });
+    }
+}
+
+/// Fifth rung.
+pub trait FaultDebug {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl<E: fmt::Debug + ?Sized> FaultDebug for &Fault<'_, E> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<E>(), sink, |found| {
+            found.details = bounded(format_args!("{:?}", self.0));
+            found.code = leading_identifier(&found.details).unwrap_or_default();
+        });
+    }
+}
+
+/// Last rung.
+pub trait FaultName {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl<E: ?Sized> FaultName for Fault<'_, E> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<E>(), sink, |found| {
+            found.details = type_name::<E>().into()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::to_json;
+    use super::*;
+
+    macro_rules! fault {
+        ($error:expr) => {{
+            let mut bytes = Vec::new();
+            (&&&&&&Fault(&$error)).agentops_fault(&mut Sink::new(&mut bytes, false));
+            read_back(&bytes)
+        }};
+    }
+
+    fn read_back(bytes: &[u8]) -> (String, String, Vec<String>) {
+        let mut values = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let mut text = Vec::new();
+            at += to_json(&bytes[at..], &mut text);
+            values.push(serde_json::from_slice::<serde_json::Value>(&text).expect("it is JSON"));
+        }
+        let text = |at: usize| values[at].as_str().expect("text").to_owned();
+        let chain = values[3].as_array().expect("a chain");
+        (
+            text(1),
+            text(2),
+            chain
+                .iter()
+                .map(|link| link.as_str().unwrap_or_default().into())
+                .collect(),
+        )
+    }
+
+    #[derive(Debug)]
+    enum Failure {
+        Lookup(io::Error),
+    }
+    impl fmt::Display for Failure {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("cannot look it up")
+        }
+    }
+    impl Error for Failure {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            let Self::Lookup(source) = self;
+            Some(source)
+        }
+    }
+    #[derive(Debug)]
+    struct Plain;
+    struct Bare;
+
+    #[test]
+    fn each_error_gives_what_its_type_allows() {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
+        assert_eq!(
+            fault!(missing()),
+            ("NotFound".into(), "no such file".into(), vec![])
+        );
+        let lookup = || Failure::Lookup(missing());
+        let expected = (
+            "NotFound".into(),
+            "cannot look it up".into(),
+            vec!["no such file".into()],
+        );
+        assert_eq!(fault!(lookup()), expected);
+        assert_eq!(
+            fault!(Box::<dyn Error + Send + Sync>::from(lookup())),
+            expected
+        );
+        assert_eq!(fault!(Box::<dyn Error>::from(lookup())), expected);
+        assert_eq!(
+            fault!("just text"),
+            ("str".into(), "just text".into(), vec![])
+        );
+        assert_eq!(fault!(Plain), ("Plain".into(), "Plain".into(), vec![]));
+        assert_eq!(fault!(Bare).0, "Bare");
+    }
+
+    #[test]
+    fn a_status_is_found_where_a_client_shows_one() {
+        assert_eq!(
+            http_status("Api { status: 429, body: .. }"),
+            Some("429".into())
+        );
+        assert_eq!(http_status("Api { status: 200 }"), None);
+        assert_eq!(http_status("Api { count: 429 }"), None);
+    }
+}

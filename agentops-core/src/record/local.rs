@@ -1,0 +1,306 @@
+//! What a thread keeps for recording: its ring, its place, its ids, a buffer.
+//!
+//! Everything on the hot path is a plain cell. A thread whose locals are gone already (spans ended by destructors)
+//! records through one shared ring behind a lock, so that nothing is lost there either.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::thread::{self, Thread};
+
+use super::context::{Context, mix};
+use super::ring::{self, Segment, ThreadName};
+use super::word::{self, BOXED, INLINE};
+use crate::model::span::Level;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Relaxed, Release, lock};
+
+static RECORDING: AtomicBool = AtomicBool::new(false);
+/// Levels below this one are not recorded.
+static MIN_LEVEL: AtomicU64 = AtomicU64::new(Level::Trace as u64);
+static WAKE: Mutex<Option<Thread>> = Mutex::new(None);
+static THREADS: AtomicU64 = AtomicU64::new(1);
+/// Records that found no room and nobody reading.
+pub(crate) static LOST: AtomicU64 = AtomicU64::new(0);
+/// `PROGRESS` when waiting was last in vain: until it moves nobody waits again.
+static IN_VAIN: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Whether anything records. One relaxed load.
+#[inline(always)]
+pub(crate) fn recording() -> bool {
+    RECORDING.load(Relaxed)
+}
+
+#[inline(always)]
+pub(crate) fn wants(level: Level) -> bool {
+    level as u64 >= MIN_LEVEL.load(Relaxed)
+}
+
+/// Starts or stops recording. `drainer` is woken when a ring is half full.
+pub(crate) fn set_recording(drainer: Option<Thread>, min_level: Level) {
+    let on = drainer.is_some();
+    *lock(&WAKE) = drainer;
+    MIN_LEVEL.store(min_level as u64, Relaxed);
+    IN_VAIN.store(u64::MAX, Relaxed);
+    RECORDING.store(on, Release);
+}
+
+/// Wakes the drainer.
+#[cold]
+pub(crate) fn wake() {
+    if let Some(drainer) = &*lock(&WAKE) {
+        drainer.unpark();
+    }
+}
+
+thread_local! {
+    static LOCAL: Local = const { Local::new() };
+}
+
+/// A thread's own part of the recorder.
+pub(crate) struct Local {
+    ring: Cell<Option<&'static Segment>>,
+    /// Words written, and how many may be before `make_room` has to look.
+    head: Cell<u64>,
+    limit: Cell<u64>,
+    seed: Cell<u64>,
+    pub(crate) context: Cell<Context>,
+    scratch: Cell<Vec<u8>>,
+    /// A user's code is being run to capture a value: spans in it are recorded without values.
+    pub(crate) capturing: Cell<bool>,
+    /// One of our own threads: it never records, for it would wait for itself.
+    muted: Cell<bool>,
+    /// Where orphans go, as of the registry's epoch beside it.
+    pub(crate) orphans: Cell<(u64, Context, u64)>,
+}
+
+impl Local {
+    const fn new() -> Self {
+        Self {
+            ring: Cell::new(None),
+            head: Cell::new(0),
+            limit: Cell::new(0),
+            seed: Cell::new(0),
+            context: Cell::new(Context::NONE),
+            scratch: Cell::new(Vec::new()),
+            capturing: Cell::new(false),
+            muted: Cell::new(false),
+            orphans: Cell::new((0, Context::NONE, 0)),
+        }
+    }
+
+    /// An id that no other span has. Never 0.
+    #[inline(always)]
+    pub(crate) fn next_id(&self) -> u64 {
+        let seed = self.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.seed.set(seed);
+        match mix(seed) {
+            0 => 1,
+            id => id,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn muted(&self) -> bool {
+        self.muted.get()
+    }
+
+    /// Has a ring and a seed from here on.
+    #[inline(always)]
+    pub(crate) fn ready(&self) {
+        if self.ring.get().is_none() {
+            self.join();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn join(&self) {
+        let segment = ring::open(thread_name());
+        self.seed.set(RandomState::new().hash_one(segment.head()));
+        self.use_segment(segment);
+    }
+
+    fn use_segment(&self, segment: &'static Segment) {
+        self.ring.set(Some(segment));
+        self.head.set(segment.head());
+        self.limit.set(segment.tail() + segment.capacity() / 2);
+    }
+
+    /// Writes a record; `false` where nobody makes room for it.
+    #[inline(always)]
+    pub(crate) fn put<const K: usize>(&self, record: [u64; K], payload: &[u8]) -> bool {
+        if payload.len() > INLINE {
+            return self.put_boxed(record, payload);
+        }
+        let words = (K + payload.len().div_ceil(8)) as u64;
+        if self.head.get() + words > self.limit.get() && !self.make_room(words) {
+            return false;
+        }
+        let Some(ring) = self.ring.get() else {
+            return false;
+        };
+        self.head.set(ring.write(self.head.get(), record, payload));
+        true
+    }
+
+    /// The detour of a payload that is too long for the ring: one allocation and one lock.
+    #[cold]
+    #[inline(never)]
+    fn put_boxed<const K: usize>(&self, mut record: [u64; K], payload: &[u8]) -> bool {
+        let words = K as u64;
+        if self.head.get() + words > self.limit.get() && !self.make_room(words) {
+            return false;
+        }
+        let Some(ring) = self.ring.get() else {
+            return false;
+        };
+        record[0] = word::first(
+            word::tag(record[0]),
+            flags(record[0]) | BOXED,
+            0,
+            word::low(record[0]),
+        );
+        ring.side().boxes.push_back(payload.into());
+        self.head.set(ring.write(self.head.get(), record, &[]));
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&self, words: u64) -> bool {
+        self.ready();
+        let Some(ring) = self.ring.get() else {
+            return false;
+        };
+        let (head, tail, capacity) = (self.head.get(), ring.tail(), ring.capacity());
+        let half = tail + capacity / 2;
+        if head + words <= half {
+            self.limit.set(half);
+            return true;
+        }
+        wake();
+        if head + words <= tail + capacity {
+            self.limit.set(tail + capacity);
+            return true;
+        }
+        if let Some(larger) = ring::grow(ring) {
+            self.use_segment(larger);
+            return true;
+        }
+        if ring::PROGRESS.load(Relaxed) == IN_VAIN.load(Relaxed) {
+            return false;
+        }
+        if ring::wait_for_room(ring, head, words, wake) {
+            self.limit.set(ring.tail() + capacity);
+            return true;
+        }
+        IN_VAIN.store(ring::PROGRESS.load(Relaxed), Relaxed);
+        false
+    }
+
+    /// Writes an END, come what may: one that finds no room goes without its payload, and by another way.
+    #[inline(always)]
+    pub(crate) fn put_end<const K: usize>(&self, record: [u64; K], payload: &[u8]) {
+        if !self.put(record, payload) {
+            self.end_aside([record[0], record[1], record[2]]);
+        }
+    }
+
+    #[cold]
+    fn end_aside(&self, [first, span, clock]: [u64; 3]) {
+        let keep = flags(first) & (word::FAILED | word::CANCELLED);
+        if let Some(ring) = self.ring.get() {
+            ring.side()
+                .ends
+                .push([word::first(word::END, keep, 0, 0), span, clock]);
+        }
+    }
+
+    /// Lends the thread's buffer to `fill`; a nested call gets one of its own.
+    #[inline(always)]
+    pub(crate) fn with_buffer<R>(&self, fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let mut buffer = self.scratch.take();
+        buffer.clear();
+        let result = fill(&mut buffer);
+        // A buffer that grew once for a huge value is not kept at that size.
+        if buffer.capacity() <= 256 * 1024 {
+            self.scratch.set(buffer);
+        }
+        result
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(ring) = self.ring.take() {
+            ring.close();
+        }
+    }
+}
+
+fn flags(first: u64) -> u64 {
+    first & (0xf << 56)
+}
+
+fn thread_name() -> ThreadName {
+    let current = thread::current();
+    ThreadName {
+        id: THREADS.fetch_add(1, Relaxed),
+        name: current.name().map(Into::into),
+    }
+}
+
+/// What threads without locals record through.
+static LATE: Mutex<Late> = Mutex::new(Late(Local::new()));
+
+/// Moves between threads, under its lock.
+struct Late(Local);
+
+/// Runs `record` with this thread's part of the recorder.
+#[inline(always)]
+pub(crate) fn with<R>(record: impl FnOnce(&Local) -> R) -> R {
+    if LOCAL.try_with(|_| ()).is_ok() {
+        LOCAL.with(record)
+    } else {
+        late(record)
+    }
+}
+
+/// Values are not captured here: users' code under this lock could come back for it.
+#[cold]
+#[inline(never)]
+fn late<R>(record: impl FnOnce(&Local) -> R) -> R {
+    let Late(local) = &*lock(&LATE);
+    local.context.set(Context::NONE);
+    local.capturing.set(true);
+    record(local)
+}
+
+/// Makes the current thread one of our own.
+pub(crate) fn mute() {
+    with(|local| local.muted.set(true));
+}
+
+/// While it lives, users' code runs for our sake: its panics are not printed, its spans carry no values.
+#[derive(Debug)]
+pub(crate) struct Quiet {
+    before: bool,
+}
+
+impl Quiet {
+    pub(crate) fn enter() -> Self {
+        Self {
+            before: with(|local| local.capturing.replace(true)),
+        }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        with(|local| local.capturing.set(self.before));
+    }
+}
+
+/// Whether this thread is capturing a value.
+pub(crate) fn is_capturing() -> bool {
+    with(|local| local.capturing.get())
+}

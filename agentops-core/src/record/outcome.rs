@@ -1,0 +1,58 @@
+//! Whether a returned value is an error: by its type, never by how its type is spelled.
+//!
+//! Aliases of `Result`, swapped parameters and look-alikes are told apart by method lookup, as values are.
+
+use std::convert::Infallible;
+
+/// A returned value.
+#[derive(Debug)]
+pub struct Outcome<'a, T: ?Sized>(pub &'a T);
+
+/// A real `Result`.
+pub trait IsResult {
+    /// What it holds if it is fine.
+    type Value: ?Sized;
+    /// What it holds if it is not.
+    type Error: ?Sized;
+    /// Its two sides.
+    fn agentops_outcome(&self) -> Result<&Self::Value, &Self::Error>;
+}
+
+impl<T, E> IsResult for &Outcome<'_, Result<T, E>> {
+    type Value = T;
+    type Error = E;
+    #[inline(always)]
+    fn agentops_outcome(&self) -> Result<&T, &E> {
+        self.0.as_ref()
+    }
+}
+
+/// Anything else: always fine.
+pub trait IsValue {
+    /// The value.
+    type Value: ?Sized;
+    /// It itself.
+    fn agentops_outcome(&self) -> Result<&Self::Value, &Infallible>;
+}
+
+impl<T: ?Sized> IsValue for Outcome<'_, T> {
+    type Value = T;
+    #[inline(always)]
+    fn agentops_outcome(&self) -> Result<&T, &Infallible> {
+        Ok(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Swapped<E, T> = std::result::Result<T, E>;
+
+    #[test]
+    fn only_real_results_can_fail() {
+        let swapped: Swapped<&str, u8> = Err("no");
+        assert_eq!((&&Outcome(&swapped)).agentops_outcome(), Err(&"no"));
+        assert_eq!((&&Outcome(&Some(1))).agentops_outcome(), Ok(&Some(1)));
+    }
+}

@@ -1,0 +1,398 @@
+//! Sessions that are open in this process, and where spans outside any of them go.
+//!
+//! Opening and ending a session takes a lock; spans do not: a thread remembers where its orphans go until a session
+//! opens or ends. Knows nothing of what becomes of a session's records.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::callsite::{Callsite, Meta};
+use super::clock;
+use super::context::{Context, SpanContext};
+use super::local::{self, Local};
+use super::note;
+use super::scope::{self, Opened, Scope};
+use super::word::{self, ADOPTED, FAILED, START};
+use crate::model::id::{SessionId, SpanId};
+use crate::model::session::EndState;
+use crate::model::span::SpanKind;
+use crate::sync::{Acquire, AtomicU64, Mutex, Release, lock};
+
+/// The span of sessions that no annotated function stands for.
+static HANDLE: Callsite = Callsite::new(Meta::new(
+    SpanKind::Session,
+    "session",
+    "agentops",
+    "start_session",
+));
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    open: Vec::new(),
+    automatic: None,
+    automatic_session: AutomaticSession::Off,
+});
+/// Moves whenever a session opens or ends.
+static EPOCH: AtomicU64 = AtomicU64::new(1);
+
+#[derive(Debug)]
+struct Registry {
+    /// Explicit sessions, oldest first.
+    open: Vec<Context>,
+    automatic: Option<Context>,
+    automatic_session: AutomaticSession,
+}
+
+/// What happens to spans outside every session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AutomaticSession {
+    /// Each gets a session of its own: servers, where they could belong to anybody.
+    Off,
+    /// They join the only open session, else one session of this name for the whole process.
+    Named {
+        /// The session's name.
+        name: String,
+        /// Its tags.
+        tags: Vec<String>,
+    },
+}
+
+/// Sets what happens to orphans, and forgets sessions of an earlier run.
+pub(crate) fn configure(automatic: AutomaticSession) {
+    let mut registry = lock(&REGISTRY);
+    registry.automatic_session = automatic;
+    registry.automatic = None;
+    registry.open.clear();
+    EPOCH.fetch_add(1, Release);
+}
+
+/// The name that the automatic session has or would have.
+pub(crate) fn rename_automatic(new: &str, add: &[&str]) {
+    if let AutomaticSession::Named { name, tags } = &mut lock(&REGISTRY).automatic_session {
+        *name = new.into();
+        tags.extend(add.iter().map(|tag| (*tag).into()));
+    }
+}
+
+/// Where a span outside every session belongs: its parent's context, and flags for its START.
+#[inline(always)]
+pub(super) fn orphan(local: &Local, site: &'static Callsite) -> (Context, u64) {
+    let (epoch, context, flags) = local.orphans.get();
+    if epoch == EPOCH.load(Acquire) {
+        (context, flags)
+    } else {
+        find_home(local, site)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn find_home(local: &Local, site: &'static Callsite) -> (Context, u64) {
+    let mut registry = lock(&REGISTRY);
+    let (name, tags) = match &registry.automatic_session {
+        AutomaticSession::Off => {
+            let mut own = open(
+                local,
+                Opened {
+                    name: site.meta.name.into(),
+                    ..Opened::default()
+                },
+            );
+            // The orphan itself is this session's root, and its end is the session's.
+            own.span = 0;
+            return (own, 0);
+        }
+        AutomaticSession::Named { name, tags } => (name.clone(), tags.clone()),
+    };
+    let (home, flags) = match (&registry.open[..], registry.automatic) {
+        ([only], _) => (*only, ADOPTED),
+        (_, Some(automatic)) => (automatic, 0),
+        _ => {
+            let automatic = open(
+                local,
+                Opened {
+                    name,
+                    tags,
+                    automatic: true,
+                    ..Opened::default()
+                },
+            );
+            start_span(local, automatic, &HANDLE);
+            registry.automatic = Some(automatic);
+            (automatic, 0)
+        }
+    };
+    local.orphans.set((EPOCH.load(Acquire), home, flags));
+    (home, flags)
+}
+
+/// Opens a session; its SESSION span is still to be started.
+fn open(local: &Local, opened: Opened) -> Context {
+    let session = uuid::Uuid::now_v7().as_u128();
+    let context = Context {
+        span: scope::root_of(session),
+        scope: scope::default_word(session),
+        session,
+        trace: session,
+    };
+    declare(
+        local,
+        context.scope,
+        &Scope::session(session, session, Some(opened)),
+    );
+    context
+}
+
+/// Writes down what a scope word stands for, before the first span that carries it.
+pub(super) fn declare(local: &Local, word: u64, scope: &Scope) {
+    let mut payload = Vec::with_capacity(128);
+    scope.write(&mut payload);
+    local.ready();
+    local.put(
+        [
+            word::first(word::SCOPE, 0, payload.len(), 0),
+            word,
+            clock::raw(),
+        ],
+        &payload,
+    );
+}
+
+fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool {
+    let first = word::first(START, 0, 0, site.number());
+    local.put([first, session.span, 0, session.scope, clock::raw()], &[])
+}
+
+/// Opens an explicit session around what `site` annotates, or for a handle.
+pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Context {
+    let outer = local.context.get();
+    let parent_session = if is_automatic(outer.session) {
+        0
+    } else {
+        outer.session
+    };
+    let tags = tags.iter().map(|tag| (*tag).into()).collect();
+    let session = open(
+        local,
+        Opened {
+            name: name.into(),
+            parent_session,
+            automatic: false,
+            tags,
+        },
+    );
+    {
+        let mut registry = lock(&REGISTRY);
+        registry.open.push(session);
+        EPOCH.fetch_add(1, Release);
+    }
+    if parent_session != 0 {
+        note::link(local, session.span, SpanContext(outer));
+    }
+    session
+}
+
+fn is_automatic(session: u128) -> bool {
+    lock(&REGISTRY)
+        .automatic
+        .is_some_and(|automatic| automatic.session == session)
+}
+
+/// Takes a session that has ended off the list.
+pub(super) fn closed(session: u128) {
+    let mut registry = lock(&REGISTRY);
+    registry.open.retain(|open| open.session != session);
+    EPOCH.fetch_add(1, Release);
+}
+
+/// Ends the automatic session, if it was opened at all.
+pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
+    let automatic = {
+        let mut registry = lock(&REGISTRY);
+        EPOCH.fetch_add(1, Release);
+        registry.automatic.take()
+    };
+    if let Some(automatic) = automatic {
+        local::with(|local| end(local, automatic, state, reason));
+    }
+}
+
+/// The automatic session's id, if it was opened.
+pub(crate) fn automatic() -> Option<SessionId> {
+    lock(&REGISTRY)
+        .automatic
+        .map(|context| SessionId(context.session))
+}
+
+fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>) {
+    local.ready();
+    note::end_state(local, session.span, state, reason);
+    let flags = if state == EndState::Error { FAILED } else { 0 };
+    local.put_end(
+        [
+            word::first(word::END, flags, 0, 0),
+            session.span,
+            clock::raw(),
+        ],
+        &[],
+    );
+}
+
+/// A session by hand: what `#[session]` is around a function.
+///
+/// Any number may be open at once, on any threads. Dropped without an end it ends as
+/// [`Indeterminate`](EndState::Indeterminate), with the reason `dropped`.
+///
+/// ```
+/// let session = agentops_core::start_session("nightly").tag("batch");
+/// let sum = session.in_scope(|| 1 + 1);
+/// session.end(agentops_core::EndState::Success);
+/// # assert_eq!(sum, 2);
+/// ```
+#[must_use = "a session that is dropped at once ends at once"]
+pub struct Session {
+    context: Context,
+}
+
+/// Starts a session. Where nothing records it does nothing, and neither do its methods.
+pub fn start_session(name: impl AsRef<str>) -> Session {
+    if !local::recording() {
+        return Session {
+            context: Context::NONE,
+        };
+    }
+    let context = local::with(|local| {
+        local.ready();
+        let context = open_explicit(local, name.as_ref(), &[]);
+        start_span(local, context, &HANDLE);
+        context
+    });
+    Session { context }
+}
+
+impl Session {
+    /// Its id; `None` where nothing records.
+    #[must_use]
+    pub fn id(&self) -> Option<SessionId> {
+        SpanContext(self.context).session_id()
+    }
+
+    /// A word to find it by.
+    pub fn tag(self, tag: impl AsRef<str>) -> Self {
+        self.current().tag(tag);
+        self
+    }
+
+    /// Anything else that is worth knowing of it.
+    pub fn attribute(self, key: impl AsRef<str>, value: impl Serialize) -> Self {
+        self.current().attribute(key, value);
+        self
+    }
+
+    /// Whom it serves.
+    pub fn user(self, id: impl AsRef<str>) -> Self {
+        note::session_text(self.context, note::USER, id.as_ref());
+        self
+    }
+
+    /// The conversation that it is a part of.
+    pub fn conversation(self, id: impl AsRef<str>) -> Self {
+        note::session_text(self.context, note::CONVERSATION, id.as_ref());
+        self
+    }
+
+    /// A URL or path of a recording.
+    pub fn video(self, at: impl AsRef<str>) -> Self {
+        note::session_text(self.context, note::VIDEO, at.as_ref());
+        self
+    }
+
+    /// Runs `work` in this session.
+    pub fn in_scope<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _place = super::span::Place::enter(self.context);
+        work()
+    }
+
+    /// Runs a future in this session, wherever it is polled.
+    pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> {
+        super::future::InPlace::new(self.context, work)
+    }
+
+    /// Ends it.
+    pub fn end(self, state: EndState) {
+        self.finish(state, None);
+    }
+
+    /// Ends it, and says why.
+    pub fn end_with_reason(self, state: EndState, reason: impl AsRef<str>) {
+        self.finish(state, Some(reason.as_ref()));
+    }
+
+    fn finish(mut self, state: EndState, reason: Option<&str>) {
+        self.close(state, reason);
+    }
+
+    fn close(&mut self, state: EndState, reason: Option<&str>) {
+        let context = std::mem::replace(&mut self.context, Context::NONE);
+        if context.session != 0 {
+            closed(context.session);
+            local::with(|local| end(local, context, state, reason));
+        }
+    }
+
+    fn current(&self) -> CurrentSession {
+        CurrentSession {
+            context: self.context,
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close(EndState::Indeterminate, Some("dropped"));
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.id()).finish()
+    }
+}
+
+/// The session that the current span belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct CurrentSession {
+    context: Context,
+}
+
+/// The session around this call; outside every session it does nothing.
+#[must_use]
+pub fn current_session() -> CurrentSession {
+    CurrentSession {
+        context: local::with(|local| local.context.get()),
+    }
+}
+
+impl CurrentSession {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Option<SessionId> {
+        SpanContext(self.context).session_id()
+    }
+
+    /// The id of its own span.
+    #[must_use]
+    pub fn span_id(&self) -> Option<SpanId> {
+        self.id().map(|session| SpanId(scope::root_of(session.0)))
+    }
+
+    /// A word to find it by.
+    pub fn tag(&self, tag: impl AsRef<str>) {
+        note::session_text(self.context, note::TAG, tag.as_ref());
+    }
+
+    /// Anything else that is worth knowing of it.
+    pub fn attribute(&self, key: impl AsRef<str>, value: impl Serialize) {
+        note::session_attribute(self.context, key.as_ref(), &value);
+    }
+}

@@ -1,0 +1,709 @@
+//! Spans around calls: what generated code does before and after an annotated body.
+//!
+//! START and END are separate records, so that a run can be watched while it goes on. An [`Entered`] stays on its
+//! thread; a [`Started`] travels with its future. Both end what they began, whatever way the body is left.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use serde::Serialize;
+
+use super::callsite::{Callsite, Meta};
+use super::capture::Sink;
+use super::clock;
+use super::context::{Context, SpanContext};
+use super::fault::Found;
+use super::local::{self, Local};
+use super::note;
+use super::scope;
+use super::session;
+use super::word::{self, CANCELLED, CAPTURED, END, END_ASYNC, FAILED, START};
+use crate::model::span::SpanKind;
+use crate::monitor::panic;
+use crate::sync::{AtomicBool, Relaxed};
+
+/// Whether arguments and return values are captured at all.
+static CAPTURE_CONTENT: AtomicBool = AtomicBool::new(true);
+/// Whether the time inside polls is measured: two readings of the clock for each poll but the first and the last.
+pub(super) static BUSY_TIME: AtomicBool = AtomicBool::new(true);
+
+pub(crate) fn configure(capture_content: bool, busy_time: bool) {
+    CAPTURE_CONTENT.store(capture_content, Relaxed);
+    BUSY_TIME.store(busy_time, Relaxed);
+}
+
+/// What a span's end has to do besides being written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Plain,
+    /// It is a session's own span.
+    Session,
+}
+
+/// A synchronous call that is being recorded, on this thread.
+#[must_use]
+pub struct Entered {
+    /// 0: nothing is recorded.
+    span: u64,
+    role: Role,
+    before: Context,
+    _stays_on_this_thread: PhantomData<*const ()>,
+}
+
+/// An asynchronous call that is being recorded; goes where its future goes.
+#[must_use]
+pub struct Started {
+    /// 0: nothing is recorded.
+    pub(super) span: u64,
+    pub(super) role: Role,
+    /// Set for each poll, and while the future is dropped.
+    pub(super) context: Context,
+    /// When it started; from the second poll on, when the current one began.
+    pub(super) poll_began: u64,
+    pub(super) busy: u64,
+    pub(super) polls: u32,
+    /// A poll is going on: a drop now means that it panicked.
+    pub(super) polling: bool,
+}
+
+/// Writes a START; `None` where the span is not to be recorded.
+#[inline(always)]
+fn begin(
+    local: &Local,
+    site: &'static Callsite,
+    around: Context,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Option<(Context, u64)> {
+    let meta = &site.meta;
+    if local.muted() || !local::wants(meta.level) {
+        return None;
+    }
+    local.ready();
+    let (home, flags) = if around.scope == 0 {
+        session::orphan(local, site)
+    } else {
+        (around, 0)
+    };
+    // The first span of an orphan's own session is that session's root.
+    let span = if home.span == 0 {
+        scope::root_of(home.session)
+    } else {
+        local.next_id()
+    };
+    let place = Context { span, ..home };
+    write_start(local, site, place, home.span, flags, capture).map(|clock| (place, clock))
+}
+
+#[inline(always)]
+fn write_start(
+    local: &Local,
+    site: &'static Callsite,
+    place: Context,
+    parent: u64,
+    flags: u64,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Option<u64> {
+    let meta = &site.meta;
+    let has_values = !(meta.arguments.is_empty() && meta.attributes.is_empty());
+    let (written, clock) = if has_values && !local.capturing.get() && CAPTURE_CONTENT.load(Relaxed)
+    {
+        local.with_buffer(|buffer| {
+            capture(&mut Sink::new(buffer, matches!(meta.kind, SpanKind::Llm)));
+            let clock = clock::raw();
+            let first = word::first(START, flags | CAPTURED, buffer.len(), site.number());
+            (
+                local.put([first, place.span, parent, place.scope, clock], buffer),
+                clock,
+            )
+        })
+    } else {
+        let clock = clock::raw();
+        let first = word::first(START, flags, 0, site.number());
+        (
+            local.put([first, place.span, parent, place.scope, clock], &[]),
+            clock,
+        )
+    };
+    if written { Some(clock) } else { lost() }
+}
+
+/// A START that nobody took: its END will not be written either.
+#[cold]
+fn lost<T>() -> Option<T> {
+    local::LOST.fetch_add(1, Relaxed);
+    None
+}
+
+#[inline(always)]
+fn nothing(_: &mut Sink<'_>) {}
+
+/// Starts a span and makes it current.
+#[inline(always)]
+pub fn enter(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+    if !local::recording() {
+        return Entered::OFF;
+    }
+    local::with(|local| {
+        let before = local.context.get();
+        let Some((place, _)) = begin(local, site, before, capture) else {
+            return Entered::OFF;
+        };
+        local.context.set(place);
+        Entered::new(place.span, Role::Plain, before)
+    })
+}
+
+/// Starts a span for a future; its wrapper makes it current for each poll.
+#[inline(always)]
+pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+    if !local::recording() {
+        return Started::OFF;
+    }
+    local::with(
+        |local| match begin(local, site, local.context.get(), capture) {
+            Some((place, clock)) => Started::new(place, clock, Role::Plain),
+            None => Started::OFF,
+        },
+    )
+}
+
+fn begin_session(
+    local: &Local,
+    site: &'static Callsite,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Option<(Context, u64)> {
+    if local.muted() {
+        return None;
+    }
+    local.ready();
+    let place = session::open_explicit(local, site.meta.name, site.meta.tags);
+    let started = write_start(local, site, place, 0, 0, capture).map(|clock| (place, clock));
+    if started.is_none() {
+        session::closed(place.session);
+    }
+    started
+}
+
+/// Opens a session, and its span around a call.
+pub fn enter_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+    if !local::recording() {
+        return Entered::OFF;
+    }
+    local::with(|local| {
+        let before = local.context.get();
+        let Some((place, _)) = begin_session(local, site, capture) else {
+            return Entered::OFF;
+        };
+        local.context.set(place);
+        Entered::new(place.span, Role::Session, before)
+    })
+}
+
+/// Opens a session, and its span around a future.
+pub fn start_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+    if !local::recording() {
+        return Started::OFF;
+    }
+    local::with(|local| match begin_session(local, site, capture) {
+        Some((place, clock)) => Started::new(place, clock, Role::Session),
+        None => Started::OFF,
+    })
+}
+
+/// Starts an AGENT span in a place whose scope is that agent's, and makes it current.
+pub(super) fn enter_at(
+    local: &Local,
+    site: &'static Callsite,
+    around: Context,
+    scope: u64,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Entered {
+    let before = local.context.get();
+    let Some((place, _)) = begin_agent(local, site, around, scope, capture) else {
+        return Entered::OFF;
+    };
+    local.context.set(place);
+    Entered::new(place.span, Role::Plain, before)
+}
+
+/// As [`enter_at`], for a future.
+pub(super) fn start_at(
+    local: &Local,
+    site: &'static Callsite,
+    around: Context,
+    scope: u64,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Started {
+    match begin_agent(local, site, around, scope, capture) {
+        Some((place, clock)) => Started::new(place, clock, Role::Plain),
+        None => Started::OFF,
+    }
+}
+
+fn begin_agent(
+    local: &Local,
+    site: &'static Callsite,
+    around: Context,
+    scope: u64,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Option<(Context, u64)> {
+    let place = Context {
+        span: local.next_id(),
+        scope,
+        ..around
+    };
+    write_start(local, site, place, around.span, 0, capture).map(|clock| (place, clock))
+}
+
+/// Runs `enter` as if `parent` were the current span.
+pub fn under<S>(parent: impl Into<SpanContext>, enter: impl FnOnce() -> S) -> S
+where
+    S: Recording,
+{
+    let parent = parent.into();
+    let before = local::with(|local| local.context.replace(parent.0));
+    let mut span = enter();
+    span.came_from(before);
+    span
+}
+
+/// Ties a span to others.
+pub fn link<S: Recording, L>(span: &S, links: impl FnOnce() -> L)
+where
+    L: IntoIterator,
+    L::Item: Into<SpanContext>,
+{
+    let id = span.id();
+    if id != 0 {
+        links().into_iter().for_each(|to| {
+            let to = to.into();
+            local::with(|local| note::link(local, id, to));
+        });
+    }
+}
+
+/// [`Entered`] or [`Started`].
+pub trait Recording {
+    /// The span's id; 0 where nothing records.
+    fn id(&self) -> u64;
+    /// The context to go back to is `before`, not the one that it was entered in.
+    #[doc(hidden)]
+    fn came_from(&mut self, before: Before);
+}
+
+/// A context that only this crate can make.
+pub(crate) type Before = Context;
+
+impl Recording for Entered {
+    fn id(&self) -> u64 {
+        self.span
+    }
+
+    fn came_from(&mut self, before: Before) {
+        if self.span == 0 {
+            local::with(|local| local.context.set(before));
+        }
+        self.before = before;
+    }
+}
+
+impl Recording for Started {
+    fn id(&self) -> u64 {
+        self.span
+    }
+
+    fn came_from(&mut self, before: Before) {
+        local::with(|local| local.context.set(before));
+    }
+}
+
+/// Ends a call with what came of it.
+#[inline(always)]
+pub fn exit(span: Entered, end: impl FnOnce(&mut Sink<'_>)) {
+    if span.span != 0 {
+        let id = span.span;
+        local::with(|local| {
+            let clock = clock::raw();
+            write_end(local, clock, end, |local, flags, payload| {
+                local.put_end(
+                    [word::first(END, flags, payload.len(), 0), id, clock],
+                    payload,
+                );
+            });
+        });
+        span.left();
+    }
+}
+
+/// Ends a call of which only the end is recorded.
+#[inline(always)]
+pub fn leave(span: Entered) {
+    if span.span != 0 {
+        let id = span.span;
+        local::with(|local| local.put_end([word::first(END, 0, 0, 0), id, clock::raw()], &[]));
+        span.left();
+    }
+}
+
+/// Ends a future's span with what came of it.
+#[inline(always)]
+pub fn finish(mut span: Started, end: impl FnOnce(&mut Sink<'_>)) {
+    if span.span != 0 {
+        local::with(|local| {
+            let clock = clock::raw();
+            span.count_last_poll(clock);
+            let record = [span.span, clock, u64::from(span.polls), span.busy];
+            write_end(local, clock, end, |local, flags, payload| {
+                let [id, clock, polls, busy] = record;
+                local.put_end(
+                    [
+                        word::first(END_ASYNC, flags, payload.len(), 0),
+                        id,
+                        clock,
+                        polls,
+                        busy,
+                    ],
+                    payload,
+                );
+            });
+        });
+        span.done();
+    }
+}
+
+/// Ends a future's span of which only the end is recorded.
+#[inline(always)]
+pub fn settle(mut span: Started) {
+    if span.span != 0 {
+        span.write_end(0);
+        span.done();
+    }
+}
+
+/// Captures an END's payload; where values are not captured, an error still is.
+#[inline(always)]
+fn write_end(
+    local: &Local,
+    _clock: u64,
+    end: impl FnOnce(&mut Sink<'_>),
+    put: impl FnOnce(&Local, u64, &[u8]),
+) {
+    if local.capturing.get() {
+        return put(local, 0, &[]);
+    }
+    local.with_buffer(|buffer| {
+        let mut sink = Sink::new(buffer, true);
+        end(&mut sink);
+        let failed = sink.failed;
+        if failed {
+            put(local, FAILED | CAPTURED, buffer);
+        } else if CAPTURE_CONTENT.load(Relaxed) {
+            put(local, CAPTURED, buffer);
+        } else {
+            put(local, 0, &[]);
+        }
+    });
+}
+
+impl Entered {
+    const OFF: Self = Self {
+        span: 0,
+        role: Role::Plain,
+        before: Context::NONE,
+        _stays_on_this_thread: PhantomData,
+    };
+
+    #[inline(always)]
+    fn new(span: u64, role: Role, before: Context) -> Self {
+        Self {
+            span,
+            role,
+            before,
+            _stays_on_this_thread: PhantomData,
+        }
+    }
+
+    /// Nothing is recorded here.
+    pub(super) const fn off() -> Self {
+        Self::OFF
+    }
+
+    #[inline(always)]
+    fn left(mut self) {
+        self.restore();
+        self.span = 0;
+    }
+
+    #[inline(always)]
+    fn restore(&self) {
+        local::with(|local| {
+            if self.role == Role::Session {
+                session::closed(local.context.get().session);
+            }
+            local.context.set(self.before);
+        });
+    }
+}
+
+impl Drop for Entered {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.span != 0 {
+            self.unwound();
+        }
+    }
+}
+
+impl Entered {
+    /// Left without an end: by a panic, or where only a guard could be placed.
+    #[cold]
+    #[inline(never)]
+    fn unwound(&mut self) {
+        let id = self.span;
+        local::with(|local| {
+            let clock = clock::raw();
+            local.with_buffer(|buffer| {
+                let flags = panic_record(buffer);
+                local.put_end(
+                    [word::first(END, flags, buffer.len(), 0), id, clock],
+                    buffer,
+                );
+            });
+        });
+        self.restore();
+    }
+}
+
+/// The error record of a panic that is going on; flags for the END.
+fn panic_record(buffer: &mut Vec<u8>) -> u64 {
+    if !std::thread::panicking() {
+        return 0;
+    }
+    let panic = panic::last();
+    let found = Found {
+        code: "panic".into(),
+        details: panic.message,
+        rust_type: String::new(),
+        chain: Vec::new(),
+    };
+    let mut sink = Sink::new(buffer, false);
+    found.write(&mut sink);
+    sink.serialize(&(panic.location, panic.backtrace));
+    FAILED | CAPTURED
+}
+
+impl Started {
+    const OFF: Self = Self {
+        span: 0,
+        role: Role::Plain,
+        context: Context::NONE,
+        poll_began: 0,
+        busy: 0,
+        polls: 0,
+        polling: false,
+    };
+
+    #[inline(always)]
+    fn new(context: Context, clock: u64, role: Role) -> Self {
+        Self {
+            span: context.span,
+            role,
+            context,
+            poll_began: clock,
+            busy: 0,
+            polls: 0,
+            polling: false,
+        }
+    }
+
+    /// Nothing is recorded here.
+    pub(super) const fn off() -> Self {
+        Self::OFF
+    }
+
+    #[inline(always)]
+    fn count_last_poll(&mut self, now: u64) {
+        if BUSY_TIME.load(Relaxed) {
+            self.busy += now.saturating_sub(self.poll_began);
+        }
+    }
+
+    fn write_end(&mut self, flags: u64) {
+        let clock = clock::raw();
+        self.count_last_poll(clock);
+        let record = [
+            word::first(END_ASYNC, flags, 0, 0),
+            self.span,
+            clock,
+            u64::from(self.polls),
+            self.busy,
+        ];
+        local::with(|local| local.put_end(record, &[]));
+    }
+
+    #[inline(always)]
+    fn done(&mut self) {
+        if self.role == Role::Session {
+            session::closed(self.context.session);
+        }
+        self.span = 0;
+    }
+}
+
+impl Drop for Started {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.span != 0 {
+            self.dropped();
+        }
+    }
+}
+
+impl Started {
+    #[cold]
+    #[inline(never)]
+    fn dropped(&mut self) {
+        let (id, polls, busy) = (self.span, u64::from(self.polls), self.busy);
+        let panicked = self.polling;
+        local::with(|local| {
+            local.ready();
+            let clock = clock::raw();
+            local.with_buffer(|buffer| {
+                let flags = if panicked {
+                    panic_record(buffer)
+                } else {
+                    CANCELLED
+                };
+                local.put_end(
+                    [
+                        word::first(END_ASYNC, flags, buffer.len(), 0),
+                        id,
+                        clock,
+                        polls,
+                        busy,
+                    ],
+                    buffer,
+                );
+            });
+        });
+        self.done();
+    }
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entered").field(&self.span).finish()
+    }
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Started").field(&self.span).finish()
+    }
+}
+
+/// While it lives, the thread is in another place.
+#[derive(Debug)]
+pub(crate) struct Place {
+    before: Context,
+    _stays_on_this_thread: PhantomData<*const ()>,
+}
+
+impl Place {
+    #[inline(always)]
+    pub(crate) fn enter(context: Context) -> Self {
+        let before = local::with(|local| local.context.replace(context));
+        Self {
+            before,
+            _stays_on_this_thread: PhantomData,
+        }
+    }
+}
+
+impl Drop for Place {
+    #[inline(always)]
+    fn drop(&mut self) {
+        local::with(|local| local.context.set(self.before));
+    }
+}
+
+/// A span by hand, for what is not a function: see [`span`].
+#[derive(Debug)]
+#[must_use = "a span starts with `start()`"]
+pub struct SpanBuilder {
+    name: String,
+    kind: SpanKind,
+}
+
+/// Describes a span to be started by hand; an [`Operation`](SpanKind::Operation) unless it is told otherwise.
+///
+/// Names should be few: each name and kind together is kept for the life of the process.
+///
+/// ```
+/// use agentops_core::{SpanKind, span};
+///
+/// let fetching = span("fetch").kind(SpanKind::Tool).start();
+/// // … fetch …
+/// drop(fetching);
+/// ```
+pub fn span(name: impl Into<String>) -> SpanBuilder {
+    SpanBuilder {
+        name: name.into(),
+        kind: SpanKind::Operation,
+    }
+}
+
+/// A span by hand that is going on, on this thread; dropping it ends it.
+#[derive(Debug)]
+pub struct ManualSpan {
+    entered: Entered,
+}
+
+impl SpanBuilder {
+    /// What it stands for.
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Starts it, and makes it current on this thread.
+    #[track_caller]
+    pub fn start(self) -> ManualSpan {
+        if !local::recording() {
+            return ManualSpan {
+                entered: Entered::OFF,
+            };
+        }
+        let site = by_hand(&self.name, self.kind, Location::caller());
+        ManualSpan {
+            entered: enter(site, nothing),
+        }
+    }
+}
+
+impl ManualSpan {
+    /// Ends it, with what came out.
+    pub fn end_with(self, output: impl Serialize) {
+        exit(self.entered, |sink| sink.serialize(&output));
+    }
+}
+
+/// One callsite for each name, kind and place; they are few, and live for ever.
+fn by_hand(name: &str, kind: SpanKind, location: &'static Location<'static>) -> &'static Callsite {
+    use crate::sync::{Mutex, lock};
+    static SITES: Mutex<Vec<&'static Callsite>> = Mutex::new(Vec::new());
+    let mut sites = lock(&SITES);
+    let same = |site: &&&Callsite| {
+        site.meta.name == name && site.meta.kind == kind && site.meta.location == location
+    };
+    if let Some(site) = sites.iter().find(same) {
+        return site;
+    }
+    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    let mut meta = Meta::new(kind, name, "agentops", "span").output();
+    meta.location = location;
+    let site: &'static Callsite = Box::leak(Box::new(Callsite::new(meta)));
+    sites.push(site);
+    site
+}

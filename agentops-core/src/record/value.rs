@@ -1,0 +1,947 @@
+//! Users' values in a compact binary form: written on the caller's thread, turned into JSON on the processor's.
+//!
+//! Writing this form costs a quarter of writing JSON. Limits apply while writing: a string is cut at a character
+//! boundary, a collection after so many elements, a value that never ends after so many bytes; what is left always
+//! reads as one whole value. The reader, [`to_json`], is here too so that the two cannot drift apart.
+
+use std::fmt::{self, Display, Write as _};
+
+use serde::Serialize;
+use serde::ser;
+
+use crate::sync::{AtomicUsize, Relaxed};
+
+const NULL: u8 = 0;
+const FALSE: u8 = 1;
+const TRUE: u8 = 2;
+const I64: u8 = 3;
+const U64: u8 = 4;
+const F64: u8 = 5;
+const STR: u8 = 6;
+const OBJECT: u8 = 7;
+const ARRAY: u8 = 8;
+const END: u8 = 9;
+/// A number in digits: what does not fit 64 bits.
+const DIGITS: u8 = 10;
+/// A type's name, of a value that could not be captured.
+const OPAQUE: u8 = 11;
+/// A string that was cut: its whole length, then what is left.
+const CUT_STR: u8 = 12;
+/// Before `END`: elements were left out.
+const CUT: u8 = 13;
+/// JSON text, as it is.
+const JSON: u8 = 14;
+/// A short float: its shortest digits are not those of the long one.
+const F32: u8 = 15;
+
+/// Bytes of a string that are kept.
+pub(crate) static STRING_LIMIT: AtomicUsize = AtomicUsize::new(64 * 1024);
+/// Bytes of a string in a model call that are kept.
+pub(crate) const LLM_STRING_LIMIT: usize = 1 << 20;
+/// Elements of a collection that are kept.
+const ELEMENTS: usize = 10_000;
+/// Bytes after which a value is taken for endless.
+const ENDLESS: usize = 4 << 20;
+/// How deep containers may stand in one another.
+const DEPTH: usize = 128;
+
+/// Writes one value after another to the end of a buffer.
+#[derive(Debug)]
+pub(crate) struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    string_limit: usize,
+    depth: usize,
+    after_key: bool,
+}
+
+/// Why a value could not be written to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It is too large or too deep; what is written is kept.
+    Limit,
+    /// Its `Serialize` failed; nothing of it can be trusted.
+    Failed,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, llm: bool) -> Self {
+        let string_limit = if llm {
+            LLM_STRING_LIMIT
+        } else {
+            STRING_LIMIT.load(Relaxed)
+        };
+        Self {
+            start: out.len(),
+            out,
+            string_limit,
+            depth: 0,
+            after_key: false,
+        }
+    }
+
+    /// One value of any serialisable type.
+    pub(crate) fn serialize<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        let written = value.serialize(&mut *self);
+        if written == Err(Stop::Limit) {
+            self.close_all();
+            return Ok(());
+        }
+        written
+    }
+
+    /// What the value's `Debug` says.
+    pub(crate) fn debug<T: fmt::Debug + ?Sized>(&mut self, value: &T) {
+        self.format(format_args!("{value:?}"));
+    }
+
+    /// Formatted text, without building it elsewhere first.
+    pub(crate) fn format(&mut self, arguments: fmt::Arguments<'_>) {
+        let at = self.out.len();
+        self.out
+            .extend_from_slice(&[CUT_STR, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let text = self.out.len();
+        let mut bounded = Bounded {
+            out: self.out,
+            end: text + self.string_limit,
+            cut: false,
+        };
+        let failed = bounded.write_fmt(arguments).is_err();
+        let cut = bounded.cut || failed;
+        let kept = (self.out.len() - text) as u32;
+        if cut {
+            // The whole length is not known: whoever wrote it was stopped.
+            self.out[at + 1..at + 9].copy_from_slice(&u64::MAX.to_le_bytes());
+            self.out[at + 9..at + 13].copy_from_slice(&kept.to_le_bytes());
+        } else {
+            self.out[at] = STR;
+            self.out[at + 1..at + 5].copy_from_slice(&kept.to_le_bytes());
+            self.out.drain(at + 5..at + 13);
+        }
+    }
+
+    /// The name of a type whose value cannot be captured.
+    pub(crate) fn opaque(&mut self, name: &str) {
+        self.tagged(OPAQUE, name);
+    }
+
+    /// Text that is JSON already.
+    pub(crate) fn json(&mut self, text: &str) {
+        self.tagged(JSON, text);
+    }
+
+    pub(crate) fn null(&mut self) {
+        self.out.push(NULL);
+    }
+
+    /// Takes back what was written since `new`.
+    pub(crate) fn take_back(&mut self) {
+        self.out.truncate(self.start);
+        (self.depth, self.after_key) = (0, false);
+    }
+
+    fn close_all(&mut self) {
+        if self.after_key {
+            self.out.push(NULL);
+            self.after_key = false;
+        }
+        while self.depth > 0 {
+            self.out.extend_from_slice(&[CUT, END]);
+            self.depth -= 1;
+        }
+    }
+
+    fn tagged(&mut self, tag: u8, text: &str) {
+        self.out.push(tag);
+        self.out
+            .extend_from_slice(&(text.len() as u32).to_le_bytes());
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    #[inline(always)]
+    fn number(&mut self, tag: u8, bits: [u8; 8]) -> Result<(), Stop> {
+        let mut bytes = [tag; 9];
+        bytes[1..].copy_from_slice(&bits);
+        self.out.extend_from_slice(&bytes);
+        self.after_key = false;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, tag: u8) -> Result<(), Stop> {
+        self.out.push(tag);
+        self.after_key = false;
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn text(&mut self, text: &str) -> Result<(), Stop> {
+        self.after_key = false;
+        if text.len() > self.string_limit {
+            self.cut_text(text);
+        } else {
+            let mut head = [STR, 0, 0, 0, 0];
+            head[1..].copy_from_slice(&(text.len() as u32).to_le_bytes());
+            self.out.reserve(5 + text.len());
+            self.out.extend_from_slice(&head);
+            self.out.extend_from_slice(text.as_bytes());
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn cut_text(&mut self, text: &str) {
+        let kept = &text[..text.floor_char_boundary_at(self.string_limit)];
+        self.out.push(CUT_STR);
+        self.out
+            .extend_from_slice(&(text.len() as u64).to_le_bytes());
+        self.out
+            .extend_from_slice(&(kept.len() as u32).to_le_bytes());
+        self.out.extend_from_slice(kept.as_bytes());
+    }
+
+    #[inline(always)]
+    fn key(&mut self, key: &str) {
+        let mut length = key.len();
+        while length >= 0x80 {
+            self.out.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        self.out.push(length as u8);
+        self.out.extend_from_slice(key.as_bytes());
+        self.after_key = true;
+    }
+
+    #[inline(always)]
+    fn open(&mut self, tag: u8) -> Result<(), Stop> {
+        if self.depth == DEPTH || self.out.len() - self.start > ENDLESS {
+            return Err(Stop::Limit);
+        }
+        self.depth += 1;
+        self.byte(tag)
+    }
+
+    #[inline(always)]
+    fn close(&mut self) -> Result<(), Stop> {
+        self.depth -= 1;
+        self.byte(END)
+    }
+}
+
+/// `str::floor_char_boundary`, which is younger than our oldest compiler.
+trait FloorCharBoundary {
+    fn floor_char_boundary_at(&self, at: usize) -> usize;
+}
+
+impl FloorCharBoundary for str {
+    fn floor_char_boundary_at(&self, at: usize) -> usize {
+        (0..=at.min(self.len()))
+            .rev()
+            .find(|at| self.is_char_boundary(*at))
+            .unwrap_or(0)
+    }
+}
+
+/// Stops who writes to it once it is full: that ends even a `Debug` that would never end.
+struct Bounded<'a> {
+    out: &'a mut Vec<u8>,
+    end: usize,
+    cut: bool,
+}
+
+impl fmt::Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.end - self.out.len();
+        if text.len() <= room {
+            self.out.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
+        let kept = text.floor_char_boundary_at(room);
+        self.out.extend_from_slice(&text.as_bytes()[..kept]);
+        self.cut = true;
+        Err(fmt::Error)
+    }
+}
+
+impl Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Limit => "value too large",
+            Self::Failed => "value refused to serialise",
+        })
+    }
+}
+
+impl std::error::Error for Stop {}
+
+impl ser::Error for Stop {
+    fn custom<T: Display>(_: T) -> Self {
+        Self::Failed
+    }
+}
+
+/// A container that is being written.
+#[derive(Debug)]
+pub(crate) struct Container<'w, 'a> {
+    writer: &'w mut Writer<'a>,
+    elements: usize,
+    /// A variant with data is an object around what it holds.
+    wrapped: bool,
+}
+
+impl<'w, 'a> Container<'w, 'a> {
+    #[inline(always)]
+    fn new(
+        writer: &'w mut Writer<'a>,
+        tag: u8,
+        variant: Option<&'static str>,
+    ) -> Result<Self, Stop> {
+        if let Some(variant) = variant {
+            writer.open(OBJECT)?;
+            writer.key(variant);
+        }
+        writer.open(tag)?;
+        Ok(Self {
+            writer,
+            elements: 0,
+            wrapped: variant.is_some(),
+        })
+    }
+
+    /// Whether one more element may be written.
+    #[inline(always)]
+    fn more(&mut self) -> Result<bool, Stop> {
+        self.elements += 1;
+        if self.elements <= ELEMENTS {
+            return if self.writer.out.len() - self.writer.start > ENDLESS {
+                Err(Stop::Limit)
+            } else {
+                Ok(true)
+            };
+        }
+        self.at_limit()
+    }
+
+    #[cold]
+    fn at_limit(&mut self) -> Result<bool, Stop> {
+        // What is left out still runs the user's iterator; one that never ends is stopped here.
+        if self.elements > ELEMENTS * 100 {
+            Err(Stop::Limit)
+        } else {
+            Ok(false)
+        }
+    }
+
+    #[inline(always)]
+    fn finish(self) -> Result<(), Stop> {
+        if self.elements > ELEMENTS {
+            self.writer.out.push(CUT);
+        }
+        self.writer.close()?;
+        if self.wrapped {
+            self.writer.close()
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(always)]
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        if self.more()? {
+            value.serialize(&mut *self.writer)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(always)]
+    fn field<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
+        if self.more()? {
+            self.writer.key(key);
+            value.serialize(&mut *self.writer)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
+    type Ok = ();
+    type Error = Stop;
+    type SerializeSeq = Container<'w, 'a>;
+    type SerializeTuple = Container<'w, 'a>;
+    type SerializeTupleStruct = Container<'w, 'a>;
+    type SerializeTupleVariant = Container<'w, 'a>;
+    type SerializeMap = Container<'w, 'a>;
+    type SerializeStruct = Container<'w, 'a>;
+    type SerializeStructVariant = Container<'w, 'a>;
+
+    #[inline(always)]
+    fn serialize_bool(self, v: bool) -> Result<(), Stop> {
+        self.byte(if v { TRUE } else { FALSE })
+    }
+    #[inline(always)]
+    fn serialize_i8(self, v: i8) -> Result<(), Stop> {
+        self.serialize_i64(v.into())
+    }
+    #[inline(always)]
+    fn serialize_i16(self, v: i16) -> Result<(), Stop> {
+        self.serialize_i64(v.into())
+    }
+    #[inline(always)]
+    fn serialize_i32(self, v: i32) -> Result<(), Stop> {
+        self.serialize_i64(v.into())
+    }
+    #[inline(always)]
+    fn serialize_i64(self, v: i64) -> Result<(), Stop> {
+        self.number(I64, v.to_le_bytes())
+    }
+    fn serialize_i128(self, v: i128) -> Result<(), Stop> {
+        self.after_key = false;
+        self.tagged(DIGITS, &v.to_string());
+        Ok(())
+    }
+    #[inline(always)]
+    fn serialize_u8(self, v: u8) -> Result<(), Stop> {
+        self.serialize_u64(v.into())
+    }
+    #[inline(always)]
+    fn serialize_u16(self, v: u16) -> Result<(), Stop> {
+        self.serialize_u64(v.into())
+    }
+    #[inline(always)]
+    fn serialize_u32(self, v: u32) -> Result<(), Stop> {
+        self.serialize_u64(v.into())
+    }
+    #[inline(always)]
+    fn serialize_u64(self, v: u64) -> Result<(), Stop> {
+        self.number(U64, v.to_le_bytes())
+    }
+    fn serialize_u128(self, v: u128) -> Result<(), Stop> {
+        self.after_key = false;
+        self.tagged(DIGITS, &v.to_string());
+        Ok(())
+    }
+    #[inline(always)]
+    fn serialize_f32(self, v: f32) -> Result<(), Stop> {
+        let [a, b, c, d] = v.to_le_bytes();
+        self.out.extend_from_slice(&[F32, a, b, c, d]);
+        self.after_key = false;
+        Ok(())
+    }
+    #[inline(always)]
+    fn serialize_f64(self, v: f64) -> Result<(), Stop> {
+        self.number(F64, v.to_le_bytes())
+    }
+    fn serialize_char(self, v: char) -> Result<(), Stop> {
+        self.text(v.encode_utf8(&mut [0; 4]))
+    }
+    #[inline(always)]
+    fn serialize_str(self, v: &str) -> Result<(), Stop> {
+        self.text(v)
+    }
+    fn serialize_bytes(self, v: &[u8]) -> Result<(), Stop> {
+        v.serialize(self)
+    }
+    #[inline(always)]
+    fn serialize_none(self) -> Result<(), Stop> {
+        self.byte(NULL)
+    }
+    #[inline(always)]
+    fn serialize_some<T: Serialize + ?Sized>(self, v: &T) -> Result<(), Stop> {
+        v.serialize(self)
+    }
+    #[inline(always)]
+    fn serialize_unit(self) -> Result<(), Stop> {
+        self.byte(NULL)
+    }
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Stop> {
+        self.byte(NULL)
+    }
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<(), Stop> {
+        self.text(variant)
+    }
+    #[inline(always)]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        v: &T,
+    ) -> Result<(), Stop> {
+        v.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        v: &T,
+    ) -> Result<(), Stop> {
+        self.open(OBJECT)?;
+        self.key(variant);
+        v.serialize(&mut *self)?;
+        self.close()
+    }
+    #[inline(always)]
+    fn serialize_seq(self, _: Option<usize>) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, ARRAY, None)
+    }
+    fn serialize_tuple(self, _: usize) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, ARRAY, None)
+    }
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, ARRAY, None)
+    }
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, ARRAY, Some(variant))
+    }
+    fn serialize_map(self, _: Option<usize>) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, OBJECT, None)
+    }
+    #[inline(always)]
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, OBJECT, None)
+    }
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Container<'w, 'a>, Stop> {
+        Container::new(self, OBJECT, Some(variant))
+    }
+    fn collect_str<T: Display + ?Sized>(self, v: &T) -> Result<(), Stop> {
+        self.after_key = false;
+        self.format(format_args!("{v}"));
+        Ok(())
+    }
+}
+
+impl ser::SerializeSeq for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    #[inline(always)]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
+        self.element(v)
+    }
+    #[inline(always)]
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+impl ser::SerializeTuple for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
+        self.element(v)
+    }
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+impl ser::SerializeTupleStruct for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
+        self.element(v)
+    }
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+impl ser::SerializeTupleVariant for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
+        self.element(v)
+    }
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+impl ser::SerializeStruct for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    #[inline(always)]
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        v: &T,
+    ) -> Result<(), Stop> {
+        self.field(key, v)
+    }
+    #[inline(always)]
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+impl ser::SerializeStructVariant for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        v: &T,
+    ) -> Result<(), Stop> {
+        self.field(key, v)
+    }
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+impl ser::SerializeMap for Container<'_, '_> {
+    type Ok = ();
+    type Error = Stop;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
+        if !self.more()? {
+            return Ok(());
+        }
+        // A key is written as text; what is no text, number or boolean cannot be one.
+        let mut text = Vec::new();
+        Writer::new(&mut text, false).serialize(key)?;
+        let key = key_text(&text).ok_or(Stop::Failed)?;
+        self.writer.key(&key);
+        Ok(())
+    }
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
+        if self.elements > ELEMENTS {
+            Ok(())
+        } else {
+            v.serialize(&mut *self.writer)
+        }
+    }
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        v: &V,
+    ) -> Result<(), Stop> {
+        self.serialize_key(key)?;
+        self.serialize_value(v)
+    }
+    fn end(self) -> Result<(), Stop> {
+        self.finish()
+    }
+}
+
+fn key_text(value: &[u8]) -> Option<String> {
+    let mut json = Vec::new();
+    to_json(value, &mut json);
+    match serde_json::from_slice(&json).ok()? {
+        serde_json::Value::String(text) => Some(text),
+        number @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
+            Some(number.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Appends the first value in `bytes` to `out` as JSON text, and tells how many bytes it was.
+///
+/// Bytes that are no value end as `null`: they come out of our own rings, but nothing here relies on it.
+pub(crate) fn to_json(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    let mut reader = Reader { bytes, at: 0 };
+    reader.value(out);
+    reader.at
+}
+
+/// How many bytes the first value takes.
+pub(crate) fn skip(bytes: &[u8]) -> usize {
+    // Values are skipped where they are not wanted, which is rare enough to reuse the reader.
+    to_json(bytes, &mut Vec::new())
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Iterative: a value may be deeper than the stack of a thread that did not make it.
+    fn value(&mut self, out: &mut Vec<u8>) {
+        // For each open container whether it is an object, and whether it has an element already.
+        let mut open: Vec<(bool, bool)> = Vec::new();
+        loop {
+            if let Some((object, filled)) = open.last_mut() {
+                let tag = self.bytes.get(self.at).copied().unwrap_or(END);
+                if tag == END || tag == CUT && self.bytes.get(self.at + 1) == Some(&END) {
+                    self.at += 1 + usize::from(tag == CUT);
+                    let object = *object;
+                    if tag == CUT {
+                        cut_mark(out, object, *filled);
+                    }
+                    out.push(if object { b'}' } else { b']' });
+                    open.pop();
+                    if open.is_empty() {
+                        return;
+                    }
+                    continue;
+                }
+                if std::mem::replace(filled, true) {
+                    out.push(b',');
+                }
+                if *object {
+                    let key = self.key();
+                    string(key, out);
+                    out.push(b':');
+                }
+            }
+            match self.byte() {
+                OBJECT => {
+                    out.push(b'{');
+                    open.push((true, false));
+                }
+                ARRAY => {
+                    out.push(b'[');
+                    open.push((false, false));
+                }
+                tag => self.scalar(tag, out),
+            }
+            if open.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn scalar(&mut self, tag: u8, out: &mut Vec<u8>) {
+        match tag {
+            FALSE => out.extend_from_slice(b"false"),
+            TRUE => out.extend_from_slice(b"true"),
+            I64 => decimal(self.eight() as i64, out),
+            U64 => decimal(self.eight(), out),
+            F64 => float(f64::from_bits(self.eight()), out),
+            F32 => {
+                let number = self.take(4).try_into().map_or(0.0, f32::from_le_bytes);
+                float(number, out);
+            }
+            STR => string(self.tagged(), out),
+            DIGITS | JSON => out.extend_from_slice(self.tagged()),
+            OPAQUE => {
+                out.extend_from_slice(b"{\"$type\":");
+                string(self.tagged(), out);
+                out.push(b'}');
+            }
+            CUT_STR => {
+                let whole = self.eight();
+                out.extend_from_slice(b"{\"$truncated\":{\"bytes\":");
+                if whole == u64::MAX {
+                    out.extend_from_slice(b"null");
+                } else {
+                    decimal(whole, out);
+                }
+                out.extend_from_slice(b"},\"text\":");
+                string(self.tagged(), out);
+                out.push(b'}');
+            }
+            _ => out.extend_from_slice(b"null"),
+        }
+    }
+
+    fn byte(&mut self) -> u8 {
+        let byte = self.bytes.get(self.at).copied().unwrap_or(NULL);
+        self.at = (self.at + 1).min(self.bytes.len());
+        byte
+    }
+
+    fn take(&mut self, length: usize) -> &'a [u8] {
+        let end = self.at.saturating_add(length).min(self.bytes.len());
+        let taken = &self.bytes[self.at..end];
+        self.at = end;
+        taken
+    }
+
+    fn eight(&mut self) -> u64 {
+        self.take(8).try_into().map_or(0, u64::from_le_bytes)
+    }
+
+    fn tagged(&mut self) -> &'a [u8] {
+        let length = self.take(4).try_into().map_or(0, u32::from_le_bytes);
+        self.take(length as usize)
+    }
+
+    fn key(&mut self) -> &'a [u8] {
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            let byte = self.byte();
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 || shift > 28 {
+                return self.take(length);
+            }
+        }
+    }
+}
+
+fn cut_mark(out: &mut Vec<u8>, object: bool, filled: bool) {
+    if filled {
+        out.push(b',');
+    }
+    let mark: &[u8] = if object {
+        b"\"$truncated\":{\"bytes\":null}"
+    } else {
+        b"{\"$truncated\":{\"bytes\":null}}"
+    };
+    out.extend_from_slice(mark);
+}
+
+fn decimal(number: impl Display, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+    // Writing into memory cannot fail.
+    let _ = write!(out, "{number}");
+}
+
+fn float(number: impl Into<f64> + Serialize + Display + Copy, out: &mut Vec<u8>) {
+    if number.into().is_finite() {
+        let _ = serde_json::to_writer(out, &number);
+    } else {
+        string(number.to_string().as_bytes(), out);
+    }
+}
+
+/// A JSON string with its quotes.
+pub(crate) fn string(bytes: &[u8], out: &mut Vec<u8>) {
+    let plain = |byte: &u8| *byte >= 0x20 && *byte < 0x7f && *byte != b'"' && *byte != b'\\';
+    if bytes.iter().all(plain) {
+        out.reserve(bytes.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+    } else {
+        let _ = serde_json::to_writer(out, &*String::from_utf8_lossy(bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn round<T: Serialize + ?Sized>(value: &T) -> Value {
+        let mut bytes = Vec::new();
+        Writer::new(&mut bytes, false)
+            .serialize(value)
+            .expect("it serialises");
+        let mut text = Vec::new();
+        assert_eq!(to_json(&bytes, &mut text), bytes.len());
+        serde_json::from_slice(&text).expect("it is JSON")
+    }
+
+    #[derive(Serialize)]
+    enum Shape {
+        Unit,
+        New(u8),
+        Tuple(u8, &'static str),
+        Struct { a: Option<u8>, b: f32 },
+    }
+
+    #[test]
+    fn every_shape_of_serde_reads_as_serde_json_writes_it() {
+        let shapes = [
+            Shape::Unit,
+            Shape::New(1),
+            Shape::Tuple(2, "x\n\"ü"),
+            Shape::Struct { a: None, b: 0.1 },
+        ];
+        let expected = json!(["Unit", {"New": 1}, {"Tuple": [2, "x\n\"ü"]}, {"Struct": {"a": null, "b": 0.1}}]);
+        assert_eq!(round(&shapes[..]), expected);
+        assert_eq!(
+            round(&BTreeMap::from([(1, [true]), (2, [false])])),
+            json!({"1": [true], "2": [false]})
+        );
+        assert_eq!(
+            round(&(i64::MIN, u64::MAX, 'c', ())),
+            json!([i64::MIN, u64::MAX, "c", null])
+        );
+        assert_eq!(round(&f64::NAN), json!("NaN"));
+        assert_eq!(
+            round(&json!({"a": {"b": [1, 2.5, "c"]}})),
+            json!({"a": {"b": [1, 2.5, "c"]}})
+        );
+    }
+
+    #[test]
+    fn a_long_string_is_cut_at_a_character_and_says_so() {
+        let long = "ü".repeat(64 * 1024);
+        let cut = round(&json!({"usage": 7, "text": long}));
+        assert_eq!(cut["usage"], 7);
+        assert_eq!(cut["text"]["$truncated"]["bytes"], 128 * 1024);
+        assert_eq!(cut["text"]["text"].as_str().map(str::len), Some(64 * 1024));
+    }
+
+    #[test]
+    fn a_long_collection_is_cut_and_says_so() {
+        let cut = round(&vec![1; ELEMENTS + 1]);
+        let elements = cut.as_array().expect("an array");
+        assert_eq!(elements.len(), ELEMENTS + 1);
+        assert_eq!(elements[ELEMENTS], json!({"$truncated": {"bytes": null}}));
+    }
+
+    #[test]
+    fn a_deep_value_is_cut_and_still_whole() {
+        #[derive(Serialize)]
+        struct Deep {
+            next: Option<Box<Deep>>,
+        }
+        let mut deep = Deep { next: None };
+        for _ in 0..1000 {
+            deep = Deep {
+                next: Some(Box::new(deep)),
+            };
+        }
+        assert!(round(&deep).is_object());
+    }
+
+    #[test]
+    fn a_serialize_that_never_ends_is_stopped() {
+        struct Endless;
+        impl Serialize for Endless {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(std::iter::repeat(0))
+            }
+        }
+        assert!(round(&Endless).is_array());
+    }
+
+    #[test]
+    fn a_serialize_that_fails_fails() {
+        struct Failing;
+        impl Serialize for Failing {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(ser::Error::custom("no"))
+            }
+        }
+        let mut bytes = Vec::new();
+        assert_eq!(
+            Writer::new(&mut bytes, false).serialize(&[Failing]),
+            Err(Stop::Failed)
+        );
+    }
+
+    #[test]
+    fn any_bytes_read_as_something() {
+        for length in 0..40_u8 {
+            for first in 0..=255 {
+                let bytes: Vec<u8> = (0..length).map(|at| first ^ at.wrapping_mul(37)).collect();
+                assert!(to_json(&bytes, &mut Vec::new()) <= bytes.len());
+            }
+        }
+    }
+}

@@ -89,8 +89,14 @@ pub enum LossCause {
 
 impl LossCause {
     /// Every cause.
-    pub const ALL: [Self; 6] =
-        [Self::RingFull, Self::NoStart, Self::ExportFull, Self::Write, Self::Refused, Self::Shutdown];
+    pub const ALL: [Self; 6] = [
+        Self::RingFull,
+        Self::NoStart,
+        Self::ExportFull,
+        Self::Write,
+        Self::Refused,
+        Self::Shutdown,
+    ];
 
     /// As it is written on the wire.
     #[must_use]

@@ -127,14 +127,23 @@ mod tests {
         let session = SessionId(0x019c_6b1e_6f2a_7c3d_9b41_5d0f_6a7e_8c90);
         assert_eq!(session.to_string(), "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90");
         assert_eq!(session.to_string().parse(), Ok(session));
-        assert_eq!(session.trace().to_string(), "019c6b1e6f2a7c3d9b415d0f6a7e8c90");
+        assert_eq!(
+            session.trace().to_string(),
+            "019c6b1e6f2a7c3d9b415d0f6a7e8c90"
+        );
         assert_eq!(session.trace().to_string().parse(), Ok(session.trace()));
         assert_eq!(SpanId(0x2a).to_string().parse(), Ok(SpanId(0x2a)));
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "2a", "000000000000002A", "+00000000000002a", "000000000000002g"] {
+        for text in [
+            "",
+            "2a",
+            "000000000000002A",
+            "+00000000000002a",
+            "000000000000002g",
+        ] {
             assert!(text.parse::<SpanId>().is_err(), "{text}");
         }
         assert!("019c".parse::<SessionId>().is_err());

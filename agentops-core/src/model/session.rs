@@ -189,7 +189,9 @@ impl FromStr for EndState {
     fn from_str(text: &str) -> Result<Self, UnknownEndState> {
         let all = [Self::Success, Self::Error, Self::Indeterminate];
         let named = |state: &Self| text.eq_ignore_ascii_case(state.as_str());
-        all.into_iter().find(named).ok_or_else(|| UnknownEndState(text.into()))
+        all.into_iter()
+            .find(named)
+            .ok_or_else(|| UnknownEndState(text.into()))
     }
 }
 

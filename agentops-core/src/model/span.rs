@@ -294,7 +294,10 @@ impl FromStr for SpanKind {
     /// Reads either spelling.
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let named = |kind: &Self| text.eq_ignore_ascii_case(kind.as_str());
-        Self::ALL.into_iter().find(named).ok_or_else(|| UnknownName(text.into()))
+        Self::ALL
+            .into_iter()
+            .find(named)
+            .ok_or_else(|| UnknownName(text.into()))
     }
 }
 
@@ -302,9 +305,17 @@ impl FromStr for Level {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let all = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error];
+        let all = [
+            Self::Trace,
+            Self::Debug,
+            Self::Info,
+            Self::Warn,
+            Self::Error,
+        ];
         let named = |level: &Self| text.eq_ignore_ascii_case(level.as_str());
-        all.into_iter().find(named).ok_or_else(|| UnknownName(text.into()))
+        all.into_iter()
+            .find(named)
+            .ok_or_else(|| UnknownName(text.into()))
     }
 }
 

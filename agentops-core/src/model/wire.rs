@@ -40,7 +40,7 @@ enum Fault {
 
 impl WireError {
     const TRUNCATED: Self = Self(Fault::Truncated);
-    const MALFORMED: Self = Self(Fault::Malformed);
+    pub(super) const MALFORMED: Self = Self(Fault::Malformed);
     const TOO_MANY: Self = Self(Fault::TooMany);
 
     const fn missing(what: &'static str) -> Self {

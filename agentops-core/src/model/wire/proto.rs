@@ -161,6 +161,12 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
+    /// What has not been read yet.
+    #[cfg(test)]
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     fn read(&mut self) -> Result<(u8, Field<'a>), WireError> {
         let tag = take_varint(&mut self.0).ok_or(WireError::TRUNCATED)?;
         let number = tag >> 3;

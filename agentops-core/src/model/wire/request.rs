@@ -3,6 +3,7 @@
 //! What OTLP exporters send and servers receive. Knows nothing of what is inside a span.
 
 use super::proto::{Field, Fields, bytes, nested};
+use super::value::Budget;
 use super::{WireError, decode_resource, decode_span};
 use crate::model::event::Resource;
 use crate::model::span::Span;
@@ -43,18 +44,28 @@ pub fn decode_request(request: &[u8]) -> Result<Vec<(Resource, Vec<Span>)>, Wire
     split_request(request)?.into_iter().map(decode).collect()
 }
 
-/// The resources of a request, with the bytes of their spans.
+/// The resources of a request that have spans, with the bytes of each span.
 ///
 /// # Errors
 ///
 /// Where the bytes are no protobuf, or any resource in them is not one.
 pub fn split_request(request: &[u8]) -> Result<Vec<(Resource, Vec<&[u8]>)>, WireError> {
-    messages(request, RESOURCE_SPANS)
-        .map(|message| resource_spans(message?))
-        .collect()
+    let mut budget = Budget::new();
+    let mut resources = Vec::new();
+    for message in messages(request, RESOURCE_SPANS) {
+        budget.spend()?;
+        let (resource, spans) = resource_spans(message?, &mut budget)?;
+        if !spans.is_empty() {
+            resources.push((resource, spans));
+        }
+    }
+    Ok(resources)
 }
 
-fn resource_spans(message: &[u8]) -> Result<(Resource, Vec<&[u8]>), WireError> {
+fn resource_spans<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+) -> Result<(Resource, Vec<&'a [u8]>), WireError> {
     let mut resource = Resource::default();
     for found in messages(message, RESOURCE) {
         resource = decode_resource(found?)?;
@@ -62,6 +73,7 @@ fn resource_spans(message: &[u8]) -> Result<(Resource, Vec<&[u8]>), WireError> {
     let mut spans = Vec::new();
     for scope in messages(message, SCOPE_SPANS) {
         for span in messages(scope?, SPANS) {
+            budget.spend()?;
             spans.push(span?);
         }
     }

@@ -40,10 +40,12 @@ pub fn encode_span(span: &Span) -> Vec<u8> {
         _ => put::pending(buf),
     }
     put::session(buf, span.session_id);
+    // OpenTelemetry gives a message to failures only.
+    let failure = span.error.as_ref().filter(|_| span.status == Status::Error);
     put::status(
         buf,
         span.status,
-        span.error.as_ref().map(|error| error.details.as_str()),
+        failure.map(|error| error.details.as_str()),
     );
     for (key, said) in [
         (semconv::SPAN_CANCELLED, span.cancelled),

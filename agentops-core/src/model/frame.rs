@@ -618,3 +618,329 @@ impl fmt::Display for HeaderError {
 }
 
 impl std::error::Error for HeaderError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::event::{Heartbeat, Loss, LossCause};
+    use crate::model::id::{SessionId, SpanId, TraceId};
+    use crate::model::session::SessionFacts;
+    use crate::model::span::{Level, Log, Span};
+    use crate::model::wire::put;
+    use crate::model::wire::tests::full_span;
+
+    fn resource() -> Resource {
+        Resource {
+            service: "research_team".into(),
+            ..Resource::default()
+        }
+    }
+
+    fn log() -> Log {
+        Log {
+            time: 1,
+            level: Level::Info,
+            target: "t".into(),
+            message: "m".into(),
+            attributes: Default::default(),
+        }
+    }
+
+    fn facts() -> SessionFacts {
+        SessionFacts {
+            id: SessionId(1),
+            trace_id: TraceId(1),
+            ..SessionFacts::default()
+        }
+    }
+
+    fn loss() -> Loss {
+        Loss {
+            time: 1,
+            session: None,
+            cause: LossCause::RingFull,
+            count: 2,
+        }
+    }
+
+    /// A span in two shared pieces and a rest of its own.
+    fn shared_span(id: u64) -> ([Vec<u8>; 2], Vec<u8>, Span) {
+        let (mut callsite, mut scope, mut own) = (Vec::new(), Vec::new(), Vec::new());
+        put::entity(
+            &mut callsite,
+            crate::model::span::SpanKind::Tool,
+            "grep",
+            None,
+        );
+        put::session(&mut scope, SessionId(5));
+        put::ids(&mut own, TraceId(5), SpanId(id), None);
+        put::times(&mut own, 10, 20);
+        let span = wire::decode_span(&[&callsite[..], &scope, &own].concat()).unwrap();
+        ([callsite, scope], own, span)
+    }
+
+    /// A file with a frame of every kind, where each frame starts, and what it tells.
+    fn file() -> (Vec<u8>, Vec<usize>, Vec<Event>) {
+        let ([callsite, scope], own, span) = shared_span(6);
+        let open = Span {
+            open: true,
+            end: None,
+            ..full_span()
+        };
+        let mut buf = Vec::new();
+        header(&mut buf);
+        let mut starts = Vec::new();
+        let mut frame = |write: &dyn Fn(&mut Vec<u8>) -> Result<(), TooLong>| {
+            starts.push(buf.len());
+            write(&mut buf).unwrap();
+        };
+        frame(&|buf| append(buf, Kind::Resource, &[&wire::encode_resource(&resource())]));
+        frame(&|buf| append(buf, Kind::Session, &[&wire::encode_facts(&facts())]));
+        frame(&|buf| append_shared(buf, 300, &callsite));
+        frame(&|buf| append_shared(buf, 0, &scope));
+        frame(&|buf| append_span(buf, Kind::Pending, &[], &wire::encode_span(&open)));
+        frame(&|buf| append_span(buf, Kind::Span, &[300, 0], &own));
+        let log_bytes = wire::encode_log(&log(), SessionId(1), TraceId(1), SpanId(2));
+        let (front, back) = log_bytes.split_at(9);
+        frame(&|buf| append(buf, Kind::Log, &[front, back]));
+        frame(&|buf| {
+            append(
+                buf,
+                Kind::Heartbeat,
+                &[&wire::encode_heartbeat(&Heartbeat::default())],
+            )
+        });
+        frame(&|buf| append(buf, Kind::Loss, &[&wire::encode_loss(&loss())]));
+        frame(&|buf| append_span(buf, Kind::Span, &[], &wire::encode_span(&full_span())));
+        let events = vec![
+            Event::Session(Box::new(facts())),
+            Event::SpanStarted(Box::new(open)),
+            Event::SpanEnded(Box::new(span)),
+            Event::Log {
+                session: SessionId(1),
+                span: SpanId(2),
+                log: log(),
+            },
+            Event::Heartbeat(Heartbeat::default()),
+            Event::Loss(loss()),
+            Event::SpanEnded(Box::new(full_span())),
+        ];
+        (buf, starts, events)
+    }
+
+    fn read(file: &[u8]) -> (Vec<Event>, u64, Option<Tail>) {
+        let mut reader = Reader::new(file).unwrap();
+        let events = reader.by_ref().collect();
+        (events, reader.damaged(), reader.tail())
+    }
+
+    /// Whether `some` are among `all`, in the same order.
+    fn is_part_of(some: &[Event], all: &[Event]) -> bool {
+        let mut all = all.iter();
+        some.iter().all(|event| all.any(|other| other == event))
+    }
+
+    #[test]
+    fn a_frame_of_every_kind_comes_back() {
+        let (file, _, events) = file();
+        assert_eq!(Reader::new(&file).unwrap().resource(), Some(&resource()));
+        assert_eq!(read(&file), (events, 0, None));
+    }
+
+    #[test]
+    fn the_layout_is_the_documented_one() {
+        let mut buf = Vec::new();
+        header(&mut buf);
+        append_span(&mut buf, Kind::Span, &[1, 200], b"xyz").unwrap();
+        let body = [1, 2, 1, 200, 1, b'x', b'y', b'z'];
+        let crc = crc32fast::hash(&body).to_le_bytes();
+        assert_eq!(
+            buf,
+            [&b"AGENTOPS\x01\0\0\0\x08\0\0\0"[..], &crc, &body].concat()
+        );
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let (file, ..) = file();
+        let refused = |bytes: &[u8]| Reader::new(bytes).err();
+        assert_eq!(refused(b""), Some(HeaderError::Truncated));
+        assert_eq!(refused(&file[..11]), Some(HeaderError::Truncated));
+        assert_eq!(refused(b"{}"), Some(HeaderError::NotASpool));
+        assert_eq!(refused(b"SQLite format 3\0"), Some(HeaderError::NotASpool));
+        let mut newer = file;
+        newer[8] = 2;
+        assert_eq!(
+            refused(&newer),
+            Some(HeaderError::Newer {
+                found: 2,
+                supported: 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_gives_what_is_whole_and_reports_its_tail() {
+        let (file, starts, events) = file();
+        for len in HEADER_LEN..file.len() {
+            let (told, damaged, tail) = read(&file[..len]);
+            assert!(events.starts_with(&told), "{len}");
+            assert_eq!(damaged, 0, "{len}");
+            let torn = starts
+                .iter()
+                .copied()
+                .filter(|start| *start <= len)
+                .max()
+                .unwrap_or(HEADER_LEN);
+            let expected = Tail {
+                offset: torn as u64,
+                bytes: (len - torn) as u64,
+            };
+            assert_eq!(tail, (torn < len).then_some(expected), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_one_frame() {
+        let (file, starts, events) = file();
+        for bit in HEADER_LEN * 8..file.len() * 8 {
+            let mut flipped = file.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let (told, damaged, tail) = read(&flipped);
+            assert!(is_part_of(&told, &events), "{bit}");
+            assert!(told.len() + 1 >= events.len(), "{bit}");
+            let last = bit / 8 >= *starts.last().unwrap();
+            assert!(damaged > 0 || last && tail.is_some(), "{bit}");
+        }
+    }
+
+    #[test]
+    fn a_span_without_its_shared_piece_is_counted() {
+        let ([callsite, _], own, _) = shared_span(6);
+        let mut buf = Vec::new();
+        header(&mut buf);
+        append(&mut buf, Kind::Resource, &[]).unwrap();
+        append_span(&mut buf, Kind::Span, &[7], &own).unwrap();
+        append_shared(&mut buf, 7, &callsite).unwrap();
+        append_span(&mut buf, Kind::Span, &[7, 8], &own).unwrap();
+        append_span(&mut buf, Kind::Span, &[7], &own).unwrap();
+        let (events, damaged, tail) = read(&buf);
+        assert_eq!((events.len(), damaged, tail), (1, 2, None));
+    }
+
+    #[test]
+    fn a_span_cannot_grow_without_end() {
+        let mut buf = Vec::new();
+        header(&mut buf);
+        append_shared(&mut buf, 1, &vec![0; 1 << 20]).unwrap();
+        append_span(&mut buf, Kind::Span, &vec![1; 1 << 20], &[]).unwrap();
+        assert_eq!(read(&buf), (vec![], 1, None));
+    }
+
+    #[test]
+    fn more_than_a_frame_holds_is_not_written() {
+        let mut buf = vec![1];
+        let part = vec![0; MAX_FRAME];
+        assert_eq!(append(&mut buf, Kind::Log, &[&part]), Err(TooLong));
+        assert_eq!(append(&mut buf, Kind::Log, &[&part[1..]]), Ok(()));
+        assert_eq!(buf.len(), 1 + HEAD_LEN + MAX_FRAME);
+    }
+
+    #[test]
+    fn a_growing_file_is_followed_byte_by_byte() {
+        let (file, _, events) = file();
+        let mut follower = Follower::new();
+        let mut told = Vec::new();
+        for len in 0..=file.len() {
+            match follower.feed(&file[follower.offset() as usize..len]) {
+                Ok(more) => told.extend(more),
+                Err(error) => assert_eq!((error, len < HEADER_LEN), (HeaderError::Truncated, true)),
+            }
+        }
+        assert_eq!(
+            (told, follower.damaged(), follower.resource()),
+            (events, 0, Some(&resource()))
+        );
+        assert_eq!(follower.offset(), file.len() as u64);
+    }
+
+    #[test]
+    fn a_follower_resumes_where_another_stood() {
+        let (file, starts, events) = file();
+        for &stop in &starts {
+            let mut first = Follower::new();
+            let mut told: Vec<_> = first.feed(&file[..stop]).unwrap().collect();
+            let mut second = Follower::resume(first.offset());
+            told.extend(second.feed(&file).unwrap());
+            assert_eq!(told, events, "{stop}");
+        }
+    }
+
+    #[test]
+    fn what_the_caller_left_is_told_again() {
+        let (file, _, events) = file();
+        let mut follower = Follower::new();
+        let first = follower.feed(&file).unwrap().next();
+        let rest = &file[follower.offset() as usize..];
+        let told: Vec<_> = first
+            .into_iter()
+            .chain(follower.feed(rest).unwrap())
+            .collect();
+        assert_eq!(told, events);
+    }
+
+    #[test]
+    fn an_unfinished_frame_is_waited_for_until_the_file_is_done() {
+        let (mut file, starts, events) = file();
+        // A length that reaches far beyond the end, as if most of the frame were still to come.
+        file[starts[6] + 2] = 0x10;
+        let mut follower = Follower::new();
+        let mut told: Vec<_> = follower.feed(&file).unwrap().collect();
+        assert_eq!((told.len(), follower.offset()), (3, starts[6] as u64));
+        let mut rest = follower.finish(&file[starts[6]..]).unwrap();
+        told.extend(rest.by_ref());
+        assert_eq!(rest.tail(), None);
+        assert_eq!(follower.damaged(), 1);
+        assert!(is_part_of(&told, &events) && told.len() == events.len() - 1);
+    }
+
+    #[test]
+    fn a_file_of_zeros_after_a_crash_is_a_tail() {
+        let (mut file, _, events) = file();
+        let len = file.len();
+        file.resize(len + 100_000, 0);
+        assert_eq!(
+            read(&file),
+            (
+                events,
+                0,
+                Some(Tail {
+                    offset: len as u64,
+                    bytes: 100_000
+                })
+            )
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+        #[test]
+        fn any_bytes_after_a_header_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+            let mut file = Vec::new();
+            header(&mut file);
+            file.extend_from_slice(&bytes);
+            read(&file);
+        }
+
+        #[test]
+        fn any_payload_in_a_good_frame_is_read(kind in 0..8_usize, payload in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let mut file = Vec::new();
+            header(&mut file);
+            append(&mut file, Kind::ALL[kind], &[&payload]).unwrap();
+            prop_assert_eq!(read(&file).2, None);
+        }
+    }
+}

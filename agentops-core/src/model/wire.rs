@@ -62,4 +62,4 @@ impl fmt::Display for WireError {
 impl std::error::Error for WireError {}
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

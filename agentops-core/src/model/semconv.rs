@@ -74,6 +74,8 @@ pub const CODE_FILE: &str = "code.file.path";
 pub const CODE_LINE: &str = "code.line.number";
 /// Who logged: a module path by custom.
 pub const LOG_TARGET: &str = "agentops.log.target";
+/// How serious it is, in capitals; only where a log travels as a span's event, which has no field for it.
+pub const LOG_LEVEL: &str = "agentops.log.level";
 
 // Agents.
 /// The agent's id.
@@ -138,6 +140,8 @@ pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
 pub const USAGE_TOTAL: &str = "agentops.usage.total_tokens";
 /// True where we counted, not the provider.
 pub const USAGE_ESTIMATED: &str = "agentops.usage.estimated";
+/// True where descendants said it already.
+pub const USAGE_REPORTED: &str = "agentops.usage.reported";
 /// What the call cost, in USD; for other backends.
 pub const USAGE_COST: &str = "gen_ai.usage.cost";
 /// What the call cost, in nano-USD.
@@ -152,6 +156,12 @@ pub const COST_TABLE: &str = "agentops.cost.price_table";
 pub const TIME_TO_FIRST_TOKEN: &str = "gen_ai.response.time_to_first_chunk";
 /// Requests that were made for the call.
 pub const ATTEMPTS: &str = "agentops.llm.attempts";
+/// [`PROVIDER_NAME`], as conventions before 1.37 have it; read, never written.
+pub const PROVIDER_NAME_BEFORE: &str = "gen_ai.system";
+/// [`USAGE_INPUT`], as conventions before 1.27 have it; read, never written.
+pub const USAGE_INPUT_BEFORE: &str = "gen_ai.usage.prompt_tokens";
+/// [`USAGE_OUTPUT`], as conventions before 1.27 have it; read, never written.
+pub const USAGE_OUTPUT_BEFORE: &str = "gen_ai.usage.completion_tokens";
 
 // Tools.
 /// The tool's name.

@@ -1,1 +1,65 @@
-//! (being written)
+//! The wire: OTLP protobuf, written and read by ourselves.
+//!
+//! The processor appends with [`put`], one pass and no message in between; the spool and OTLP requests carry the
+//! bytes; whoever reads (console, memory, the server) decodes them here, never trusting them. Nothing in here knows
+//! how bytes travel, and attributes that only other SDKs use are left for who knows their dialect.
+
+use std::fmt;
+
+pub mod put;
+
+mod facts;
+mod log;
+mod messages;
+pub(super) mod proto;
+mod request;
+mod resource;
+mod span;
+mod value;
+
+pub use facts::{
+    decode_facts, decode_heartbeat, decode_loss, encode_facts, encode_heartbeat, encode_loss,
+    span_facts,
+};
+pub use log::{LogRecord, decode_log, encode_log};
+pub use request::{decode_request, encode_request, split_request};
+pub use resource::{decode_resource, encode_resource};
+pub use span::{decode_span, encode_span};
+
+/// Bytes that are not the message they should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireError(Fault);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fault {
+    Truncated,
+    Malformed,
+    TooMany,
+    Missing(&'static str),
+}
+
+impl WireError {
+    const TRUNCATED: Self = Self(Fault::Truncated);
+    pub(super) const MALFORMED: Self = Self(Fault::Malformed);
+    const TOO_MANY: Self = Self(Fault::TooMany);
+
+    const fn missing(what: &'static str) -> Self {
+        Self(Fault::Missing(what))
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Fault::Truncated => f.write_str("the message is cut short"),
+            Fault::Malformed => f.write_str("the message is not protobuf"),
+            Fault::TooMany => write!(f, "the message has more than {} values", value::MAX_VALUES),
+            Fault::Missing(what) => write!(f, "the message has no valid {what}"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,90 @@
+//! `ExportTraceServiceRequest`: resources, and the spans that each of them recorded.
+//!
+//! What OTLP exporters send and servers receive. Knows nothing of what is inside a span.
+
+use super::proto::{Field, Fields, bytes, nested};
+use super::value::Budget;
+use super::{WireError, decode_resource, decode_span};
+use crate::model::event::Resource;
+use crate::model::span::Span;
+
+const RESOURCE_SPANS: u8 = 1;
+const RESOURCE: u8 = 1;
+const SCOPE_SPANS: u8 = 2;
+const SCOPE: u8 = 1;
+const SCOPE_NAME: u8 = 1;
+const SPANS: u8 = 2;
+
+/// Encodes a request of one resource's spans, each encoded already.
+pub fn encode_request<'a>(resource: &[u8], spans: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut request = Vec::new();
+    nested(&mut request, RESOURCE_SPANS, |buf| {
+        bytes(buf, RESOURCE, resource);
+        nested(buf, SCOPE_SPANS, |buf| {
+            nested(buf, SCOPE, |buf| bytes(buf, SCOPE_NAME, b"agentops"));
+            for span in spans {
+                bytes(buf, SPANS, span);
+            }
+        });
+    });
+    request
+}
+
+/// Decodes a request, all of it or nothing; who would rather keep the good spans beside a bad one uses
+/// [`split_request`].
+///
+/// # Errors
+///
+/// Where the bytes are no protobuf, or any span or resource in them is not one.
+pub fn decode_request(request: &[u8]) -> Result<Vec<(Resource, Vec<Span>)>, WireError> {
+    let decode = |(resource, spans): (Resource, Vec<&[u8]>)| {
+        let spans: Result<_, _> = spans.into_iter().map(decode_span).collect();
+        Ok((resource, spans?))
+    };
+    split_request(request)?.into_iter().map(decode).collect()
+}
+
+/// The resources of a request that have spans, with the bytes of each span.
+///
+/// # Errors
+///
+/// Where the bytes are no protobuf, or any resource in them is not one.
+pub fn split_request(request: &[u8]) -> Result<Vec<(Resource, Vec<&[u8]>)>, WireError> {
+    let mut budget = Budget::new();
+    let mut resources = Vec::new();
+    for message in messages(request, RESOURCE_SPANS) {
+        budget.spend()?;
+        let (resource, spans) = resource_spans(message?, &mut budget)?;
+        if !spans.is_empty() {
+            resources.push((resource, spans));
+        }
+    }
+    Ok(resources)
+}
+
+fn resource_spans<'a>(
+    message: &'a [u8],
+    budget: &mut Budget,
+) -> Result<(Resource, Vec<&'a [u8]>), WireError> {
+    let mut resource = Resource::default();
+    for found in messages(message, RESOURCE) {
+        resource = decode_resource(found?)?;
+    }
+    let mut spans = Vec::new();
+    for scope in messages(message, SCOPE_SPANS) {
+        for span in messages(scope?, SPANS) {
+            budget.spend()?;
+            spans.push(span?);
+        }
+    }
+    Ok((resource, spans))
+}
+
+/// The messages in one field of a message.
+fn messages(message: &[u8], number: u8) -> impl Iterator<Item = Result<&[u8], WireError>> {
+    Fields::new(message).filter_map(move |field| match field {
+        Ok((found, Field::Bytes(bytes))) if found == number => Some(Ok(bytes)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    })
+}

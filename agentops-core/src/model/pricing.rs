@@ -91,7 +91,7 @@ const LOCAL_PROVIDERS: [&str; 7] = [
 ];
 
 /// Marks of an OpenRouter name that choose a way to the same model.
-const NEUTRAL_TAGS: [&str; 6] = ["beta", "exacto", "floor", "nitro", "online", "thinking"];
+const NEUTRAL_TAGS: [&str; 5] = ["beta", "exacto", "floor", "nitro", "thinking"];
 
 /// Words that make another model of a name. The data matches some families by a mere part of the name, so each of
 /// these must be in the name that was found as well.
@@ -214,7 +214,11 @@ fn find(model: &str, provider: Option<&str>) -> Option<Listing> {
     static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
     /// Names come from outside, so that there is no end to them.
     const CAPACITY: usize = 4096;
+    const LONGEST: usize = 256;
 
+    if model.len() > LONGEST {
+        return None;
+    }
     let key = (model.to_owned(), provider.map(str::to_owned));
     let lock = || FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = lock().get(&key) {

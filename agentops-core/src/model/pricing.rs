@@ -9,6 +9,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage as Amounts, UsageKey};
+use serde_json::Value;
 
 use super::llm::{Cost, LlmCall, Usage};
 use super::time::UnixNanos;
@@ -16,7 +17,7 @@ use super::time::UnixNanos;
 /// What a call cost, in nano-USD rounded half up; `None` where that is not known, which is never the same as zero.
 ///
 /// A cost that the call carries already is kept. Prices are those in effect at `at`, of the model that answered,
-/// else of the one that was asked for.
+/// else of the one that was asked for, for the `service_tier` among the parameters.
 #[must_use]
 pub fn price(call: &LlmCall, at: UnixNanos) -> Option<Cost> {
     if call.cost.is_some() {
@@ -41,13 +42,14 @@ pub fn price(call: &LlmCall, at: UnixNanos) -> Option<Cost> {
         .into_iter()
         .flatten()
         .find_map(|model| find(model, provider))?;
-    Some(listing.prices(usage.input, at)?.apply(usage))
+    let tier = call.parameters.get("service_tier").and_then(Value::as_str);
+    Some(listing.prices(usage.input, at, tier)?.apply(usage))
 }
 
-/// What a model costs at `at`; `None` where it is not known under any name, or not sold by the token.
+/// What a model costs at `at`, for prompts of ordinary size; `None` where it is not known under any name, or not sold by the token.
 #[must_use]
 pub fn known(model: &str, provider: Option<&str>, at: UnixNanos) -> Option<UnitPrices> {
-    find(model, provider)?.prices(0, at)
+    find(model, provider)?.prices(0, at, None)
 }
 
 /// Prices of one model, in nano-USD for a million tokens.
@@ -140,11 +142,11 @@ struct Listing {
 }
 
 impl Listing {
-    /// Prices for a call with this much input, on which some prices depend.
+    /// Prices for a call with this much input, on which some prices depend, at this tier of service.
     ///
     /// The table works in floating point, so it is only asked for unit prices, and those are whole numbers again
     /// once they are counted in nano-USD for a million tokens.
-    fn prices(&self, input: u64, at: UnixNanos) -> Option<UnitPrices> {
+    fn prices(&self, input: u64, at: UnixNanos, tier: Option<&str>) -> Option<UnitPrices> {
         const MILLION: f64 = 1e6;
         let input = input.max(1) as f64;
         let ask = |output: f64, part: Option<(UsageKey, f64)>| {
@@ -152,8 +154,7 @@ impl Listing {
                 (UsageKey::INPUT_TOKENS, input),
                 (UsageKey::OUTPUT_TOKENS, output),
             ];
-            let amounts = amounts.into_iter().chain(part).collect();
-            ask_table(&self.provider, &self.model, &amounts, at)
+            self.ask(&amounts.into_iter().chain(part).collect(), at, tier)
         };
         let unit = |price: f64, tokens: f64| (price / tokens * MILLION * 1e9).round() as u64;
 
@@ -161,7 +162,7 @@ impl Listing {
         let read = ask(0.0, Some((UsageKey::CACHE_READ_TOKENS, input)))?;
         let write = ask(0.0, Some((UsageKey::CACHE_WRITE_TOKENS, input)))?;
         let thought = ask(MILLION, Some((UsageKey::OUTPUT_REASONING_TOKENS, MILLION)))?;
-        let call = ask_table(&self.provider, &self.model, &Amounts::new(), at)?;
+        let call = self.ask(&NO_AMOUNTS, at, tier)?;
         let prices = UnitPrices {
             provider: plain.provider_id,
             model: plain.model_id,
@@ -180,6 +181,22 @@ impl Listing {
         // The table has zeros for what is free, and nothing for what is sold by the hour or the page.
         let sold_by_token = prices.input != 0 || prices.output != 0;
         (sold_by_token || self.model.ends_with(":free")).then_some(prices)
+    }
+
+    fn ask(
+        &self,
+        amounts: &Amounts,
+        at: UnixNanos,
+        tier: Option<&str>,
+    ) -> Option<PriceCalculation> {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at);
+        let mut request = PriceRequest::new(&self.model, amounts)
+            .with_provider_id(&self.provider)
+            .with_timestamp(at);
+        request
+            .price_context
+            .extend(tier.map(|tier| ("service_tier", tier)));
+        Calculator::bundled().calculate(&request).ok()
     }
 }
 
@@ -295,19 +312,6 @@ fn matching(model: &str, provider: Option<&str>) -> Option<Listing> {
 }
 
 static NO_AMOUNTS: Amounts = Amounts::new();
-
-fn ask_table(
-    provider: &str,
-    model: &str,
-    amounts: &Amounts,
-    at: UnixNanos,
-) -> Option<PriceCalculation> {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at);
-    let request = PriceRequest::new(model, amounts)
-        .with_provider_id(provider)
-        .with_timestamp(at);
-    Calculator::bundled().calculate(&request).ok()
-}
 
 fn is_in_table(provider: &str) -> bool {
     Calculator::bundled()
@@ -580,6 +584,20 @@ mod tests {
         let cost = price(&call("perplexity", "sonar", usage(1_000, 1_000)), NOW).unwrap();
         let tokens = cost.input.unwrap() + cost.output.unwrap();
         assert!(cost.total > tokens, "{cost:?}");
+    }
+
+    #[test]
+    fn a_tier_of_service_has_prices_of_its_own() {
+        let mut call = call("openai", "gpt-5", usage(1_000, 100));
+        let mut at_tier = |tier: &str| {
+            call.parameters.insert("service_tier".into(), tier.into());
+            price(&call, NOW).map(|cost| cost.total)
+        };
+        // 1.25 and 10, half of it for `flex`, twice of it for `priority`.
+        assert_eq!(at_tier("default"), Some(2_250_000));
+        assert_eq!(at_tier("flex"), Some(1_125_000));
+        assert_eq!(at_tier("priority"), Some(4_500_000));
+        assert_eq!(at_tier("unheard of"), Some(2_250_000));
     }
 
     #[test]

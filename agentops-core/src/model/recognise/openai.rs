@@ -64,6 +64,12 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
         .and_then(Value::as_str)
         .map(str::to_owned);
     let model = answer.model;
+    let mut parameters = request.parameters();
+    // The tier that was granted is the one that is paid for.
+    if let (Some(asked), Some(granted)) = (parameters.get_mut("service_tier"), answer.service_tier)
+    {
+        *asked = granted.into();
+    }
     let maker = || maker(model.as_deref().or(request_model.as_deref())?);
     let provider = answer.provider.or_else(maker).map(str::to_owned);
     Some(LlmCall {
@@ -75,7 +81,7 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
         completions: answer.completions,
         usage: answer.usage,
         cost: answer.cost,
-        parameters: request.parameters(),
+        parameters,
         request_model,
         model,
         ..LlmCall::default()
@@ -181,6 +187,7 @@ fn as_message(value: &Value) -> Option<(String, &Value)> {
 #[derive(Default)]
 struct Answer {
     provider: Option<&'static str>,
+    service_tier: Option<String>,
     id: Option<String>,
     model: Option<String>,
     streamed: bool,
@@ -334,6 +341,7 @@ impl Answer {
             self.model = owned(head, "model");
         }
         self.provider = self.provider.or_else(|| provider(head));
+        self.service_tier = owned(head, "service_tier").or(self.service_tier.take());
         // Groq used to put a stream's usage there.
         let places = [Some(head), head.get("x_groq").and_then(Value::as_object)];
         for usage_object in places
@@ -1036,6 +1044,63 @@ mod tests {
         assert_eq!(output(inside), Some((35, 45)));
         assert_eq!(output(json!({"prompt_tokens": 3})), Some((0, 3)));
         assert_eq!(output(json!({"input_tokens": 3})), None);
+    }
+
+    #[test]
+    fn the_tier_that_was_granted_replaces_the_one_asked_for() {
+        let mut exchange = exchange!("chat");
+        assert!(!call(&exchange).parameters.contains_key("service_tier"));
+        exchange["request"]["service_tier"] = json!("priority");
+        assert_eq!(call(&exchange).parameters["service_tier"], "default");
+    }
+
+    #[test]
+    fn no_value_in_any_place_breaks_it() {
+        fn places(value: &Value, path: &str, found: &mut Vec<String>) {
+            found.push(path.to_owned());
+            if let Some(fields) = value.as_object() {
+                fields
+                    .iter()
+                    .for_each(|(name, value)| places(value, &format!("{path}/{name}"), found));
+            }
+            if let Some(items) = value.as_array() {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(at, value)| places(value, &format!("{path}/{at}"), found));
+            }
+        }
+        let exchanges = [
+            exchange!("async_openai"),
+            exchange!("openrouter"),
+            exchange!("stream"),
+            exchange!("groq_stream"),
+            exchange!("tools"),
+        ];
+        let odd = [
+            json!(null),
+            json!(-1.5),
+            json!(u64::MAX),
+            json!("é"),
+            json!([[]]),
+            json!({"é": {}}),
+            json!(true),
+        ];
+        for exchange in &exchanges {
+            let mut found = Vec::new();
+            places(exchange, "", &mut found);
+            for (place, odd) in found
+                .iter()
+                .flat_map(|place| odd.iter().map(move |odd| (place, odd)))
+            {
+                let mut exchange = exchange.clone();
+                *exchange.pointer_mut(place).unwrap() = odd.clone();
+                let (request, response) = (exchange.get("request"), exchange.get("response"));
+                let _ = recognise(request, response);
+                let _ = recognise(response, request);
+                let _ = recognise(request, exchange.get("chunks"));
+            }
+        }
     }
 
     #[test]

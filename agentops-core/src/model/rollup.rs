@@ -1,1 +1,686 @@
-//! (being written)
+//! Sums of a session: what its spans used, cost and went through, each thing counted once.
+//!
+//! Everybody who shows a sum (store, console, command line) gets it from here, from the spans of one session in any
+//! order. A figure belongs to the deepest span that reports it; what spans above repeat is marked and left out.
+//! Knows nothing of where spans come from or where sums go, and prices nothing itself.
+
+use std::collections::HashMap;
+
+use super::agent::DEFAULT_AGENT;
+use super::id::SpanId;
+use super::llm::Usage;
+use super::session::{Counts, SessionCost, Tokens};
+use super::span::{Span, SpanKind, Status};
+use super::time::UnixNanos;
+
+/// The sums of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rollup {
+    /// How many of what; `dropped` stays zero, for spans cannot tell what was lost.
+    pub counts: Counts,
+    /// Names of the agents that ran, by first appearance; `default` only where nothing else did.
+    pub agents: Vec<String>,
+    /// Names of the models that were called, by first appearance: what answered, else what was asked for.
+    pub models: Vec<String>,
+    /// Tokens of all model calls.
+    pub tokens: Tokens,
+    /// Money for model calls and tools.
+    pub cost: SessionCost,
+    /// The same for each span with all beneath it, in the order of the spans.
+    pub spans: Vec<SpanTotals>,
+}
+
+/// What one span and all spans beneath it come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpanTotals {
+    /// Tokens of the span and of all beneath it.
+    pub tokens: Tokens,
+    /// Cost of the span and of all beneath it, in nano-USD; `None` where nothing has a price.
+    pub cost: Option<i64>,
+    /// What the span itself adds to the cost; `None` where it only repeats or has no price.
+    pub own_cost: Option<i64>,
+    /// Something is missing from the cost.
+    pub partial: bool,
+}
+
+/// Sums up the spans of one session, and sets [`Usage::reported`] on those that only
+/// repeat what spans beneath them said.
+///
+/// Spans may come in any order. A span whose parent is not among them counts as a root, and so does one span of a
+/// circle.
+pub fn roll_up(spans: &mut [Span]) -> Rollup {
+    let tree = Tree::of(spans);
+    let nodes = tree.weigh(spans);
+    for (span, node) in spans.iter_mut().zip(&nodes) {
+        if let Some(usage) = span.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
+            usage.reported = !node.counts_usage;
+        }
+    }
+    let totals = tree.totals(spans, &nodes);
+    let mut all = SpanTotals::default();
+    for root in tree.roots() {
+        all.add(&totals[root]);
+    }
+    Rollup {
+        counts: counts(spans, &nodes),
+        agents: agents(spans),
+        models: models(spans, &nodes, |node| node.is_call || node.counts_usage),
+        tokens: all.tokens,
+        cost: SessionCost {
+            total: all.cost,
+            unpriced_models: models(spans, &nodes, |node| node.unpriced),
+            partial: all.partial,
+        },
+        spans: totals,
+    }
+}
+
+/// Who is beneath whom, as indexes into the spans.
+struct Tree {
+    parent: Vec<Option<usize>>,
+    /// Every span after all spans beneath it.
+    upwards: Vec<usize>,
+}
+
+/// What a span's place in the tree makes of its figures.
+#[derive(Clone, Copy, Default)]
+struct Node {
+    /// A model call without model calls beneath it.
+    is_call: bool,
+    /// Its usage is the deepest.
+    counts_usage: bool,
+    /// Its model's cost is the deepest.
+    counts_cost: bool,
+    /// Its usage has no price: neither of its own, nor beneath it, nor one above that counts.
+    unpriced: bool,
+    /// It is a call whose usage nobody knows.
+    unmeasured: bool,
+}
+
+/// What some spans have to say.
+#[derive(Clone, Copy, Default)]
+struct Figures {
+    llm: bool,
+    usage: bool,
+    cost: bool,
+}
+
+impl Figures {
+    fn of(span: &Span) -> Self {
+        let llm = span.llm.as_ref();
+        Self {
+            llm: span.kind == SpanKind::Llm,
+            usage: llm.is_some_and(|llm| llm.usage.is_some()),
+            cost: llm.is_some_and(|llm| llm.cost.is_some()),
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            llm: self.llm || other.llm,
+            usage: self.usage || other.usage,
+            cost: self.cost || other.cost,
+        }
+    }
+}
+
+impl Tree {
+    fn of(spans: &[Span]) -> Self {
+        let mut index = HashMap::<SpanId, usize>::with_capacity(spans.len());
+        for (at, span) in spans.iter().enumerate() {
+            index.entry(span.id).or_insert(at);
+        }
+        let mut parent: Vec<Option<usize>> = spans
+            .iter()
+            .map(|span| index.get(&span.parent_id?).copied())
+            .collect();
+        let upwards = order_upwards(&mut parent);
+        Self { parent, upwards }
+    }
+
+    /// Decides from the leaves upwards whose figures count, then from the roots downwards what is missing.
+    fn weigh(&self, spans: &[Span]) -> Vec<Node> {
+        let mut nodes = vec![Node::default(); spans.len()];
+        let mut below = vec![Figures::default(); spans.len()];
+        for &at in &self.upwards {
+            let own = Figures::of(&spans[at]);
+            nodes[at] = Node {
+                is_call: own.llm && !below[at].llm,
+                counts_usage: own.usage && !below[at].usage,
+                counts_cost: own.cost && !below[at].cost,
+                unpriced: own.usage && !below[at].usage && !own.cost && !below[at].cost,
+                unmeasured: own.llm && !below[at].llm && !own.cost && owes_usage(&spans[at]),
+            };
+            let all = own.or(below[at]);
+            if let Some(parent) = self.parent[at] {
+                below[parent] = below[parent].or(all);
+            }
+        }
+        let mut above = vec![Figures::default(); spans.len()];
+        for &at in self.upwards.iter().rev() {
+            if let Some(parent) = self.parent[at] {
+                let counted = Figures {
+                    llm: false,
+                    usage: nodes[parent].counts_usage,
+                    cost: nodes[parent].counts_cost,
+                };
+                above[at] = above[parent].or(counted);
+            }
+            nodes[at].unpriced &= !above[at].cost;
+            nodes[at].unmeasured &= !above[at].cost && !above[at].usage;
+        }
+        nodes
+    }
+
+    fn totals(&self, spans: &[Span], nodes: &[Node]) -> Vec<SpanTotals> {
+        let own = spans
+            .iter()
+            .zip(nodes)
+            .map(|(span, &node)| SpanTotals::own(span, node));
+        let mut totals: Vec<_> = own.collect();
+        for &at in &self.upwards {
+            if let Some(parent) = self.parent[at] {
+                let here = totals[at];
+                totals[parent].add(&here);
+            }
+        }
+        totals
+    }
+
+    fn roots(&self) -> impl Iterator<Item = usize> {
+        (0..self.parent.len()).filter(|&at| self.parent[at].is_none())
+    }
+}
+
+/// Every index after all whose parent it is. Cuts circles open at their first span, which becomes a root.
+fn order_upwards(parent: &mut [Option<usize>]) -> Vec<usize> {
+    let mut children = vec![0_usize; parent.len()];
+    for &above in parent.iter().flatten() {
+        children[above] += 1;
+    }
+    let mut order = Vec::with_capacity(parent.len());
+    let mut placed = vec![false; parent.len()];
+    let mut ready: Vec<usize> = (0..parent.len()).filter(|&at| children[at] == 0).collect();
+    let mut next_circle = 0;
+    loop {
+        while let Some(at) = ready.pop() {
+            placed[at] = true;
+            order.push(at);
+            if let Some(above) = parent[at] {
+                children[above] -= 1;
+                if children[above] == 0 {
+                    ready.push(above);
+                }
+            }
+        }
+        // Whatever is left after all leaves are taken away stands in a circle.
+        while next_circle < parent.len() && placed[next_circle] {
+            next_circle += 1;
+        }
+        let Some(above) = parent.get_mut(next_circle).and_then(Option::take) else {
+            return order;
+        };
+        children[above] -= 1;
+        if children[above] == 0 {
+            ready.push(above);
+        }
+    }
+}
+
+impl SpanTotals {
+    fn own(span: &Span, node: Node) -> Self {
+        let llm = span.llm.as_ref();
+        let usage = llm.and_then(|llm| llm.usage).filter(|_| node.counts_usage);
+        let cost = llm
+            .and_then(|llm| llm.cost.as_ref())
+            .filter(|_| node.counts_cost);
+        let tool = span.tool.as_ref().and_then(|tool| tool.cost);
+        let own_cost = add_cost(cost.map(|cost| cost.total), tool);
+        Self {
+            tokens: usage.map(tokens).unwrap_or_default(),
+            cost: own_cost,
+            own_cost,
+            partial: node.unpriced || node.unmeasured,
+        }
+    }
+
+    /// Adds what is beneath; what the span itself costs stays.
+    fn add(&mut self, more: &Self) {
+        self.tokens.input = self.tokens.input.saturating_add(more.tokens.input);
+        self.tokens.output = self.tokens.output.saturating_add(more.tokens.output);
+        self.tokens.cache_read = self
+            .tokens
+            .cache_read
+            .saturating_add(more.tokens.cache_read);
+        self.tokens.cache_write = self
+            .tokens
+            .cache_write
+            .saturating_add(more.tokens.cache_write);
+        self.tokens.reasoning = self.tokens.reasoning.saturating_add(more.tokens.reasoning);
+        self.tokens.total = self.tokens.total.saturating_add(more.tokens.total);
+        self.cost = add_cost(self.cost, more.cost);
+        self.partial |= more.partial;
+    }
+}
+
+fn counts(spans: &[Span], nodes: &[Node]) -> Counts {
+    let count = |is: &dyn Fn(&Span) -> bool| spans.iter().filter(|span| is(span)).count() as u64;
+    Counts {
+        spans: spans.len() as u64,
+        open: count(&|span| span.open),
+        errors: count(&|span| span.status == Status::Error),
+        llm_calls: nodes.iter().filter(|node| node.is_call).count() as u64,
+        tool_calls: count(&|span| span.kind == SpanKind::Tool),
+        dropped: 0,
+    }
+}
+
+fn agents(spans: &[Span]) -> Vec<String> {
+    let appearances = spans
+        .iter()
+        .filter_map(|span| Some((span.start, span.agent.as_ref()?)));
+    let mut agents = names(appearances.map(|(start, agent)| (start, agent.name.as_str())));
+    if agents.len() > 1 {
+        agents.retain(|name| name != DEFAULT_AGENT);
+    }
+    agents
+}
+
+/// The models of the spans that are wanted: what answered, else what was asked for.
+fn models(spans: &[Span], nodes: &[Node], wanted: impl Fn(&Node) -> bool) -> Vec<String> {
+    let wanted = spans.iter().zip(nodes).filter(|(_, node)| wanted(node));
+    names(wanted.filter_map(|(span, _)| {
+        let llm = span.llm.as_ref()?;
+        Some((
+            span.start,
+            llm.model.as_deref().or(llm.request_model.as_deref())?,
+        ))
+    }))
+}
+
+/// Each name once, by the time of its first appearance.
+fn names<'a>(appearances: impl Iterator<Item = (UnixNanos, &'a str)>) -> Vec<String> {
+    let mut first = HashMap::<&str, (UnixNanos, usize)>::new();
+    for (order, (start, name)) in appearances.enumerate() {
+        let at = first.entry(name).or_insert((start, order));
+        *at = (*at).min((start, order));
+    }
+    let mut names: Vec<_> = first.into_iter().collect();
+    names.sort_unstable_by_key(|&(_, first)| first);
+    names.into_iter().map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Whether a call is over in a way that was paid for, and nobody counted. A call that failed is not billed.
+fn owes_usage(span: &Span) -> bool {
+    let measured = span.llm.as_ref().is_some_and(|llm| llm.usage.is_some());
+    let unbilled = span.status == Status::Error && !span.cancelled;
+    !measured && !span.open && !unbilled
+}
+
+fn add_cost(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
+    match (sum, more) {
+        (Some(sum), Some(more)) => Some(sum.saturating_add(more)),
+        (sum, more) => sum.or(more),
+    }
+}
+
+fn tokens(usage: Usage) -> Tokens {
+    let sum = usage.input.saturating_add(usage.output);
+    Tokens {
+        input: usage.input,
+        output: usage.output,
+        cache_read: usage.cache_read,
+        cache_write: usage.cache_write,
+        reasoning: usage.reasoning,
+        total: if usage.total == 0 { sum } else { usage.total },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::agent::AgentRef;
+    use crate::model::id::{SessionId, TraceId};
+    use crate::model::llm::{Cost, LlmCall};
+    use crate::model::span::ToolCall;
+    use serde_json::Map;
+
+    fn span(id: u64, parent: u64, kind: SpanKind) -> Span {
+        Span {
+            id: SpanId(id),
+            parent_id: SpanId(parent).some(),
+            session_id: SessionId(1),
+            trace_id: TraceId(1),
+            agent: None,
+            name: "s".into(),
+            kind,
+            status: Status::Ok,
+            cancelled: false,
+            open: false,
+            adopted: false,
+            start: id,
+            end: Some(id + 1),
+            busy: None,
+            polls: None,
+            thread: None,
+            source: None,
+            input: None,
+            output: None,
+            attributes: Map::new(),
+            version: None,
+            tags: Vec::new(),
+            links: Vec::new(),
+            logs: Vec::new(),
+            error: None,
+            llm: None,
+            tool: None,
+            operation_type: None,
+            guardrail: None,
+        }
+    }
+
+    /// A model call that used `tokens` in and twice as many out, at a nano-USD a token.
+    fn call(id: u64, parent: u64, tokens: u64) -> Span {
+        let usage = Usage {
+            input: tokens,
+            output: 2 * tokens,
+            ..Usage::default()
+        };
+        let cost = Cost {
+            total: 3 * tokens as i64,
+            ..Cost::default()
+        };
+        let model = Some("m".to_owned());
+        let llm = LlmCall {
+            model,
+            usage: Some(usage),
+            cost: Some(cost),
+            ..LlmCall::default()
+        };
+        Span {
+            llm: Some(llm),
+            ..span(id, parent, SpanKind::Llm)
+        }
+    }
+
+    fn without_cost(mut span: Span, model: &str) -> Span {
+        let llm = span.llm.get_or_insert_default();
+        llm.cost = None;
+        llm.model = Some(model.to_owned());
+        span
+    }
+
+    fn without_usage(mut span: Span) -> Span {
+        span.llm = Some(LlmCall {
+            request_model: Some("m".to_owned()),
+            ..LlmCall::default()
+        });
+        span
+    }
+
+    fn reported(spans: &[Span]) -> Vec<bool> {
+        let usage = |span: &Span| span.llm.as_ref().and_then(|llm| llm.usage);
+        spans
+            .iter()
+            .map(|span| usage(span).is_some_and(|usage| usage.reported))
+            .collect()
+    }
+
+    #[test]
+    fn each_call_is_summed_up_the_tree() {
+        let mut spans = [
+            span(1, 0, SpanKind::Session),
+            span(2, 1, SpanKind::Agent),
+            call(3, 2, 10),
+            call(4, 2, 100),
+            call(5, 1, 1000),
+        ];
+        let sums = roll_up(&mut spans);
+        assert_eq!(
+            sums.tokens,
+            Tokens {
+                input: 1110,
+                output: 2220,
+                total: 3330,
+                ..Tokens::default()
+            }
+        );
+        assert_eq!(
+            sums.cost,
+            SessionCost {
+                total: Some(3330),
+                ..SessionCost::default()
+            }
+        );
+        assert_eq!(
+            sums.counts,
+            Counts {
+                spans: 5,
+                llm_calls: 3,
+                ..Counts::default()
+            }
+        );
+        assert_eq!(sums.spans[1].cost, Some(330));
+        assert_eq!(
+            (sums.spans[1].own_cost, sums.spans[2].own_cost),
+            (None, Some(30))
+        );
+        assert_eq!(sums.models, ["m"]);
+    }
+
+    #[test]
+    fn nothing_at_all_has_no_cost() {
+        assert_eq!(roll_up(&mut []), Rollup::default());
+        let sums = roll_up(&mut [span(1, 0, SpanKind::Session)]);
+        assert_eq!((sums.cost.total, sums.cost.partial), (None, false));
+    }
+
+    #[test]
+    fn what_ancestors_repeat_is_reported_and_not_summed() {
+        let agent = Span {
+            kind: SpanKind::Agent,
+            ..call(2, 1, 110)
+        };
+        let wrapper = call(3, 2, 110);
+        let mut spans = [
+            span(1, 0, SpanKind::Session),
+            agent,
+            wrapper,
+            call(4, 3, 10),
+            call(5, 3, 100),
+        ];
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.tokens.total, 330);
+        assert_eq!(sums.cost.total, Some(330));
+        assert_eq!(sums.counts.llm_calls, 2);
+        assert_eq!(reported(&spans), [false, true, true, false, false]);
+        assert_eq!(sums.spans[1].own_cost, None);
+        assert_eq!(roll_up(&mut spans), sums, "a second look changes nothing");
+    }
+
+    #[test]
+    fn what_an_ancestor_says_counts_where_nothing_beneath_says_it() {
+        let agent = Span {
+            kind: SpanKind::Agent,
+            ..call(1, 0, 10)
+        };
+        let mut spans = [agent, without_usage(span(2, 1, SpanKind::Llm))];
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.tokens.total, 30);
+        assert_eq!(
+            sums.cost,
+            SessionCost {
+                total: Some(30),
+                ..SessionCost::default()
+            }
+        );
+        assert_eq!(reported(&spans), [false, false]);
+    }
+
+    #[test]
+    fn a_wrapper_without_usage_adds_nothing() {
+        let mut spans = [
+            without_usage(span(1, 0, SpanKind::Llm)),
+            span(2, 1, SpanKind::Operation),
+            call(3, 2, 10),
+        ];
+        let sums = roll_up(&mut spans);
+        assert_eq!(
+            (sums.tokens.total, sums.counts.llm_calls, sums.cost.partial),
+            (30, 1, false)
+        );
+        assert_eq!(sums.spans[0].cost, Some(30));
+    }
+
+    #[test]
+    fn a_retry_counts_both_attempts_and_misses_nothing() {
+        let failed = Span {
+            status: Status::Error,
+            ..without_usage(span(2, 1, SpanKind::Llm))
+        };
+        let mut spans = [span(1, 0, SpanKind::Operation), failed, call(3, 1, 10)];
+        let sums = roll_up(&mut spans);
+        assert_eq!(
+            sums.counts,
+            Counts {
+                spans: 3,
+                errors: 1,
+                llm_calls: 2,
+                ..Counts::default()
+            }
+        );
+        assert_eq!((sums.tokens.total, sums.cost.partial), (30, false));
+    }
+
+    #[test]
+    fn what_has_no_price_or_no_usage_makes_the_cost_partial() {
+        let mut spans = [
+            span(1, 0, SpanKind::Session),
+            call(2, 1, 10),
+            without_cost(call(3, 1, 10), "own-model"),
+        ];
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.cost.total, Some(30));
+        assert_eq!(sums.cost.unpriced_models, ["own-model"]);
+        assert!(sums.cost.partial && sums.spans[2].partial && !sums.spans[1].partial);
+
+        let cancelled = Span {
+            cancelled: true,
+            status: Status::Error,
+            ..without_usage(span(3, 0, SpanKind::Llm))
+        };
+        let open = Span {
+            open: true,
+            end: None,
+            ..cancelled.clone()
+        };
+        let partial = |span: Span| roll_up(&mut [span]).cost.partial;
+        assert!(partial(cancelled), "what was sent before was paid for");
+        assert!(!partial(open), "it may still say");
+        assert!(partial(without_usage(span(3, 0, SpanKind::Llm))));
+    }
+
+    #[test]
+    fn a_price_above_covers_what_is_beneath() {
+        let mut spans = [
+            call(1, 0, 20),
+            without_cost(call(2, 1, 10), "x"),
+            without_cost(call(3, 1, 10), "y"),
+        ];
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.tokens.total, 60);
+        assert_eq!(
+            sums.cost,
+            SessionCost {
+                total: Some(60),
+                ..SessionCost::default()
+            }
+        );
+        assert_eq!(sums.models, ["x", "y"]);
+    }
+
+    #[test]
+    fn tools_cost_too() {
+        let paid = ToolCall {
+            name: "search".into(),
+            cost: Some(5),
+            ..ToolCall::default()
+        };
+        let tool = Span {
+            tool: Some(paid),
+            ..span(2, 1, SpanKind::Tool)
+        };
+        let mut spans = [span(1, 0, SpanKind::Session), tool, call(3, 2, 10)];
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.cost.total, Some(35));
+        assert_eq!(
+            (sums.spans[1].cost, sums.spans[1].own_cost),
+            (Some(35), Some(5))
+        );
+        assert_eq!(sums.counts.tool_calls, 1);
+    }
+
+    #[test]
+    fn default_is_listed_only_where_no_other_agent_ran() {
+        let by = |id: u64, name: &str| Span {
+            agent: Some(AgentRef {
+                id: name.into(),
+                name: name.into(),
+                role: None,
+                model: None,
+            }),
+            ..span(id, 0, SpanKind::Operation)
+        };
+        assert_eq!(roll_up(&mut [by(1, DEFAULT_AGENT)]).agents, [DEFAULT_AGENT]);
+        let mut late_first = [
+            by(9, "writer"),
+            by(2, DEFAULT_AGENT),
+            by(3, "planner"),
+            by(4, "writer"),
+        ];
+        assert_eq!(roll_up(&mut late_first).agents, ["planner", "writer"]);
+    }
+
+    #[test]
+    fn circles_and_missing_parents_lose_nothing() {
+        let mut spans = [
+            call(1, 3, 1),
+            call(2, 1, 1),
+            call(3, 2, 1),
+            call(4, 4, 1),
+            call(5, 99, 1),
+            call(6, 3, 1),
+        ];
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.counts.spans, 6);
+        // 1 became the root of 1 → 2 → 3 → 6, of which 6 is the deepest; 4 and 5 stand alone.
+        assert_eq!(sums.tokens.total, 9);
+        assert_eq!(sums.spans[0].tokens.total, 3);
+    }
+
+    #[test]
+    fn the_same_id_twice_is_two_spans() {
+        let mut spans = [call(1, 0, 1), call(1, 0, 1), call(2, 1, 1)];
+        let sums = roll_up(&mut spans);
+        assert_eq!((sums.counts.spans, sums.tokens.total), (3, 6));
+    }
+
+    #[test]
+    fn large_and_deep_trees_take_no_stack() {
+        let depth = 10_000;
+        let mut spans: Vec<Span> = (1..=depth)
+            .map(|id| span(id, id - 1, SpanKind::Operation))
+            .collect();
+        spans.extend((1..=90_000).map(|n| call(depth + n, depth, 1)));
+        spans.reverse();
+        let sums = roll_up(&mut spans);
+        assert_eq!(sums.tokens.total, 270_000);
+        assert_eq!(sums.spans.last().map(|root| root.cost), Some(Some(270_000)));
+
+        let circle = 100_000;
+        let mut spans: Vec<Span> = (1..=circle)
+            .map(|id| span(id, id % circle + 1, SpanKind::Operation))
+            .collect();
+        assert_eq!(roll_up(&mut spans).counts.spans, circle);
+    }
+}

@@ -1,5 +1,6 @@
 //! All that generated code may call. No part of the public interface: it changes with the macros, in any release.
 
+pub use crate::client::Main;
 pub use crate::model::span::{Level, SpanKind as Kind};
 pub use crate::record::agent::{
     AgentProbe, Identity, enter_agent, join_agent, start_agent, start_join_agent,
@@ -38,4 +39,18 @@ pub fn call_once<R>(f: impl FnOnce() -> R) -> R {
 #[inline(always)]
 pub fn call_with<T: ?Sized, R>(value: &T, f: impl FnOnce(&T) -> R) -> R {
     f(value)
+}
+
+/// Starts recording around `main`; a program that cannot be recorded runs all the same.
+pub fn main_start(site: &'static Callsite) -> Main {
+    Main::start(crate::config::builder(), site.meta.name, site.meta.tags)
+}
+
+/// Ends the program's session with what `main` returned, and flushes.
+pub fn main_finish(main: Main, end: impl FnOnce(&mut Sink<'_>)) {
+    let mut payload = Vec::new();
+    let mut sink = Sink::new(&mut payload, false);
+    end(&mut sink);
+    let failed = sink.failed;
+    main.finish(failed.then(|| crate::process::failure(&payload)));
 }

@@ -9,12 +9,14 @@ use crate::config::{Builder, Config, builder};
 use crate::error::Error;
 use crate::export::Outlet;
 use crate::model::session::EndState;
+use crate::model::tree;
 use crate::monitor::panic;
 use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
 use crate::record::{local, session, span};
+use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
 /// How long a dropped guard waits for what was recorded to be kept.
@@ -36,6 +38,8 @@ struct Client {
 #[derive(Debug)]
 #[must_use = "recording stops when the guard is dropped; keep it until the program ends"]
 pub struct Guard {
+    service: String,
+    totals: Arc<Totals>,
     /// Nothing was started: recording is disabled.
     disabled: bool,
     ended: bool,
@@ -57,7 +61,12 @@ pub fn init() -> Result<Guard, Error> {
 
 pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     if config.disabled {
-        return Ok(Guard { disabled: true, ended: true });
+        return Ok(Guard {
+            service: String::new(),
+            totals: Arc::default(),
+            disabled: true,
+            ended: true,
+        });
     }
     let mut client = lock(&CLIENT);
     if client.is_some() {
@@ -70,11 +79,13 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     let mut outlets = Vec::new();
     let mut rest = Vec::new();
     for exporter in config.exporters {
-        let (outlet, thread) = Outlet::start("export", exporter, &resource).map_err(Error::thread)?;
+        let (outlet, thread) =
+            Outlet::start("export", exporter, &resource).map_err(Error::thread)?;
         outlets.push(outlet);
         rest.push(thread);
     }
-    let processor = Processor::new(raw.clone(), buffers.clone(), outlets);
+    let totals = Arc::new(Totals::default());
+    let processor = Processor::new(raw.clone(), buffers.clone(), outlets, totals.clone());
     rest.push(spawn("agentops-process", move || processor.run())?);
     let drainer = Drainer::new(raw, buffers, requests.clone());
     let drainer = spawn("agentops-drain", move || drainer.run())?;
@@ -82,12 +93,25 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     session::configure(config.automatic);
     span::configure(config.capture_content, config.busy_time);
     local::set_recording(Some(drainer.thread().clone()), config.min_level);
-    *client = Some(Client { requests, drainer, rest });
-    Ok(Guard { disabled: false, ended: false })
+    let service = resource.service.clone();
+    *client = Some(Client {
+        requests,
+        drainer,
+        rest,
+    });
+    Ok(Guard {
+        service,
+        totals,
+        disabled: false,
+        ended: false,
+    })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
-    thread::Builder::new().name(name.into()).spawn(run).map_err(Error::thread)
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(run)
+        .map_err(Error::thread)
 }
 
 /// Waits until all that was recorded before this call is kept by every exporter.
@@ -123,7 +147,9 @@ impl Guard {
         let deadline = Instant::now() + LAST_FLUSH;
         flush(LAST_FLUSH);
         local::set_recording(None, crate::model::span::Level::Trace);
-        let Some(client) = lock(&CLIENT).take() else { return };
+        let Some(client) = lock(&CLIENT).take() else {
+            return;
+        };
         client.requests.stop();
         client.drainer.thread().unpark();
         for thread in std::iter::once(client.drainer).chain(client.rest) {
@@ -142,7 +168,10 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if thread::panicking() {
             let panic = panic::last();
-            self.close(EndState::Error, Some(&format!("panicked: {}", panic.message)));
+            self.close(
+                EndState::Error,
+                Some(&format!("panicked: {}", panic.message)),
+            );
         } else {
             self.close(EndState::Success, None);
         }
@@ -170,20 +199,42 @@ impl Main {
     }
 
     pub(crate) fn finish(mut self, failure: Option<String>) {
-        let Some(guard) = self.guard.take() else { return };
-        let disabled = guard.disabled;
+        let Some(guard) = self.guard.take() else {
+            return;
+        };
+        let (service, totals, disabled) =
+            (guard.service.clone(), guard.totals.clone(), guard.disabled);
         match failure {
             None => guard.end(EndState::Success),
             Some(reason) => guard.end_with_reason(EndState::Error, reason),
         }
         if !disabled && io::stderr().is_terminal() {
-            crate::export::last_line();
+            tell(&service, &totals);
         }
     }
 }
 
+/// The one line that a run ends with, on a terminal.
+#[expect(
+    clippy::print_stderr,
+    reason = "asked for by `#[agentops::main]`, and only where a person reads it"
+)]
+fn tell(service: &str, totals: &Totals) {
+    let spans = totals.spans();
+    if spans > 0 {
+        let cost = totals
+            .cost()
+            .map(|cost| format!(" · {}", tree::usd(cost)))
+            .unwrap_or_default();
+        eprintln!("recorded {service} · {spans} spans{cost} · agentops show last");
+    }
+}
+
 /// `main` cannot return our error, and must run whatever it is.
-#[expect(clippy::print_stderr, reason = "there is nobody else to tell, and the program runs on")]
+#[expect(
+    clippy::print_stderr,
+    reason = "there is nobody else to tell, and the program runs on"
+)]
 fn complain(error: &Error) {
     eprintln!("agentops: {error}; nothing is recorded");
 }

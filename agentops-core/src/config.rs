@@ -153,11 +153,15 @@ impl Builder {
             Some(said) => Ok(Some(said)),
             None => options::switch(env, option),
         };
-        let text = |said: Option<String>, option| said.or_else(|| Some(options::text(env, option)?.1));
+        let text =
+            |said: Option<String>, option| said.or_else(|| Some(options::text(env, option)?.1));
         let service = text(self.service_name, "service_name").unwrap_or_else(program);
         let automatic = if switch(self.auto_start_session, "auto_start_session")?.unwrap_or(true) {
             let name = text(self.trace_name, "trace_name").unwrap_or_else(|| service.clone());
-            let tags = self.default_tags.or_else(|| options::words(env, "default_tags")).unwrap_or_default();
+            let tags = self
+                .default_tags
+                .or_else(|| options::words(env, "default_tags"))
+                .unwrap_or_default();
             AutomaticSession::Named { name, tags }
         } else {
             AutomaticSession::Off
@@ -168,7 +172,11 @@ impl Builder {
             project: text(self.project, "project").unwrap_or_default(),
             service_version: None,
             pid: (!opt_out).then(|| u64::from(std::process::id())),
-            host: if opt_out { host::anonymous() } else { host::host() },
+            host: if opt_out {
+                host::anonymous()
+            } else {
+                host::host()
+            },
         };
         let mut exporters = self.exporters;
         if exporters.is_empty() {
@@ -196,20 +204,30 @@ fn min_level(said: Option<Level>, env: &impl Lookup) -> Result<Level, Unparsable
     if let Some(said) = said {
         return Ok(said);
     }
-    let Some((variable, value)) = options::text(env, "min_level") else { return Ok(Level::Trace) };
-    value.parse().map_err(|_| Unparsable { variable, value, expected: "trace, debug, info, warn or error" })
+    let Some((variable, value)) = options::text(env, "min_level") else {
+        return Ok(Level::Trace);
+    };
+    value.parse().map_err(|_| Unparsable {
+        variable,
+        value,
+        expected: "trace, debug, info, warn or error",
+    })
 }
 
 /// The program's file name, without directories and endings.
 fn program() -> String {
-    let path = std::env::current_exe().ok().or_else(|| std::env::args_os().next().map(PathBuf::from));
+    let path = std::env::current_exe()
+        .ok()
+        .or_else(|| std::env::args_os().next().map(PathBuf::from));
     let stem = path.and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
     stem.unwrap_or_else(|| "unknown".into())
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("exporters", &self.exporters.len()).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("exporters", &self.exporters.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -225,9 +243,15 @@ mod tests {
             "AGENTOPS_DEFAULT_TAGS" => Some("a,b".into()),
             _ => None,
         };
-        let config = builder().trace_name("from code").decide(&env).expect("it is decided");
+        let config = builder()
+            .trace_name("from code")
+            .decide(&env)
+            .expect("it is decided");
         assert_eq!(config.resource.service, "from env");
-        let expected = AutomaticSession::Named { name: "from code".into(), tags: vec!["a".into(), "b".into()] };
+        let expected = AutomaticSession::Named {
+            name: "from code".into(),
+            tags: vec!["a".into(), "b".into()],
+        };
         assert_eq!(config.automatic, expected);
         assert!(config.capture_content && !config.disabled);
         assert!(config.resource.host.sdk.is_some());
@@ -235,14 +259,23 @@ mod tests {
 
     #[test]
     fn opting_out_leaves_the_host_out() {
-        let config = builder().env_data_opt_out(true).decide(&|_: &str| None).expect("it is decided");
-        assert_eq!((config.resource.host.hostname, config.resource.pid), (None, None));
+        let config = builder()
+            .env_data_opt_out(true)
+            .decide(&|_: &str| None)
+            .expect("it is decided");
+        assert_eq!(
+            (config.resource.host.hostname, config.resource.pid),
+            (None, None)
+        );
     }
 
     #[test]
     fn a_variable_that_makes_no_sense_is_an_error() {
         let env = |name: &str| (name == "AGENTOPS_MIN_LEVEL").then(|| "loud".into());
         let error = builder().decide(&env).err().expect("it is refused");
-        assert_eq!(error.to_string(), "AGENTOPS_MIN_LEVEL is \"loud\"; it expects trace, debug, info, warn or error");
+        assert_eq!(
+            error.to_string(),
+            "AGENTOPS_MIN_LEVEL is \"loud\"; it expects trace, debug, info, warn or error"
+        );
     }
 }

@@ -25,7 +25,9 @@ impl Error {
     }
 
     pub(crate) fn thread(error: std::io::Error) -> Self {
-        Self { kind: Kind::Thread(error) }
+        Self {
+            kind: Kind::Thread(error),
+        }
     }
 
     /// Whether recording had been started already, and goes on.
@@ -43,15 +45,23 @@ impl Error {
 
 impl From<Unparsable> for Error {
     fn from(unparsable: Unparsable) -> Self {
-        Self { kind: Kind::Option(unparsable) }
+        Self {
+            kind: Kind::Option(unparsable),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Twice => f.write_str("agentops is initialised already; keep the first guard, and call `init` once"),
-            Kind::Option(Unparsable { variable, value, expected }) => {
+            Kind::Twice => f.write_str(
+                "agentops is initialised already; keep the first guard, and call `init` once",
+            ),
+            Kind::Option(Unparsable {
+                variable,
+                value,
+                expected,
+            }) => {
                 write!(f, "{variable} is {value:?}; it expects {expected}")
             }
             Kind::Thread(_) => f.write_str("agentops could not start its threads"),

@@ -7,6 +7,11 @@ pub(crate) mod console;
 pub(crate) mod memory;
 pub(crate) mod spool;
 
+pub use crate::process::batch::{Batch, Piece};
+pub use console::Console;
+pub use memory::Memory;
+pub use spool::Spool;
+
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -14,7 +19,7 @@ use std::time::Duration;
 
 use crate::model::event::{Loss, LossCause, Resource};
 use crate::model::{frame, wire};
-use crate::process::batch::{Batch, Delivery};
+use crate::process::batch::Delivery;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
 use crate::record::{clock, local};
@@ -64,7 +69,10 @@ pub struct ExportError {
 impl ExportError {
     /// A failure that another try may mend.
     pub fn new(text: impl Into<String>, cause: LossCause) -> Self {
-        Self { text: text.into(), cause }
+        Self {
+            text: text.into(),
+            cause,
+        }
     }
 }
 
@@ -90,7 +98,10 @@ impl Outlet {
         exporter: Box<dyn SpanExporter>,
         resource: &Arc<Resource>,
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
-        let outlet = Self { queue: Arc::new(Queue::new(LIMIT)), lost: Arc::default() };
+        let outlet = Self {
+            queue: Arc::new(Queue::new(LIMIT)),
+            lost: Arc::default(),
+        };
         let (worker, resource) = (outlet.clone(), resource.clone());
         let thread = thread::Builder::new()
             .name(format!("agentops-{name}"))
@@ -165,17 +176,29 @@ impl Outlet {
         if count == 0 {
             return;
         }
-        let loss = Loss { time: clock::wall(), session: None, cause: LossCause::ExportFull, count };
+        let loss = Loss {
+            time: clock::wall(),
+            session: None,
+            cause: LossCause::ExportFull,
+            count,
+        };
         let mut batch = Batch::default();
-        frame::append(&mut batch.frames, frame::Kind::Loss, &[&wire::encode_loss(&loss)]);
-        if exporter.export(&batch).is_err() {
+        let told = frame::append(
+            &mut batch.frames,
+            frame::Kind::Loss,
+            &[&wire::encode_loss(&loss)],
+        );
+        if told.is_err() || exporter.export(&batch).is_err() {
             self.lost.fetch_add(count, Relaxed);
         }
     }
 }
 
 /// The one line that a broken exporter prints.
-#[expect(clippy::print_stderr, reason = "a loss is never silent, and there is nobody else to tell")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a loss is never silent, and there is nobody else to tell"
+)]
 fn warn(error: &ExportError) {
     eprintln!("agentops: {error}; recording goes on in memory");
 }

@@ -10,11 +10,30 @@ pub mod model;
 #[doc(hidden)]
 pub mod __private;
 #[cfg(feature = "record")]
+mod client;
+#[cfg(feature = "record")]
+mod config;
+#[cfg(feature = "record")]
+mod error;
+#[cfg(feature = "record")]
+pub mod export;
+#[cfg(feature = "record")]
 mod monitor;
+#[cfg(feature = "record")]
+mod process;
 #[cfg(feature = "record")]
 mod record;
 #[cfg(feature = "record")]
+mod stats;
+#[cfg(feature = "record")]
 mod sync;
+
+#[cfg(feature = "record")]
+pub use client::{Guard, flush, init};
+#[cfg(feature = "record")]
+pub use config::{Builder, builder};
+#[cfg(feature = "record")]
+pub use error::Error;
 
 #[cfg(feature = "record")]
 pub use model::session::EndState;

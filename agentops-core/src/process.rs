@@ -10,3 +10,8 @@ mod encode;
 pub(crate) mod join;
 pub(crate) mod queue;
 pub(crate) mod ticket;
+
+/// What the error record in an END's payload says.
+pub(crate) fn failure(payload: &[u8]) -> String {
+    join::read_error(payload, crate::model::span::SpanKind::Session, 0).details
+}

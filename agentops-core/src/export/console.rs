@@ -40,11 +40,16 @@ impl SpanExporter for Console {
             }
             self.traces.apply(&self.resource, event);
         }
-        let style = Style { color: io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(), width: None };
+        let style = Style {
+            color: io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            width: None,
+        };
         for session in ended {
             if let Some(trace) = self.traces.take(session) {
                 // A closed terminal is no reason to keep the batch.
-                let _ = io::stderr().lock().write_all(tree::render(&trace, style).as_bytes());
+                let _ = io::stderr()
+                    .lock()
+                    .write_all(tree::render(&trace, style).as_bytes());
             }
         }
         Ok(())

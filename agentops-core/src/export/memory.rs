@@ -56,7 +56,9 @@ impl Memory {
     /// One session.
     #[must_use]
     pub fn trace(&self, session: SessionId) -> Option<Trace> {
-        self.traces().into_iter().find(|trace| trace.session.facts.id == session)
+        self.traces()
+            .into_iter()
+            .find(|trace| trace.session.facts.id == session)
     }
 }
 
@@ -66,7 +68,11 @@ impl SpanExporter for Memory {
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        let copy = Batch { frames: batch.frames.clone(), pieces: batch.pieces.clone(), spans: batch.spans };
+        let copy = Batch {
+            frames: batch.frames.clone(),
+            pieces: batch.pieces.clone(),
+            spans: batch.spans,
+        };
         lock(&self.kept).batches.push(copy);
         Ok(())
     }

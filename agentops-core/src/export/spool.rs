@@ -46,50 +46,88 @@ impl Spool {
     /// Writes below the home that the configuration names.
     #[must_use]
     pub fn new() -> Self {
-        Self { home: None, header: Vec::new(), name: String::new(), file: None, files: 0, cap: DEFAULT_CAP }
+        Self {
+            home: None,
+            header: Vec::new(),
+            name: String::new(),
+            file: None,
+            files: 0,
+            cap: DEFAULT_CAP,
+        }
     }
 
     /// Writes below `home`.
     #[must_use]
     pub fn at(home: impl Into<PathBuf>) -> Self {
-        Self { home: Some(home.into()), ..Self::new() }
+        Self {
+            home: Some(home.into()),
+            ..Self::new()
+        }
     }
 
     fn write(&mut self, batch: &Batch) -> io::Result<()> {
-        if self.file.as_ref().is_some_and(|current| current.length > ROTATE) {
+        if self
+            .file
+            .as_ref()
+            .is_some_and(|current| current.length > ROTATE)
+        {
             self.file = None;
         }
         if self.file.is_none() {
             self.file = Some(self.open()?);
         }
-        let Some(current) = &mut self.file else { return Ok(()) };
+        let Some(current) = &mut self.file else {
+            return Ok(());
+        };
         current.append(batch)
     }
 
     fn open(&mut self) -> io::Result<Current> {
-        let home = self.home.clone().ok_or_else(|| io::Error::other("no home directory is known; set AGENTOPS_HOME"))?;
+        let home = self
+            .home
+            .clone()
+            .ok_or_else(|| io::Error::other("no home directory is known; set AGENTOPS_HOME"))?;
         let spool = home.join("spool");
         private::create_dir(&home)?;
         private::create_dir(&spool)?;
         self.make_room(&spool);
         let started = clock::wall() / 1_000_000;
-        let name = format!("{}-{started}-{}-{}.agentops", self.name, std::process::id(), self.files);
+        let name = format!(
+            "{}-{started}-{}-{}.agentops",
+            self.name,
+            std::process::id(),
+            self.files
+        );
         self.files += 1;
         let path = spool.join(name);
         let lock = private::create(&path.with_extension("agentops.lock"))?;
-        lock.try_lock().map_err(|_| io::Error::other("the lock of a new spool file is taken"))?;
+        lock.try_lock()
+            .map_err(|_| io::Error::other("the lock of a new spool file is taken"))?;
         let file = private::create(&path)?;
-        let mut current = Current { file, path, length: 0, pieces: HashSet::new(), _lock: lock };
+        let mut current = Current {
+            file,
+            path,
+            length: 0,
+            pieces: HashSet::new(),
+            _lock: lock,
+        };
         current.write(&self.header)?;
         Ok(current)
     }
 
     /// Removes the oldest files of processes that are gone, until there is room.
     fn make_room(&self, spool: &Path) {
-        let Ok(entries) = fs::read_dir(spool) else { return };
+        let Ok(entries) = fs::read_dir(spool) else {
+            return;
+        };
         let mut files: Vec<_> = entries
             .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "agentops"))
+            .filter(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "agentops")
+            })
             .filter_map(|entry| Some((entry.metadata().ok()?, entry.path())))
             .collect();
         let mut total: u64 = files.iter().map(|(metadata, _)| metadata.len()).sum();
@@ -114,11 +152,16 @@ impl Default for Spool {
 
 impl Current {
     fn append(&mut self, batch: &Batch) -> io::Result<()> {
-        let new: Vec<_> = batch.pieces().iter().filter(|piece| !self.pieces.contains(&piece.number)).collect();
+        let new: Vec<_> = batch
+            .pieces()
+            .iter()
+            .filter(|piece| !self.pieces.contains(&piece.number))
+            .collect();
         if !new.is_empty() {
             let mut frames = Vec::with_capacity(new.len() * 256);
             for piece in &new {
-                frame::append_shared(&mut frames, piece.number, &piece.bytes);
+                frame::append_shared(&mut frames, piece.number, &piece.bytes)
+                    .map_err(io::Error::other)?;
             }
             self.write(&frames)?;
             self.pieces.extend(new.iter().map(|piece| piece.number));
@@ -159,13 +202,24 @@ impl SpanExporter for Spool {
         self.name = file_name(&resource.service);
         self.header.clear();
         frame::header(&mut self.header);
-        frame::append(&mut self.header, frame::Kind::Resource, &[&wire::encode_resource(resource)]);
+        // Without its resource a file is still readable; one of 64 MiB is not to be expected.
+        let _ = frame::append(
+            &mut self.header,
+            frame::Kind::Resource,
+            &[&wire::encode_resource(resource)],
+        );
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
         self.write(batch).map_err(|error| {
-            let at = self.file.as_ref().map(|current| current.path.clone()).or_else(|| self.home.clone());
-            let at = at.map(|path| path.display().to_string()).unwrap_or_default();
+            let at = self
+                .file
+                .as_ref()
+                .map(|current| current.path.clone())
+                .or_else(|| self.home.clone());
+            let at = at
+                .map(|path| path.display().to_string())
+                .unwrap_or_default();
             ExportError::new(format!("cannot write to {at}: {error}"), LossCause::Write)
         })
     }
@@ -181,9 +235,19 @@ impl SpanExporter for Spool {
 
 /// What is safe in a file's name on every system.
 fn file_name(service: &str) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' };
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = service.chars().map(safe).take(48).collect();
-    if name.is_empty() { "unnamed".into() } else { name }
+    if name.is_empty() {
+        "unnamed".into()
+    } else {
+        name
+    }
 }
 
 /// Files that only their owner can read: they hold prompts.
@@ -193,13 +257,20 @@ mod private {
     #[cfg(unix)]
     pub(super) fn create(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
-        OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)
+        OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
     }
 
     #[cfg(unix)]
     pub(super) fn create_dir(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
     }
 
     // A user's own data directory is private on the other systems we write for; never compiled so far.

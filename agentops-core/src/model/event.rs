@@ -77,6 +77,8 @@ pub enum LossCause {
     RingFull,
     /// An END came without its START.
     NoStart,
+    /// It was longer than a frame may be.
+    TooLong,
     /// Neither memory nor disk would take it.
     ExportFull,
     /// The disk refused it.
@@ -89,9 +91,10 @@ pub enum LossCause {
 
 impl LossCause {
     /// Every cause.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RingFull,
         Self::NoStart,
+        Self::TooLong,
         Self::ExportFull,
         Self::Write,
         Self::Refused,
@@ -104,6 +107,7 @@ impl LossCause {
         match self {
             Self::RingFull => "ring_full",
             Self::NoStart => "no_start",
+            Self::TooLong => "too_long",
             Self::ExportFull => "export_full",
             Self::Write => "write",
             Self::Refused => "refused",

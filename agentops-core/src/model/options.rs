@@ -56,7 +56,10 @@ pub const ALL: &[OptionInfo] = &[
     },
     OptionInfo {
         name: "capture_content",
-        variables: &["AGENTOPS_CAPTURE_CONTENT", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"],
+        variables: &[
+            "AGENTOPS_CAPTURE_CONTENT",
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        ],
         default: "true",
         purpose: "whether arguments, return values, prompts and answers are recorded",
     },
@@ -89,10 +92,20 @@ pub const ALL: &[OptionInfo] = &[
 /// The options' table for documentation, as Markdown.
 #[must_use]
 pub fn table() -> String {
-    let mut table = String::from("| option | environment | default | what it does |\n|---|---|---|---|\n");
+    let mut table =
+        String::from("| option | environment | default | what it does |\n|---|---|---|---|\n");
     for option in ALL {
-        let variables: Vec<_> = option.variables.iter().map(|name| format!("`{name}`")).collect();
-        let row = [format!("`{}`", option.name), variables.join(", "), option.default.into(), option.purpose.into()];
+        let variables: Vec<_> = option
+            .variables
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let row = [
+            format!("`{}`", option.name),
+            variables.join(", "),
+            option.default.into(),
+            option.purpose.into(),
+        ];
         table.push_str(&format!("| {} |\n", row.join(" | ")));
     }
     table
@@ -128,25 +141,42 @@ pub fn text(env: &impl Lookup, option: &str) -> Option<(&'static str, String)> {
 ///
 /// Where the variable says something else.
 pub fn switch(env: &impl Lookup, option: &str) -> Result<Option<bool>, Unparsable> {
-    let Some((variable, value)) = text(env, option) else { return Ok(None) };
+    let Some((variable, value)) = text(env, option) else {
+        return Ok(None);
+    };
     match &*value.to_ascii_lowercase() {
         "true" | "1" | "t" | "yes" | "on" => Ok(Some(true)),
         "false" | "0" | "f" | "no" | "off" => Ok(Some(false)),
-        _ => Err(Unparsable { variable, value, expected: "true or false" }),
+        _ => Err(Unparsable {
+            variable,
+            value,
+            expected: "true or false",
+        }),
     }
 }
 
 /// Words separated by commas.
 pub fn words(env: &impl Lookup, option: &str) -> Option<Vec<String>> {
     let (_, value) = text(env, option)?;
-    Some(value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(Into::into).collect())
+    Some(
+        value
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(Into::into)
+            .collect(),
+    )
 }
 
 /// The directory that sessions are kept in: `AGENTOPS_HOME`, else the platform's data directory.
 ///
 /// `None` where neither is known.
 pub fn home(env: impl Lookup) -> Option<PathBuf> {
-    let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        env(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     set("AGENTOPS_HOME").or_else(|| data_directory(set))
 }
 
@@ -170,16 +200,33 @@ mod tests {
     use super::*;
 
     fn env(pairs: &'static [(&'static str, &'static str)]) -> impl Lookup {
-        |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+        |name: &str| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.into())
+        }
     }
 
     #[test]
     fn the_home_is_where_the_platform_keeps_data() {
-        assert_eq!(home(env(&[("AGENTOPS_HOME", "/x"), ("HOME", "/h")])), Some("/x".into()));
+        assert_eq!(
+            home(env(&[("AGENTOPS_HOME", "/x"), ("HOME", "/h")])),
+            Some("/x".into())
+        );
         if cfg!(target_os = "linux") {
-            assert_eq!(home(env(&[("HOME", "/h")])), Some("/h/.local/share/agentops".into()));
-            assert_eq!(home(env(&[("XDG_DATA_HOME", "/d"), ("HOME", "/h")])), Some("/d/agentops".into()));
-            assert_eq!(home(env(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")])), Some("/h/.local/share/agentops".into()));
+            assert_eq!(
+                home(env(&[("HOME", "/h")])),
+                Some("/h/.local/share/agentops".into())
+            );
+            assert_eq!(
+                home(env(&[("XDG_DATA_HOME", "/d"), ("HOME", "/h")])),
+                Some("/d/agentops".into())
+            );
+            assert_eq!(
+                home(env(&[("XDG_DATA_HOME", "d"), ("HOME", "/h")])),
+                Some("/h/.local/share/agentops".into())
+            );
         }
         assert_eq!(home(env(&[])), None);
     }
@@ -187,11 +234,20 @@ mod tests {
     #[test]
     fn the_first_variable_that_is_set_counts() {
         let both = env(&[("AGENTOPS_SERVICE_NAME", " "), ("OTEL_SERVICE_NAME", "b")]);
-        assert_eq!(text(&both, "service_name"), Some(("OTEL_SERVICE_NAME", "b".into())));
-        assert_eq!(switch(&env(&[("AGENTOPS_DISABLED", "YES")]), "disabled"), Ok(Some(true)));
+        assert_eq!(
+            text(&both, "service_name"),
+            Some(("OTEL_SERVICE_NAME", "b".into()))
+        );
+        assert_eq!(
+            switch(&env(&[("AGENTOPS_DISABLED", "YES")]), "disabled"),
+            Ok(Some(true))
+        );
         assert!(switch(&env(&[("AGENTOPS_DISABLED", "maybe")]), "disabled").is_err());
         let tags = env(&[("AGENTOPS_DEFAULT_TAGS", "a, b,,c")]);
-        assert_eq!(words(&tags, "default_tags"), Some(vec!["a".into(), "b".into(), "c".into()]));
+        assert_eq!(
+            words(&tags, "default_tags"),
+            Some(vec!["a".into(), "b".into(), "c".into()])
+        );
     }
 
     #[test]

@@ -49,21 +49,25 @@ impl Batch {
     pub fn events(&self) -> Vec<Event> {
         let mut file = Vec::with_capacity(self.frames.len() + 4096);
         frame::header(&mut file);
-        frame::append(&mut file, frame::Kind::Resource, &[]);
-        for piece in &self.pieces {
-            frame::append_shared(&mut file, piece.number, &piece.bytes);
-        }
+        let resource = frame::append(&mut file, frame::Kind::Resource, &[]);
+        let pieces = self
+            .pieces
+            .iter()
+            .try_for_each(|piece| frame::append_shared(&mut file, piece.number, &piece.bytes));
         file.extend_from_slice(&self.frames);
-        match Reader::new(&file) {
-            Ok(mut reader) => reader.by_ref().collect(),
-            Err(_) => Vec::new(),
+        match (resource.and(pieces), Reader::new(&file)) {
+            (Ok(()), Ok(reader)) => reader.collect(),
+            _ => Vec::new(),
         }
     }
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("spans", &self.spans).field("bytes", &self.frames.len()).finish_non_exhaustive()
+        f.debug_struct("Batch")
+            .field("spans", &self.spans)
+            .field("bytes", &self.frames.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -98,7 +98,13 @@ pub(crate) struct Drainer {
 
 impl Drainer {
     pub(crate) fn new(out: Arc<Queue<Raw>>, buffers: Buffers, requests: Arc<Requests>) -> Self {
-        Self { rings: Vec::new(), rings_met: 0, out, buffers, requests }
+        Self {
+            rings: Vec::new(),
+            rings_met: 0,
+            out,
+            buffers,
+            requests,
+        }
     }
 
     /// Runs until it is asked to stop.
@@ -134,7 +140,11 @@ impl Drainer {
     fn pass(&mut self) -> bool {
         for segment in ring::newcomers() {
             let thread = segment.thread().unwrap_or(ThreadName { id: 0, name: None });
-            self.rings.push(Cursor { at: segment, thread: Arc::new(thread), number: self.rings_met });
+            self.rings.push(Cursor {
+                at: segment,
+                thread: Arc::new(thread),
+                number: self.rings_met,
+            });
             self.rings_met += 1;
         }
         let (out, buffers) = (&self.out, &self.buffers);
@@ -163,9 +173,19 @@ impl Cursor {
                 news = true;
                 let mut words = lock(buffers).pop().unwrap_or_default();
                 let drained = self.at.drain(&mut words);
-                let Self { thread, number: ring, .. } = self;
+                let Self {
+                    thread,
+                    number: ring,
+                    ..
+                } = self;
                 let (thread, ring) = (thread.clone(), *ring);
-                out.push_waiting(Raw::Chunk(Chunk { thread, ring, words, boxes: drained.boxes, ends: drained.ends }));
+                out.push_waiting(Raw::Chunk(Chunk {
+                    thread,
+                    ring,
+                    words,
+                    boxes: drained.boxes,
+                    ends: drained.ends,
+                }));
             }
             if !closed {
                 return (true, news);

@@ -60,8 +60,11 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     if is_named_by_site(meta.kind) {
         put::entity(&mut piece, meta.kind, meta.name, None);
     }
-    let source =
-        Source { file: meta.location.file().into(), line: meta.location.line(), function: meta.path() };
+    let source = Source {
+        file: meta.location.file().into(),
+        line: meta.location.line(),
+        function: meta.path(),
+    };
     put::source(&mut piece, &source);
     if let Some(version) = meta.version {
         put::attr_str(&mut piece, semconv::VERSION, version);
@@ -73,14 +76,32 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
         SpanKind::Tool => {
             let cost = meta.cost.map(|usd| (usd * 1e9).round() as i64);
             let description = meta.description.map(Into::into);
-            put::tool(&mut piece, &ToolCall { name: meta.name.into(), description, call_id: None, cost });
+            put::tool(
+                &mut piece,
+                &ToolCall {
+                    name: meta.name.into(),
+                    description,
+                    call_id: None,
+                    cost,
+                },
+            );
         }
         SpanKind::Operation | SpanKind::Task => {
-            put::attr_str(&mut piece, semconv::OPERATION_TYPE, meta.operation_type.unwrap_or("function"));
+            put::attr_str(
+                &mut piece,
+                semconv::OPERATION_TYPE,
+                meta.operation_type.unwrap_or("function"),
+            );
         }
         SpanKind::Guardrail => {
             let spec = meta.spec.map(Into::into);
-            put::guardrail(&mut piece, &Guardrail { spec, triggered: None });
+            put::guardrail(
+                &mut piece,
+                &Guardrail {
+                    spec,
+                    triggered: None,
+                },
+            );
         }
         _ => {}
     }
@@ -102,7 +123,13 @@ pub(super) fn scope_piece(scope: &Scope) -> Vec<u8> {
 /// What all spans that start on a thread have in common.
 pub(super) fn thread_piece(thread: &ThreadName) -> Vec<u8> {
     let mut piece = Vec::with_capacity(64);
-    put::thread(&mut piece, &Thread { id: thread.id, name: thread.name.as_deref().map(Into::into) });
+    put::thread(
+        &mut piece,
+        &Thread {
+            id: thread.id,
+            name: thread.name.as_deref().map(Into::into),
+        },
+    );
     piece
 }
 
@@ -113,15 +140,17 @@ pub(super) fn pending(out: &mut Vec<u8>, own: &Own<'_>) {
     put::pending(out);
 }
 
-/// A span that has ended.
-pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) {
+/// A span that has ended; the model call that it was, if it was one.
+pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<LlmCall> {
     let call = (own.meta.kind == SpanKind::Llm).then(|| model_call(own, end));
     own.write(out, call.as_ref());
     put::end(out, end.time);
     let outputs = end.output.unwrap_or_default();
     let mut at = 0;
     if own.meta.output && !outputs.is_empty() {
-        put::attr_text(out, semconv::ENTITY_OUTPUT, |out| at = to_json(outputs, out));
+        put::attr_text(out, semconv::ENTITY_OUTPUT, |out| {
+            at = to_json(outputs, out)
+        });
     }
     values(out, own.meta.returns, &outputs[at..]);
     if let Some((polls, busy)) = end.polls {
@@ -138,19 +167,36 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) {
         None => put::status(out, Status::Ok, None),
     }
     if own.meta.kind == SpanKind::Guardrail {
-        put::guardrail(out, &Guardrail { spec: None, triggered: Some(error.is_some()) });
+        put::guardrail(
+            out,
+            &Guardrail {
+                spec: None,
+                triggered: Some(error.is_some()),
+            },
+        );
     }
     if let Some(facts) = end.facts {
         put::facts(out, facts);
     }
+    call
 }
 
 impl Own<'_> {
     fn write(&self, out: &mut Vec<u8>, call: Option<&LlmCall>) {
-        put::ids(out, TraceId(self.trace), SpanId(self.id), SpanId(self.parent).some());
+        put::ids(
+            out,
+            TraceId(self.trace),
+            SpanId(self.id),
+            SpanId(self.parent).some(),
+        );
         put::start(out, self.start);
         if !is_named_by_site(self.meta.kind) {
-            put::entity(out, self.meta.kind, self.dynamic_name.unwrap_or(self.meta.name), call);
+            put::entity(
+                out,
+                self.meta.kind,
+                self.dynamic_name.unwrap_or(self.meta.name),
+                call,
+            );
         }
         if let Some(call) = call {
             put::llm(out, call);
@@ -161,12 +207,17 @@ impl Own<'_> {
         if let Some(input) = self.input {
             let mut at = 0;
             if !self.meta.arguments.is_empty() {
-                put::attr_text(out, semconv::ENTITY_INPUT, |out| at = object(self.meta.arguments, input, out));
+                put::attr_text(out, semconv::ENTITY_INPUT, |out| {
+                    at = object(self.meta.arguments, input, out)
+                });
             }
             values(out, self.meta.attributes, &input[at..]);
         }
         if let Some(notes) = self.notes {
-            notes.attributes.iter().for_each(|(key, value)| put::attr_json(out, key, value));
+            notes
+                .attributes
+                .iter()
+                .for_each(|(key, value)| put::attr_json(out, key, value));
             notes.links.iter().for_each(|link| put::link(out, link));
         }
     }
@@ -212,8 +263,12 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> LlmCall {
         object(own.meta.arguments, input, &mut json);
         serde_json::from_slice(&json).unwrap_or(Value::Null)
     });
-    let response = end.output.filter(|output| own.meta.output && !output.is_empty()).map(|output| value(output).0);
-    let mut call = crate::model::recognise::recognise(request.as_ref(), response.as_ref()).unwrap_or_default();
+    let response = end
+        .output
+        .filter(|output| own.meta.output && !output.is_empty())
+        .map(|output| value(output).0);
+    let mut call =
+        crate::model::recognise::recognise(request.as_ref(), response.as_ref()).unwrap_or_default();
     let fill = |known: &mut Option<String>, said: Option<&str>| {
         if known.is_none() {
             *known = said.map(Into::into);

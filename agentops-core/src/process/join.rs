@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::batch::{Batch, Delivery, Piece};
+use super::batch::{Batch, Piece};
 use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own};
 use super::queue::Queue;
@@ -34,6 +34,7 @@ use crate::record::note;
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::{Scope, root_of};
 use crate::record::word;
+use crate::stats::Totals;
 use crate::sync::{Relaxed, lock};
 
 /// A batch goes out at the end of a pass, or when it has grown this large, in bytes.
@@ -106,6 +107,8 @@ struct Open {
     start: u64,
     start_raw: u64,
     adopted: bool,
+    /// A model call within this one said what it used: this one only repeats it.
+    counted_below: bool,
     input: Payload,
     notes: Option<Box<Notes>>,
 }
@@ -133,6 +136,7 @@ pub(crate) struct Processor {
     input: Arc<Queue<Raw>>,
     buffers: Buffers,
     outlets: Vec<Outlet>,
+    totals: Arc<Totals>,
     anchor: Anchor,
     pass: u64,
     sites: Vec<(&'static Callsite, Shared)>,
@@ -157,15 +161,23 @@ pub(crate) struct Processor {
     span: Vec<u8>,
     lost_in_rings: u64,
     lost_without_start: u64,
+    /// Spans whose encoding is longer than a frame may be.
+    lost_too_long: u64,
     next_heartbeat: u64,
 }
 
 impl Processor {
-    pub(crate) fn new(input: Arc<Queue<Raw>>, buffers: Buffers, outlets: Vec<Outlet>) -> Self {
+    pub(crate) fn new(
+        input: Arc<Queue<Raw>>,
+        buffers: Buffers,
+        outlets: Vec<Outlet>,
+        totals: Arc<Totals>,
+    ) -> Self {
         Self {
             input,
             buffers,
             outlets,
+            totals,
             anchor: Anchor::now(),
             pass: 0,
             sites: Vec::new(),
@@ -186,6 +198,7 @@ impl Processor {
             span: Vec::new(),
             lost_in_rings: local::LOST.load(Relaxed),
             lost_without_start: 0,
+            lost_too_long: 0,
             next_heartbeat: clock::monotonic_ns() + heartbeat::EVERY,
         }
     }
@@ -212,15 +225,22 @@ impl Processor {
         self.anchor.renew();
         let thread = self.thread(&chunk.thread);
         if !chunk.boxes.is_empty() {
-            self.boxes.entry(chunk.ring).or_default().append(&mut chunk.boxes);
+            self.boxes
+                .entry(chunk.ring)
+                .or_default()
+                .append(&mut chunk.boxes);
         }
         let words = mem::take(&mut chunk.words);
         let mut rest = &words[..];
         while let Some(&first) = rest.first() {
             let fixed = word::fixed(word::tag(first));
             let length = word::length(first);
-            let Some((record, after)) = rest.split_at_checked(fixed) else { break };
-            let Some((payload, after)) = after.split_at_checked(length.div_ceil(8)) else { break };
+            let Some((record, after)) = rest.split_at_checked(fixed) else {
+                break;
+            };
+            let Some((payload, after)) = after.split_at_checked(length.div_ceil(8)) else {
+                break;
+            };
             rest = after;
             let mut padded = [0; 5];
             padded[..fixed].copy_from_slice(record);
@@ -245,7 +265,10 @@ impl Processor {
     /// A record's payload, wherever it came from.
     fn payload(&mut self, ring: usize, first: u64, words: &[u64], length: usize) -> Payload {
         if first & word::BOXED != 0 {
-            let boxed = self.boxes.get_mut(&ring).and_then(std::collections::VecDeque::pop_front);
+            let boxed = self
+                .boxes
+                .get_mut(&ring)
+                .and_then(std::collections::VecDeque::pop_front);
             return boxed.map_or(Payload::None, Payload::Kept);
         }
         if length == 0 {
@@ -263,7 +286,12 @@ impl Processor {
     fn record(&mut self, record: [u64; 5], payload: Payload, thread: u32) {
         if let Err(payload) = self.resolve(record, payload, thread) {
             let payload = self.keep(payload);
-            self.waiting.push(Waiting { since: self.pass, thread, record, payload });
+            self.waiting.push(Waiting {
+                since: self.pass,
+                thread,
+                record,
+                payload,
+            });
         }
     }
 
@@ -288,8 +316,15 @@ impl Processor {
         }
     }
 
-    fn started(&mut self, [first, id, parent, scope, clock]: [u64; 5], input: Payload, thread: u32) -> Result<(), Payload> {
-        let Some(info) = self.scopes.get(&scope) else { return Err(input) };
+    fn started(
+        &mut self,
+        [first, id, parent, scope, clock]: [u64; 5],
+        input: Payload,
+        thread: u32,
+    ) -> Result<(), Payload> {
+        let Some(info) = self.scopes.get(&scope) else {
+            return Err(input);
+        };
         if parent == 0 {
             self.roots.insert(id, info.session);
         }
@@ -301,6 +336,7 @@ impl Processor {
             start: self.anchor.unix(clock),
             start_raw: clock,
             adopted: first & word::ADOPTED != 0,
+            counted_below: false,
             input,
             notes: None,
         };
@@ -311,20 +347,29 @@ impl Processor {
 
     fn scope(&mut self, word: u64, clock: u64, payload: &Payload) {
         let known = self.scopes.contains_key(&word);
-        let Some(scope) = Scope::read(payload.bytes(&self.arena)) else { return };
+        let Some(scope) = Scope::read(payload.bytes(&self.arena)) else {
+            return;
+        };
         if let Some(opened) = &scope.opened {
             let root = root_of(scope.session);
             let facts = SessionFacts {
                 id: SessionId(scope.session),
                 trace_id: TraceId(scope.trace),
                 root: SpanId(root).some(),
-                parent_session_id: (opened.parent_session != 0).then_some(SessionId(opened.parent_session)),
+                parent_session_id: (opened.parent_session != 0)
+                    .then_some(SessionId(opened.parent_session)),
                 name: opened.name.clone(),
                 start: self.anchor.unix(clock),
                 tags: opened.tags.clone(),
                 ..SessionFacts::default()
             };
-            let info = SessionInfo { facts, end: None, changed: true, scopes: Vec::new(), ended: None };
+            let info = SessionInfo {
+                facts,
+                end: None,
+                changed: true,
+                scopes: Vec::new(),
+                ended: None,
+            };
             self.sessions.insert(scope.session, info);
             self.roots.insert(root, scope.session);
         }
@@ -335,7 +380,12 @@ impl Processor {
             session.scopes.push(word);
         }
         let shared = self.share(encode::scope_piece(&scope));
-        let info = ScopeInfo { session: scope.session, trace: scope.trace, agent: scope.agent_name, shared };
+        let info = ScopeInfo {
+            session: scope.session,
+            trace: scope.trace,
+            agent: scope.agent_name,
+            shared,
+        };
         self.scopes.insert(word, info);
     }
 
@@ -347,17 +397,28 @@ impl Processor {
         let values = payload.bytes(&self.arena);
         let error = failed.then(|| self.error(id, open, values, time));
         self.end_session(id, time, error.as_ref(), cancelled);
-        let output = (first & word::CAPTURED != 0 && !failed).then(|| payload.bytes(&self.arena));
+        let mut buffer = mem::take(&mut self.span);
+        buffer.clear();
         let end = End {
             time,
             cancelled,
-            output,
+            output: (first & word::CAPTURED != 0 && !failed).then(|| payload.bytes(&self.arena)),
             error,
             polls: (word::tag(first) == word::END_ASYNC).then(|| (polls, clock::between(0, busy))),
-            facts: None,
+            facts: self
+                .roots
+                .get(&id)
+                .and_then(|session| Some(&self.sessions.get(session)?.facts)),
         };
-        self.write_ended(id, open, end);
+        let mut bytes = buffer;
+        let call = encode::ended(&mut bytes, &self.own(id, open), &end);
+        if let Some(call) = call.filter(|call| call.usage.is_some() || call.cost.is_some()) {
+            self.count(open, call.cost.map(|cost| cost.total));
+        }
+        self.append(frame::Kind::Span, open, &bytes);
+        self.span = bytes;
         self.batch.spans += 1;
+        self.totals.add_span();
     }
 
     /// The error record that an END carries; an END that lost its payload still failed.
@@ -372,7 +433,11 @@ impl Processor {
     fn span_trace(&self, id: u64, open: &Open) -> Vec<String> {
         let mut names = vec![self.name(open).to_owned()];
         let mut parent = open.parent;
-        while let Some(next) = self.open.get(&parent).filter(|_| parent != id && names.len() < 256) {
+        while let Some(next) = self
+            .open
+            .get(&parent)
+            .filter(|_| parent != id && names.len() < 256)
+        {
             names.push(self.name(next).to_owned());
             parent = next.parent;
         }
@@ -382,7 +447,8 @@ impl Processor {
 
     fn name<'a>(&'a self, open: &Open) -> &'a str {
         let site = self.sites[open.site as usize - 1].0;
-        self.dynamic_name(site.meta.kind, open.scope).unwrap_or(site.meta.name)
+        self.dynamic_name(site.meta.kind, open.scope)
+            .unwrap_or(site.meta.name)
     }
 
     /// Agents and sessions are named by who they are.
@@ -397,7 +463,11 @@ impl Processor {
 
     /// Settles how a session ended, when its own span does.
     fn end_session(&mut self, span: u64, time: u64, error: Option<&ErrorRecord>, cancelled: bool) {
-        let Some(session) = self.roots.get(&span).and_then(|session| self.sessions.get_mut(session)) else {
+        let Some(session) = self
+            .roots
+            .get(&span)
+            .and_then(|session| self.sessions.get_mut(session))
+        else {
             return;
         };
         if session.facts.end.is_some() {
@@ -417,13 +487,19 @@ impl Processor {
         self.ended_sessions += 1;
     }
 
-    fn write_ended(&mut self, id: u64, open: &Open, mut end: End<'_>) {
-        let mut bytes = mem::take(&mut self.span);
-        bytes.clear();
-        end.facts = self.roots.get(&id).and_then(|session| Some(&self.sessions.get(session)?.facts));
-        encode::ended(&mut bytes, &self.own(id, open), &end);
-        self.append(frame::Kind::Span, open, &bytes);
-        self.span = bytes;
+    /// Adds a model call to the totals, unless calls within it have been added already.
+    fn count(&mut self, open: &Open, cost: Option<i64>) {
+        if !open.counted_below {
+            self.totals.add_cost(cost);
+        }
+        let mut parent = open.parent;
+        for _ in 0..self.open.len() {
+            let Some(above) = self.open.get_mut(&parent) else {
+                break;
+            };
+            above.counted_below = true;
+            parent = above.parent;
+        }
     }
 
     fn own<'a>(&'a self, id: u64, open: &'a Open) -> Own<'a> {
@@ -444,12 +520,24 @@ impl Processor {
     }
 
     fn append(&mut self, kind: frame::Kind, open: &Open, bytes: &[u8]) {
-        let Self { sites, scopes, threads, batch, batch_number, .. } = self;
+        let Self {
+            sites,
+            scopes,
+            threads,
+            batch,
+            batch_number,
+            ..
+        } = self;
         let mut refs = [0; 3];
         let mut count = 0;
-        let site = sites.get_mut(open.site as usize - 1).map(|(_, shared)| shared);
+        let site = sites
+            .get_mut(open.site as usize - 1)
+            .map(|(_, shared)| shared);
         let scope = scopes.get_mut(&open.scope).map(|scope| &mut scope.shared);
-        for shared in [site, scope, threads.get_mut(open.thread as usize)].into_iter().flatten() {
+        for shared in [site, scope, threads.get_mut(open.thread as usize)]
+            .into_iter()
+            .flatten()
+        {
             if shared.batch != *batch_number {
                 shared.batch = *batch_number;
                 batch.pieces.push(shared.piece.clone());
@@ -457,7 +545,16 @@ impl Processor {
             refs[count] = shared.piece.number;
             count += 1;
         }
-        frame::append_span(&mut batch.frames, kind, &refs[..count], bytes);
+        if frame::append_span(&mut batch.frames, kind, &refs[..count], bytes).is_err() {
+            self.lost_too_long += 1;
+        }
+    }
+
+    /// Frames of a few values; a frame cannot be too short, and these cannot be too long.
+    fn append_plain(&mut self, kind: frame::Kind, payload: &[u8]) {
+        if frame::append(&mut self.batch.frames, kind, &[payload]).is_err() {
+            self.lost_too_long += 1;
+        }
     }
 
     fn noted(&mut self, record: [u64; 5], payload: Payload) -> Result<(), Payload> {
@@ -465,22 +562,45 @@ impl Processor {
         let kind = word::low(first);
         let time = self.anchor.unix(clock);
         let bytes = payload.bytes(&self.arena);
-        if matches!(kind, note::END_STATE | note::TAG | note::USER | note::CONVERSATION | note::VIDEO | note::SESSION_ATTRIBUTE) {
-            let Some(session) = self.roots.get(&span).and_then(|id| self.sessions.get_mut(id)) else {
+        if matches!(
+            kind,
+            note::END_STATE
+                | note::TAG
+                | note::USER
+                | note::CONVERSATION
+                | note::VIDEO
+                | note::SESSION_ATTRIBUTE
+        ) {
+            let Some(session) = self
+                .roots
+                .get(&span)
+                .and_then(|id| self.sessions.get_mut(id))
+            else {
                 return Err(payload);
             };
             session.note(kind, bytes);
             return Ok(());
         }
         if kind == note::LOG {
-            let Some(open) = self.open.get(&span) else { return Err(payload) };
-            let Some(scope) = self.scopes.get(&open.scope) else { return Ok(()) };
+            let Some(open) = self.open.get(&span) else {
+                return Err(payload);
+            };
+            let Some(scope) = self.scopes.get(&open.scope) else {
+                return Ok(());
+            };
             let log = read_log(bytes, time);
-            let record = wire::encode_log(&log, SessionId(scope.session), TraceId(scope.trace), SpanId(span));
-            frame::append(&mut self.batch.frames, frame::Kind::Log, &[&record]);
+            let record = wire::encode_log(
+                &log,
+                SessionId(scope.session),
+                TraceId(scope.trace),
+                SpanId(span),
+            );
+            self.append_plain(frame::Kind::Log, &record);
             return Ok(());
         }
-        let Some(mut open) = self.open.remove(&span) else { return Err(payload) };
+        let Some(mut open) = self.open.remove(&span) else {
+            return Err(payload);
+        };
         let notes = open.notes.get_or_insert_default();
         match kind {
             note::ATTRIBUTE => {
@@ -515,10 +635,20 @@ impl Processor {
         loop {
             let before = self.waiting.len();
             for waiting in mem::take(&mut self.waiting) {
-                let Waiting { since, thread, record, payload } = waiting;
+                let Waiting {
+                    since,
+                    thread,
+                    record,
+                    payload,
+                } = waiting;
                 if let Err(payload) = self.resolve(record, Payload::Kept(payload), thread) {
                     let payload = self.keep(payload);
-                    self.waiting.push(Waiting { since, thread, record, payload });
+                    self.waiting.push(Waiting {
+                        since,
+                        thread,
+                        record,
+                        payload,
+                    });
                 }
             }
             if self.waiting.len() == before || self.waiting.is_empty() {
@@ -527,43 +657,61 @@ impl Processor {
         }
         let pass = self.pass;
         let before = self.waiting.len();
-        self.waiting.retain(|waiting| waiting.since + PATIENCE > pass);
+        self.waiting
+            .retain(|waiting| waiting.since + PATIENCE > pass);
         self.lost_without_start += (before - self.waiting.len()) as u64;
     }
 
     fn write_pending(&mut self) {
         for id in mem::take(&mut self.opened) {
-            let Some(mut open) = self.open.remove(&id) else { continue };
+            let Some(mut open) = self.open.remove(&id) else {
+                continue;
+            };
             let mut bytes = mem::take(&mut self.span);
             bytes.clear();
             encode::pending(&mut bytes, &self.own(id, &open));
             self.append(frame::Kind::Pending, &open, &bytes);
             self.span = bytes;
             let input = mem::replace(&mut open.input, Payload::None);
-            open.input = if matches!(input, Payload::None) { input } else { Payload::Kept(self.keep(input)) };
+            open.input = if matches!(input, Payload::None) {
+                input
+            } else {
+                Payload::Kept(self.keep(input))
+            };
             self.open.insert(id, open);
         }
     }
 
     fn write_sessions(&mut self) {
+        let mut told = Vec::new();
         for session in self.sessions.values_mut().filter(|session| session.changed) {
             session.changed = false;
-            let facts = wire::encode_facts(&session.facts);
-            frame::append(&mut self.batch.frames, frame::Kind::Session, &[&facts]);
+            told.push(wire::encode_facts(&session.facts));
         }
+        told.iter()
+            .for_each(|facts| self.append_plain(frame::Kind::Session, facts));
     }
 
     fn write_losses(&mut self) {
         let in_rings = local::LOST.load(Relaxed);
         let losses = [
-            (LossCause::RingFull, in_rings.saturating_sub(self.lost_in_rings)),
+            (
+                LossCause::RingFull,
+                in_rings.saturating_sub(self.lost_in_rings),
+            ),
             (LossCause::NoStart, mem::take(&mut self.lost_without_start)),
+            (LossCause::TooLong, mem::take(&mut self.lost_too_long)),
         ];
         self.lost_in_rings = in_rings;
         for (cause, count) in losses {
             if count > 0 {
-                let loss = Loss { time: clock::wall(), session: None, cause, count };
-                frame::append(&mut self.batch.frames, frame::Kind::Loss, &[&wire::encode_loss(&loss)]);
+                let loss = Loss {
+                    time: clock::wall(),
+                    session: None,
+                    cause,
+                    count,
+                };
+                self.append_plain(frame::Kind::Loss, &wire::encode_loss(&loss));
             }
         }
     }
@@ -573,7 +721,7 @@ impl Processor {
         if now >= self.next_heartbeat {
             self.next_heartbeat = now + heartbeat::EVERY;
             let beat = wire::encode_heartbeat(&heartbeat::sample());
-            frame::append(&mut self.batch.frames, frame::Kind::Heartbeat, &[&beat]);
+            self.append_plain(frame::Kind::Heartbeat, &beat);
             self.ship();
         }
     }
@@ -584,13 +732,17 @@ impl Processor {
         }
         let batch = Arc::new(mem::take(&mut self.batch));
         self.batch_number += 1;
-        self.outlets.iter().for_each(|outlet| outlet.deliver(&batch));
+        self.outlets
+            .iter()
+            .for_each(|outlet| outlet.deliver(&batch));
     }
 
     fn flush(&mut self, ticket: &Arc<Ticket>) {
         self.end_pass();
         ticket.expect(self.outlets.len());
-        self.outlets.iter().for_each(|outlet| outlet.flush(ticket.clone()));
+        self.outlets
+            .iter()
+            .for_each(|outlet| outlet.flush(ticket.clone()));
     }
 
     fn forget_sessions(&mut self) {
@@ -598,13 +750,20 @@ impl Processor {
             return;
         }
         let now = clock::monotonic_ns();
-        let old = |session: &SessionInfo| session.ended.is_some_and(|ended| ended + REMEMBERED_FOR < now);
+        let old = |session: &SessionInfo| {
+            session
+                .ended
+                .is_some_and(|ended| ended + REMEMBERED_FOR < now)
+        };
         let (scopes, roots, ended) = (&mut self.scopes, &mut self.roots, &mut self.ended_sessions);
         self.sessions.retain(|id, session| {
             if !old(session) {
                 return true;
             }
-            session.scopes.iter().for_each(|scope| drop(scopes.remove(scope)));
+            session
+                .scopes
+                .iter()
+                .for_each(|scope| drop(scopes.remove(scope)));
             roots.remove(&root_of(*id));
             *ended -= 1;
             false
@@ -631,7 +790,10 @@ impl Processor {
     }
 
     fn share(&mut self, bytes: Vec<u8>) -> Shared {
-        let piece = Piece { number: self.next_piece, bytes: bytes.into() };
+        let piece = Piece {
+            number: self.next_piece,
+            bytes: bytes.into(),
+        };
         self.next_piece += 1;
         Shared { piece, batch: 0 }
     }
@@ -667,14 +829,18 @@ impl SessionInfo {
             }
             note::TAG => {
                 let tag: Option<String> = text();
-                self.facts.tags.extend(tag.filter(|tag| !self.facts.tags.contains(tag)));
+                self.facts
+                    .tags
+                    .extend(tag.filter(|tag| !self.facts.tags.contains(tag)));
             }
             note::USER => self.facts.user_id = text(),
             note::CONVERSATION => self.facts.conversation_id = text(),
             note::VIDEO => self.facts.video = text(),
             _ => {
                 let key = said.as_str().unwrap_or_default().to_owned();
-                self.facts.attributes.insert(key, encode::value(&bytes[length..]).0);
+                self.facts
+                    .attributes
+                    .insert(key, encode::value(&bytes[length..]).0);
             }
         }
         self.changed = true;
@@ -695,10 +861,14 @@ impl Scope {
 
 /// What a session says of the error that ended it.
 fn reason(error: &ErrorRecord) -> String {
-    if error.code == "panic" { format!("panicked: {}", error.details) } else { error.details.clone() }
+    if error.code == "panic" {
+        format!("panicked: {}", error.details)
+    } else {
+        error.details.clone()
+    }
 }
 
-fn read_error(values: &[u8], kind: SpanKind, time: u64) -> ErrorRecord {
+pub(super) fn read_error(values: &[u8], kind: SpanKind, time: u64) -> ErrorRecord {
     let mut at = 0;
     let mut next = || {
         let (value, length) = encode::value(&values[at.min(values.len())..]);
@@ -720,18 +890,33 @@ fn read_error(values: &[u8], kind: SpanKind, time: u64) -> ErrorRecord {
         (Some(location), None) => Some(format!("panicked at {location}")),
         _ => None,
     };
-    ErrorRecord { kind: kind.as_str().into(), code, details, rust_type, chain, stack, span_trace: Vec::new(), time }
+    ErrorRecord {
+        kind: kind.as_str().into(),
+        code,
+        details,
+        rust_type,
+        chain,
+        stack,
+        span_trace: Vec::new(),
+        time,
+    }
 }
 
 /// Text, also where it was cut.
 fn text_of(value: &Value) -> Option<String> {
-    value.as_str().or_else(|| value["text"].as_str()).map(Into::into)
+    value
+        .as_str()
+        .or_else(|| value["text"].as_str())
+        .map(Into::into)
 }
 
 fn read_log(values: &[u8], time: u64) -> Log {
     let (head, length) = encode::value(values);
     let (message, _) = encode::value(&values[length..]);
-    let level = head[0].as_str().and_then(|level| level.parse().ok()).unwrap_or(Level::Info);
+    let level = head[0]
+        .as_str()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(Level::Info);
     Log {
         time,
         level,
@@ -743,30 +928,25 @@ fn read_log(values: &[u8], time: u64) -> Log {
 
 fn read_keyed(values: &[u8]) -> (String, Value) {
     let (key, length) = encode::value(values);
-    (text_of(&key).unwrap_or_default(), encode::value(&values[length..]).0)
+    (
+        text_of(&key).unwrap_or_default(),
+        encode::value(&values[length..]).0,
+    )
 }
 
 fn read_link(values: &[u8]) -> Option<Link> {
     let (link, _) = encode::value(values);
     let trace_id = TraceId(link[0].as_str()?.parse().ok()?);
-    Some(Link { trace_id, span_id: SpanId(link[1].as_u64()?), attributes: serde_json::Map::new() })
+    Some(Link {
+        trace_id,
+        span_id: SpanId(link[1].as_u64()?),
+        attributes: serde_json::Map::new(),
+    })
 }
 
 impl Drop for Processor {
     fn drop(&mut self) {
         // However it ended: nobody waits for a processor that is gone.
         self.input.close();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deliveries_weigh_what_they_hold() {
-        use super::super::queue::Weighed as _;
-        let batch = Batch { frames: vec![0; 100], ..Batch::default() };
-        assert_eq!(Delivery::Batch(Arc::new(batch)).weight(), 164);
     }
 }

@@ -29,15 +29,26 @@ struct Inner<T> {
 
 impl<T: Weighed> Queue<T> {
     pub(crate) fn new(limit: usize) -> Self {
-        let inner = Inner { items: VecDeque::new(), weight: 0, closed: false };
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), limit }
+        let inner = Inner {
+            items: VecDeque::new(),
+            weight: 0,
+            closed: false,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+            limit,
+        }
     }
 
     /// Puts an item in, waiting for room as long as it takes. `false`: nobody will take it any more.
     pub(crate) fn push_waiting(&self, item: T) -> bool {
         let mut inner = lock(&self.inner);
         while !inner.closed && inner.weight > 0 && inner.weight + item.weight() > self.limit {
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = self
+                .changed
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if inner.closed {
             return false;
@@ -112,10 +123,16 @@ mod tests {
         assert_eq!(queue.push(100), Ok(()));
         assert_eq!(queue.push(1), Err(1));
         assert_eq!(queue.pop(Duration::ZERO), Some(100));
-        assert_eq!((queue.push(6), queue.push(4), queue.push(1)), (Ok(()), Ok(()), Err(1)));
+        assert_eq!(
+            (queue.push(6), queue.push(4), queue.push(1)),
+            (Ok(()), Ok(()), Err(1))
+        );
         queue.close();
         assert_eq!((queue.push(1), queue.push_waiting(1)), (Err(1), false));
-        assert_eq!((queue.pop(Duration::ZERO), queue.pop(Duration::ZERO)), (Some(6), Some(4)));
+        assert_eq!(
+            (queue.pop(Duration::ZERO), queue.pop(Duration::ZERO)),
+            (Some(6), Some(4))
+        );
         assert!(queue.pop(Duration::MAX).is_none() && queue.is_done());
     }
 }

@@ -45,8 +45,10 @@ impl Ticket {
             if rest.is_zero() {
                 return false;
             }
-            let (again, _) =
-                self.changed.wait_timeout(left, rest).unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (again, _) = self
+                .changed
+                .wait_timeout(left, rest)
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             left = again;
         }
         !left.failed

@@ -816,16 +816,288 @@ mod tests {
         let trace = only(traces([
             ended(span(SpanKind::Session, "research_team", 1, 0, 0, 2_500)),
             ended(full()),
-            session(facts),
+            said(facts),
         ]));
-        let expected = "@@0";
+        let expected = r#"{
+  "id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+  "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+  "project": "default",
+  "name": "research_team",
+  "service": "research_team",
+  "state": "ended",
+  "parent_session_id": null,
+  "conversation_id": null,
+  "user_id": null,
+  "start_time": "2026-11-22T05:00:00.000000000Z",
+  "end_time": "2026-11-22T05:00:00.002500000Z",
+  "duration_ms": 2.5,
+  "end_state": "Success",
+  "end_state_reason": null,
+  "tags": [
+    "demo"
+  ],
+  "counts": {
+    "spans": 2,
+    "open": 0,
+    "errors": 1,
+    "llm_calls": 1,
+    "tool_calls": 0,
+    "dropped": 0
+  },
+  "agents": [
+    "planner"
+  ],
+  "models": [
+    "gpt-4o-mini-2024-07-18"
+  ],
+  "tokens": {
+    "input": 10,
+    "output": 4,
+    "cache_read": 0,
+    "cache_write": 0,
+    "reasoning": 0,
+    "total": 14
+  },
+  "cost": {
+    "usd": 0.000100001,
+    "unpriced_models": [],
+    "partial": false
+  },
+  "host": {
+    "os": "linux",
+    "arch": null,
+    "hostname": null,
+    "cpu_count": 2,
+    "memory_total_bytes": null,
+    "rustc": null,
+    "sdk": null
+  },
+  "video": null,
+  "attributes": {
+    "city": "Ulm"
+  },
+  "spans": [
+    {
+      "id": "0000000000000001",
+      "parent_id": null,
+      "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+      "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+      "agent": {
+        "id": "id of default",
+        "name": "default",
+        "role": null,
+        "model": null
+      },
+      "name": "research_team",
+      "kind": "SESSION",
+      "status": "ok",
+      "cancelled": false,
+      "open": false,
+      "start_time": "2026-11-22T05:00:00.000000000Z",
+      "end_time": "2026-11-22T05:00:00.002500000Z",
+      "duration_ms": 2.5,
+      "busy_ms": null,
+      "polls": null,
+      "thread": null,
+      "source": null,
+      "input": null,
+      "output": null,
+      "attributes": {},
+      "version": null,
+      "tags": [],
+      "links": [],
+      "logs": [],
+      "error": null,
+      "llm": null,
+      "tool": null,
+      "operation": null,
+      "guardrail": null,
+      "attachments": []
+    },
+    {
+      "id": "0000000000000002",
+      "parent_id": "0000000000000001",
+      "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+      "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+      "agent": {
+        "id": "id of planner",
+        "name": "planner",
+        "role": null,
+        "model": null
+      },
+      "name": "ask",
+      "kind": "LLM",
+      "status": "error",
+      "cancelled": false,
+      "open": false,
+      "start_time": "2026-11-22T05:00:00.000010000Z",
+      "end_time": "2026-11-22T05:00:00.001260000Z",
+      "duration_ms": 1.25,
+      "busy_ms": 0.4,
+      "polls": 3,
+      "thread": {
+        "id": 1,
+        "name": "main"
+      },
+      "source": {
+        "file": "src/tools.rs",
+        "line": 32,
+        "function": "tools::grep"
+      },
+      "input": {
+        "pattern": "fn main"
+      },
+      "output": [
+        "src/main.rs:1"
+      ],
+      "attributes": {
+        "k": "v"
+      },
+      "version": "2",
+      "tags": [
+        "t"
+      ],
+      "links": [
+        {
+          "trace_id": "000000000000000000000000000000ab",
+          "span_id": "00000000000000cd",
+          "attributes": {}
+        }
+      ],
+      "logs": [
+        {
+          "time": "2026-11-22T05:00:00.000000000Z",
+          "level": "WARN",
+          "target": "tools",
+          "message": "slow",
+          "attributes": {
+            "ms": 7
+          }
+        }
+      ],
+      "error": {
+        "type": "LLM",
+        "code": "NotFound",
+        "details": "no such file",
+        "rust_type": "std::io::Error",
+        "chain": [
+          "deeper"
+        ],
+        "stack": "0: main",
+        "span_trace": [
+          "research_team",
+          "ask"
+        ],
+        "time": "2026-11-22T05:00:00.001260000Z"
+      },
+      "llm": {
+        "provider": "openai",
+        "request_model": "gpt-4o-mini",
+        "model": "gpt-4o-mini-2024-07-18",
+        "operation": "chat",
+        "streaming": true,
+        "messages": [
+          {
+            "role": "user",
+            "content": [
+              {
+                "type": "text",
+                "text": "Hi"
+              }
+            ]
+          },
+          {
+            "role": "tool",
+            "name": "grep",
+            "content": [
+              {
+                "type": "image_url"
+              }
+            ],
+            "tool_calls": [
+              {
+                "id": "c1",
+                "name": "grep",
+                "arguments": {
+                  "q": 1
+                }
+              }
+            ],
+            "tool_call_id": "c0"
+          }
+        ],
+        "completions": [
+          {
+            "role": "assistant",
+            "content": [
+              {
+                "type": "reasoning",
+                "text": "Hm"
+              },
+              {
+                "type": "refusal",
+                "text": "No"
+              }
+            ],
+            "tool_calls": [
+              {
+                "id": null,
+                "name": "grep",
+                "arguments": {
+                  "q": 1
+                }
+              }
+            ],
+            "finish_reason": "stop"
+          }
+        ],
+        "usage": {
+          "input": 10,
+          "output": 4,
+          "cache_read": 0,
+          "cache_write": 0,
+          "reasoning": 0,
+          "total": 14,
+          "estimated": false,
+          "reported": false
+        },
+        "cost": {
+          "usd": 0.0001,
+          "input_usd": 0.00006,
+          "output_usd": 0.00004,
+          "price_table": "table 1"
+        },
+        "parameters": {
+          "temperature": 0.2
+        },
+        "time_to_first_token_ms": 120.0,
+        "attempts": 1
+      },
+      "tool": {
+        "name": "grep_tool",
+        "description": null,
+        "call_id": null,
+        "status": "failed",
+        "cost_usd": 0.000000001
+      },
+      "operation": {
+        "type": "screenshot"
+      },
+      "guardrail": {
+        "spec": "input",
+        "triggered": false
+      },
+      "attachments": []
+    }
+  ]
+}"#;
         assert_eq!(to_string(&trace, true), expected);
     }
 
     #[test]
     fn spans_are_there_only_when_asked_for() {
-        let trace = only(traces([session(started())]));
-        let expected = "@@1";
+        let trace = only(traces([said(started())]));
+        let expected = r#"{"id":"019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90","trace_id":"019c6b1e6f2a7c3d9b415d0f6a7e8c90","project":"default","name":"research_team","service":"research_team","state":"running","parent_session_id":null,"conversation_id":null,"user_id":null,"start_time":"2026-11-22T05:00:00.000000000Z","end_time":null,"duration_ms":null,"end_state":null,"end_state_reason":null,"tags":[],"counts":{"spans":0,"open":0,"errors":0,"llm_calls":0,"tool_calls":0,"dropped":0},"agents":[],"models":[],"tokens":{"input":0,"output":0,"cache_read":0,"cache_write":0,"reasoning":0,"total":0},"cost":{"usd":null,"unpriced_models":[],"partial":false},"host":{"os":"linux","arch":null,"hostname":null,"cpu_count":2,"memory_total_bytes":null,"rustc":null,"sdk":null},"video":null,"attributes":{}}"#;
         assert_eq!(
             serde_json::to_string(&super::session(&trace, false)).expect("JSON"),
             expected

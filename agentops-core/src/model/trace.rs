@@ -551,7 +551,7 @@ pub(super) mod samples {
         }
     }
 
-    pub(crate) fn session(facts: SessionFacts) -> Event {
+    pub(crate) fn said(facts: SessionFacts) -> Event {
         Event::Session(Box::new(facts))
     }
 
@@ -629,7 +629,7 @@ mod tests {
     #[test]
     fn parents_come_before_children_and_siblings_by_start() {
         let trace = only(traces([
-            session(started()),
+            said(started()),
             ended(span(Tool, "b2", 6, 3, 50, 60)),
             ended(span(Tool, "a1", 4, 2, 20, 30)),
             ended(span(Agent, "b", 3, 1, 40, 70)),
@@ -674,22 +674,22 @@ mod tests {
     #[test]
     fn logs_find_their_spans_in_time_order() {
         let trace = only(traces([
-            session(started()),
+            said(started()),
             log(2, 30, "later"),
             ended(span(Session, "root", 1, 0, 0, 9)),
             ended(span(Tool, "grep", 2, 1, 1, 2)),
             log(2, 20, "sooner"),
             log(77, 5, "of nobody"),
         ]));
-        let said = |at: usize| -> Vec<&str> {
+        let logged = |at: usize| -> Vec<&str> {
             trace.spans[at]
                 .logs
                 .iter()
                 .map(|log| log.message.as_str())
                 .collect()
         };
-        assert_eq!(said(1), ["sooner", "later"]);
-        assert_eq!(said(0), ["of nobody"]);
+        assert_eq!(logged(1), ["sooner", "later"]);
+        assert_eq!(logged(0), ["of nobody"]);
     }
 
     #[test]
@@ -710,9 +710,7 @@ mod tests {
             end_state: Some(EndState::Success),
             ..started()
         };
-        let trace = only(traces(
-            [started(), changed, end.clone(), again].map(session),
-        ));
+        let trace = only(traces([started(), changed, end.clone(), again].map(said)));
         let expected = SessionFacts {
             tags: vec!["demo".into()],
             ..end
@@ -731,7 +729,7 @@ mod tests {
     #[test]
     fn a_session_without_end_runs_until_its_process_is_gone() {
         let mut running = traces([
-            session(started()),
+            said(started()),
             open(span(Session, "research_team", 1, 0, 0, 0)),
         ]);
         assert_eq!(only(running.clone()).session.state, SessionState::Running);
@@ -820,7 +818,7 @@ mod tests {
     fn losses_are_counted_where_they_may_have_happened() {
         let other = SessionId(5);
         let facts = |id, start, end| {
-            session(SessionFacts {
+            said(SessionFacts {
                 id,
                 start,
                 end,

@@ -696,7 +696,7 @@ mod tests {
             ended(search),
             ended(stopped),
             ended(cite),
-            session(facts),
+            said(facts),
         ]
     }
 
@@ -800,7 +800,7 @@ GUARDRAIL  └ ✗ check_c… (tr…   400 µs
             open(span(Session, "run", 1, 0, 0, 0)),
             ended(span(Tool, "ls", 2, 1, 1, 2)),
             open(by("planner", span(Llm, "gpt-4o", 3, 1, 3, 0))),
-            session(started()),
+            said(started()),
         ];
         let expected = "
 research_team · 6a7e8c90 · running · 3 spans
@@ -906,6 +906,6 @@ TASK  ⋯11 └ ✗ level_11         6.00 µs
         let expected = "
 research_team · 6a7e8c90 · running · 0 spans
 ";
-        assert_eq!(drawn([session(started())], PLAIN), expected);
+        assert_eq!(drawn([said(started())], PLAIN), expected);
     }
 }

@@ -74,9 +74,9 @@ pub fn usd(nanos: i64) -> String {
 pub fn count(n: u64) -> String {
     match n {
         ..100_000 => n.to_string(),
-        ..999_500 => format!("{}k", (n + 500) / 1_000),
-        ..9_995_000 => format!("{:.2}M", n as f64 / 1e6),
-        ..99_950_000 => format!("{:.1}M", n as f64 / 1e6),
+        100_000..999_500 => format!("{}k", (n + 500) / 1_000),
+        999_500..9_995_000 => format!("{:.2}M", n as f64 / 1e6),
+        9_995_000..99_950_000 => format!("{:.1}M", n as f64 / 1e6),
         _ => format!("{}M", n / 1_000_000),
     }
 }

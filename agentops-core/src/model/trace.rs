@@ -1,1 +1,844 @@
-//! (being written)
+//! Events put together: spans, logs and facts in any order go in, whole sessions come out.
+//!
+//! Every reader (of spool files, of requests, of memory) feeds [`Traces`] one event at a time and gets each session as
+//! a [`Trace`], ordered and summed up. Knows nothing of files, of which process is alive, or of how a trace is shown.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::event::{Event, Loss, Resource};
+use super::id::{SessionId, SpanId};
+use super::rollup::{self, SpanTotals};
+use super::session::{EndState, Session, SessionFacts, SessionState};
+use super::span::{Log, Span, SpanKind, Status};
+use super::time::UnixNanos;
+
+/// Why a session ended that was marked as lost.
+pub const PROCESS_ENDED: &str = "process ended";
+
+/// The project of sessions that name none.
+const DEFAULT_PROJECT: &str = "default";
+
+/// How many names a span trace has at most; the innermost are kept.
+const SPAN_TRACE_LIMIT: usize = 64;
+
+/// A session with all its spans.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The session, with its sums.
+    pub session: Session,
+    /// Parents before children, siblings by start. A span whose parent is not here is a root.
+    pub spans: Vec<Span>,
+    /// For each span, at the same index, what it and all beneath it took.
+    pub totals: Vec<SpanTotals>,
+}
+
+/// Collects events, of any number of sessions and processes.
+#[derive(Debug, Clone, Default)]
+pub struct Traces {
+    drafts: HashMap<SessionId, Draft>,
+    processes: Vec<Resource>,
+    /// Losses that name no session, each with its process.
+    losses: Vec<(usize, Loss)>,
+}
+
+/// What is known of a session so far.
+#[derive(Debug, Clone, Default)]
+struct Draft {
+    facts: Option<SessionFacts>,
+    process: usize,
+    spans: Vec<Span>,
+    places: HashMap<SpanId, usize>,
+    logs: Vec<(SpanId, Log)>,
+    dropped: u64,
+    lost: bool,
+}
+
+impl Traces {
+    /// Takes in one event that the process behind `resource` reported.
+    pub fn apply(&mut self, resource: &Resource, event: Event) {
+        let process = self.process(resource);
+        match event {
+            Event::SpanStarted(mut span) => {
+                span.open = true;
+                self.draft_of(&mut span, process).span(*span);
+            }
+            Event::SpanEnded(mut span) => {
+                span.open = false;
+                self.draft_of(&mut span, process).span(*span);
+            }
+            Event::Log { session, span, log } => {
+                self.draft(session, process).logs.push((span, log))
+            }
+            Event::Session(facts) => {
+                let draft = self.draft(facts.id, process);
+                // Where it ran is where it was opened, not where somebody joined it.
+                draft.process = process;
+                match &mut draft.facts {
+                    Some(known) => complete(known, *facts),
+                    unknown => *unknown = Some(*facts),
+                }
+            }
+            Event::Loss(loss) => match loss.session {
+                Some(session) => self.draft(session, process).dropped += loss.count,
+                None => self.losses.push((process, loss)),
+            },
+            Event::Heartbeat(_) => {}
+        }
+    }
+
+    /// Says that the process that opened `session` is gone: without an end, the session is lost.
+    pub fn mark_lost(&mut self, session: SessionId) {
+        if let Some(draft) = self.drafts.get_mut(&session) {
+            draft.lost = true;
+        }
+    }
+
+    /// Every session of which a span or a fact was seen, newest first.
+    #[must_use]
+    pub fn finish(self) -> Vec<Trace> {
+        let mut traces: Vec<(usize, Trace)> = self
+            .drafts
+            .into_iter()
+            .filter(|(_, draft)| draft.facts.is_some() || !draft.spans.is_empty())
+            .map(|(id, draft)| (draft.process, draft.finish(id, &self.processes)))
+            .collect();
+        traces
+            .sort_by_key(|(_, trace)| Reverse((trace.session.facts.start, trace.session.facts.id)));
+        for (process, loss) in &self.losses {
+            blame(&mut traces, *process, loss);
+        }
+        traces.into_iter().map(|(_, trace)| trace).collect()
+    }
+
+    /// The place of the process among those seen. A reader comes with the same one many times in a row.
+    fn process(&mut self, resource: &Resource) -> usize {
+        if let Some(at) = self.processes.iter().rposition(|known| known == resource) {
+            return at;
+        }
+        self.processes.push(resource.clone());
+        self.processes.len() - 1
+    }
+
+    fn draft(&mut self, session: SessionId, process: usize) -> &mut Draft {
+        self.drafts.entry(session).or_insert_with(|| Draft {
+            process,
+            ..Draft::default()
+        })
+    }
+
+    /// The draft of the span's session; of its trace, where it comes from elsewhere and names no session.
+    fn draft_of(&mut self, span: &mut Span, process: usize) -> &mut Draft {
+        if span.session_id == SessionId::default() {
+            span.session_id = SessionId(span.trace_id.0);
+        }
+        self.draft(span.session_id, process)
+    }
+}
+
+impl Draft {
+    /// The first END wins over all else, a later start over an earlier one.
+    fn span(&mut self, span: Span) {
+        match self.places.get(&span.id) {
+            Some(&at) if self.spans[at].open => self.spans[at] = span,
+            Some(_) => {}
+            None => {
+                self.places.insert(span.id, self.spans.len());
+                self.spans.push(span);
+            }
+        }
+    }
+
+    fn finish(mut self, id: SessionId, processes: &[Resource]) -> Trace {
+        let root = self.facts.as_ref().and_then(|facts| facts.root);
+        self.join_logs(root);
+        let (mut spans, parents) = order(self.spans, root);
+        trace_errors(&mut spans, &parents);
+        let sums = rollup::roll_up(&mut spans);
+
+        let mut facts = derive(id, self.facts, &spans);
+        let state = match facts.end {
+            Some(_) => SessionState::Ended,
+            None if self.lost => SessionState::Lost,
+            None => SessionState::Running,
+        };
+        if state == SessionState::Lost {
+            facts.end_state = Some(EndState::Indeterminate);
+            facts.end_state_reason = Some(PROCESS_ENDED.into());
+        }
+        let resource = processes.get(self.process).cloned().unwrap_or_default();
+        let project = if resource.project.is_empty() {
+            DEFAULT_PROJECT.into()
+        } else {
+            resource.project
+        };
+        let mut counts = sums.counts;
+        counts.dropped = self.dropped;
+        let session = Session {
+            facts,
+            state,
+            service: resource.service,
+            project,
+            host: resource.host,
+            counts,
+            agents: sums.agents,
+            models: sums.models,
+            tokens: sums.tokens,
+            cost: sums.cost,
+        };
+        Trace {
+            session,
+            spans,
+            totals: sums.spans,
+        }
+    }
+
+    /// Gives each log to its span; to the session's own where its span never arrived.
+    fn join_logs(&mut self, root: Option<SpanId>) {
+        for (span, log) in std::mem::take(&mut self.logs) {
+            let place = self.places.get(&span).or_else(|| self.places.get(&root?));
+            if let Some(&at) = place {
+                self.spans[at].logs.push(log);
+            }
+        }
+        for span in &mut self.spans {
+            span.logs.sort_by_key(|log| log.time);
+        }
+    }
+}
+
+/// Later facts complete earlier ones; what a session's end has said stays.
+fn complete(known: &mut SessionFacts, later: SessionFacts) {
+    fn set<T>(known: &mut Option<T>, later: Option<T>) {
+        if later.is_some() {
+            *known = later;
+        }
+    }
+    if known.end.is_none() {
+        set(&mut known.end, later.end);
+        set(&mut known.end_state, later.end_state);
+        set(&mut known.end_state_reason, later.end_state_reason);
+    }
+    if known.trace_id.0 == 0 {
+        known.trace_id = later.trace_id;
+    }
+    if known.start == 0 {
+        known.start = later.start;
+    }
+    if !later.name.is_empty() {
+        known.name = later.name;
+    }
+    if !later.tags.is_empty() {
+        known.tags = later.tags;
+    }
+    set(&mut known.root, later.root);
+    set(&mut known.parent_session_id, later.parent_session_id);
+    set(&mut known.conversation_id, later.conversation_id);
+    set(&mut known.user_id, later.user_id);
+    set(&mut known.video, later.video);
+    known.attributes.extend(later.attributes);
+}
+
+/// Fills what the facts do not say from the spans; all of it, where a session is known from nothing else.
+fn derive(id: SessionId, facts: Option<SessionFacts>, spans: &[Span]) -> SessionFacts {
+    let foreign = facts.is_none();
+    let mut facts = facts.unwrap_or_default();
+    facts.id = id;
+    let Some(first) = spans.first() else {
+        return facts;
+    };
+
+    let own = match facts.root {
+        Some(root) => spans.iter().find(|span| span.id == root),
+        None => spans.iter().find(|span| span.kind == SpanKind::Session),
+    };
+    facts.root = facts.root.or(own.map(|span| span.id));
+    let chief = own.unwrap_or(first);
+    if facts.trace_id.0 == 0 {
+        facts.trace_id = chief.trace_id;
+    }
+    if facts.name.is_empty() {
+        facts.name.clone_from(&chief.name);
+    }
+    if facts.start == 0 {
+        facts.start = spans.iter().map(|span| span.start).min().unwrap_or(0);
+    }
+    if facts.end.is_none() {
+        let end = match own {
+            Some(own) => own.end,
+            None if foreign => last_end(spans),
+            None => None,
+        };
+        facts.end = end;
+        if end.is_some() && facts.end_state.is_none() {
+            facts.end_state = Some(match chief.status {
+                Status::Ok => EndState::Success,
+                Status::Error => EndState::Error,
+                Status::Unset => EndState::Indeterminate,
+            });
+        }
+    }
+    facts
+}
+
+/// When the last span ended, once all have.
+fn last_end(spans: &[Span]) -> Option<UnixNanos> {
+    let ends: Option<Vec<UnixNanos>> = spans.iter().map(|span| span.end).collect();
+    ends?.into_iter().max()
+}
+
+/// A loss that names no session may be of any that was open in its process then, so each of them counts it.
+/// Where none was, it is the latest one's: what is lost at the end is counted after the end.
+fn blame(traces: &mut [(usize, Trace)], process: usize, loss: &Loss) {
+    let started =
+        |at: usize, trace: &Trace| at == process && trace.session.facts.start <= loss.time;
+    let open = |trace: &Trace| trace.session.facts.end.is_none_or(|end| end >= loss.time);
+    let latest = traces.iter().position(|(at, trace)| started(*at, trace));
+    let any_open = traces
+        .iter()
+        .any(|(at, trace)| started(*at, trace) && open(trace));
+    for (index, (at, trace)) in traces.iter_mut().enumerate() {
+        if started(*at, trace)
+            && if any_open {
+                open(trace)
+            } else {
+                Some(index) == latest
+            }
+        {
+            trace.session.counts.dropped += loss.count;
+        }
+    }
+}
+
+/// Parents before children, siblings by start, the session's own span before other roots; with each span's parent.
+fn order(mut spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize>>) {
+    spans.sort_by_key(|span| (Some(span.id) != root, span.start, span.id));
+    let places: HashMap<SpanId, usize> = spans
+        .iter()
+        .enumerate()
+        .map(|(at, span)| (span.id, at))
+        .collect();
+    let mut parents: Vec<Option<usize>> = spans
+        .iter()
+        .map(|span| places.get(&span.parent_id?).copied())
+        .collect();
+    for at in break_cycles(&mut parents) {
+        spans[at].parent_id = None;
+    }
+
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
+    let mut stack = Vec::new();
+    for (at, parent) in parents.iter().enumerate().rev() {
+        match parent {
+            Some(parent) => children[*parent].push(at),
+            None => stack.push(at),
+        }
+    }
+    // Both were filled from the last to the first, so that the earliest is on top of the stack.
+    let mut sequence = Vec::with_capacity(spans.len());
+    while let Some(at) = stack.pop() {
+        sequence.push(at);
+        stack.append(&mut children[at]);
+    }
+
+    let mut rank = vec![0; spans.len()];
+    for (new, &old) in sequence.iter().enumerate() {
+        rank[old] = new;
+    }
+    let parents = sequence
+        .iter()
+        .map(|&old| parents[old].map(|parent| rank[parent]))
+        .collect();
+    let mut slots: Vec<Option<Span>> = spans.into_iter().map(Some).collect();
+    let spans = sequence
+        .iter()
+        .filter_map(|&old| slots[old].take())
+        .collect();
+    (spans, parents)
+}
+
+/// Makes a root of one span, the earliest, of each ring of spans that claim to be one another's parents.
+fn break_cycles(parents: &mut [Option<usize>]) -> Vec<usize> {
+    const UNSEEN: usize = usize::MAX;
+    let mut walk_of = vec![UNSEEN; parents.len()];
+    let mut broken = Vec::new();
+    for first in 0..parents.len() {
+        let mut at = first;
+        let met = loop {
+            if walk_of[at] != UNSEEN {
+                break Some(at);
+            }
+            walk_of[at] = first;
+            match parents[at] {
+                Some(parent) => at = parent,
+                None => break None,
+            }
+        };
+        // A walk that meets itself has found a ring; one that meets an earlier walk has not.
+        if let Some(met) = met.filter(|&met| walk_of[met] == first) {
+            let around = std::iter::successors(parents[met], |&at| {
+                (at != met).then(|| parents[at]).flatten()
+            });
+            let earliest = around.min().unwrap_or(met);
+            parents[earliest] = None;
+            broken.push(earliest);
+        }
+    }
+    broken
+}
+
+/// Tells each error the names of the spans around it, from the outermost inwards, where its recorder did not.
+fn trace_errors(spans: &mut [Span], parents: &[Option<usize>]) {
+    for at in 0..spans.len() {
+        if spans[at]
+            .error
+            .as_ref()
+            .is_none_or(|error| !error.span_trace.is_empty())
+        {
+            continue;
+        }
+        let inwards_out = std::iter::successors(Some(at), |&at| parents[at]);
+        let mut names: Vec<String> = inwards_out
+            .take(SPAN_TRACE_LIMIT)
+            .map(|at| spans[at].name.clone())
+            .collect();
+        names.reverse();
+        if let Some(error) = &mut spans[at].error {
+            error.span_trace = names;
+        }
+    }
+}
+
+/// Spans and sessions to test with, shared by the modules that show them.
+#[cfg(test)]
+pub(super) mod samples {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::model::agent::AgentRef;
+    use crate::model::error::ErrorRecord;
+    use crate::model::id::TraceId;
+    use crate::model::llm::{Cost, LlmCall, Usage};
+    use crate::model::session::Host;
+
+    pub(crate) const SESSION: SessionId = SessionId(0x019c_6b1e_6f2a_7c3d_9b41_5d0f_6a7e_8c90);
+    /// 2026-11-22T05:00:00Z
+    pub(crate) const START: UnixNanos = 1_795_323_600_000_000_000;
+
+    pub(crate) fn resource() -> Resource {
+        let host = Host {
+            os: Some("linux".into()),
+            cpu_count: Some(2),
+            ..Host::default()
+        };
+        Resource {
+            service: "research_team".into(),
+            pid: Some(7),
+            host,
+            ..Resource::default()
+        }
+    }
+
+    /// A span that runs from `start` to `end`, in microseconds after [`START`].
+    pub(crate) fn span(
+        kind: SpanKind,
+        name: &str,
+        id: u64,
+        parent: u64,
+        start: u64,
+        end: u64,
+    ) -> Span {
+        Span {
+            id: SpanId(id),
+            parent_id: SpanId(parent).some(),
+            session_id: SESSION,
+            trace_id: SESSION.trace(),
+            agent: Some(agent("default")),
+            name: name.into(),
+            kind,
+            status: Status::Ok,
+            cancelled: false,
+            open: false,
+            adopted: false,
+            start: START + start * 1_000,
+            end: Some(START + end * 1_000),
+            busy: None,
+            polls: None,
+            thread: None,
+            source: None,
+            input: None,
+            output: None,
+            attributes: Map::new(),
+            version: None,
+            tags: Vec::new(),
+            links: Vec::new(),
+            logs: Vec::new(),
+            error: None,
+            llm: None,
+            tool: None,
+            operation_type: None,
+            guardrail: None,
+        }
+    }
+
+    pub(crate) fn agent(name: &str) -> AgentRef {
+        AgentRef {
+            id: format!("id of {name}"),
+            name: name.into(),
+            role: None,
+            model: None,
+        }
+    }
+
+    pub(crate) fn by(name: &str, mut span: Span) -> Span {
+        span.agent = Some(agent(name));
+        span
+    }
+
+    pub(crate) fn failed(code: &str, details: &str, mut span: Span) -> Span {
+        span.status = Status::Error;
+        span.error = Some(ErrorRecord {
+            kind: span.kind.as_str().into(),
+            code: code.into(),
+            details: details.into(),
+            time: span.end.unwrap_or_default(),
+            ..ErrorRecord::default()
+        });
+        span
+    }
+
+    pub(crate) fn call(model: &str, tokens: (u64, u64), cost: Option<i64>, mut span: Span) -> Span {
+        let usage = Usage {
+            input: tokens.0,
+            output: tokens.1,
+            total: tokens.0 + tokens.1,
+            ..Usage::default()
+        };
+        span.llm = Some(LlmCall {
+            provider: Some("openai".into()),
+            request_model: Some(model.into()),
+            model: Some(format!("{model}-2024-07-18")),
+            operation: Some("chat".into()),
+            usage: Some(usage),
+            cost: cost.map(|total| Cost {
+                total,
+                ..Cost::default()
+            }),
+            ..LlmCall::default()
+        });
+        span
+    }
+
+    pub(crate) fn open(mut span: Span) -> Event {
+        span.end = None;
+        span.status = Status::Unset;
+        Event::SpanStarted(Box::new(span))
+    }
+
+    pub(crate) fn ended(span: Span) -> Event {
+        Event::SpanEnded(Box::new(span))
+    }
+
+    pub(crate) fn started() -> SessionFacts {
+        SessionFacts {
+            id: SESSION,
+            trace_id: TraceId(SESSION.0),
+            root: Some(SpanId(1)),
+            name: "research_team".into(),
+            start: START,
+            ..SessionFacts::default()
+        }
+    }
+
+    pub(crate) fn said(facts: SessionFacts) -> Event {
+        Event::Session(Box::new(facts))
+    }
+
+    pub(crate) fn traces(events: impl IntoIterator<Item = Event>) -> Traces {
+        let mut traces = Traces::default();
+        for event in events {
+            traces.apply(&resource(), event);
+        }
+        traces
+    }
+
+    pub(crate) fn only(traces: Traces) -> Trace {
+        let mut all = traces.finish();
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::samples::*;
+    use super::*;
+    use crate::model::event::LossCause;
+    use crate::model::span::Level;
+
+    use SpanKind::{Agent, Llm, Session, Tool};
+
+    fn names(trace: &Trace) -> Vec<&str> {
+        trace.spans.iter().map(|span| span.name.as_str()).collect()
+    }
+
+    fn log(span: u64, time: u64, message: &str) -> Event {
+        let log = Log {
+            time,
+            level: Level::Info,
+            target: "t".into(),
+            message: message.into(),
+            attributes: Map::new(),
+        };
+        Event::Log {
+            session: SESSION,
+            span: SpanId(span),
+            log,
+        }
+    }
+
+    fn loss(session: Option<SessionId>, time: UnixNanos, count: u64) -> Event {
+        Event::Loss(Loss {
+            time,
+            session,
+            cause: LossCause::RingFull,
+            count,
+        })
+    }
+
+    #[test]
+    fn the_first_end_wins_whatever_the_order() {
+        let first = ended(span(Tool, "first", 2, 1, 10, 20));
+        let second = ended(span(Tool, "second", 2, 1, 10, 30));
+        let pending = open(span(Tool, "pending", 2, 1, 10, 0));
+        for events in [
+            vec![pending.clone(), first.clone(), second.clone()],
+            vec![first.clone(), pending.clone(), second.clone()],
+            vec![first, second, pending.clone()],
+        ] {
+            let trace = only(traces(events));
+            assert_eq!(names(&trace), ["first"]);
+            assert!(!trace.spans[0].open);
+        }
+        assert!(only(traces([pending])).spans[0].open);
+    }
+
+    #[test]
+    fn parents_come_before_children_and_siblings_by_start() {
+        let trace = only(traces([
+            said(started()),
+            ended(span(Tool, "b2", 6, 3, 50, 60)),
+            ended(span(Tool, "a1", 4, 2, 20, 30)),
+            ended(span(Agent, "b", 3, 1, 40, 70)),
+            ended(span(Tool, "orphan", 9, 99, 0, 5)),
+            ended(span(Tool, "b1", 5, 3, 45, 50)),
+            ended(span(Agent, "a", 2, 1, 10, 40)),
+            ended(span(Session, "root", 1, 0, 1, 80)),
+        ]));
+        assert_eq!(
+            names(&trace),
+            ["root", "a", "a1", "b", "b1", "b2", "orphan"]
+        );
+        assert_eq!(trace.spans[6].parent_id, Some(SpanId(99)));
+        assert_eq!(trace.totals.len(), 7);
+    }
+
+    #[test]
+    fn rings_are_broken_at_their_earliest_span() {
+        let trace = only(traces([
+            ended(span(Tool, "tail", 4, 2, 5, 90)),
+            ended(span(Tool, "late", 3, 2, 30, 40)),
+            ended(span(Tool, "early", 2, 3, 20, 40)),
+            ended(span(Tool, "own parent", 7, 7, 50, 60)),
+        ]));
+        assert_eq!(names(&trace), ["early", "tail", "late", "own parent"]);
+        assert_eq!(
+            (trace.spans[0].parent_id, trace.spans[3].parent_id),
+            (None, None)
+        );
+        assert_eq!(trace.spans[2].parent_id, Some(SpanId(2)));
+    }
+
+    #[test]
+    fn a_deep_session_needs_no_stack() {
+        let chain =
+            (1..=100_000).map(|id| ended(failed("E", "", span(Tool, "t", id, id - 1, id, id))));
+        let trace = only(traces(chain));
+        assert_eq!(trace.spans.len(), 100_000);
+        assert!(trace.spans.is_sorted_by_key(|span| span.id));
+    }
+
+    #[test]
+    fn logs_find_their_spans_in_time_order() {
+        let trace = only(traces([
+            said(started()),
+            log(2, 30, "later"),
+            ended(span(Session, "root", 1, 0, 0, 9)),
+            ended(span(Tool, "grep", 2, 1, 1, 2)),
+            log(2, 20, "sooner"),
+            log(77, 5, "of nobody"),
+        ]));
+        let logged = |at: usize| -> Vec<&str> {
+            trace.spans[at]
+                .logs
+                .iter()
+                .map(|log| log.message.as_str())
+                .collect()
+        };
+        assert_eq!(logged(1), ["sooner", "later"]);
+        assert_eq!(logged(0), ["of nobody"]);
+    }
+
+    #[test]
+    fn later_facts_complete_earlier_ones() {
+        let changed = SessionFacts {
+            id: SESSION,
+            tags: vec!["demo".into()],
+            ..SessionFacts::default()
+        };
+        let end = SessionFacts {
+            end: Some(START + 5),
+            end_state: Some(EndState::Error),
+            end_state_reason: Some("out of luck".into()),
+            ..started()
+        };
+        let again = SessionFacts {
+            end: Some(START + 9),
+            end_state: Some(EndState::Success),
+            ..started()
+        };
+        let trace = only(traces([started(), changed, end.clone(), again].map(said)));
+        let expected = SessionFacts {
+            tags: vec!["demo".into()],
+            ..end
+        };
+        assert_eq!(trace.session.facts, expected);
+        assert_eq!(trace.session.state, SessionState::Ended);
+        assert_eq!(
+            (
+                trace.session.service.as_str(),
+                trace.session.project.as_str()
+            ),
+            ("research_team", "default")
+        );
+    }
+
+    #[test]
+    fn a_session_without_end_runs_until_its_process_is_gone() {
+        let mut running = traces([
+            said(started()),
+            open(span(Session, "research_team", 1, 0, 0, 0)),
+        ]);
+        assert_eq!(only(running.clone()).session.state, SessionState::Running);
+
+        running.mark_lost(SESSION);
+        let lost = only(running.clone()).session;
+        assert_eq!(lost.state, SessionState::Lost);
+        assert_eq!(lost.facts.end_state, Some(EndState::Indeterminate));
+        assert_eq!(
+            lost.facts.end_state_reason.as_deref(),
+            Some("process ended")
+        );
+
+        // The root's END says what the facts could not say any more.
+        running.apply(
+            &resource(),
+            ended(span(Session, "research_team", 1, 0, 0, 9)),
+        );
+        let ended = only(running).session;
+        assert_eq!(ended.state, SessionState::Ended);
+        assert_eq!(ended.facts.end, Some(START + 9_000));
+        assert_eq!(ended.facts.end_state, Some(EndState::Success));
+    }
+
+    #[test]
+    fn a_foreign_trace_is_a_session_of_its_own() {
+        let foreign = |name: &str, id, parent, start, end| {
+            let mut span = span(Llm, name, id, parent, start, end);
+            span.session_id = SessionId::default();
+            span.trace_id.0 = 0xabc;
+            span.agent = None;
+            span
+        };
+        let events = [
+            ended(foreign("GET", 5, 4, 20, 30)),
+            ended(foreign("POST /chat", 4, 99, 10, 40)),
+        ];
+        let trace = only(traces(events.clone()));
+        let facts = &trace.session.facts;
+        assert_eq!(facts.id, SessionId(0xabc));
+        assert_eq!(facts.name, "POST /chat");
+        assert_eq!(
+            (facts.start, facts.end),
+            (START + 10_000, Some(START + 40_000))
+        );
+        assert_eq!(facts.end_state, Some(EndState::Success));
+        assert!(trace.spans.iter().all(|span| span.session_id == facts.id));
+
+        let trace = only(traces(
+            events
+                .into_iter()
+                .chain([open(foreign("more", 6, 4, 25, 0))]),
+        ));
+        assert_eq!(trace.session.state, SessionState::Running);
+    }
+
+    #[test]
+    fn errors_learn_what_was_around_them() {
+        let mut told = failed("E", "", span(Tool, "told", 4, 2, 3, 4));
+        if let Some(error) = &mut told.error {
+            error.span_trace = vec!["by its recorder".into()];
+        }
+        let trace = only(traces([
+            ended(span(Session, "root", 1, 0, 0, 9)),
+            ended(span(Agent, "planner", 2, 1, 1, 8)),
+            ended(failed("NotFound", "", span(Tool, "grep", 3, 2, 2, 3))),
+            ended(told),
+        ]));
+        let span_trace = |at: usize| {
+            trace.spans[at]
+                .error
+                .as_ref()
+                .map(|error| error.span_trace.clone())
+        };
+        assert_eq!(
+            span_trace(2).as_deref(),
+            Some(&["root", "planner", "grep"].map(String::from)[..])
+        );
+        assert_eq!(
+            span_trace(3).as_deref(),
+            Some(&["by its recorder".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn losses_are_counted_where_they_may_have_happened() {
+        let other = SessionId(5);
+        let facts = |id, start, end| {
+            said(SessionFacts {
+                id,
+                start,
+                end,
+                ..SessionFacts::default()
+            })
+        };
+        let events = [
+            facts(SESSION, 100, Some(200)),
+            facts(other, 150, Some(300)),
+            loss(Some(SESSION), 0, 1),
+            loss(None, 120, 10),
+            loss(None, 180, 100),
+            loss(None, 900, 1_000),
+            loss(Some(SessionId(77)), 0, 5),
+        ];
+        let dropped: Vec<_> = traces(events)
+            .finish()
+            .iter()
+            .map(|trace| (trace.session.facts.id, trace.session.counts.dropped))
+            .collect();
+        assert_eq!(dropped, [(other, 1_100), (SESSION, 111)]);
+    }
+}

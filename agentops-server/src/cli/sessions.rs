@@ -1,0 +1,237 @@
+//! `agentops sessions`: what was recorded, newest first.
+//!
+//! A table for people, the published JSON for programs. Knows how a list looks, not how it is found.
+
+use agentops_core::model::json;
+use agentops_core::model::session::{EndState, Session, SessionState};
+use agentops_core::model::tree::{self, Style, text};
+use serde::Serialize;
+
+use super::{Failure, Output, say};
+use crate::query::{self, Filter};
+use crate::store::Store;
+
+/// As `GET /api/v1/sessions` answers.
+#[derive(Serialize)]
+struct Answer<S> {
+    sessions: Vec<S>,
+}
+
+/// List sessions, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  agentops sessions --limit 5
+  agentops sessions --filter 'tag=stand-in state=error'
+  agentops sessions --json | jq -r '.sessions[].id'")]
+pub(super) struct Args {
+    /// Answer with JSON: an object whose `sessions` look as in `show --json`, without their spans
+    #[arg(long)]
+    json: bool,
+
+    /// Show at most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+
+    /// Show only sessions that every word of EXPR fits
+    ///
+    /// Words are separated by spaces. `tag=`, `agent=` and `project=` want the whole name, `model=` and `name=` a part
+    /// of it; `state=` wants running, ended, lost, success, error or indeterminate. A word without `=` is looked for in
+    /// names, ids, tags, agents and models.
+    #[arg(
+        long,
+        value_name = "EXPR",
+        default_value = "",
+        hide_default_value = true
+    )]
+    filter: Filter,
+}
+
+pub(super) fn run(args: &Args, store: &Store, output: &mut Output) -> Result<(), Failure> {
+    let found = query::sessions(store, &args.filter);
+    let shown = &found[..found.len().min(args.limit)];
+    if args.json {
+        let sessions = shown
+            .iter()
+            .map(|trace| json::session(trace, false))
+            .collect();
+        output.json(&Answer { sessions })?;
+    } else if !shown.is_empty() {
+        let sessions: Vec<&Session> = shown.iter().map(|trace| &trace.session).collect();
+        output.text(&table(&sessions, output.style))?;
+    }
+    if found.is_empty() {
+        return Err(match store.is_empty() {
+            true => super::show::nothing_recorded(store),
+            false => Failure::told(
+                format!(
+                    "none of {} fits the filter",
+                    text::plural(store.traces().len() as u64, "session")
+                ),
+                "`agentops sessions` without --filter lists all",
+            ),
+        });
+    }
+    if shown.len() < found.len() {
+        let older = text::plural((found.len() - shown.len()) as u64, "older session");
+        say(format_args!(
+            "{older} not shown; --limit {} shows all",
+            found.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Columns that names keep, however narrow the terminal is.
+const MIN_NAME: usize = 12;
+
+const HEADER: [&str; COLUMNS] = [
+    "ID",
+    "NAME",
+    "STATE",
+    "STARTED (UTC)",
+    "DURATION",
+    "SPANS",
+    "TOKENS",
+    "COST",
+    "TAGS",
+];
+const COLUMNS: usize = 9;
+const NAME: usize = 1;
+const STATE: usize = 2;
+const TAGS: usize = 8;
+
+/// One line for each session, below a header. Where it is narrow, names are cut, then tags.
+fn table(sessions: &[&Session], style: Style) -> String {
+    let mut rows = vec![HEADER.map(String::from)];
+    rows.extend(sessions.iter().map(|session| row(session)));
+    let mut widths = [0; COLUMNS];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = text::width(cell).max(*width);
+        }
+    }
+    if let Some(all) = style.width {
+        let others: usize = widths[STATE..TAGS]
+            .iter()
+            .map(|width| width + 2)
+            .sum::<usize>()
+            + widths[0]
+            + 2;
+        widths[NAME] = widths[NAME].min(all.saturating_sub(others).max(MIN_NAME));
+        widths[TAGS] = widths[TAGS].min(all.saturating_sub(others + widths[NAME] + 2));
+    }
+
+    let mut out = String::new();
+    for (at, cells) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (column, cell) in cells.iter().enumerate() {
+            let cell = text::fit(cell, widths[column]);
+            let space = " ".repeat(widths[column] - text::width(&cell));
+            let paint = match at.checked_sub(1) {
+                None => "2",
+                Some(session) if column == STATE => color_of(sessions[session]),
+                Some(_) => "",
+            };
+            let cell = match paint {
+                paint if style.color && !paint.is_empty() && !cell.is_empty() => {
+                    format!("\x1b[{paint}m{cell}\x1b[0m")
+                }
+                _ => cell.into_owned(),
+            };
+            let numeric = (4..TAGS).contains(&column);
+            line += &if numeric {
+                space + &cell
+            } else {
+                cell + &space
+            };
+            line += "  ";
+        }
+        out += line.trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+fn row(session: &Session) -> [String; COLUMNS] {
+    let facts = &session.facts;
+    let state = match (session.state, facts.end_state) {
+        (SessionState::Ended, Some(end_state)) => end_state.as_str(),
+        (state, _) => state.as_str(),
+    };
+    let tokens = session.tokens.total;
+    [
+        tree::short_id(facts.id),
+        text::clean(&facts.name).into_owned(),
+        state.into(),
+        text::time(facts.start),
+        facts.end.map_or_else(String::new, |end| {
+            text::duration(end.saturating_sub(facts.start))
+        }),
+        text::count(session.counts.spans),
+        if tokens > 0 {
+            text::count(tokens)
+        } else {
+            String::new()
+        },
+        tree::session_cost(&session.cost).unwrap_or_default(),
+        text::clean(&facts.tags.join(", ")).into_owned(),
+    ]
+}
+
+/// The parameters of the escape that colours a session's state.
+fn color_of(session: &Session) -> &'static str {
+    match (session.state, session.facts.end_state) {
+        (SessionState::Ended, Some(EndState::Success)) => "32",
+        (SessionState::Ended, Some(EndState::Error)) => "31",
+        (SessionState::Ended, None) => "",
+        _ => "33",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agentops_core::model::session::{SessionCost, SessionFacts, Tokens};
+
+    use super::*;
+
+    #[test]
+    fn names_and_tags_give_way_in_a_narrow_terminal() {
+        let session = Session {
+            facts: SessionFacts {
+                name: "a_name_that_is_\x1b[31m_rather_long".into(),
+                start: 1_795_323_600_000_000_000,
+                end: Some(1_795_323_612_400_000_000),
+                end_state: Some(EndState::Success),
+                tags: vec!["stand-in".into(), "nightly".into()],
+                ..SessionFacts::default()
+            },
+            state: SessionState::Ended,
+            tokens: Tokens {
+                total: 12_345,
+                ..Tokens::default()
+            },
+            cost: SessionCost {
+                total: Some(12_300_000),
+                ..SessionCost::default()
+            },
+            ..Session::default()
+        };
+        let drawn = |width, color| format!("\n{}", table(&[&session], Style { color, width }));
+        let expected = "
+ID        NAME          STATE    STARTED (UTC)        DURATION  SPANS  TOKENS     COST
+00000000  a_name_that…  Success  2026-11-22 05:00:00    12.4 s      0   12345  $0.0123
+";
+        assert_eq!(drawn(Some(80), false), expected);
+        let expected = r"
+ID        NAME                                   STATE    STARTED (UTC)        DURATION  SPANS  TOKENS     COST  TAGS
+00000000  a_name_that_is_\u{1b}[31m_rather_long  Success  2026-11-22 05:00:00    12.4 s      0   12345  $0.0123  stand-…
+";
+        assert_eq!(drawn(Some(120), false), expected);
+        let expected = r"
+^[2mID^[0m        ^[2mNAME^[0m                                   ^[2mSTATE^[0m    ^[2mSTARTED (UTC)^[0m        ^[2mDURATION^[0m  ^[2mSPANS^[0m  ^[2mTOKENS^[0m     ^[2mCOST^[0m  ^[2mTAGS^[0m
+00000000  a_name_that_is_\u{1b}[31m_rather_long  ^[32mSuccess^[0m  2026-11-22 05:00:00    12.4 s      0   12345  $0.0123  stand-in, nightly
+";
+        assert_eq!(drawn(None, true).replace('\x1b', "^"), expected);
+    }
+}

@@ -1,0 +1,248 @@
+//! Spool files of this machine, read whole: `<home>/spool/<name>-<unix millis>-<pid>-<n>.agentops`.
+//!
+//! Each file is one process's; the lock beside it tells whether that process lives. Files are only read: what is
+//! damaged, unfinished or from the future is reported and stays as it is.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use agentops_core::model::event::Event;
+use agentops_core::model::frame::{HeaderError, Reader};
+use agentops_core::model::id::SessionId;
+use agentops_core::model::pricing;
+use agentops_core::model::span::Span;
+use agentops_core::model::trace::{Trace, Traces};
+use agentops_core::model::tree::text;
+
+/// What all files had to say.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// Every session, newest first.
+    pub(crate) traces: Vec<Trace>,
+    /// What could not be read, by file.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Something that could not be read.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    file: PathBuf,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Unreadable(io::Error),
+    NotASpool,
+    Newer { found: u32, supported: u32 },
+    Headless,
+    Damaged(u64),
+    Torn { bytes: u64 },
+}
+
+/// Who speaks of a session.
+#[derive(Debug, Default)]
+struct Voices {
+    /// A process that opened it lives.
+    owner_lives: bool,
+    /// A process that opened it was seen.
+    owned: bool,
+    /// Any process that recorded in it lives.
+    anyone_lives: bool,
+}
+
+/// Reads all spool files in `dir`; where there is no such directory, there are none.
+///
+/// # Errors
+///
+/// Where the directory cannot be listed. A file that cannot be read is a [`Problem`].
+pub(crate) fn read(dir: &Path) -> io::Result<Contents> {
+    let mut traces = Traces::default();
+    let mut problems = Vec::new();
+    let mut voices = HashMap::new();
+    let files = files(dir)?;
+    // Asked first: a process that ends while its file is being read has not lost what is read too early.
+    let alive: HashSet<String> = files
+        .iter()
+        .filter(|file| is_held(file))
+        .map(|file| process(file))
+        .collect();
+    for file in files {
+        let lives = alive.contains(&process(&file));
+        let mut report = |what| {
+            problems.push(Problem {
+                file: file.clone(),
+                what,
+            })
+        };
+        if let Err(what) = read_file(&file, lives, &mut traces, &mut voices, &mut report) {
+            report(what);
+        }
+    }
+    for (session, voices) in voices {
+        // Only who opened a session can lose it; where nobody here did, whoever speaks last.
+        if !(voices.owner_lives || (!voices.owned && voices.anyone_lives)) {
+            traces.mark_lost(session);
+        }
+    }
+    Ok(Contents {
+        traces: traces.finish(),
+        problems,
+    })
+}
+
+/// The spool files of a directory, in the order in which they were begun.
+fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "agentops")
+        {
+            files.push(path);
+        }
+    }
+    files.sort_by_cached_key(|path| (begun(path), path.clone()));
+    Ok(files)
+}
+
+/// When a file was begun, by its name: milliseconds, process, number.
+fn begun(path: &Path) -> [u64; 3] {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut numbers = stem.rsplit('-').map(|part| part.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let (number, process, millis) = (next(), next(), next());
+    [millis, process, number]
+}
+
+fn read_file(
+    path: &Path,
+    lives: bool,
+    traces: &mut Traces,
+    voices: &mut HashMap<SessionId, Voices>,
+    report: &mut impl FnMut(What),
+) -> Result<(), What> {
+    let bytes = fs::read(path).map_err(What::Unreadable)?;
+    let mut reader = match Reader::new(&bytes) {
+        Ok(reader) => reader,
+        Err(HeaderError::Newer { found, supported }) => {
+            return Err(What::Newer { found, supported });
+        }
+        // Nothing was recorded yet, or ever.
+        Err(HeaderError::Truncated) if lives || bytes.is_empty() => return Ok(()),
+        Err(HeaderError::Truncated) => return Err(What::Headless),
+        Err(_) => return Err(What::NotASpool),
+    };
+    let resource = reader.resource().cloned().unwrap_or_default();
+
+    let (mut opened, mut seen) = (HashSet::new(), HashSet::new());
+    for mut event in &mut reader {
+        match &mut event {
+            Event::Session(facts) => _ = opened.insert(facts.id),
+            Event::SpanStarted(span) | Event::SpanEnded(span) => {
+                seen.insert(span.session_id);
+                price(span);
+            }
+            _ => {}
+        }
+        traces.apply(&resource, event);
+    }
+    for session in seen {
+        voices.entry(session).or_default().anyone_lives |= lives;
+    }
+    for session in opened {
+        let voices = voices.entry(session).or_default();
+        voices.owned = true;
+        voices.owner_lives |= lives;
+    }
+
+    if reader.damaged() > 0 {
+        report(What::Damaged(reader.damaged()));
+    }
+    // The last frame of a process that lives may be half written.
+    if let Some(tail) = reader.tail().filter(|_| !lives) {
+        report(What::Torn { bytes: tail.bytes });
+    }
+    Ok(())
+}
+
+/// The process that a file is of: its name without the number, for one process may have begun several.
+fn process(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    stem.rsplit_once('-')
+        .map_or(&*stem, |(process, _)| process)
+        .to_owned()
+}
+
+/// Whether the process that writes a file lives: it holds the lock beside the file until it ends.
+fn is_held(path: &Path) -> bool {
+    let mut lock = OsString::from(path);
+    lock.push(".lock");
+    // Shared, so that two readers do not take one another for the owner.
+    File::open(lock).is_ok_and(|lock| match lock.try_lock_shared() {
+        Ok(()) => false,
+        // Where locks do not work, nobody is declared dead.
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+    })
+}
+
+/// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
+fn price(span: &mut Span) {
+    if let Some(call) = span.llm.as_mut().filter(|call| call.cost.is_none()) {
+        call.cost = pricing::price(call, span.start);
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.file.display().to_string();
+        let file = text::clean(&path);
+        match &self.what {
+            What::Unreadable(error) => write!(f, "{file} was skipped: {error}"),
+            What::NotASpool => write!(f, "{file} was skipped: it is not a spool file"),
+            What::Newer { found, supported } => write!(
+                f,
+                "{file} was skipped and left as it is: a newer agentops wrote it (format {found}, this command reads \
+                 up to {supported}); update this command: `cargo install --path agentops-server` in a newer checkout"
+            ),
+            What::Headless => write!(f, "{file} was skipped: it ends before its first record"),
+            What::Damaged(1) => write!(
+                f,
+                "{file}: 1 damaged record was skipped, the others were read"
+            ),
+            What::Damaged(count) => write!(
+                f,
+                "{file}: {count} damaged records were skipped, the others were read"
+            ),
+            What::Torn { bytes } => write!(
+                f,
+                "{file}: its last {bytes} bytes were skipped, an unfinished record: the program died while writing it"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_in_the_order_of_their_begin() {
+        let mut names = ["b-9-1-0", "a-10-1-10", "my-run-10-1-9", "zz", "a-10-0-99"];
+        names.sort_by_key(|name| begun(Path::new(&format!("{name}.agentops"))));
+        assert_eq!(
+            names,
+            ["zz", "b-9-1-0", "a-10-0-99", "my-run-10-1-9", "a-10-1-10"]
+        );
+    }
+}

@@ -1,0 +1,1133 @@
+//! The command from outside: whole answers of the real binary, over homes that hold what a recorder writes.
+//!
+//! Homes are made of frames by the model that recorder and command share. In what is compared, `~` is the home.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use agentops_core::model::agent::AgentRef;
+use agentops_core::model::error::ErrorRecord;
+use agentops_core::model::event::Resource;
+use agentops_core::model::frame::{self, Kind};
+use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::llm::{LlmCall, Message, Part, Usage};
+use agentops_core::model::session::{EndState, Host, SessionFacts};
+use agentops_core::model::span::{Level, Log, Span, SpanKind, Status, Thread};
+use agentops_core::model::wire;
+use serde_json::{Map, json};
+
+/// 2026-11-22T05:00:00Z
+const START: u64 = 1_795_323_600_000_000_000;
+const RUN: SessionId = SessionId(0x019c_6b1e_6f2a_7c3d_9b41_5d0f_6a7e_8c90);
+const OTHER: SessionId = SessionId(0x019c_6b1f_0000_7000_8000_0000_0000_8c90);
+
+/// A data directory of its own for each test; gone when the test succeeds.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(test: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("spool")).expect("a home");
+        Self(path)
+    }
+
+    /// Writes a spool file.
+    fn spool(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join("spool").join(format!("{name}.agentops"));
+        fs::write(&path, bytes).expect("a spool file");
+        path
+    }
+
+    fn run(&self, args: &[&str]) -> Answer {
+        self.run_with(&[("AGENTOPS_HOME", &self.0)], args)
+    }
+
+    fn run_with(&self, env: &[(&str, &Path)], args: &[&str]) -> Answer {
+        let output = command()
+            .envs(env.iter().copied())
+            .args(args)
+            .output()
+            .expect("agentops runs");
+        let text = |bytes| {
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            text.replace(&self.0.display().to_string(), "~")
+        };
+        Answer {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+struct Answer {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    /// Compares the whole answer: exit code, then stdout, then stderr below a line of dashes if there is any.
+    #[track_caller]
+    fn is(&self, code: i32, expected: &str) {
+        let err = if self.err.is_empty() {
+            String::new()
+        } else {
+            format!("-----\n{}", self.err)
+        };
+        assert_eq!(format!("\n{}{err}", self.out), expected);
+        assert_eq!(self.code, Some(code));
+    }
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agentops"));
+    command.env_clear().env("COLUMNS", "80");
+    command
+}
+
+/// A spool file, frame by frame.
+struct Spool(Vec<u8>);
+
+impl Spool {
+    fn new() -> Self {
+        let mut bytes = Vec::new();
+        frame::header(&mut bytes);
+        let host = Host {
+            os: Some("linux".into()),
+            cpu_count: Some(2),
+            ..Host::default()
+        };
+        let resource = Resource {
+            service: "research".into(),
+            pid: Some(7),
+            host,
+            ..Resource::default()
+        };
+        Self(bytes).frame(Kind::Resource, &wire::encode_resource(&resource))
+    }
+
+    fn frame(mut self, kind: Kind, payload: &[u8]) -> Self {
+        frame::append(&mut self.0, kind, &[payload]).expect("a short frame");
+        self
+    }
+
+    fn facts(self, facts: &SessionFacts) -> Self {
+        self.frame(Kind::Session, &wire::encode_facts(facts))
+    }
+
+    fn span(mut self, span: &Span) -> Self {
+        let kind = if span.open { Kind::Pending } else { Kind::Span };
+        frame::append_span(&mut self.0, kind, &[], &wire::encode_span(span))
+            .expect("a short frame");
+        self
+    }
+}
+
+fn facts(id: SessionId, name: &str, start: u64) -> SessionFacts {
+    SessionFacts {
+        id,
+        trace_id: id.trace(),
+        root: Some(SpanId(1)),
+        name: name.into(),
+        start,
+        ..SessionFacts::default()
+    }
+}
+
+fn ended(mut facts: SessionFacts, after: u64, state: EndState) -> SessionFacts {
+    facts.end = Some(facts.start + after);
+    facts.end_state = Some(state);
+    facts
+}
+
+fn span(
+    session: SessionId,
+    kind: SpanKind,
+    name: &str,
+    id: u64,
+    parent: u64,
+    from: u64,
+    to: u64,
+) -> Span {
+    Span {
+        id: SpanId(id),
+        parent_id: SpanId(parent).some(),
+        session_id: session,
+        trace_id: session.trace(),
+        agent: Some(AgentRef {
+            id: "a1".into(),
+            name: match kind {
+                SpanKind::Session => "default".into(),
+                _ => "planner".into(),
+            },
+            role: None,
+            model: None,
+        }),
+        name: name.into(),
+        kind,
+        status: Status::Ok,
+        cancelled: false,
+        open: false,
+        adopted: false,
+        start: START + from,
+        end: Some(START + to),
+        busy: None,
+        polls: None,
+        thread: Some(Thread {
+            id: 1,
+            name: Some("main".into()),
+        }),
+        source: None,
+        input: None,
+        output: None,
+        attributes: Map::new(),
+        version: None,
+        tags: Vec::new(),
+        links: Vec::new(),
+        logs: Vec::new(),
+        error: None,
+        llm: None,
+        tool: None,
+        operation_type: None,
+        guardrail: None,
+    }
+}
+
+/// A run with a priced call and a tool that failed, up to where its end would be told.
+fn unended_run() -> Spool {
+    let mut ask = span(RUN, SpanKind::Llm, "ask", 3, 2, 2_000_000, 1_100_000_000);
+    let question = Message {
+        role: "user".into(),
+        content: vec![Part::Text("Where?".into())],
+        ..Message::default()
+    };
+    ask.llm = Some(LlmCall {
+        provider: Some("openai".into()),
+        request_model: Some("gpt-4o-mini".into()),
+        model: Some("gpt-4o-mini-2024-07-18".into()),
+        operation: Some("chat".into()),
+        messages: vec![question],
+        usage: Some(Usage {
+            input: 1_000,
+            output: 100,
+            total: 1_100,
+            ..Usage::default()
+        }),
+        ..LlmCall::default()
+    });
+    let mut read = span(
+        RUN,
+        SpanKind::Tool,
+        "read_file",
+        4,
+        2,
+        1_200_000_000,
+        1_200_040_000,
+    );
+    read.status = Status::Error;
+    read.input = Some(json!({"path": "src/ring.rs"}));
+    read.error = Some(ErrorRecord {
+        kind: "TOOL".into(),
+        code: "NotFound".into(),
+        details: "no such file: src/ring.rs".into(),
+        time: START + 1_200_040_000,
+        ..ErrorRecord::default()
+    });
+    let log = Log {
+        time: START + 1_200_030_000,
+        level: Level::Info,
+        target: "research::tools".into(),
+        message: "looking".into(),
+        attributes: Map::new(),
+    };
+    Spool::new()
+        .facts(&run_facts())
+        .frame(
+            Kind::Log,
+            &wire::encode_log(&log, RUN, RUN.trace(), SpanId(4)),
+        )
+        .span(&ask)
+        .span(&read)
+        .span(&span(
+            RUN,
+            SpanKind::Agent,
+            "planner",
+            2,
+            1,
+            1_000_000,
+            1_300_000_000,
+        ))
+        .span(&span(
+            RUN,
+            SpanKind::Session,
+            "research_team",
+            1,
+            0,
+            0,
+            1_400_000_000,
+        ))
+}
+
+fn run_facts() -> SessionFacts {
+    let mut facts = facts(RUN, "research_team", START);
+    facts.tags = vec!["stand-in".into()];
+    facts
+}
+
+fn run() -> Spool {
+    unended_run().facts(&ended(run_facts(), 1_400_000_000, EndState::Success))
+}
+
+/// A later, shorter run whose id ends as that of the first.
+fn other() -> Spool {
+    let facts = facts(OTHER, "other", START + 60_000_000_000);
+    Spool::new()
+        .facts(&facts)
+        .facts(&ended(facts, 2_000_000, EndState::Error))
+}
+
+fn two_runs(test: &str) -> Home {
+    let home = Home::new(test);
+    home.spool("research-1000-7-0", &run().0);
+    home.spool("other-2000-8-0", &other().0);
+    home
+}
+
+#[test]
+fn nothing_was_recorded_yet() {
+    let home = Home::new("nothing");
+    let expected = "
+-----
+error: no session has been recorded yet; looked in ~/spool
+help: run a program that uses agentops, for instance `cargo run --example research_team`, and ask again
+      if yours has run already, give this command the same AGENTOPS_HOME
+";
+    home.run(&["sessions"]).is(1, expected);
+    home.run(&["show", "last"]).is(1, expected);
+    home.run(&["show", "6a7e"]).is(1, expected);
+    let expected = r#"
+{
+  "sessions": []
+}
+-----
+error: no session has been recorded yet; looked in ~/spool
+help: run a program that uses agentops, for instance `cargo run --example research_team`, and ask again
+      if yours has run already, give this command the same AGENTOPS_HOME
+"#;
+    home.run(&["sessions", "--json"]).is(1, expected);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_default_home_need_not_exist() {
+    let home = Home::new("default");
+    let expected = "
+-----
+error: no session has been recorded yet; looked in ~/.local/share/agentops/spool
+help: run a program that uses agentops, for instance `cargo run --example research_team`, and ask again
+      if yours has run already, give this command the same AGENTOPS_HOME
+";
+    home.run_with(&[("HOME", &home.0)], &["sessions"])
+        .is(1, expected);
+    home.run_with(
+        &[("HOME", &home.0), ("AGENTOPS_HOME", Path::new(""))],
+        &["sessions"],
+    )
+    .is(1, expected);
+    let expected = "
+-----
+error: the environment names no directory for data
+help: set AGENTOPS_HOME to the directory that your programs record into
+";
+    home.run_with(&[], &["sessions"]).is(1, expected);
+}
+
+#[test]
+fn a_chosen_home_must_exist() {
+    let home = Home::new("wrong");
+    let chosen = |path: &Path| home.run_with(&[("AGENTOPS_HOME", path)], &["sessions"]);
+    let expected = "
+-----
+error: AGENTOPS_HOME is ~/nowhere, which does not exist
+help: set AGENTOPS_HOME to the directory that your programs record into, or unset it for the default one
+";
+    chosen(&home.0.join("nowhere")).is(1, expected);
+
+    fs::write(home.0.join("file"), "").expect("a file");
+    let expected = "
+-----
+error: AGENTOPS_HOME is ~/file, which is not a directory
+help: set AGENTOPS_HOME to the directory that your programs record into, or unset it for the default one
+";
+    chosen(&home.0.join("file")).is(1, expected);
+}
+
+/// A directory that cannot be read even by root, who may run the tests.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_home_that_cannot_be_read() {
+    let home = Home::new("unreadable");
+    let spool = home.0.join("spool");
+    fs::remove_dir(&spool).expect("an empty directory");
+    std::os::unix::fs::symlink(&spool, &spool).expect("a link to itself");
+    let expected = "
+-----
+error: failed to read ~/spool: Too many levels of symbolic links (os error 40)
+help: what a program records can be read only by the user that ran it: check owner and permissions
+";
+    home.run(&["sessions"]).is(1, expected);
+}
+
+#[test]
+fn sessions_are_listed() {
+    let home = two_runs("list");
+    let expected = "
+ID        NAME           STATE    STARTED (UTC)        DURATION  SPANS  TOKENS      COST  TAGS
+00008c90  other          Error    2026-11-22 05:01:00   2.00 ms      0
+6a7e8c90  research_team  Success  2026-11-22 05:00:00    1.40 s      4    1100  $0.00021  stand-in
+";
+    home.run(&["sessions"]).is(0, expected);
+    let expected = "
+ID        NAME   STATE  STARTED (UTC)        DURATION  SPANS  TOKENS  COST  TAGS
+00008c90  other  Error  2026-11-22 05:01:00   2.00 ms      0
+-----
+1 older session not shown; --limit 2 shows all
+";
+    home.run(&["sessions", "--limit", "1"]).is(0, expected);
+    let expected = "
+ID        NAME           STATE    STARTED (UTC)        DURATION  SPANS  TOKENS      COST  TAGS
+6a7e8c90  research_team  Success  2026-11-22 05:00:00    1.40 s      4    1100  $0.00021  stand-in
+";
+    home.run(&["sessions", "--filter", "tag=stand-in agent=planner"])
+        .is(0, expected);
+    let expected = "
+-----
+error: none of 2 sessions fits the filter
+help: `agentops sessions` without --filter lists all
+";
+    home.run(&["sessions", "--filter", "nowhere"])
+        .is(1, expected);
+    let expected = r#"
+-----
+error: invalid value 'who=me' for '--filter <EXPR>': "who" is none of tag, state, agent, model, name, project
+
+For more information, try '--help'.
+"#;
+    home.run(&["sessions", "--filter", "who=me"])
+        .is(2, expected);
+}
+
+#[test]
+fn a_session_is_drawn() {
+    let home = two_runs("show");
+    let expected = "
+research_team · 6a7e8c90 · Success · 1.40 s · 4 spans · 1 error · 1100 tokens · $0.00021
+
+SESSION  research_team           1.40 s
+AGENT    └ planner               1.30 s            Σ $0.00021
+LLM        ├ ask · gpt-4o-mini   1.10 s  1000→100    $0.00021
+TOOL       └ ✗ read_file        40.0 µs
+               NotFound: no such file: src/ring.rs
+";
+    home.run(&["show", "6a7e8c90"]).is(0, expected);
+    home.run(&["show", "019C6B1E-6f2a"]).is(0, expected);
+    home.run(&["show", "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90"])
+        .is(0, expected);
+    let expected = "
+^[1mother^[0m^[2m · ^[0m^[2m00008c90^[0m^[2m · ^[0m^[31mError^[0m^[2m · ^[0m2.00 ms^[2m · ^[0m0 spans
+";
+    home.run(&["show", "last", "--color", "always"])
+        .is(0, &expected.replace('^', "\x1b"));
+}
+
+#[test]
+fn last_is_the_newest_that_no_other_started() {
+    let home = two_runs("last");
+    let mut child = facts(SessionId(5), "child", START + 120_000_000_000);
+    child.parent_session_id = Some(OTHER);
+    home.spool(
+        "child-3000-9-0",
+        &Spool::new().facts(&ended(child, 1, EndState::Success)).0,
+    );
+    let answer = home.run(&["show", "last"]);
+    assert!(
+        answer.out.starts_with("other · 00008c90 · Error"),
+        "{}",
+        answer.out
+    );
+}
+
+#[test]
+fn an_id_must_name_one_session() {
+    let home = two_runs("ids");
+    let expected = r#"
+-----
+error: "8c90" fits the ids of 2 sessions:
+  019c6b1f-0000-7000-8000-000000008c90  2026-11-22 05:01:00  other
+  019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90  2026-11-22 05:00:00  research_team
+help: give more of the id, from its start or its end
+"#;
+    home.run(&["show", "8c90"]).is(1, expected);
+    let expected = r#"
+-----
+error: no session has an id that starts or ends with "beef"
+help: `agentops sessions` lists what there is; `agentops show last` shows the newest
+"#;
+    home.run(&["show", "beef"]).is(1, expected);
+    let expected = r#"
+-----
+error: no session has an id that starts or ends with "\u{1b}[2J"
+help: `agentops sessions` lists what there is; `agentops show last` shows the newest
+"#;
+    home.run(&["show", "\x1b[2J"]).is(1, expected);
+}
+
+#[test]
+fn json_is_the_published_shape() {
+    let home = two_runs("json");
+    let expected = r#"
+{
+  "id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+  "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+  "project": "default",
+  "name": "research_team",
+  "service": "research",
+  "state": "ended",
+  "parent_session_id": null,
+  "conversation_id": null,
+  "user_id": null,
+  "start_time": "2026-11-22T05:00:00.000000000Z",
+  "end_time": "2026-11-22T05:00:01.400000000Z",
+  "duration_ms": 1400.0,
+  "end_state": "Success",
+  "end_state_reason": null,
+  "tags": [
+    "stand-in"
+  ],
+  "counts": {
+    "spans": 4,
+    "open": 0,
+    "errors": 1,
+    "llm_calls": 1,
+    "tool_calls": 1,
+    "dropped": 0
+  },
+  "agents": [
+    "planner"
+  ],
+  "models": [
+    "gpt-4o-mini-2024-07-18"
+  ],
+  "tokens": {
+    "input": 1000,
+    "output": 100,
+    "cache_read": 0,
+    "cache_write": 0,
+    "reasoning": 0,
+    "total": 1100
+  },
+  "cost": {
+    "usd": 0.00021,
+    "unpriced_models": [],
+    "partial": false
+  },
+  "host": {
+    "os": "linux",
+    "arch": null,
+    "hostname": null,
+    "cpu_count": 2,
+    "memory_total_bytes": null,
+    "rustc": null,
+    "sdk": null
+  },
+  "video": null,
+  "attributes": {},
+  "spans": [
+    {
+      "id": "0000000000000001",
+      "parent_id": null,
+      "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+      "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+      "agent": {
+        "id": "a1",
+        "name": "default",
+        "role": null,
+        "model": null
+      },
+      "name": "research_team",
+      "kind": "SESSION",
+      "status": "ok",
+      "cancelled": false,
+      "open": false,
+      "start_time": "2026-11-22T05:00:00.000000000Z",
+      "end_time": "2026-11-22T05:00:01.400000000Z",
+      "duration_ms": 1400.0,
+      "busy_ms": null,
+      "polls": null,
+      "thread": {
+        "id": 1,
+        "name": "main"
+      },
+      "source": null,
+      "input": null,
+      "output": null,
+      "attributes": {},
+      "version": null,
+      "tags": [],
+      "links": [],
+      "logs": [],
+      "error": null,
+      "llm": null,
+      "tool": null,
+      "operation": null,
+      "guardrail": null,
+      "attachments": []
+    },
+    {
+      "id": "0000000000000002",
+      "parent_id": "0000000000000001",
+      "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+      "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+      "agent": {
+        "id": "a1",
+        "name": "planner",
+        "role": null,
+        "model": null
+      },
+      "name": "planner",
+      "kind": "AGENT",
+      "status": "ok",
+      "cancelled": false,
+      "open": false,
+      "start_time": "2026-11-22T05:00:00.001000000Z",
+      "end_time": "2026-11-22T05:00:01.300000000Z",
+      "duration_ms": 1299.0,
+      "busy_ms": null,
+      "polls": null,
+      "thread": {
+        "id": 1,
+        "name": "main"
+      },
+      "source": null,
+      "input": null,
+      "output": null,
+      "attributes": {},
+      "version": null,
+      "tags": [],
+      "links": [],
+      "logs": [],
+      "error": null,
+      "llm": null,
+      "tool": null,
+      "operation": null,
+      "guardrail": null,
+      "attachments": []
+    },
+    {
+      "id": "0000000000000003",
+      "parent_id": "0000000000000002",
+      "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+      "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+      "agent": {
+        "id": "a1",
+        "name": "planner",
+        "role": null,
+        "model": null
+      },
+      "name": "ask",
+      "kind": "LLM",
+      "status": "ok",
+      "cancelled": false,
+      "open": false,
+      "start_time": "2026-11-22T05:00:00.002000000Z",
+      "end_time": "2026-11-22T05:00:01.100000000Z",
+      "duration_ms": 1098.0,
+      "busy_ms": null,
+      "polls": null,
+      "thread": {
+        "id": 1,
+        "name": "main"
+      },
+      "source": null,
+      "input": null,
+      "output": null,
+      "attributes": {},
+      "version": null,
+      "tags": [],
+      "links": [],
+      "logs": [],
+      "error": null,
+      "llm": {
+        "provider": "openai",
+        "request_model": "gpt-4o-mini",
+        "model": "gpt-4o-mini-2024-07-18",
+        "operation": "chat",
+        "streaming": false,
+        "messages": [
+          {
+            "role": "user",
+            "content": [
+              {
+                "type": "text",
+                "text": "Where?"
+              }
+            ]
+          }
+        ],
+        "completions": [],
+        "usage": {
+          "input": 1000,
+          "output": 100,
+          "cache_read": 0,
+          "cache_write": 0,
+          "reasoning": 0,
+          "total": 1100,
+          "estimated": false,
+          "reported": false
+        },
+        "cost": {
+          "usd": 0.00021,
+          "input_usd": 0.00015,
+          "output_usd": 0.00006,
+          "price_table": "genai-prices 0.2.1"
+        },
+        "parameters": {},
+        "time_to_first_token_ms": null,
+        "attempts": null
+      },
+      "tool": null,
+      "operation": null,
+      "guardrail": null,
+      "attachments": []
+    },
+    {
+      "id": "0000000000000004",
+      "parent_id": "0000000000000002",
+      "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+      "trace_id": "019c6b1e6f2a7c3d9b415d0f6a7e8c90",
+      "agent": {
+        "id": "a1",
+        "name": "planner",
+        "role": null,
+        "model": null
+      },
+      "name": "read_file",
+      "kind": "TOOL",
+      "status": "error",
+      "cancelled": false,
+      "open": false,
+      "start_time": "2026-11-22T05:00:01.200000000Z",
+      "end_time": "2026-11-22T05:00:01.200040000Z",
+      "duration_ms": 0.04,
+      "busy_ms": null,
+      "polls": null,
+      "thread": {
+        "id": 1,
+        "name": "main"
+      },
+      "source": null,
+      "input": {
+        "path": "src/ring.rs"
+      },
+      "output": null,
+      "attributes": {},
+      "version": null,
+      "tags": [],
+      "links": [],
+      "logs": [
+        {
+          "time": "2026-11-22T05:00:01.200030000Z",
+          "level": "INFO",
+          "target": "research::tools",
+          "message": "looking",
+          "attributes": {}
+        }
+      ],
+      "error": {
+        "type": "TOOL",
+        "code": "NotFound",
+        "details": "no such file: src/ring.rs",
+        "rust_type": null,
+        "chain": [],
+        "stack": null,
+        "span_trace": [
+          "research_team",
+          "planner",
+          "read_file"
+        ],
+        "time": "2026-11-22T05:00:01.200040000Z"
+      },
+      "llm": null,
+      "tool": {
+        "name": "read_file",
+        "description": null,
+        "call_id": null,
+        "status": "failed",
+        "cost_usd": null
+      },
+      "operation": null,
+      "guardrail": null,
+      "attachments": []
+    }
+  ]
+}
+"#;
+    home.run(&["show", "6a7e8c90", "--json"]).is(0, expected);
+    let expected = r#"
+{
+  "sessions": [
+    {
+      "id": "019c6b1f-0000-7000-8000-000000008c90",
+      "trace_id": "019c6b1f000070008000000000008c90",
+      "project": "default",
+      "name": "other",
+      "service": "research",
+      "state": "ended",
+      "parent_session_id": null,
+      "conversation_id": null,
+      "user_id": null,
+      "start_time": "2026-11-22T05:01:00.000000000Z",
+      "end_time": "2026-11-22T05:01:00.002000000Z",
+      "duration_ms": 2.0,
+      "end_state": "Error",
+      "end_state_reason": null,
+      "tags": [],
+      "counts": {
+        "spans": 0,
+        "open": 0,
+        "errors": 0,
+        "llm_calls": 0,
+        "tool_calls": 0,
+        "dropped": 0
+      },
+      "agents": [],
+      "models": [],
+      "tokens": {
+        "input": 0,
+        "output": 0,
+        "cache_read": 0,
+        "cache_write": 0,
+        "reasoning": 0,
+        "total": 0
+      },
+      "cost": {
+        "usd": null,
+        "unpriced_models": [],
+        "partial": false
+      },
+      "host": {
+        "os": "linux",
+        "arch": null,
+        "hostname": null,
+        "cpu_count": 2,
+        "memory_total_bytes": null,
+        "rustc": null,
+        "sdk": null
+      },
+      "video": null,
+      "attributes": {}
+    }
+  ]
+}
+"#;
+    home.run(&["sessions", "--json", "--filter", "name=other"])
+        .is(0, expected);
+}
+
+#[test]
+fn a_newer_format_is_left_alone() {
+    let home = Home::new("newer");
+    let mut newer = run().0;
+    newer[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let file = home.spool("research-1000-7-0", &newer);
+    let expected = "
+-----
+warning: ~/spool/research-1000-7-0.agentops was skipped and left as it is: a newer agentops wrote it (format 2, this command reads up to 1); update this command: `cargo install --path agentops-server` in a newer checkout
+error: no session could be read in ~/spool
+help: the warnings above say why, file by file
+";
+    home.run(&["sessions"]).is(1, expected);
+    assert_eq!(fs::read(file).expect("the file"), newer);
+
+    home.spool("other-2000-8-0", &other().0);
+    let expected = "
+ID        NAME   STATE  STARTED (UTC)        DURATION  SPANS  TOKENS  COST  TAGS
+00008c90  other  Error  2026-11-22 05:01:00   2.00 ms      0
+-----
+warning: ~/spool/research-1000-7-0.agentops was skipped and left as it is: a newer agentops wrote it (format 2, this command reads up to 1); update this command: `cargo install --path agentops-server` in a newer checkout
+";
+    home.run(&["sessions"]).is(0, expected);
+}
+
+#[test]
+fn what_is_damaged_does_not_hide_the_rest() {
+    let home = Home::new("damaged");
+    home.spool("other-2000-8-0", &other().0);
+    home.spool("garbage-3000-9-0", b"#!/bin/sh\necho no spool at all\n");
+    home.spool("headless-4000-9-0", b"AGENT");
+    home.spool("empty-5000-9-0", b"");
+    let mut flipped = run().0;
+    let at = flipped
+        .windows(12)
+        .position(|bytes| bytes == b"no such file");
+    flipped[at.expect("the error")] ^= 0x40;
+    home.spool("flipped-1000-7-0", &flipped);
+    let expected = "
+ID        NAME           STATE    STARTED (UTC)        DURATION  SPANS  TOKENS      COST  TAGS
+00008c90  other          Error    2026-11-22 05:01:00   2.00 ms      0
+6a7e8c90  research_team  Success  2026-11-22 05:00:00    1.40 s      3    1100  $0.00021  stand-in
+-----
+warning: ~/spool/flipped-1000-7-0.agentops: 1 damaged record was skipped, the others were read
+warning: ~/spool/garbage-3000-9-0.agentops was skipped: it is not a spool file
+warning: ~/spool/headless-4000-9-0.agentops was skipped: it ends before its first record
+";
+    home.run(&["sessions"]).is(0, expected);
+}
+
+#[test]
+fn a_torn_tail_is_skipped_and_reported() {
+    let home = Home::new("torn");
+    let torn = &run().0[..unended_run().0.len() + 100];
+    home.spool("research-1000-7-0", torn);
+    let expected = "
+research_team · 6a7e8c90 · Success · 1.40 s · 4 spans · 1 error · 1100 tokens · $0.00021
+
+SESSION  research_team           1.40 s
+AGENT    └ planner               1.30 s            Σ $0.00021
+LLM        ├ ask · gpt-4o-mini   1.10 s  1000→100    $0.00021
+TOOL       └ ✗ read_file        40.0 µs
+               NotFound: no such file: src/ring.rs
+-----
+warning: ~/spool/research-1000-7-0.agentops: its last 100 bytes were skipped, an unfinished record: the program died while writing it
+";
+    home.run(&["show", "last"]).is(0, expected);
+}
+
+#[test]
+fn a_session_is_lost_with_its_process() {
+    let home = Home::new("lost");
+    let mut root = span(RUN, SpanKind::Session, "research_team", 1, 0, 0, 0);
+    (root.open, root.end) = (true, None);
+    let half_written = [9, 0, 0, 0, 1];
+    let mut running = Spool::new()
+        .facts(&facts(RUN, "research_team", START))
+        .span(&root)
+        .0;
+    running.extend(half_written);
+    home.spool("research-1000-7-0", &running);
+    // The process goes on in its second file.
+    let file = home.spool("research-1000-7-1", b"");
+    let lock = File::create(file.with_extension("agentops.lock")).expect("a lock file");
+    lock.lock().expect("a lock");
+    let expected = "
+research_team · 6a7e8c90 · running · 1 span
+
+SESSION  research_team  open
+";
+    home.run(&["show", "last"]).is(0, expected);
+
+    drop(lock);
+    let expected = "
+research_team · 6a7e8c90 · lost · 1 span
+reason: process ended
+
+SESSION  research_team  lost
+-----
+warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an unfinished record: the program died while writing it
+";
+    home.run(&["show", "last"]).is(0, expected);
+}
+
+#[test]
+fn a_reader_may_leave_early() {
+    let home = two_runs("pipe");
+    for args in [&["sessions"][..], &["show", "6a7e8c90", "--json"]] {
+        let mut child = command()
+            .env("AGENTOPS_HOME", &home.0)
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("agentops runs");
+        drop(child.stdout.take());
+        let mut err = String::new();
+        child
+            .stderr
+            .take()
+            .expect("stderr")
+            .read_to_string(&mut err)
+            .expect("UTF-8");
+        assert_eq!(
+            (child.wait().expect("an end").code(), err.as_str()),
+            (Some(0), "")
+        );
+    }
+}
+
+#[test]
+fn help_helps() {
+    let home = Home::new("help");
+    // Lines between paragraphs are padded, which nobody sees.
+    let help = |args: &[&str]| {
+        let answer = home.run(args);
+        let lines = answer
+            .out
+            .lines()
+            .map(|line| format!("{}\n", line.trim_end()));
+        Answer {
+            out: lines.collect(),
+            ..answer
+        }
+    };
+    let expected = "
+Shows what your agents did: every session with its agents, model calls, tools,
+errors and costs
+
+Usage: agentops [OPTIONS] <COMMAND>
+
+Commands:
+  sessions  List sessions, newest first
+  show      Show one session: its tree with times, tokens, costs and errors
+  help      Print this message or the help of the given subcommand(s)
+
+Options:
+      --color <WHEN>  When to use colours; `auto` is on a terminal, unless
+                      NO_COLOR is set [default: auto] [possible values: auto,
+                      always, never]
+  -h, --help          Print help
+  -V, --version       Print version
+
+Where sessions come from:
+  Programs that use the agentops crate record into a spool on this machine,
+  under $AGENTOPS_HOME, else in the user's data directory (on Linux
+  ~/.local/share/agentops). No server has to run.
+
+Exit status:
+  0  there is an answer
+  1  there is none: no such session, nothing recorded, data that cannot be read
+  2  the command was not understood
+";
+    help(&["--help"]).is(0, expected);
+    let expected = "
+List sessions, newest first
+
+Usage: agentops sessions [OPTIONS]
+
+Options:
+      --json
+          Answer with JSON: an object whose `sessions` look as in `show --json`,
+          without their spans
+
+      --limit <N>
+          Show at most this many
+
+          [default: 50]
+
+      --filter <EXPR>
+          Show only sessions that every word of EXPR fits
+
+          Words are separated by spaces. `tag=`, `agent=` and `project=` want
+          the whole name, `model=` and `name=` a part of it; `state=` wants
+          running, ended, lost, success, error or indeterminate. A word without
+          `=` is looked for in names, ids, tags, agents and models.
+
+      --color <WHEN>
+          When to use colours; `auto` is on a terminal, unless NO_COLOR is set
+
+          [default: auto]
+          [possible values: auto, always, never]
+
+  -h, --help
+          Print help (see a summary with '-h')
+
+Examples:
+  agentops sessions --limit 5
+  agentops sessions --filter 'tag=stand-in state=error'
+  agentops sessions --json | jq -r '.sessions[].id'
+";
+    help(&["sessions", "--help"]).is(0, expected);
+    let expected = "
+Show one session: its tree with times, tokens, costs and errors
+
+Usage: agentops show [OPTIONS] <ID>
+
+Arguments:
+  <ID>  The session: `last` (the newest that no other session started), its id,
+        or how the id starts or ends
+
+Options:
+      --json          Answer with JSON: the session with all its spans, parents
+                      before children
+      --color <WHEN>  When to use colours; `auto` is on a terminal, unless
+                      NO_COLOR is set [default: auto] [possible values: auto,
+                      always, never]
+  -h, --help          Print help
+
+Reading the tree:
+  1204→311     tokens that went into a model call, and that came out
+  Σ $0.0004    what an agent and all beneath it cost; with a + where something
+               in it has no price
+  unpriced     a call whose price is not known: never counted as 0
+  ✗            it failed; the line below says why, at the span where it started
+  @researcher  who does it, where that is not the agent above
+
+Examples:
+  agentops show last
+  agentops show 6a7e8c90
+  agentops show last --json | jq '.spans[].error | select(.)'
+";
+    help(&["show", "--help"]).is(0, expected);
+}
+
+#[test]
+fn of_the_core_only_the_model_is_used() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![package.join("src")];
+    let mut uses = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).expect("a source");
+            for (at, name) in source.match_indices("agentops_core") {
+                let rest = &source[at + name.len()..];
+                assert!(
+                    rest.starts_with("::model::"),
+                    "{} uses agentops_core{rest:.20}",
+                    path.display()
+                );
+                uses += 1;
+            }
+        }
+    }
+    assert!(uses > 0);
+
+    let line = |manifest: PathBuf| -> String {
+        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        let line = manifest
+            .lines()
+            .find(|line| line.starts_with("agentops-core "));
+        line.expect("a line for the core").into()
+    };
+    assert!(line(package.join("../Cargo.toml")).contains("default-features = false"));
+    let ours = line(package.join("Cargo.toml"));
+    assert!(
+        ours.contains("workspace = true, features = [\"pricing\"] }"),
+        "{ours}"
+    );
+}

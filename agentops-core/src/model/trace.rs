@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fmt;
 
 use super::event::{Event, Loss, Resource};
 use super::id::{SessionId, SpanId};
@@ -12,6 +13,7 @@ use super::rollup::{self, SpanTotals};
 use super::session::{EndState, Session, SessionFacts, SessionState};
 use super::span::{Log, Span, SpanKind, Status};
 use super::time::UnixNanos;
+use super::tree;
 
 /// Why a session ended that was marked as lost.
 pub const PROCESS_ENDED: &str = "process ended";
@@ -32,6 +34,13 @@ pub struct Trace {
     pub spans: Vec<Span>,
     /// For each span, at the same index, what it and all beneath it took.
     pub totals: Vec<SpanTotals>,
+}
+
+impl fmt::Display for Trace {
+    /// The tree, without colours, in lines of any length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&tree::render(self, tree::Style::default()))
+    }
 }
 
 /// Collects events, of any number of sessions and processes.
@@ -110,6 +119,12 @@ impl Traces {
             blame(&mut traces, *process, loss);
         }
         traces.into_iter().map(|(_, trace)| trace).collect()
+    }
+
+    /// Takes one session out, as far as it is known.
+    pub fn take(&mut self, session: SessionId) -> Option<Trace> {
+        let draft = self.drafts.remove(&session)?;
+        Some(draft.finish(session, &self.processes))
     }
 
     /// The place of the process among those seen. A reader comes with the same one many times in a row.

@@ -13,7 +13,8 @@ use super::id::{SessionId, SpanId};
 use super::session::{EndState, SessionCost, SessionState};
 use super::span::{Span, SpanKind, Status};
 use super::trace::Trace;
-use text::{clean, count, duration, fit, plural, usd, width};
+pub use text::usd;
+use text::{clean, count, duration, fit, plural, width};
 
 /// How a tree is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -61,7 +61,6 @@ pub(crate) struct ThreadName {
 /// What the drainer found in one ring.
 #[derive(Debug)]
 pub(crate) struct Drained {
-    pub(crate) words: usize,
     pub(crate) boxes: VecDeque<Box<[u8]>>,
     pub(crate) ends: Vec<[u64; 3]>,
 }
@@ -144,7 +143,6 @@ impl Segment {
         self.tail.0.store(head, Release);
         let mut side = lock(&self.side);
         Drained {
-            words,
             boxes: std::mem::take(&mut side.boxes),
             ends: std::mem::take(&mut side.ends),
         }

@@ -217,13 +217,6 @@ pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
     }
 }
 
-/// The automatic session's id, if it was opened.
-pub(crate) fn automatic() -> Option<SessionId> {
-    lock(&REGISTRY)
-        .automatic
-        .map(|context| SessionId(context.session))
-}
-
 fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>) {
     local.ready();
     note::end_state(local, session.span, state, reason);

@@ -264,7 +264,7 @@ where
     let parent = parent.into();
     let before = local::with(|local| local.context.replace(parent.0));
     let mut span = enter();
-    span.came_from(before);
+    span.came_from(SpanContext(before));
     span
 }
 
@@ -289,18 +289,15 @@ pub trait Recording {
     fn id(&self) -> u64;
     /// The context to go back to is `before`, not the one that it was entered in.
     #[doc(hidden)]
-    fn came_from(&mut self, before: Before);
+    fn came_from(&mut self, before: SpanContext);
 }
-
-/// A context that only this crate can make.
-pub(crate) type Before = Context;
 
 impl Recording for Entered {
     fn id(&self) -> u64 {
         self.span
     }
 
-    fn came_from(&mut self, before: Before) {
+    fn came_from(&mut self, SpanContext(before): SpanContext) {
         if self.span == 0 {
             local::with(|local| local.context.set(before));
         }
@@ -313,7 +310,7 @@ impl Recording for Started {
         self.span
     }
 
-    fn came_from(&mut self, before: Before) {
+    fn came_from(&mut self, SpanContext(before): SpanContext) {
         local::with(|local| local.context.set(before));
     }
 }

@@ -29,10 +29,8 @@ const OPAQUE: u8 = 11;
 const CUT_STR: u8 = 12;
 /// Before `END`: elements were left out.
 const CUT: u8 = 13;
-/// JSON text, as it is.
-const JSON: u8 = 14;
 /// A short float: its shortest digits are not those of the long one.
-const F32: u8 = 15;
+const F32: u8 = 14;
 
 /// Bytes of a string that are kept.
 pub(crate) static STRING_LIMIT: AtomicUsize = AtomicUsize::new(64 * 1024);
@@ -123,11 +121,6 @@ impl<'a> Writer<'a> {
     /// The name of a type whose value cannot be captured.
     pub(crate) fn opaque(&mut self, name: &str) {
         self.tagged(OPAQUE, name);
-    }
-
-    /// Text that is JSON already.
-    pub(crate) fn json(&mut self, text: &str) {
-        self.tagged(JSON, text);
     }
 
     pub(crate) fn null(&mut self) {
@@ -660,12 +653,6 @@ pub(crate) fn to_json(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     reader.at
 }
 
-/// How many bytes the first value takes.
-pub(crate) fn skip(bytes: &[u8]) -> usize {
-    // Values are skipped where they are not wanted, which is rare enough to reuse the reader.
-    to_json(bytes, &mut Vec::new())
-}
-
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -730,7 +717,7 @@ impl<'a> Reader<'a> {
                 float(number, out);
             }
             STR => string(self.tagged(), out),
-            DIGITS | JSON => out.extend_from_slice(self.tagged()),
+            DIGITS => out.extend_from_slice(self.tagged()),
             OPAQUE => {
                 out.extend_from_slice(b"{\"$type\":");
                 string(self.tagged(), out);

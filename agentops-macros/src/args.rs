@@ -1,0 +1,579 @@
+//! The arguments of an attribute: their words, forms and duplicates.
+//!
+//! First stage: tokens between the parentheses become [`Arguments`].
+//! Knows nothing of the item below the attribute; what depends on both is checked later.
+
+use std::fmt;
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
+use syn::parse::{self, Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{
+    Error, Expr, ExprLit, ExprPath, Ident, Lit, LitFloat, LitStr, Path, Token, parenthesized, token,
+};
+
+use crate::error::Errors;
+
+/// An attribute by the word that the user typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Session,
+    Trace,
+    Agent,
+    Workflow,
+    Operation,
+    Task,
+    Tool,
+    Llm,
+    Guardrail,
+    Main,
+}
+
+impl Word {
+    const ALL: [(&'static str, Word); 10] = [
+        ("session", Word::Session),
+        ("trace", Word::Trace),
+        ("agent", Word::Agent),
+        ("workflow", Word::Workflow),
+        ("operation", Word::Operation),
+        ("task", Word::Task),
+        ("tool", Word::Tool),
+        ("llm", Word::Llm),
+        ("guardrail", Word::Guardrail),
+        ("main", Word::Main),
+    ];
+
+    /// The attribute that gives its item a kind, if `ident` is one.
+    pub(crate) fn kind(ident: &Ident) -> Option<Word> {
+        let (_, word) = Word::ALL.iter().find(|(text, _)| ident == text)?;
+        (*word != Word::Main).then_some(*word)
+    }
+
+    /// Whether both give the same kind.
+    pub(crate) fn same_kind(self, other: Word) -> bool {
+        let plain = |word| {
+            if word == Word::Trace {
+                Word::Session
+            } else {
+                word
+            }
+        };
+        plain(self) == plain(other)
+    }
+
+    fn takes(self, argument: &str) -> bool {
+        if self == Word::Main {
+            return ["name", "tags", "crate"].contains(&argument);
+        }
+        ARGUMENTS
+            .iter()
+            .any(|(name, words)| *name == argument && (words.is_empty() || words.contains(&self)))
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Word::Main {
+            return f.write_str("`#[agentops::main]`");
+        }
+        let text = Word::ALL
+            .iter()
+            .find(|(_, word)| word == self)
+            .map_or("", |(text, _)| text);
+        write!(f, "`#[{text}]`")
+    }
+}
+
+/// Every argument, with the attributes that take it; none stands for every kind.
+const ARGUMENTS: [(&str, &[Word]); 23] = [
+    ("name", &[]),
+    ("skip", &[]),
+    ("skip_all", &[]),
+    ("capture", &[]),
+    ("capture_args", &[]),
+    ("capture_return", &[]),
+    ("attributes", &[]),
+    ("returns", &[]),
+    ("tags", &[]),
+    ("version", &[]),
+    ("err", &[]),
+    ("level", &[]),
+    ("parent", &[]),
+    ("links", &[]),
+    ("boxed", &[]),
+    ("crate", &[]),
+    ("cost", &[Word::Tool]),
+    ("description", &[Word::Tool]),
+    ("model", &[Word::Llm, Word::Agent]),
+    ("provider", &[Word::Llm]),
+    ("operation_type", &[Word::Operation, Word::Task]),
+    ("spec", &[Word::Guardrail]),
+    ("role", &[Word::Agent]),
+];
+
+/// What stands between an attribute's parentheses.
+#[derive(Clone, Default)]
+pub(crate) struct Arguments {
+    given: Vec<Ident>,
+    pub(crate) name: Option<Expr>,
+    pub(crate) skip: Vec<Ident>,
+    pub(crate) skip_all: bool,
+    pub(crate) capture: Option<Vec<Ident>>,
+    pub(crate) no_arguments: bool,
+    pub(crate) no_return: bool,
+    pub(crate) no_error: bool,
+    pub(crate) attributes: Vec<Pair>,
+    pub(crate) returns: Vec<Pair>,
+    pub(crate) tags: Vec<Expr>,
+    pub(crate) level: Option<&'static str>,
+    pub(crate) parent: Option<Expr>,
+    pub(crate) links: Option<Expr>,
+    pub(crate) boxed: bool,
+    pub(crate) runtime: Option<Path>,
+    /// Constants that the callsite keeps, by the argument's own word.
+    pub(crate) constants: Vec<(&'static str, Expr)>,
+}
+
+/// `key = expr`, where the key may be dotted text.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) key: LitStr,
+    pub(crate) value: Expr,
+}
+
+impl Arguments {
+    pub(crate) fn parse(word: Word, tokens: TokenStream, errors: &mut Errors) -> Arguments {
+        let mut arguments = Arguments::default();
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                if let Err(error) = arguments.parse_one(word, input, errors) {
+                    errors.push(error);
+                    skip_to_comma(input);
+                } else if !input.is_empty() && !input.peek(Token![,]) {
+                    errors
+                        .push(input.error(format!("expected `,` between the arguments of {word}")));
+                    skip_to_comma(input);
+                }
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.push(error);
+        }
+        arguments
+    }
+
+    /// Where the user wrote an argument.
+    pub(crate) fn given(&self, argument: &str) -> Option<&Ident> {
+        self.given.iter().find(|key| *key == argument)
+    }
+
+    /// What a block's arguments say about methods that have none of their own.
+    /// In an agent's block the constants and tags describe the agent.
+    pub(crate) fn inherited(&self, agent: bool) -> Arguments {
+        Arguments {
+            name: None,
+            tags: if agent { Vec::new() } else { self.tags.clone() },
+            constants: if agent {
+                Vec::new()
+            } else {
+                self.constants.clone()
+            },
+            ..self.clone()
+        }
+    }
+
+    fn parse_one(
+        &mut self,
+        word: Word,
+        input: ParseStream<'_>,
+        errors: &mut Errors,
+    ) -> syn::Result<()> {
+        if input.peek(Lit) {
+            return Err(input.error(format!(
+                "unexpected literal in {word}; write `name = \"x\"`"
+            )));
+        }
+        let Ok(ident) = input.call(Ident::parse_any) else {
+            return Err(input.error(format!("{word} expects arguments such as `name = \"x\"`")));
+        };
+        let Some(&(known, _)) = ARGUMENTS
+            .iter()
+            .find(|(known, _)| ident == known && word.takes(known))
+        else {
+            errors.at(&ident, unknown(word, &ident));
+            skip_value(input);
+            return Ok(());
+        };
+        let key = Key { word, ident };
+        if let Some(first) = self.given(known) {
+            errors.at(
+                &key.ident,
+                format!("duplicate argument `{known}` for {word}"),
+            );
+            errors.at(first, format!("`{known}` for {word} is first given here"));
+            return Arguments::default().parse_value(known, &key, input);
+        }
+        self.given.push(key.ident.clone());
+        self.parse_value(known, &key, input)
+    }
+
+    fn parse_value(
+        &mut self,
+        known: &'static str,
+        key: &Key,
+        input: ParseStream<'_>,
+    ) -> syn::Result<()> {
+        match known {
+            "name" => self.name = Some(key.text(input)?),
+            "skip" => self.skip = key.names(input)?,
+            "skip_all" => self.skip_all = key.flag(input)?,
+            "capture" => self.capture = Some(key.names(input)?),
+            "capture_args" => self.no_arguments = !key.boolean(input)?,
+            "capture_return" => self.no_return = !key.boolean(input)?,
+            "err" => self.no_error = !key.boolean(input)?,
+            "attributes" => {
+                self.attributes =
+                    key.pairs(input, "`attributes(key = expression)`", Pair::attribute)?
+            }
+            "returns" => {
+                self.returns =
+                    key.pairs(input, "`returns(key = |value| expression)`", Pair::keyed)?
+            }
+            "tags" => self.tags = key.texts(input)?,
+            "level" => self.level = Some(key.one_of(input, &LEVELS, str::eq_ignore_ascii_case)?.0),
+            "parent" => self.parent = Some(key.expression(input, "an expression")?),
+            "links" => self.links = Some(key.expression(input, "an expression")?),
+            "boxed" => self.boxed = key.flag(input)?,
+            "crate" => self.runtime = Some(key.path(input)?),
+            "version" => self.constants.push((known, key.version(input)?)),
+            "cost" => self.constants.push((known, key.number(input)?)),
+            "spec" => self
+                .constants
+                .push((known, key.one_of(input, &SPECS, str::eq)?.1)),
+            _ => self.constants.push((known, key.text(input)?)),
+        }
+        Ok(())
+    }
+}
+
+/// As the variants of the runtime's type spell them.
+const LEVELS: [&str; 5] = ["Trace", "Debug", "Info", "Warn", "Error"];
+const SPECS: [&str; 2] = ["input", "output"];
+
+/// An argument's word, before its value is read.
+struct Key {
+    word: Word,
+    ident: Ident,
+}
+
+impl Key {
+    fn expects(&self, what: &str) -> String {
+        format!("`{}` of {} expects {what}", self.ident, self.word)
+    }
+
+    fn expression(&self, input: ParseStream<'_>, what: &str) -> syn::Result<Expr> {
+        if !input.peek(Token![=]) {
+            return Err(Error::new_spanned(
+                &self.ident,
+                self.expects(&format!("{what}: `{} = …`", self.ident)),
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(Error::new_spanned(&self.ident, self.expects(what)));
+        }
+        let ahead = input.fork();
+        let expr = ahead.parse().map_err(|_| input.error(self.expects(what)))?;
+        input.advance_to(&ahead);
+        Ok(ungrouped(expr))
+    }
+
+    fn text(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
+        self.as_text(self.expression(input, "a string")?, "a string")
+    }
+
+    fn texts(&self, input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
+        let what = "a list of strings: `[\"a\", \"b\"]`";
+        match self.expression(input, what)? {
+            Expr::Array(array) => array
+                .elems
+                .into_iter()
+                .map(|elem| self.as_text(ungrouped(elem), what))
+                .collect(),
+            other => Err(Error::new_spanned(other, self.expects(what))),
+        }
+    }
+
+    /// A string, or what can be a constant one: a path, or a macro such as `concat!`.
+    fn as_text(&self, expr: Expr, what: &str) -> syn::Result<Expr> {
+        match &expr {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) if text.value().trim().is_empty() => Err(Error::new_spanned(
+                text,
+                format!("`{}` of {} cannot be empty", self.ident, self.word),
+            )),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(_), ..
+            })
+            | Expr::Path(_)
+            | Expr::Macro(_) => Ok(expr),
+            _ => Err(Error::new_spanned(expr, self.expects(what))),
+        }
+    }
+
+    fn version(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
+        let what = "a string or a whole number";
+        match self.expression(input, what)? {
+            Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                attrs,
+            }) if number.suffix().is_empty() => {
+                let text = LitStr::new(number.base10_digits(), number.span());
+                Ok(Expr::Lit(ExprLit {
+                    attrs,
+                    lit: Lit::Str(text),
+                }))
+            }
+            other => self.as_text(other, what),
+        }
+    }
+
+    /// Money may be written as a whole number; the callsite keeps it as a float.
+    fn number(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
+        let what = "a number: US dollars for each call";
+        match self.expression(input, what)? {
+            Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                attrs,
+            }) if number.suffix().is_empty() => {
+                let float = LitFloat::new(&format!("{}.0", number.base10_digits()), number.span());
+                Ok(Expr::Lit(ExprLit {
+                    attrs,
+                    lit: Lit::Float(float),
+                }))
+            }
+            Expr::Lit(ExprLit { lit, .. }) if !matches!(lit, Lit::Float(_)) => {
+                Err(Error::new_spanned(lit, self.expects(what)))
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn boolean(&self, input: ParseStream<'_>) -> syn::Result<bool> {
+        let what = "`true` or `false`";
+        match self.expression(input, what)? {
+            Expr::Lit(ExprLit {
+                lit: Lit::Bool(value),
+                ..
+            }) => Ok(value.value),
+            other => Err(Error::new_spanned(other, self.expects(what))),
+        }
+    }
+
+    fn one_of(
+        &self,
+        input: ParseStream<'_>,
+        choices: &[&'static str],
+        same: fn(&str, &str) -> bool,
+    ) -> syn::Result<(&'static str, Expr)> {
+        let quoted: Vec<String> = choices
+            .iter()
+            .map(|choice| format!("{:?}", choice.to_lowercase()))
+            .collect();
+        let (last, others) = quoted.split_last().expect("there is always a choice");
+        let what = format!("{} or {last}", others.join(", "));
+        let expr = self.expression(input, &what)?;
+        if let Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) = &expr
+            && let Some(choice) = choices.iter().find(|choice| same(choice, &text.value()))
+        {
+            return Ok((choice, expr));
+        }
+        Err(Error::new_spanned(expr, self.expects(&what)))
+    }
+
+    fn flag(&self, input: ParseStream<'_>) -> syn::Result<bool> {
+        if input.is_empty() || input.peek(Token![,]) {
+            return Ok(true);
+        }
+        Err(input.error(format!("`{}` of {} takes no value", self.ident, self.word)))
+    }
+
+    fn path(&self, input: ParseStream<'_>) -> syn::Result<Path> {
+        let what = "a path: `crate = some::path`";
+        if !input.peek(Token![=]) {
+            return Err(Error::new_spanned(&self.ident, self.expects(what)));
+        }
+        input.parse::<Token![=]>()?;
+        input
+            .call(Path::parse_mod_style)
+            .map_err(|error| Error::new(error.span(), self.expects(what)))
+    }
+
+    fn names(&self, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
+        let what = format!("names of arguments: `{}(a, b)`", self.ident);
+        self.list(input, &what, Ident::parse_any)
+    }
+
+    fn pairs(
+        &self,
+        input: ParseStream<'_>,
+        what: &str,
+        pair: fn(ParseStream<'_>) -> syn::Result<Pair>,
+    ) -> syn::Result<Vec<Pair>> {
+        let pairs = self.list(input, what, pair)?;
+        let mut keys: Vec<String> = Vec::new();
+        for pair in &pairs {
+            let key = pair.key.value();
+            if key.trim().is_empty() {
+                return Err(Error::new_spanned(
+                    &pair.key,
+                    format!("a key in {} cannot be empty", self.word),
+                ));
+            }
+            if keys.contains(&key) {
+                let message = format!("duplicate key `{key}` in `{}` of {}", self.ident, self.word);
+                return Err(Error::new_spanned(&pair.key, message));
+            }
+            keys.push(key);
+        }
+        Ok(pairs)
+    }
+
+    fn list<T>(
+        &self,
+        input: ParseStream<'_>,
+        what: &str,
+        element: fn(ParseStream<'_>) -> syn::Result<T>,
+    ) -> syn::Result<Vec<T>> {
+        if !input.peek(token::Paren) {
+            return Err(Error::new_spanned(&self.ident, self.expects(what)));
+        }
+        let content;
+        parenthesized!(content in input);
+        let elements = Punctuated::<T, Token![,]>::parse_terminated_with(&content, element);
+        match elements {
+            Ok(elements) => Ok(elements.into_iter().collect()),
+            Err(error) => {
+                // What is left unread would be reported once more.
+                content.parse::<TokenStream>()?;
+                Err(Error::new(error.span(), self.expects(what)))
+            }
+        }
+    }
+}
+
+impl Pair {
+    fn keyed(input: ParseStream<'_>) -> syn::Result<Pair> {
+        let key = if input.peek(LitStr) {
+            input.parse()?
+        } else {
+            let ident = input.call(Ident::parse_any)?;
+            LitStr::new(&ident.unraw().to_string(), ident.span())
+        };
+        input.parse::<Token![=]>()?;
+        Ok(Pair {
+            key,
+            value: input.parse()?,
+        })
+    }
+
+    /// Also an argument's name alone, which stands for itself.
+    fn attribute(input: ParseStream<'_>) -> syn::Result<Pair> {
+        if !input.peek(Ident) || !(input.peek2(Token![,]) || input.peek2(parse::End)) {
+            return Pair::keyed(input);
+        }
+        let ident: Ident = input.parse()?;
+        let key = LitStr::new(&ident.unraw().to_string(), ident.span());
+        Ok(Pair {
+            key,
+            value: Expr::Path(ExprPath {
+                attrs: Vec::new(),
+                qself: None,
+                path: ident.into(),
+            }),
+        })
+    }
+}
+
+/// The name among `known` that was probably meant.
+pub(crate) fn similar<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let close = |name: &&str| distance(text, name);
+    known
+        .into_iter()
+        .min_by_key(close)
+        .filter(|name| close(name) <= 2)
+}
+
+fn unknown(word: Word, ident: &Ident) -> String {
+    let text = ident.unraw().to_string();
+    if let Some((_, words)) = ARGUMENTS.iter().find(|(name, _)| *name == text)
+        && !words.is_empty()
+    {
+        let owners: Vec<String> = words.iter().map(ToString::to_string).collect();
+        return format!(
+            "`{text}` belongs to {}, not to {word}",
+            owners.join(" and ")
+        );
+    }
+    let known: Vec<&str> = ARGUMENTS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| word.takes(name))
+        .collect();
+    let hint = similar(&text, known.iter().copied())
+        .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+    format!(
+        "unknown argument `{text}` for {word}{hint} (known: {})",
+        known.join(", ")
+    )
+}
+
+/// Edit distance of Levenshtein.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// A macro's fragments arrive in invisible groups.
+fn ungrouped(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
+}
+
+/// Passes the value of an argument that is not known, so that the next one can be read.
+fn skip_value(input: ParseStream<'_>) {
+    let ahead = input.fork();
+    if ahead.parse::<Token![=]>().is_ok() && Expr::parse(&ahead).is_ok() {
+        input.advance_to(&ahead);
+    } else {
+        skip_to_comma(input);
+    }
+}
+
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.parse::<proc_macro2::TokenTree>().is_err() {
+            return;
+        }
+    }
+}

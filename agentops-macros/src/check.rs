@@ -1,0 +1,247 @@
+//! Rules that need more than one part of the model.
+//!
+//! Fourth stage: reads a [`Model`], adds to the mistakes, changes nothing.
+//! Arguments that are wrong in themselves were found when they were read.
+
+use proc_macro2::Span;
+use syn::ext::IdentExt;
+use syn::{Attribute, Ident, Signature};
+
+use crate::args::{Arguments, Word, similar};
+use crate::error::Errors;
+use crate::model::{Block, Function, Layer, Member, Model, Role, Shape, argument_names, our_word};
+
+pub(crate) fn model(model: &Model, errors: &mut Errors) {
+    match model {
+        Model::Function(function) => {
+            for layer in &function.layers {
+                item(layer, &function.signature, errors);
+                arguments(layer, function, errors);
+                program(layer, function, errors);
+                applied_twice(layer.word, &function.attrs, errors);
+            }
+        }
+        Model::Block(block) => self::block(block, errors),
+    }
+}
+
+/// Functions that cannot be wrapped.
+fn item(layer: &Layer, signature: &Signature, errors: &mut Errors) {
+    let word = layer.word;
+    if let Some(token) = signature.constness {
+        errors.at(
+            token,
+            format!("`const fn` cannot be instrumented; remove `const` or {word}"),
+        );
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.at(
+            variadic,
+            format!("variadic functions cannot be instrumented; remove `...` or {word}"),
+        );
+    }
+}
+
+/// Arguments of the attribute that do not fit the function, or one another.
+fn arguments(layer: &Layer, function: &Function, errors: &mut Errors) {
+    selection(layer.word, &layer.arguments, errors);
+    names(layer, &function.signature, errors);
+    if let Some(boxed) = layer
+        .arguments
+        .given("boxed")
+        .filter(|_| function.shape != Shape::Async)
+    {
+        errors.at(
+            boxed,
+            format!("`boxed` of {} needs an `async fn`", layer.word),
+        );
+    }
+}
+
+/// Of what says which arguments are recorded, the strongest stands alone.
+fn selection(word: Word, arguments: &Arguments, errors: &mut Errors) {
+    let ranked = [
+        ("capture_args = false", arguments.no_arguments),
+        ("skip_all", arguments.skip_all),
+        ("capture", arguments.capture.is_some()),
+        ("skip", arguments.given("skip").is_some()),
+    ];
+    let mut set = ranked
+        .into_iter()
+        .filter(|(_, set)| *set)
+        .map(|(argument, _)| argument);
+    let Some(strongest) = set.next() else { return };
+    for argument in set {
+        let message =
+            format!("`{argument}` has no effect with `{strongest}` in {word}, remove one");
+        errors.at(arguments.given(argument), message);
+    }
+}
+
+/// Arguments are skipped and captured by names that they have, once.
+fn names(layer: &Layer, signature: &Signature, errors: &mut Errors) {
+    let word = layer.word;
+    let known: Vec<String> = argument_names(signature)
+        .iter()
+        .map(|name| name.unraw().to_string())
+        .collect();
+    let capture = layer.arguments.capture.as_deref().unwrap_or_default();
+    for (list, argument, done) in [
+        (&*layer.arguments.skip, "skip", "skipped"),
+        (capture, "capture", "captured"),
+    ] {
+        for (index, ident) in list.iter().enumerate() {
+            let name = ident.unraw().to_string();
+            if list[..index].iter().any(|other| other.unraw() == name) {
+                errors.at(ident, format!("`{name}` is {done} twice in {word}"));
+            } else if !known.contains(&name) {
+                let hint = similar(&name, known.iter().map(String::as_str));
+                let hint = hint.map_or(String::new(), |known| format!("; did you mean `{known}`?"));
+                let function = &signature.ident;
+                let known = known.join(", ");
+                errors.at(ident, format!("`{argument}` of {word}: no argument named `{name}` in `fn {function}({known})`{hint}"));
+            }
+        }
+    }
+}
+
+/// Rules about `fn main`.
+fn program(layer: &Layer, function: &Function, errors: &mut Errors) {
+    let signature = &function.signature;
+    let is_main = signature.ident == "main" && signature.receiver().is_none();
+    match layer.word {
+        Word::Main if !is_main => {
+            errors.at(
+                &signature.ident,
+                "`#[agentops::main]` goes on `fn main`; use `#[session]` here",
+            );
+        }
+        Word::Main
+            if function.shape == Shape::Async && !function.attrs.iter().any(may_give_runtime) =>
+        {
+            let message = "`#[agentops::main]` on an `async fn main` needs a runtime: add `#[tokio::main]`, or that of another";
+            errors.at(signature.asyncness, message);
+        }
+        Word::Session | Word::Trace if is_main => {
+            let message = format!(
+                "{} on `fn main` would start before recording does; use `#[agentops::main]`",
+                layer.word
+            );
+            errors.at(&signature.ident, message);
+        }
+        _ => {}
+    }
+}
+
+fn may_give_runtime(attr: &Attribute) -> bool {
+    const OTHERS: [&str; 8] = [
+        "doc", "allow", "expect", "warn", "deny", "cfg", "inline", "must_use",
+    ];
+    !OTHERS.iter().any(|other| attr.path().is_ident(other))
+}
+
+/// The attribute being expanded is no longer among `attrs`.
+fn applied_twice(word: Word, attrs: &[Attribute], errors: &mut Errors) {
+    for attr in attrs {
+        let again = our_word(attr.path())
+            .and_then(Word::kind)
+            .is_some_and(|other| other.same_kind(word));
+        // Beside `#[agentops::tool]` a bare `#[tool]` is somebody else's.
+        let foreign = attr.path().segments.len() == 1 && typed_with_path();
+        if again && !foreign {
+            errors.at(attr.path(), format!("{word} is applied twice, remove one"));
+        }
+    }
+}
+
+fn typed_with_path() -> bool {
+    Span::call_site()
+        .source_text()
+        .is_some_and(|text| text.contains("agentops::"))
+}
+
+fn block(block: &Block, errors: &mut Errors) {
+    let (word, arguments) = (block.word, &block.arguments);
+    for argument in ["attributes", "returns", "capture", "parent", "links"] {
+        if let Some(key) = arguments.given(argument) {
+            errors.at(
+                key,
+                format!(
+                    "`{argument}` of {word} goes on a function or method, not on an impl block"
+                ),
+            );
+        }
+    }
+    if let Some(key) = arguments.given("name").filter(|_| word != Word::Agent) {
+        errors.at(
+            key,
+            format!(
+                "`name` of {word} would name every method of the impl block; put it on a method"
+            ),
+        );
+    }
+    let functions = || {
+        block.members.iter().filter_map(|member| match member {
+            Member::Recorded(function) => Some(&**function),
+            _ => None,
+        })
+    };
+    for skip in &arguments.skip {
+        let is_name = |name: &Ident| name.unraw() == skip.unraw();
+        if !functions().any(|function| argument_names(&function.signature).iter().any(is_name)) {
+            errors.at(
+                skip,
+                format!(
+                    "`skip` of {word}: no method of the impl block has an argument named `{skip}`"
+                ),
+            );
+        }
+    }
+    selection(word, arguments, errors);
+    for function in functions() {
+        for layer in function
+            .layers
+            .iter()
+            .filter(|layer| matches!(layer.role, Role::Span))
+        {
+            method(block, layer, function, errors);
+        }
+    }
+}
+
+fn method(block: &Block, layer: &Layer, function: &Function, errors: &mut Errors) {
+    let Some(attr) = &layer.attr else {
+        return item(layer, &function.signature, errors);
+    };
+    let mut own = Errors::default();
+    item(layer, &function.signature, &mut own);
+    self::arguments(layer, function, &mut own);
+    errors.defer(&own);
+    // To give the block's kind again is of use only for what is said in passing.
+    let repeats = layer.word.same_kind(block.word)
+        && (layer.word == Word::Agent || attr.meta.require_path_only().is_ok());
+    if repeats {
+        errors.at(
+            attr.path(),
+            format!("{} is applied twice, remove one", layer.word),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+    use quote::quote;
+
+    use super::*;
+    use crate::item::Item;
+
+    fn check(word: Word, arguments: TokenStream, item: TokenStream) -> String {
+        let mut errors = Errors::default();
+        let arguments = Arguments::parse(word, arguments, &mut errors);
+        if let Some(item) = Item::parse(word, item, &mut errors) {
+            model(&Model::new(word, arguments, item, &mut errors), &mut errors);
+        }
+        errors.messages().join("\n")
+    }
+}

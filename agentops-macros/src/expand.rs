@@ -1,0 +1,515 @@
+//! The model as tokens; the only home of `quote!`.
+//!
+//! Last stage, and for each attribute the function that runs them all.
+//! What is printed calls `__private` only, by absolute paths, under names that no user's code can meet.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Ident, Path};
+
+use crate::args::{Arguments, Pair, Word};
+use crate::check;
+use crate::error::Errors;
+use crate::item::{self, Item, refilled};
+use crate::model::{
+    Block, Captured, Function, Layer, Member, Model, Operand, Output, Rebound, Role, Shape,
+};
+
+/// `quote!` for what the user did not write: out of reach of their names and lints.
+macro_rules! generated {
+    ($($tokens:tt)*) => { quote_spanned!(Span::mixed_site()=> $($tokens)*) };
+}
+
+/// Expands an attribute that gives a kind, and `#[agentops::main]`.
+pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let arguments = Arguments::parse(word, arguments, &mut errors);
+    let Some(parsed) = Item::parse(word, item.clone(), &mut errors) else {
+        return errors.beside(item);
+    };
+    let model = Model::new(word, arguments, parsed, &mut errors);
+    check::model(&model, &mut errors);
+    if errors.is_empty() {
+        print(&model)
+    } else {
+        errors.beside(item)
+    }
+}
+
+/// Expands `#[agentops::skip]`, which annotated blocks take away before it comes here.
+pub(crate) fn skip(arguments: &TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    if !arguments.is_empty() {
+        errors.at(arguments, "`#[agentops::skip]` takes no arguments");
+    }
+    errors.beside(item)
+}
+
+fn print(model: &Model) -> TokenStream {
+    match model {
+        Model::Function(function) => self::function(function),
+        Model::Block(block) => self::block(block),
+    }
+}
+
+fn block(block: &Block) -> TokenStream {
+    let Block {
+        head,
+        attrs,
+        members,
+        braces,
+        ..
+    } = block;
+    let members = members.iter().map(|member| match member {
+        Member::Recorded(function) => self::function(function),
+        Member::Plain(function) => plain(function),
+        Member::Other(tokens) => tokens.clone(),
+    });
+    let braces = refilled(braces, quote!(#(#attrs)* #(#members)*));
+    quote!(#head #braces)
+}
+
+fn plain(function: &item::Function) -> TokenStream {
+    let item::Function {
+        attrs,
+        vis,
+        default,
+        signature,
+        body,
+    } = function;
+    let braces = refilled(
+        &body.braces,
+        [with_attrs(&body.attrs), body.braces.stream()]
+            .into_iter()
+            .collect(),
+    );
+    quote!(#(#attrs)* #vis #default #signature #braces)
+}
+
+fn with_attrs(attrs: &[syn::Attribute]) -> TokenStream {
+    quote!(#(#attrs)*)
+}
+
+fn function(function: &Function) -> TokenStream {
+    let Function {
+        attrs,
+        vis,
+        default,
+        signature,
+        body,
+        ..
+    } = function;
+    let statements = match function.shape {
+        Shape::Closure => closure(function),
+        Shape::Async => nested(function, &frames(function)),
+        Shape::Guarded => guarded(function),
+    };
+    let inner = with_attrs(&body.attrs);
+    generated!(#(#attrs)* #vis #default #signature { #inner #statements })
+}
+
+/// The user's braces in a closure: what returns early returns to us.
+fn closure(function: &Function) -> TokenStream {
+    let frames: Vec<Frame<'_>> = frames(function);
+    let open = frames.iter().map(Frame::open);
+    let close = frames.iter().rev().map(Frame::close);
+    let runtime = runtime_path(
+        function.layers.last().and_then(Layer::runtime),
+        Span::mixed_site(),
+    );
+    let body = body(function);
+    generated! {
+        #(#open)*
+        let __agentops_ret = #runtime::call_once(move || { #body });
+        #(#close)*
+        __agentops_ret
+    }
+}
+
+/// The user's braces in place, beside guards whose drop ends the spans.
+fn guarded(function: &Function) -> TokenStream {
+    let open = frames(function)
+        .iter()
+        .map(Frame::open)
+        .collect::<TokenStream>();
+    let body = body(function);
+    generated!(#open #body)
+}
+
+/// The user's braces in a future, and each span around a future of its own, to be current whenever that is polled.
+fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
+    let Some((frame, inner)) = frames.split_first() else {
+        return body(function);
+    };
+    let Frame {
+        runtime,
+        span,
+        layer,
+        ..
+    } = frame;
+    let (open, close) = (frame.open(), frame.close());
+    let inner = nested(function, inner);
+    let mut future = generated!(async move { #inner });
+    if layer.arguments.boxed && matches!(layer.role, Role::Span) {
+        future = generated!(#runtime::boxed(#future));
+    }
+    match (&layer.role, &function.output) {
+        (Role::Program, Output::Never) => generated!(#open #future.await),
+        (Role::Program, _) => {
+            generated!(#open let __agentops_ret = #future.await; #close __agentops_ret)
+        }
+        (_, Output::Never) => generated!(#open #runtime::instrument(#span, #future).await.1),
+        _ => generated! {
+            #open
+            let (#span, __agentops_ret) = #runtime::instrument(#span, #future).await;
+            #close
+            __agentops_ret
+        },
+    }
+}
+
+/// What every wrapping has at its heart.
+fn body(function: &Function) -> TokenStream {
+    let expected = if function.shape == Shape::Guarded {
+        TokenStream::new()
+    } else {
+        expected(&function.output)
+    };
+    // Used as a whole, it moves as a whole.
+    let owned = function
+        .owned_self
+        .map(|receiver| generated!(let _ = &#receiver;));
+    let rebound = function.rebound.iter().map(
+        |Rebound {
+             attrs,
+             mutability,
+             ident,
+         }| { generated!(#(#attrs)* let #mutability #ident = #ident;) },
+    );
+    let braces = &function.body.braces;
+    // The attribute is there to be an attribute: `unused_braces` passes over blocks that have one.
+    generated!(#expected #owned #(#rebound)* #[allow(clippy::needless_else)] #braces)
+}
+
+/// A return that is never reached and tells inference the type before the user's statements are read.
+fn expected(output: &Output) -> TokenStream {
+    match output {
+        Output::Unit => generated!(if false {
+            return;
+        }),
+        Output::Type {
+            place,
+            erased: Some(ty),
+        } => quote_spanned! {Span::mixed_site().located_at(*place)=>
+            #[allow(unreachable_code)]
+            if false {
+                let __agentops_expected: #ty = loop {};
+                return __agentops_expected;
+            }
+        },
+        Output::Type { erased: None, .. } | Output::Never => TokenStream::new(),
+    }
+}
+
+/// A layer with the names that it has in the generated code.
+struct Frame<'a> {
+    function: &'a Function,
+    layer: &'a Layer,
+    runtime: TokenStream,
+    site: Ident,
+    span: Ident,
+}
+
+fn frames(function: &Function) -> Vec<Frame<'_>> {
+    let inside = function.layers.len() - 1;
+    let name = |text: &str, index: usize| {
+        let suffix = if index == inside {
+            String::new()
+        } else {
+            format!("_{}", inside - index)
+        };
+        Ident::new(&format!("{text}{suffix}"), Span::mixed_site())
+    };
+    function
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(index, layer)| Frame {
+            function,
+            layer,
+            runtime: runtime_path(layer.runtime(), Span::mixed_site()),
+            site: name("__AGENTOPS_CALLSITE", index),
+            span: name("__agentops_span", index),
+        })
+        .collect()
+}
+
+impl Frame<'_> {
+    fn open(&self) -> TokenStream {
+        let Frame {
+            runtime,
+            site,
+            span,
+            layer,
+            ..
+        } = self;
+        let meta = self.meta();
+        let parts = &layer.arguments;
+        let open = match &layer.role {
+            Role::Program => generated!(#runtime::main_start(&#site)),
+            Role::Member {
+                type_name,
+                receiver,
+            } => {
+                let join = self.either("join_agent", "start_join_agent");
+                generated! {
+                    #runtime::#join(&#site, || {
+                        use #runtime::ladder::*;
+                        (&&#runtime::AgentProbe::<Self>(&#receiver)).agentops_identity(#type_name, &#site)
+                    })
+                }
+            }
+            Role::Span => {
+                let enter = self.enter();
+                let capture = self.capture();
+                let enter = generated!(#runtime::#enter(&#site, #capture));
+                parts.parent.as_ref().map_or(
+                    enter.clone(),
+                    |parent| generated!(#runtime::under(#parent, || #enter)),
+                )
+            }
+        };
+        let links = parts
+            .links
+            .as_ref()
+            .filter(|_| matches!(layer.role, Role::Span));
+        let links = links.map(|links| generated!(#runtime::link(&#span, || #links);));
+        generated! {
+            static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);
+            let #span = #open;
+            #links
+        }
+    }
+
+    fn close(&self) -> TokenStream {
+        let Frame {
+            runtime,
+            span,
+            layer,
+            function,
+            ..
+        } = self;
+        if matches!(layer.role, Role::Program) {
+            let end = match &function.output {
+                Output::Unit => generated!(|_| {}),
+                _ => self.end(),
+            };
+            return generated!(#runtime::main_finish(#span, #end););
+        }
+        if matches!(layer.role, Role::Span) && layer.reads_output(&function.output) {
+            let exit = self.either("exit", "finish");
+            let end = self.end();
+            return generated!(#runtime::#exit(#span, #end););
+        }
+        let leave = self.either("leave", "settle");
+        generated!(#runtime::#leave(#span);)
+    }
+
+    fn either(&self, sync: &str, future: &str) -> Ident {
+        let name = if self.function.shape == Shape::Async {
+            future
+        } else {
+            sync
+        };
+        Ident::new(name, Span::mixed_site())
+    }
+
+    fn enter(&self) -> Ident {
+        match self.layer.word {
+            Word::Session | Word::Trace => self.either("enter_session", "start_session"),
+            Word::Agent => self.either("enter_agent", "start_agent"),
+            _ => self.either("enter", "start"),
+        }
+    }
+
+    /// The closure that captures arguments and attributes.
+    fn capture(&self) -> TokenStream {
+        let runtime = &self.runtime;
+        let Layer {
+            captured,
+            arguments,
+            ..
+        } = self.layer;
+        if captured.is_empty() && arguments.attributes.is_empty() {
+            return generated!(|_| {});
+        }
+        let captured = captured.iter().map(|Captured { cfgs, value, .. }| {
+            let probe = match value {
+                Operand::Binding(ident) => self.probe(&generated!(&#ident)),
+                // Naming the type lets the compiler dereference whatever holds it.
+                Operand::Receiver(receiver) => {
+                    generated!((&&&&#runtime::Probe::<Self>(&#receiver)).agentops_capture(__agentops_w))
+                }
+            };
+            generated!(#(#cfgs)* #probe;)
+        });
+        let attributes = arguments
+            .attributes
+            .iter()
+            .map(|Pair { value, .. }| self.probe(&generated!(&(#value))));
+        generated! {
+            |__agentops_w| {
+                use #runtime::ladder::*;
+                #(#captured)*
+                #(#attributes;)*
+            }
+        }
+    }
+
+    /// The closure that captures the value, or the error in it.
+    fn end(&self) -> TokenStream {
+        let Frame { runtime, layer, .. } = self;
+        if layer.arguments.no_error {
+            let value = self.value(&generated!(&__agentops_ret));
+            return generated!(|__agentops_w| { use #runtime::ladder::*; #value });
+        }
+        let value = self.value(&generated!(__agentops_value));
+        let binding = if value.is_empty() {
+            generated!(_)
+        } else {
+            generated!(__agentops_value)
+        };
+        generated! {
+            |__agentops_w| {
+                use #runtime::ladder::*;
+                match (&&#runtime::Outcome(&__agentops_ret)).agentops_outcome() {
+                    ::core::result::Result::Ok(#binding) => { #value }
+                    ::core::result::Result::Err(__agentops_error) => {
+                        (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
+                    }
+                }
+            }
+        }
+    }
+
+    fn value(&self, value: &TokenStream) -> TokenStream {
+        let runtime = &self.runtime;
+        let Layer {
+            arguments, role, ..
+        } = self.layer;
+        let output =
+            (matches!(role, Role::Span) && !arguments.no_return).then(|| self.probe(value));
+        let returns = arguments.returns.iter().map(
+            |Pair {
+                 value: function, ..
+             }| { self.probe(&generated!(&#runtime::call_with(#value, #function))) },
+        );
+        let captures = output.into_iter().chain(returns);
+        generated!(#(#captures;)*)
+    }
+
+    fn probe(&self, reference: &TokenStream) -> TokenStream {
+        let runtime = &self.runtime;
+        generated!((&&&&#runtime::Probe(#reference)).agentops_capture(__agentops_w))
+    }
+
+    /// All that is known of the span before it runs.
+    fn meta(&self) -> TokenStream {
+        let Layer {
+            role,
+            name,
+            function,
+            arguments,
+            captured,
+            ..
+        } = self.layer;
+        let runtime = &self.runtime;
+        let kind = match role {
+            Role::Program => generated!(Session),
+            Role::Member { .. } => generated!(Agent),
+            Role::Span => kind(self.layer.word),
+        };
+        let name = match (&arguments.name, role) {
+            (Some(name), _) => name.to_token_stream(),
+            (None, Role::Program) => generated!(::core::env!("CARGO_CRATE_NAME")),
+            (None, _) => generated!(#name),
+        };
+        let described = generated!(#runtime::Kind::#kind, #name, ::core::module_path!(), #function);
+        // The call's place becomes the source location, so it must be the function's.
+        let here = self.function.signature.fn_token.span;
+        let there = runtime_path(self.layer.runtime(), here);
+        let mut meta = quote_spanned!(here=> #there::Meta::new(#described));
+
+        if matches!(role, Role::Span) {
+            meta.extend(self.meta_of_values(captured));
+        }
+        let tags = &arguments.tags;
+        if !tags.is_empty() {
+            meta.extend(generated!(.tags(&[#(#tags),*])));
+        }
+        if let Some(level) = arguments.level {
+            let level = Ident::new(level, Span::mixed_site());
+            meta.extend(generated!(.level(#runtime::Level::#level)));
+        }
+        for (word, value) in &arguments.constants {
+            let word = Ident::new(word, Span::mixed_site());
+            meta.extend(generated!(.#word(#value)));
+        }
+        meta
+    }
+
+    /// Which values follow, in the order in which they are captured.
+    fn meta_of_values(&self, captured: &[Captured]) -> TokenStream {
+        let Layer { arguments, .. } = self.layer;
+        let mut meta = TokenStream::new();
+        if !captured.is_empty() {
+            let names = captured
+                .iter()
+                .map(|Captured { cfgs, name, .. }| generated!(#(#cfgs)* #name));
+            meta.extend(generated!(.arguments(&[#(#names),*])));
+        }
+        if !arguments.attributes.is_empty() {
+            let keys = arguments.attributes.iter().map(|pair| &pair.key);
+            meta.extend(generated!(.attributes(&[#(#keys),*])));
+        }
+        if self.function.shape == Shape::Guarded {
+            return meta;
+        }
+        if !arguments.no_return && !matches!(self.function.output, Output::Unit | Output::Never) {
+            meta.extend(generated!(.output()));
+        }
+        if !arguments.returns.is_empty() {
+            let keys = arguments.returns.iter().map(|pair| &pair.key);
+            meta.extend(generated!(.returns(&[#(#keys),*])));
+        }
+        meta
+    }
+}
+
+fn kind(word: Word) -> TokenStream {
+    match word {
+        Word::Session | Word::Trace | Word::Main => generated!(Session),
+        Word::Agent => generated!(Agent),
+        Word::Workflow => generated!(Workflow),
+        Word::Operation => generated!(Operation),
+        Word::Task => generated!(Task),
+        Word::Tool => generated!(Tool),
+        Word::Llm => generated!(Llm),
+        Word::Guardrail => generated!(Guardrail),
+    }
+}
+
+/// Where generated code finds the runtime; a renamed dependency will be found here too.
+fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
+    let Some(path) = given else {
+        return quote_spanned!(place=> ::agentops::__private);
+    };
+    let path = path
+        .to_token_stream()
+        .into_iter()
+        .map(|mut tree: TokenTree| {
+            tree.set_span(tree.span().located_at(place));
+            tree
+        });
+    quote_spanned!(place=> #(#path)*::__private)
+}

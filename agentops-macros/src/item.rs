@@ -1,0 +1,320 @@
+//! The annotated item: head and signature parsed, bodies left as tokens.
+//!
+//! Second stage: what stands below the attribute becomes an [`Item`], so that code which is half typed still completes in the editor.
+//! Knows nothing of recording; whether an item can be recorded is decided by those who read it.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Generics, Ident, Signature, Token, Type, Visibility, WhereClause};
+
+use crate::args::Word;
+use crate::error::Errors;
+
+/// An item that attributes go on.
+pub(crate) enum Item {
+    Function(Box<Function>),
+    Block(Block),
+}
+
+/// A function or method with a body.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) default: Option<Token![default]>,
+    pub(crate) signature: Signature,
+    pub(crate) body: Body,
+}
+
+/// The braces of a function as they were written.
+pub(crate) struct Body {
+    /// `#![…]` at the top of the braces, taken out of them.
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) braces: Group,
+}
+
+/// An inherent `impl` block.
+pub(crate) struct Block {
+    /// All that stands before the braces.
+    pub(crate) head: TokenStream,
+    pub(crate) self_ty: Type,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) braces: Group,
+}
+
+/// What stands in an `impl` block.
+pub(crate) enum Member {
+    Function(Box<Function>),
+    Other(TokenStream),
+}
+
+impl Item {
+    pub(crate) fn parse(word: Word, tokens: TokenStream, errors: &mut Errors) -> Option<Item> {
+        let tokens = ungrouped(tokens);
+        let parsed = match Subject::of(&tokens) {
+            Subject::Function => (|input: ParseStream<'_>| Function::parse(word, input))
+                .parse2(tokens)
+                .map(|function| Item::Function(Box::new(function))),
+            Subject::Impl if word != Word::Main => Block::parse(word, tokens).map(Item::Block),
+            other => {
+                errors.at(other.place(tokens), misplaced(word, other.name()));
+                return None;
+            }
+        };
+        parsed.map_err(|error| errors.push(error)).ok()
+    }
+}
+
+impl Function {
+    fn parse(word: Word, input: ParseStream<'_>) -> syn::Result<Function> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let default = input.parse()?;
+        let signature: Signature = input.parse()?;
+        if let Ok(semi) = input.parse::<Token![;]>() {
+            let message = format!(
+                "{word} needs a function with a body; put it on the method of the impl, or on a default method"
+            );
+            return Err(syn::Error::new_spanned(semi, message));
+        }
+        Ok(Function {
+            attrs,
+            vis,
+            default,
+            signature,
+            body: input.parse()?,
+        })
+    }
+}
+
+impl Parse for Body {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Body> {
+        let tree = input.parse::<TokenTree>()?;
+        let Some(braces) = as_braces(&tree) else {
+            return Err(syn::Error::new(
+                tree.span(),
+                "expected the body of a function",
+            ));
+        };
+        if !starts_with_inner_attribute(&braces.stream()) {
+            return Ok(Body {
+                attrs: Vec::new(),
+                braces,
+            });
+        }
+        let parser = |input: ParseStream<'_>| Ok((Attribute::parse_inner(input)?, input.parse()?));
+        let (attrs, rest) = parser.parse2(braces.stream())?;
+        Ok(Body {
+            attrs,
+            braces: refilled(&braces, rest),
+        })
+    }
+}
+
+impl Block {
+    fn parse(word: Word, tokens: TokenStream) -> syn::Result<Block> {
+        let mut head: Vec<TokenTree> = tokens.into_iter().collect();
+        let Some(braces) = head.pop().as_ref().and_then(as_braces) else {
+            return Err(syn::Error::new_spanned(
+                TokenStream::from_iter(head),
+                "expected the body of an impl block",
+            ));
+        };
+        let head = TokenStream::from_iter(head);
+        let self_ty = (|input: ParseStream<'_>| self_type(word, input)).parse2(head.clone())?;
+        let (attrs, members) =
+            (|input: ParseStream<'_>| members(word, input)).parse2(braces.stream())?;
+        Ok(Block {
+            head,
+            self_ty,
+            attrs,
+            members,
+            braces,
+        })
+    }
+}
+
+/// A group with other contents and the same braces, whose span carries the edition.
+pub(crate) fn refilled(group: &Group, contents: TokenStream) -> Group {
+    let mut refilled = Group::new(group.delimiter(), contents);
+    refilled.set_span(group.span());
+    refilled
+}
+
+/// Reads the head of an inherent block.
+fn self_type(word: Word, input: ParseStream<'_>) -> syn::Result<Type> {
+    input.call(Attribute::parse_outer)?;
+    input.parse::<Option<Token![default]>>()?;
+    input.parse::<Option<Token![unsafe]>>()?;
+    input.parse::<Token![impl]>()?;
+    if input.peek(Token![<]) {
+        input.parse::<Generics>()?;
+    }
+    input.parse::<Option<Token![!]>>()?;
+    let self_ty = input.parse()?;
+    if input.peek(Token![for]) {
+        let message = misplaced(
+            word,
+            "an impl of a trait; put it on the methods of the impl",
+        );
+        return Err(syn::Error::new_spanned(self_ty, message));
+    }
+    input.parse::<Option<WhereClause>>()?;
+    Ok(self_ty)
+}
+
+fn members(word: Word, input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Vec<Member>)> {
+    let attrs = input.call(Attribute::parse_inner)?;
+    let mut members = Vec::new();
+    while !input.is_empty() {
+        let rest = input.fork().parse()?;
+        members.push(match Subject::of(&rest) {
+            Subject::Function => Member::Function(Box::new(Function::parse(word, input)?)),
+            other => Member::Other(other_member(other, input)?),
+        });
+    }
+    Ok((attrs, members))
+}
+
+/// A constant or type ends at its semicolon, a macro at its braces or its semicolon.
+fn other_member(subject: Subject, input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() {
+        let tree: TokenTree = input.parse()?;
+        let semicolon = matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == ';');
+        let braces =
+            matches!(&tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        tokens.extend([tree]);
+        if semicolon || braces && subject == Subject::Macro {
+            break;
+        }
+    }
+    Ok(tokens)
+}
+
+fn misplaced(word: Word, what: &str) -> String {
+    if word == Word::Main {
+        return format!("{word} goes on `fn main`, not on {what}");
+    }
+    format!("{word} goes on a function, a method or an inherent impl block, not on {what}")
+}
+
+/// What an item is, told from the first words of its head.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Function,
+    Impl,
+    Macro,
+    Other(&'static str),
+}
+
+impl Subject {
+    fn of(tokens: &TokenStream) -> Subject {
+        (|input: ParseStream<'_>| {
+            let subject = Subject::read(input);
+            input.parse::<TokenStream>()?;
+            subject
+        })
+        .parse2(tokens.clone())
+        .unwrap_or(Subject::Other("this"))
+    }
+
+    fn read(input: ParseStream<'_>) -> syn::Result<Subject> {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let constness = input.peek(Token![const]);
+        while !input.is_empty() {
+            if input.peek(syn::LitStr) {
+                input.parse::<syn::LitStr>()?;
+                continue;
+            }
+            let Ok(ident) = input.call(Ident::parse_any) else {
+                break;
+            };
+            if input.peek(Token![!]) || input.peek(Token![::]) {
+                return Ok(Subject::Macro);
+            }
+            return Ok(match ident.to_string().as_str() {
+                "fn" => Subject::Function,
+                "impl" => Subject::Impl,
+                "struct" => Subject::Other("a struct"),
+                "enum" => Subject::Other("an enum"),
+                "union" => Subject::Other("a union"),
+                "trait" => Subject::Other("a trait"),
+                "mod" => Subject::Other("a module"),
+                "use" => Subject::Other("an import"),
+                "static" => Subject::Other("a static"),
+                "type" => Subject::Other("a type"),
+                "crate" => Subject::Other("an extern crate"),
+                "let" => Subject::Other("a statement"),
+                "const" | "async" | "unsafe" | "extern" | "default" | "safe" | "auto" => continue,
+                _ => break,
+            });
+        }
+        Ok(Subject::Other(if constness {
+            "a constant"
+        } else {
+            "this"
+        }))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Subject::Function => "a function",
+            Subject::Impl => "an impl block",
+            Subject::Macro => "a macro call",
+            Subject::Other(name) => name,
+        }
+    }
+
+    /// The item without its attributes: pointing at the whole of it would point at them.
+    fn place(self, tokens: TokenStream) -> TokenStream {
+        (|input: ParseStream<'_>| {
+            input.call(Attribute::parse_outer)?;
+            let first = input.parse::<TokenTree>()?;
+            let second = input.parse::<Option<Ident>>()?;
+            input.parse::<TokenStream>()?;
+            Ok([first]
+                .into_iter()
+                .chain(second.map(TokenTree::from))
+                .collect())
+        })
+        .parse2(tokens.clone())
+        .unwrap_or(tokens)
+    }
+}
+
+/// A macro's fragments arrive in invisible groups.
+fn ungrouped(tokens: TokenStream) -> TokenStream {
+    let mut trees = tokens.clone().into_iter();
+    match (trees.next(), trees.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::None => {
+            ungrouped(group.stream())
+        }
+        _ => tokens,
+    }
+}
+
+fn as_braces(tree: &TokenTree) -> Option<Group> {
+    match tree {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.clone()),
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+            let mut trees = group.stream().into_iter();
+            let first = trees.next()?;
+            if trees.next().is_some() {
+                None
+            } else {
+                as_braces(&first)
+            }
+        }
+        _ => None,
+    }
+}
+
+fn starts_with_inner_attribute(tokens: &TokenStream) -> bool {
+    let mut trees = tokens.clone().into_iter();
+    let mut next_is =
+        |char| matches!(trees.next(), Some(TokenTree::Punct(punct)) if punct.as_char() == char);
+    next_is('#') && next_is('!')
+}

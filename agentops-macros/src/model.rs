@@ -1,0 +1,599 @@
+//! What will be recorded of an item: decided and named, with the user's originals kept.
+//!
+//! Third stage: an [`Item`](crate::item::Item) and [`Arguments`] become a [`Model`], which is checked and then printed.
+//! Nothing after this stage reads syntax, and nothing here prints it.
+
+use proc_macro2::{Span as Place, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Attribute, FnArg, Ident, Pat, PatIdent, Path, ReceiverKind, ReturnType, Signature, Token, Type,
+    TypeInfer, Visibility,
+};
+
+use crate::args::{Arguments, Word};
+use crate::error::Errors;
+use crate::item::{self, Body, Item};
+
+/// An item with what is to be recorded of it.
+pub(crate) enum Model {
+    Function(Box<Function>),
+    Block(Block),
+}
+
+/// An `impl` block whose methods are recorded.
+pub(crate) struct Block {
+    pub(crate) word: Word,
+    pub(crate) arguments: Arguments,
+    pub(crate) head: TokenStream,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) braces: proc_macro2::Group,
+}
+
+pub(crate) enum Member {
+    Recorded(Box<Function>),
+    Plain(Box<item::Function>),
+    Other(TokenStream),
+}
+
+/// A function with the spans around its body.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) default: Option<Token![default]>,
+    pub(crate) signature: Signature,
+    pub(crate) body: Body,
+    pub(crate) shape: Shape,
+    pub(crate) output: Output,
+    /// Outermost first.
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) rebound: Vec<Rebound>,
+    /// A `self` that the body owns, and that must move into it whole.
+    pub(crate) owned_self: Option<Token![self]>,
+}
+
+/// How a body is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A closure, called at once: early returns end there.
+    Closure,
+    /// An `async move` block, awaited at once.
+    Async,
+    /// Left in place beside a guard, for bodies that a closure would change.
+    Guarded,
+}
+
+/// What a function gives back.
+pub(crate) enum Output {
+    Unit,
+    Never,
+    /// The type with every `impl Trait` in it erased; none if nothing would be left.
+    Type {
+        place: Place,
+        erased: Option<Type>,
+    },
+}
+
+/// One span around a body.
+pub(crate) struct Layer {
+    pub(crate) word: Word,
+    /// The attribute itself, where an annotated block took it from its method.
+    pub(crate) attr: Option<Attribute>,
+    pub(crate) role: Role,
+    pub(crate) arguments: Arguments,
+    /// The name, if the user gave none.
+    pub(crate) name: String,
+    /// The name in full: with the type's, for a method of an annotated block.
+    pub(crate) function: String,
+    pub(crate) captured: Vec<Captured>,
+}
+
+pub(crate) enum Role {
+    /// A span of the attribute's kind.
+    Span,
+    /// The agent that a method belongs to, entered unless the call comes from the same agent.
+    Member {
+        type_name: String,
+        receiver: Token![self],
+    },
+    /// The program.
+    Program,
+}
+
+/// An argument recorded at the start.
+pub(crate) struct Captured {
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) name: String,
+    pub(crate) value: Operand,
+}
+
+pub(crate) enum Operand {
+    Binding(Ident),
+    Receiver(Token![self]),
+}
+
+/// An argument moved into the wrapped body, so that it is dropped there, and in its turn.
+pub(crate) struct Rebound {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) mutability: Option<Token![mut]>,
+    pub(crate) ident: Ident,
+}
+
+impl Model {
+    pub(crate) fn new(word: Word, arguments: Arguments, item: Item, errors: &mut Errors) -> Model {
+        match item {
+            Item::Function(function) => {
+                let role = if word == Word::Main {
+                    Role::Program
+                } else {
+                    Role::Span
+                };
+                let name = function.signature.ident.unraw().to_string();
+                let layer = Layer {
+                    word,
+                    attr: None,
+                    role,
+                    arguments,
+                    function: name.clone(),
+                    name,
+                    captured: Vec::new(),
+                };
+                Model::Function(Box::new(Function::new(*function, vec![layer])))
+            }
+            Item::Block(block) => Model::Block(Block::new(word, arguments, block, errors)),
+        }
+    }
+}
+
+impl Block {
+    fn new(word: Word, arguments: Arguments, block: item::Block, errors: &mut Errors) -> Block {
+        let type_name = type_name(&block.self_ty);
+        let member = |member| match member {
+            item::Member::Function(function) => {
+                Block::member(word, &arguments, &type_name, *function, errors)
+            }
+            item::Member::Other(tokens) => Member::Other(tokens),
+        };
+        let members = block.members.into_iter().map(member).collect();
+        Block {
+            word,
+            arguments,
+            head: block.head,
+            attrs: block.attrs,
+            members,
+            braces: block.braces,
+        }
+    }
+
+    fn member(
+        word: Word,
+        arguments: &Arguments,
+        type_name: &str,
+        mut function: item::Function,
+        errors: &mut Errors,
+    ) -> Member {
+        let skipped = take(&mut function.attrs, |ident| (ident == "skip").then_some(()));
+        if !skipped.is_empty() {
+            return Member::Plain(Box::new(function));
+        }
+        let own = take(&mut function.attrs, Word::kind);
+        let agent = word == Word::Agent;
+        let receiver = function
+            .signature
+            .receiver()
+            .map(|receiver| receiver.self_token);
+        let left_alone = function.signature.constness.is_some() || agent && receiver.is_none();
+        if own.is_empty() && left_alone {
+            return Member::Plain(Box::new(function));
+        }
+
+        let name = function.signature.ident.unraw().to_string();
+        let full = format!("{type_name}::{name}");
+        let span = |word, attr, arguments| Layer {
+            word,
+            attr,
+            role: Role::Span,
+            arguments,
+            name: name.clone(),
+            function: full.clone(),
+            captured: Vec::new(),
+        };
+        let mut layers: Vec<Layer> = own
+            .into_iter()
+            .map(|(word, attr)| {
+                let arguments = own_arguments(word, &attr, arguments, errors);
+                span(word, Some(attr), arguments)
+            })
+            .collect();
+        if layers.is_empty() {
+            let kind = if agent { Word::Operation } else { word };
+            layers.push(span(
+                kind,
+                None,
+                inherited(arguments, agent, &function.signature),
+            ));
+        }
+        if let Some(receiver) = receiver.filter(|_| agent) {
+            // A session that a method opens is the agent's surroundings.
+            let inside = layers
+                .iter()
+                .rposition(|layer| layer.word.same_kind(Word::Session))
+                .map_or(0, |at| at + 1);
+            let role = Role::Member {
+                type_name: type_name.to_owned(),
+                receiver,
+            };
+            let (name, arguments) = (type_name.to_owned(), arguments.clone());
+            layers.insert(
+                inside,
+                Layer {
+                    word,
+                    attr: None,
+                    role,
+                    arguments,
+                    name,
+                    function: full.clone(),
+                    captured: Vec::new(),
+                },
+            );
+        }
+        Member::Recorded(Box::new(Function::new(function, layers)))
+    }
+}
+
+impl Function {
+    fn new(item: item::Function, mut layers: Vec<Layer>) -> Function {
+        let item::Function {
+            attrs,
+            vis,
+            default,
+            mut signature,
+            body,
+        } = item;
+        for layer in &mut layers {
+            if matches!(layer.role, Role::Span) {
+                layer.captured = captured(&layer.arguments, &signature);
+            }
+        }
+        let output = Output::new(&signature.output);
+        let shape = Shape::new(&signature, &attrs, &output);
+        let rebound = rebind(&mut signature, &attrs);
+        let owned_self = signature
+            .receiver()
+            .filter(|receiver| {
+                shape != Shape::Guarded && !matches!(receiver.kind, ReceiverKind::Reference(..))
+            })
+            .map(|receiver| receiver.self_token);
+        Function {
+            attrs,
+            vis,
+            default,
+            signature,
+            body,
+            shape,
+            output,
+            layers,
+            rebound,
+            owned_self,
+        }
+    }
+}
+
+impl Shape {
+    fn new(signature: &Signature, attrs: &[Attribute], output: &Output) -> Shape {
+        if signature.asyncness.is_some() {
+            Shape::Async
+        } else if matches!(output, Output::Never) || attrs.iter().any(tracks_caller) {
+            // In a closure `!` cannot be named, and the caller would be the closure's.
+            Shape::Guarded
+        } else {
+            Shape::Closure
+        }
+    }
+}
+
+impl Output {
+    fn new(output: &ReturnType) -> Output {
+        let ReturnType::Type(_, ty) = output else {
+            return Output::Unit;
+        };
+        match bare(ty) {
+            Type::Never(_) => Output::Never,
+            Type::Tuple(tuple) if tuple.elems.is_empty() => Output::Unit,
+            Type::ImplTrait(_) => Output::Type {
+                place: place(ty),
+                erased: None,
+            },
+            other => {
+                let mut erased = other.clone();
+                Erase.visit_type_mut(&mut erased);
+                Output::Type {
+                    place: place(ty),
+                    erased: Some(erased),
+                }
+            }
+        }
+    }
+}
+
+impl Layer {
+    pub(crate) fn runtime(&self) -> Option<&Path> {
+        self.arguments.runtime.as_ref()
+    }
+
+    /// Whether the end of the span says anything of the value.
+    pub(crate) fn reads_output(&self, output: &Output) -> bool {
+        let arguments = &self.arguments;
+        let value = !arguments.no_return || !arguments.no_error;
+        !arguments.returns.is_empty() || value && !matches!(output, Output::Unit)
+    }
+}
+
+/// `impl Trait` cannot be written in a `let`.
+struct Erase;
+
+impl VisitMut for Erase {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::ImplTrait(_) = ty {
+            let underscore_token = Token![_](place(&*ty));
+            *ty = Type::Infer(TypeInfer {
+                attrs: Vec::new(),
+                underscore_token,
+            });
+        } else {
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+}
+
+/// Every name that the arguments bind, `self` first.
+pub(crate) fn argument_names(signature: &Signature) -> Vec<Ident> {
+    let mut names = Vec::new();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => names.push(Ident::new("self", receiver.self_token.span)),
+            FnArg::Typed(typed) => {
+                bindings(&typed.pat, &mut |binding| names.push(binding.ident.clone()))
+            }
+        }
+    }
+    names
+}
+
+fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
+    let chosen = |name: &Ident| {
+        let is_name = |other: &Ident| other.unraw() == name.unraw();
+        match &arguments.capture {
+            _ if arguments.no_arguments || arguments.skip_all => false,
+            Some(capture) => capture.iter().any(is_name),
+            None => name != "self" && !arguments.skip.iter().any(is_name),
+        }
+    };
+    let mut captured = Vec::new();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => {
+                if chosen(&Ident::new("self", receiver.self_token.span)) {
+                    let value = Operand::Receiver(receiver.self_token);
+                    captured.push(Captured {
+                        cfgs: Vec::new(),
+                        name: "self".to_owned(),
+                        value,
+                    });
+                }
+            }
+            FnArg::Typed(typed) => bindings(&typed.pat, &mut |PatIdent { ident, .. }| {
+                if chosen(ident) {
+                    let cfgs = typed
+                        .attrs
+                        .iter()
+                        .filter(|attr| attr.path().is_ident("cfg"))
+                        .cloned()
+                        .collect();
+                    let value = Operand::Binding(ident.clone());
+                    captured.push(Captured {
+                        cfgs,
+                        name: ident.unraw().to_string(),
+                        value,
+                    });
+                }
+            }),
+        }
+    }
+    captured
+}
+
+/// Makes the arguments ready to be moved inwards: a plain `mut` goes with them, lints about them too.
+fn rebind(signature: &mut Signature, attrs: &[Attribute]) -> Vec<Rebound> {
+    // A future keeps what moves into it twice; and to read an argument, as capturing does, counts as using it.
+    let sparing =
+        signature.asyncness.is_some() && !attrs.iter().any(|attr| attr.path().is_ident("expect"));
+    let mut rebound = Vec::new();
+    for input in &mut signature.inputs {
+        let FnArg::Typed(typed) = input else { continue };
+        typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
+        if sparing && !may_need_drop(&typed.ty) {
+            continue;
+        }
+        let lints = |attr: &&Attribute| {
+            ["cfg", "allow", "expect", "warn", "deny"]
+                .iter()
+                .any(|name| attr.path().is_ident(name))
+        };
+        let kept: Vec<Attribute> = typed.attrs.iter().filter(lints).cloned().collect();
+        if let Pat::Ident(PatIdent {
+            by_ref: None,
+            subpat: None,
+            mutability,
+            ident,
+            ..
+        }) = &mut *typed.pat
+        {
+            rebound.push(Rebound {
+                attrs: kept,
+                mutability: mutability.take(),
+                ident: ident.clone(),
+            });
+            typed.attrs.iter_mut().for_each(tolerate);
+            continue;
+        }
+        bindings(&typed.pat, &mut |binding| {
+            // In a pattern `mut` may decide whether a binding is a reference, so it stays, and the binding with it.
+            if binding.by_ref.is_none() && binding.mutability.is_none() {
+                rebound.push(Rebound {
+                    attrs: kept.clone(),
+                    mutability: None,
+                    ident: binding.ident.clone(),
+                });
+            }
+        });
+    }
+    rebound
+}
+
+/// What an argument was expected to cause is caused where it is bound again.
+fn tolerate(attr: &mut Attribute) {
+    if attr.path().is_ident("expect")
+        && let syn::Meta::List(list) = &mut attr.meta
+    {
+        list.path = Ident::new("allow", place(&list.path)).into();
+    }
+}
+
+fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
+    match pat {
+        Pat::Ident(pat) => {
+            found(pat);
+            if let Some((_, inner)) = &pat.subpat {
+                bindings(inner, found);
+            }
+        }
+        Pat::Reference(pat) => bindings(&pat.pat, found),
+        Pat::Paren(pat) => bindings(&pat.pat, found),
+        Pat::Type(pat) => bindings(&pat.pat, found),
+        Pat::Struct(pat) => pat
+            .fields
+            .iter()
+            .for_each(|field| bindings(&field.pat, found)),
+        Pat::Tuple(pat) => pat.elems.iter().for_each(|elem| bindings(elem, found)),
+        Pat::TupleStruct(pat) => pat.elems.iter().for_each(|elem| bindings(elem, found)),
+        Pat::Slice(pat) => pat.elems.iter().for_each(|elem| bindings(elem, found)),
+        Pat::Or(pat) => {
+            if let Some(case) = pat.cases.first() {
+                bindings(case, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn may_need_drop(ty: &Type) -> bool {
+    const PRIMITIVES: [&str; 17] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
+        "u32", "u64", "u128", "usize", "str",
+    ];
+    match bare(ty) {
+        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => false,
+        Type::Array(array) => may_need_drop(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(may_need_drop),
+        Type::Path(path) => !PRIMITIVES.iter().any(|name| path.path.is_ident(name)),
+        _ => true,
+    }
+}
+
+/// Without parentheses and the invisible groups that a macro's fragments arrive in.
+fn bare(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            other => return other,
+        };
+    }
+}
+
+fn place(tokens: impl ToTokens) -> Place {
+    syn::spanned::Spanned::span(&tokens)
+}
+
+/// The name that people call the type by.
+fn type_name(ty: &Type) -> String {
+    match bare(ty) {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .map_or(String::new(), |last| last.ident.unraw().to_string()),
+        other => other.to_token_stream().to_string(),
+    }
+}
+
+/// Whether the attribute is, or under some configuration may be, `#[track_caller]`.
+fn tracks_caller(attr: &Attribute) -> bool {
+    attr.path().is_ident("track_caller")
+        || attr.path().is_ident("cfg_attr")
+            && attr
+                .meta
+                .to_token_stream()
+                .to_string()
+                .contains("track_caller")
+}
+
+/// Takes out the attributes that are ours by their path: a single word, or below `agentops`.
+fn take<T>(attrs: &mut Vec<Attribute>, ours: impl Fn(&Ident) -> Option<T>) -> Vec<(T, Attribute)> {
+    let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(attrs)
+        .into_iter()
+        .map(|attr| (our_word(attr.path()).and_then(&ours), attr))
+        .partition(|(word, _)| word.is_some());
+    attrs.extend(left.into_iter().map(|(_, attr)| attr));
+    taken
+        .into_iter()
+        .filter_map(|(word, attr)| Some((word?, attr)))
+        .collect()
+}
+
+/// The last word of a path that may be one of our attributes.
+pub(crate) fn our_word(path: &Path) -> Option<&Ident> {
+    let ours = path.segments.len() == 1
+        || path
+            .segments
+            .first()
+            .is_some_and(|first| first.ident == "agentops");
+    path.segments
+        .last()
+        .filter(|_| ours)
+        .map(|last| &last.ident)
+}
+
+/// The arguments of a method's own attribute; the path to the runtime is the block's, if it has none.
+fn own_arguments(
+    word: Word,
+    attr: &Attribute,
+    block: &Arguments,
+    errors: &mut Errors,
+) -> Arguments {
+    let tokens = match &attr.meta {
+        syn::Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    };
+    let mut own = Errors::default();
+    let mut arguments = Arguments::parse(word, tokens, &mut own);
+    errors.defer(&own);
+    if arguments.runtime.is_none() {
+        arguments.runtime.clone_from(&block.runtime);
+    }
+    arguments
+}
+
+/// A block's arguments, as they hold for one of its methods.
+fn inherited(block: &Arguments, agent: bool, signature: &Signature) -> Arguments {
+    let names = argument_names(signature);
+    let mut arguments = block.inherited(agent);
+    arguments
+        .skip
+        .retain(|skip| names.iter().any(|name| name.unraw() == skip.unraw()));
+    arguments.boxed &= signature.asyncness.is_some();
+    arguments
+}

@@ -394,21 +394,21 @@ help: what a program records can be read only by the user that ran it: check own
 fn sessions_are_listed() {
     let home = two_runs("list");
     let expected = "
-ID        NAME           STATE    STARTED (UTC)        DURATION  SPANS  TOKENS      COST  TAGS
-00008c90  other          Error    2026-11-22 05:01:00   2.00 ms      0
-6a7e8c90  research_team  Success  2026-11-22 05:00:00    1.40 s      4    1100  $0.00021  stand-in
+ID        NAME           STATE    STARTED (UTC)     DURATION  SPANS  TOKENS      COST  TAGS
+00008c90  other          Error    2026-11-22 05:01   2.00 ms      0
+6a7e8c90  research_team  Success  2026-11-22 05:00    1.40 s      4    1100  $0.00021  stand-in
 ";
     home.run(&["sessions"]).is(0, expected);
     let expected = "
-ID        NAME   STATE  STARTED (UTC)        DURATION  SPANS  TOKENS  COST  TAGS
-00008c90  other  Error  2026-11-22 05:01:00   2.00 ms      0
+ID        NAME   STATE  STARTED (UTC)     DURATION  SPANS  TOKENS  COST  TAGS
+00008c90  other  Error  2026-11-22 05:01   2.00 ms      0
 -----
 1 older session not shown; --limit 2 shows all
 ";
     home.run(&["sessions", "--limit", "1"]).is(0, expected);
     let expected = "
-ID        NAME           STATE    STARTED (UTC)        DURATION  SPANS  TOKENS      COST  TAGS
-6a7e8c90  research_team  Success  2026-11-22 05:00:00    1.40 s      4    1100  $0.00021  stand-in
+ID        NAME           STATE    STARTED (UTC)     DURATION  SPANS  TOKENS      COST  TAGS
+6a7e8c90  research_team  Success  2026-11-22 05:00    1.40 s      4    1100  $0.00021  stand-in
 ";
     home.run(&["sessions", "--filter", "tag=stand-in agent=planner"])
         .is(0, expected);
@@ -475,8 +475,8 @@ fn an_id_must_name_one_session() {
     let expected = r#"
 -----
 error: "8c90" fits the ids of 2 sessions:
-  019c6b1f-0000-7000-8000-000000008c90  2026-11-22 05:01:00  other
-  019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90  2026-11-22 05:00:00  research_team
+  019c6b1f-0000-7000-8000-000000008c90  2026-11-22 05:01  other
+  019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90  2026-11-22 05:00  research_team
 help: give more of the id, from its start or its end
 "#;
     home.run(&["show", "8c90"]).is(1, expected);
@@ -863,8 +863,8 @@ help: the warnings above say why, file by file
 
     home.spool("other-2000-8-0", &other().0);
     let expected = "
-ID        NAME   STATE  STARTED (UTC)        DURATION  SPANS  TOKENS  COST  TAGS
-00008c90  other  Error  2026-11-22 05:01:00   2.00 ms      0
+ID        NAME   STATE  STARTED (UTC)     DURATION  SPANS  TOKENS  COST  TAGS
+00008c90  other  Error  2026-11-22 05:01   2.00 ms      0
 -----
 warning: ~/spool/research-1000-7-0.agentops was skipped and left as it is: a newer agentops wrote it (format 2, this command reads up to 1); update this command: `cargo install --path agentops-server` in a newer checkout
 ";
@@ -885,9 +885,9 @@ fn what_is_damaged_does_not_hide_the_rest() {
     flipped[at.expect("the error")] ^= 0x40;
     home.spool("flipped-1000-7-0", &flipped);
     let expected = "
-ID        NAME           STATE    STARTED (UTC)        DURATION  SPANS  TOKENS      COST  TAGS
-00008c90  other          Error    2026-11-22 05:01:00   2.00 ms      0
-6a7e8c90  research_team  Success  2026-11-22 05:00:00    1.40 s      3    1100  $0.00021  stand-in
+ID        NAME           STATE    STARTED (UTC)     DURATION  SPANS  TOKENS      COST  TAGS
+00008c90  other          Error    2026-11-22 05:01   2.00 ms      0
+6a7e8c90  research_team  Success  2026-11-22 05:00    1.40 s      3    1100  $0.00021  stand-in
 -----
 warning: ~/spool/flipped-1000-7-0.agentops: 1 damaged record was skipped, the others were read
 warning: ~/spool/garbage-3000-9-0.agentops was skipped: it is not a spool file

@@ -22,7 +22,7 @@ const DEFAULT_OPERATION_TYPE: &str = "function";
 ///
 /// For `serde_json` only: money is written digit by digit, which other formats do not know.
 #[must_use]
-pub fn session(trace: &Trace, spans: bool) -> impl Serialize + '_ {
+pub fn session(trace: &Trace, spans: bool) -> impl Serialize {
     SessionView::new(&trace.session, spans.then_some(trace.spans.as_slice()))
 }
 

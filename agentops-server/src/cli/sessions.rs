@@ -83,7 +83,9 @@ pub(super) fn run(args: &Args, store: &Store, output: &mut Output) -> Result<(),
 }
 
 /// Columns that names keep, however narrow the terminal is.
-const MIN_NAME: usize = 12;
+const MIN_NAME: usize = 16;
+/// Columns that tags have, or they are not shown.
+const MIN_TAGS: usize = 8;
 
 const HEADER: [&str; COLUMNS] = [
     "ID",
@@ -100,8 +102,10 @@ const COLUMNS: usize = 9;
 const NAME: usize = 1;
 const STATE: usize = 2;
 const TAGS: usize = 8;
+/// What goes where there is no room, in this order: tags, spans, tokens, duration.
+const EXPENDABLE: [usize; 4] = [TAGS, 5, 6, 4];
 
-/// One line for each session, below a header. Where it is narrow, names are cut, then tags.
+/// One line for each session, below a header.
 fn table(sessions: &[&Session], style: Style) -> String {
     let mut rows = vec![HEADER.map(String::from)];
     rows.extend(sessions.iter().map(|session| row(session)));
@@ -112,20 +116,16 @@ fn table(sessions: &[&Session], style: Style) -> String {
         }
     }
     if let Some(all) = style.width {
-        let others: usize = widths[STATE..TAGS]
-            .iter()
-            .map(|width| width + 2)
-            .sum::<usize>()
-            + widths[0]
-            + 2;
-        widths[NAME] = widths[NAME].min(all.saturating_sub(others).max(MIN_NAME));
-        widths[TAGS] = widths[TAGS].min(all.saturating_sub(others + widths[NAME] + 2));
+        squeeze(&mut widths, all);
     }
 
     let mut out = String::new();
     for (at, cells) in rows.iter().enumerate() {
         let mut line = String::new();
         for (column, cell) in cells.iter().enumerate() {
+            if widths[column] == 0 {
+                continue;
+            }
             let cell = text::fit(cell, widths[column]);
             let space = " ".repeat(widths[column] - text::width(&cell));
             let paint = match at.checked_sub(1) {
@@ -151,6 +151,32 @@ fn table(sessions: &[&Session], style: Style) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Makes the columns fit: names and tags are cut first, then whole columns go, which are then 0 wide.
+fn squeeze(widths: &mut [usize; COLUMNS], all: usize) {
+    let total = |widths: &[usize]| -> usize {
+        widths
+            .iter()
+            .filter(|width| **width > 0)
+            .map(|width| width + 2)
+            .sum::<usize>()
+            - 2
+    };
+    let wanted = *widths;
+    widths[NAME] = widths[NAME].min(MIN_NAME);
+    widths[TAGS] = widths[TAGS].min(MIN_TAGS);
+    for column in EXPENDABLE {
+        if total(widths) > all {
+            widths[column] = 0;
+        }
+    }
+    for column in [NAME, TAGS] {
+        if widths[column] > 0 {
+            let room = all.saturating_sub(total(widths));
+            widths[column] = wanted[column].min(widths[column] + room);
+        }
+    }
 }
 
 fn row(session: &Session) -> [String; COLUMNS] {
@@ -219,18 +245,23 @@ mod tests {
         };
         let drawn = |width, color| format!("\n{}", table(&[&session], Style { color, width }));
         let expected = "
-ID        NAME          STATE    STARTED (UTC)        DURATION  SPANS  TOKENS     COST
-00000000  a_name_that…  Success  2026-11-22 05:00:00    12.4 s      0   12345  $0.0123
+ID        NAME              STATE    STARTED (UTC)     DURATION  TOKENS     COST
+00000000  a_name_that_is_…  Success  2026-11-22 05:00    12.4 s   12345  $0.0123
 ";
         assert_eq!(drawn(Some(80), false), expected);
+        let expected = "
+ID        NAME              STATE    STARTED (UTC)        COST
+00000000  a_name_that_is_…  Success  2026-11-22 05:00  $0.0123
+";
+        assert_eq!(drawn(Some(50), false), expected);
         let expected = r"
-ID        NAME                                   STATE    STARTED (UTC)        DURATION  SPANS  TOKENS     COST  TAGS
-00000000  a_name_that_is_\u{1b}[31m_rather_long  Success  2026-11-22 05:00:00    12.4 s      0   12345  $0.0123  stand-…
+ID        NAME                                   STATE    STARTED (UTC)     DURATION  SPANS  TOKENS     COST  TAGS
+00000000  a_name_that_is_\u{1b}[31m_rather_long  Success  2026-11-22 05:00    12.4 s      0   12345  $0.0123  stand-in,…
 ";
         assert_eq!(drawn(Some(120), false), expected);
         let expected = r"
-^[2mID^[0m        ^[2mNAME^[0m                                   ^[2mSTATE^[0m    ^[2mSTARTED (UTC)^[0m        ^[2mDURATION^[0m  ^[2mSPANS^[0m  ^[2mTOKENS^[0m     ^[2mCOST^[0m  ^[2mTAGS^[0m
-00000000  a_name_that_is_\u{1b}[31m_rather_long  ^[32mSuccess^[0m  2026-11-22 05:00:00    12.4 s      0   12345  $0.0123  stand-in, nightly
+^[2mID^[0m        ^[2mNAME^[0m                                   ^[2mSTATE^[0m    ^[2mSTARTED (UTC)^[0m     ^[2mDURATION^[0m  ^[2mSPANS^[0m  ^[2mTOKENS^[0m     ^[2mCOST^[0m  ^[2mTAGS^[0m
+00000000  a_name_that_is_\u{1b}[31m_rather_long  ^[32mSuccess^[0m  2026-11-22 05:00    12.4 s      0   12345  $0.0123  stand-in, nightly
 ";
         assert_eq!(drawn(None, true).replace('\x1b', "^"), expected);
     }

@@ -87,12 +87,12 @@ pub fn plural(n: u64, word: &str) -> String {
     format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// A time to the second, in UTC: `2026-11-22 05:00:00`.
+/// A time to the minute, in UTC: `2026-11-22 05:00`.
 #[must_use]
 pub fn time(at: UnixNanos) -> String {
     crate::model::time::rfc3339(at)
         .chars()
-        .take(19)
+        .take(16)
         .map(|c| if c == 'T' { ' ' } else { c })
         .collect()
 }

@@ -81,6 +81,12 @@ impl<'a> Sink<'a> {
         Writer::new(self.out, self.llm)
     }
 
+    /// As [`serialize`](Self::serialize), with the type's panics contained.
+    #[inline]
+    pub(crate) fn serialize_contained<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.contained(type_name::<T>(), |sink| sink.serialize(value));
+    }
+
     /// Runs `write`, and takes back what it wrote if it panics.
     fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
         let start = self.out.len();
@@ -180,7 +186,7 @@ pub trait ViaSerialize {
 impl<T: Serialize + ?Sized> ViaSerialize for &&Probe<'_, T> {
     #[inline]
     fn agentops_capture(&self, sink: &mut Sink<'_>) {
-        sink.contained(type_name::<T>(), |sink| sink.serialize(self.0));
+        sink.serialize_contained(self.0);
     }
 }
 
@@ -209,6 +215,10 @@ impl<T: ?Sized> ViaName for Probe<'_, T> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::needless_borrow,
+    reason = "the references are the ladder, as in generated code"
+)]
 mod tests {
     use super::super::value::to_json;
     use super::*;

@@ -107,6 +107,18 @@ pub(crate) fn bounded(text: fmt::Arguments<'_>) -> String {
     bounded.0
 }
 
+/// Records an error that says where it comes from.
+pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
+    read(Found::of::<E>(), sink, |found| follow(error, found));
+}
+
+/// Records a value that can only be shown.
+pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) {
+    read(Found::of::<E>(), sink, |found| {
+        found.details = bounded(format_args!("{error}"))
+    });
+}
+
 fn follow(error: &(dyn Error + 'static), found: &mut Found) {
     found.details = bounded(format_args!("{error}"));
     let mut source = error.source();
@@ -188,7 +200,7 @@ pub trait FaultError {
 impl<E: Error + 'static> FaultError for &&&&Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
-        read(Found::of::<E>(), sink, |found| follow(self.0, found));
+        of_error(self.0, sink);
     }
 }
 
@@ -243,9 +255,7 @@ pub trait FaultDisplay {
 impl<E: fmt::Display + ?Sized> FaultDisplay for &&Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
-        read(Found::of::<E>(), sink, |found| {
-            found.details = bounded(format_args!("{}", self.0))
-        });
+        of_text(self.0, sink);
     }
 }
 
@@ -281,6 +291,10 @@ impl<E: ?Sized> FaultName for Fault<'_, E> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::needless_borrow,
+    reason = "the references are the ladder, as in generated code"
+)]
 mod tests {
     use super::super::value::to_json;
     use super::*;

@@ -7,10 +7,10 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::capture::{Probe, Sink, ViaSerialize as _};
+use super::capture::Sink;
 use super::clock;
 use super::context::{Context, SpanContext};
-use super::fault::{Fault, FaultDisplay as _, FaultError as _};
+use super::fault;
 use super::local::{self, Local};
 use super::scope;
 use super::word::{self, NOTE};
@@ -81,7 +81,7 @@ pub(super) fn session_attribute(context: Context, key: &str, value: &impl Serial
 
 fn keyed<T: Serialize>(sink: &mut Sink<'_>, key: &str, value: &T) {
     sink.serialize(key);
-    (&&&&Probe(value)).agentops_capture(sink);
+    sink.serialize_contained(value);
 }
 
 /// The span that runs here now, to say something about it.
@@ -147,14 +147,14 @@ impl CurrentSpan {
     /// Records an error that is not returned, and marks it as failed.
     pub fn record_error<E: std::error::Error + 'static>(&self, error: &E) {
         note(ERROR, self.context.span, |sink| {
-            (&&&&&&Fault(error)).agentops_fault(sink)
+            fault::of_error(error, sink)
         });
     }
 
     /// Records text as an error, and marks it as failed.
     pub fn record_error_text(&self, error: impl Display) {
         note(ERROR, self.context.span, |sink| {
-            (&&&&&&Fault(&error)).agentops_fault(sink)
+            fault::of_text(&error, sink)
         });
     }
 }

@@ -44,6 +44,10 @@ impl<T: ?Sized> IsValue for Outcome<'_, T> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::needless_borrow,
+    reason = "the references are the ladder, as in generated code"
+)]
 mod tests {
     use super::*;
 

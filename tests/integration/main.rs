@@ -1,1 +1,3 @@
 //! What the whole promises.
+
+mod wire;

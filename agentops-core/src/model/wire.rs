@@ -22,7 +22,7 @@ pub use facts::{
     span_facts,
 };
 pub use log::{LogRecord, decode_log, encode_log};
-pub use request::{decode_request, encode_request, split_request};
+pub use request::{ResourceSpans, decode_request, encode_request, split_request};
 pub use resource::{decode_resource, encode_resource};
 pub use span::{decode_span, encode_span};
 

@@ -21,6 +21,7 @@ use crate::model::span::SpanKind;
 pub fn encode_facts(facts: &SessionFacts) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (buf, list) = (&mut bytes, Pairs::LIST);
+    put::session_id(buf, list, facts.id);
     put::facts_among(buf, list, facts);
     list.str(buf, semconv::SESSION_TRACE, &facts.trace_id.to_string());
     list.u64(buf, semconv::SESSION_START, facts.start);

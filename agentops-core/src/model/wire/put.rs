@@ -521,13 +521,12 @@ pub fn cost(buf: &mut Vec<u8>, cost: &Cost) {
     Pairs::SPAN.opt_str(buf, semconv::COST_TABLE, cost.price_table.as_deref());
 }
 
-/// What is known of a session, on the session's own span: all but what that span has in fields of its own.
+/// What is known of a session, on the session's own span: all but what that span says as every span does.
 pub fn facts(buf: &mut Vec<u8>, facts: &SessionFacts) {
     facts_among(buf, Pairs::SPAN, facts);
 }
 
 pub(super) fn facts_among(buf: &mut Vec<u8>, pairs: Pairs, facts: &SessionFacts) {
-    session_id(buf, pairs, facts.id);
     pairs.str(buf, semconv::SESSION_NAME, &facts.name);
     if let Some(parent) = facts.parent_session_id {
         uuid_text(buf, pairs, semconv::SESSION_PARENT, parent);

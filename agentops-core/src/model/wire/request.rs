@@ -15,6 +15,15 @@ const SCOPE: u8 = 1;
 const SCOPE_NAME: u8 = 1;
 const SPANS: u8 = 2;
 
+/// What one resource recorded, as it stands in a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceSpans<'a> {
+    /// Who recorded.
+    pub resource: Resource,
+    /// The bytes of each span.
+    pub spans: Vec<&'a [u8]>,
+}
+
 /// Encodes a request of one resource's spans, each encoded already.
 pub fn encode_request<'a>(resource: &[u8], spans: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut request = Vec::new();
@@ -37,26 +46,26 @@ pub fn encode_request<'a>(resource: &[u8], spans: impl IntoIterator<Item = &'a [
 ///
 /// Where the bytes are no protobuf, or any span or resource in them is not one.
 pub fn decode_request(request: &[u8]) -> Result<Vec<(Resource, Vec<Span>)>, WireError> {
-    let decode = |(resource, spans): (Resource, Vec<&[u8]>)| {
+    let decode = |ResourceSpans { resource, spans }: ResourceSpans<'_>| {
         let spans: Result<_, _> = spans.into_iter().map(decode_span).collect();
         Ok((resource, spans?))
     };
     split_request(request)?.into_iter().map(decode).collect()
 }
 
-/// The resources of a request that have spans, with the bytes of each span.
+/// Takes a request apart without decoding its spans; leaves out resources that have none.
 ///
 /// # Errors
 ///
 /// Where the bytes are no protobuf, or any resource in them is not one.
-pub fn split_request(request: &[u8]) -> Result<Vec<(Resource, Vec<&[u8]>)>, WireError> {
+pub fn split_request(request: &[u8]) -> Result<Vec<ResourceSpans<'_>>, WireError> {
     let mut budget = Budget::new();
     let mut resources = Vec::new();
     for message in messages(request, RESOURCE_SPANS) {
         budget.spend()?;
-        let (resource, spans) = resource_spans(message?, &mut budget)?;
-        if !spans.is_empty() {
-            resources.push((resource, spans));
+        let found = resource_spans(message?, &mut budget)?;
+        if !found.spans.is_empty() {
+            resources.push(found);
         }
     }
     Ok(resources)
@@ -65,7 +74,7 @@ pub fn split_request(request: &[u8]) -> Result<Vec<(Resource, Vec<&[u8]>)>, Wire
 fn resource_spans<'a>(
     message: &'a [u8],
     budget: &mut Budget,
-) -> Result<(Resource, Vec<&'a [u8]>), WireError> {
+) -> Result<ResourceSpans<'a>, WireError> {
     let mut resource = Resource::default();
     for found in messages(message, RESOURCE) {
         resource = decode_resource(found?)?;
@@ -77,7 +86,7 @@ fn resource_spans<'a>(
             spans.push(span?);
         }
     }
-    Ok((resource, spans))
+    Ok(ResourceSpans { resource, spans })
 }
 
 /// The messages in one field of a message.

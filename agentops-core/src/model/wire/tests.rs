@@ -526,6 +526,7 @@ fn facts_come_back_from_their_list_and_from_the_span() {
     put::entity(&mut bytes, SpanKind::Session, "research_team", None);
     put::times(&mut bytes, 5, 6);
     put::attr_str(&mut bytes, "mine", "kept");
+    put::session(&mut bytes, facts.id);
     put::facts(&mut bytes, &facts);
     assert_eq!(span_facts(&bytes), Ok(Some(facts.clone())));
     let span = decode_span(&bytes).unwrap();
@@ -645,7 +646,7 @@ fn cut_short_anywhere_nothing_panics() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn any_span_comes_back(span in any_span()) {

@@ -155,11 +155,10 @@ impl Identity {
 
 /// Where a call that may enter an agent comes from, and the agent's scope word there.
 fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option<(Context, u64)> {
-    if local.muted() || !local::wants(site.meta.level) {
+    if !local::wants(site.meta.level) || !local.ready() {
         return None;
     }
-    local.ready();
-    let around = match local.context.get() {
+    let around = match local.context() {
         outside if outside.scope == 0 => session::orphan(local, site).0,
         inside => inside,
     };

@@ -167,7 +167,10 @@ fn leading_identifier(debug: &str) -> Option<String> {
 
 /// `my::module::Error<T>` is `Error`.
 fn short_type(path: &str) -> &str {
-    let plain = path.split('<').next().unwrap_or(path);
+    let plain = path
+        .trim_start_matches(['&', ' '])
+        .trim_start_matches("mut ");
+    let plain = plain.split('<').next().unwrap_or(plain);
     plain.rsplit("::").next().unwrap_or(plain)
 }
 

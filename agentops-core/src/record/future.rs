@@ -29,7 +29,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if this.span.span != 0 {
-                this.after.0 = Some(local::with(|local| local.context.replace(this.span.context)).into());
+                this.after.0 = Some(local::with(|local| local.replace_context(this.span.context)).into());
             }
         }
     }
@@ -43,7 +43,7 @@ struct Restore(Option<Box<Context>>);
 impl Drop for Restore {
     fn drop(&mut self) {
         if let Some(before) = self.0.take() {
-            local::with(|local| local.context.set(*before));
+            local::with(|local| local.set_context(*before));
         }
     }
 }

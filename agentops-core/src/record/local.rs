@@ -3,7 +3,7 @@
 //! Everything on the hot path is a plain cell. A thread whose locals are gone already (spans ended by destructors)
 //! records through one shared ring behind a lock, so that nothing is lost there either.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
 use std::thread::{self, Thread};
 
@@ -62,8 +62,12 @@ pub(crate) struct Local {
     head: Cell<u64>,
     limit: Cell<u64>,
     seed: Cell<u64>,
-    pub(crate) context: Cell<Context>,
-    scratch: Cell<Vec<u8>>,
+    /// The context, in parts: a plain span reads two of them and writes one.
+    pub(crate) span: Cell<u64>,
+    pub(crate) scope: Cell<u64>,
+    session: Cell<u128>,
+    trace: Cell<u128>,
+    scratch: RefCell<Vec<u8>>,
     /// A user's code is being run to capture a value: spans in it are recorded without values.
     pub(crate) capturing: Cell<bool>,
     /// One of our own threads: it never records, for it would wait for itself.
@@ -79,12 +83,40 @@ impl Local {
             head: Cell::new(0),
             limit: Cell::new(0),
             seed: Cell::new(0),
-            context: Cell::new(Context::NONE),
-            scratch: Cell::new(Vec::new()),
+            span: Cell::new(0),
+            scope: Cell::new(0),
+            session: Cell::new(0),
+            trace: Cell::new(0),
+            scratch: RefCell::new(Vec::new()),
             capturing: Cell::new(false),
             muted: Cell::new(false),
             orphans: Cell::new((0, Context::NONE, 0)),
         }
+    }
+
+    #[inline(always)]
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            span: self.span.get(),
+            scope: self.scope.get(),
+            session: self.session.get(),
+            trace: self.trace.get(),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_context(&self, context: Context) {
+        self.span.set(context.span);
+        self.scope.set(context.scope);
+        self.session.set(context.session);
+        self.trace.set(context.trace);
+    }
+
+    #[inline(always)]
+    pub(crate) fn replace_context(&self, context: Context) -> Context {
+        let before = self.context();
+        self.set_context(context);
+        before
     }
 
     /// An id that no other span has. Never 0.
@@ -98,25 +130,22 @@ impl Local {
         }
     }
 
+    /// Whether this thread records; from here on it has a ring and a seed. Our own threads never have one.
     #[inline(always)]
-    pub(crate) fn muted(&self) -> bool {
-        self.muted.get()
-    }
-
-    /// Has a ring and a seed from here on.
-    #[inline(always)]
-    pub(crate) fn ready(&self) {
-        if self.ring.get().is_none() {
-            self.join();
-        }
+    pub(crate) fn ready(&self) -> bool {
+        self.ring.get().is_some() || self.join()
     }
 
     #[cold]
     #[inline(never)]
-    fn join(&self) {
+    fn join(&self) -> bool {
+        if self.muted.get() {
+            return false;
+        }
         let segment = ring::open(thread_name());
         self.seed.set(RandomState::new().hash_one(segment.head()));
         self.use_segment(segment);
+        true
     }
 
     fn use_segment(&self, segment: &'static Segment) {
@@ -167,7 +196,9 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn make_room(&self, words: u64) -> bool {
-        self.ready();
+        if !self.ready() {
+            return false;
+        }
         let Some(ring) = self.ring.get() else {
             return false;
         };
@@ -218,15 +249,31 @@ impl Local {
     /// Lends the thread's buffer to `fill`; a nested call gets one of its own.
     #[inline(always)]
     pub(crate) fn with_buffer<R>(&self, fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        let mut buffer = self.scratch.take();
-        buffer.clear();
-        let result = fill(&mut buffer);
-        // A buffer that grew once for a huge value is not kept at that size.
-        if buffer.capacity() <= 256 * 1024 {
-            self.scratch.set(buffer);
+        match self.scratch.try_borrow_mut() {
+            Ok(mut buffer) => {
+                buffer.clear();
+                let result = fill(&mut buffer);
+                if buffer.capacity() > KEPT_BUFFER {
+                    shrink(&mut buffer);
+                }
+                result
+            }
+            Err(_) => with_new_buffer(fill),
         }
-        result
     }
+}
+
+/// A buffer that grew for one huge value is not kept at that size.
+const KEPT_BUFFER: usize = 256 * 1024;
+
+#[cold]
+fn shrink(buffer: &mut Vec<u8>) {
+    *buffer = Vec::new();
+}
+
+#[cold]
+fn with_new_buffer<R>(fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    fill(&mut Vec::new())
 }
 
 impl Drop for Local {
@@ -270,7 +317,7 @@ pub(crate) fn with<R>(record: impl FnOnce(&Local) -> R) -> R {
 #[inline(never)]
 fn late<R>(record: impl FnOnce(&Local) -> R) -> R {
     let Late(local) = &*lock(&LATE);
-    local.context.set(Context::NONE);
+    local.set_context(Context::NONE);
     local.capturing.set(true);
     record(local)
 }

@@ -30,10 +30,9 @@ pub(crate) const VIDEO: u32 = 9;
 pub(crate) const SESSION_ATTRIBUTE: u32 = 10;
 
 fn write(local: &Local, kind: u32, span: u64, fill: impl FnOnce(&mut Sink<'_>)) {
-    if local.muted() {
+    if !local.ready() {
         return;
     }
-    local.ready();
     local.with_buffer(|buffer| {
         fill(&mut Sink::new(buffer, false));
         local.put(
@@ -98,7 +97,7 @@ pub struct CurrentSpan {
 #[must_use]
 pub fn current_span() -> CurrentSpan {
     CurrentSpan {
-        context: local::with(|local| local.context.get()),
+        context: local::with(|local| local.context()),
     }
 }
 

@@ -165,7 +165,7 @@ fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool 
 
 /// Opens an explicit session around what `site` annotates, or for a handle.
 pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Context {
-    let outer = local.context.get();
+    let outer = local.context();
     let parent_session = if is_automatic(outer.session) {
         0
     } else {
@@ -362,7 +362,7 @@ pub struct CurrentSession {
 #[must_use]
 pub fn current_session() -> CurrentSession {
     CurrentSession {
-        context: local::with(|local| local.context.get()),
+        context: local::with(|local| local.context()),
     }
 }
 

@@ -46,9 +46,18 @@ pub(super) enum Role {
 pub struct Entered {
     /// 0: nothing is recorded.
     span: u64,
-    role: Role,
-    before: Context,
+    back: Back,
     _stays_on_this_thread: PhantomData<*const ()>,
+}
+
+/// Where a thread goes back to when a span ends.
+enum Back {
+    /// To another span of the same session and agent.
+    Span(u64),
+    /// To another place altogether.
+    Place(Context),
+    /// Likewise, and the session that was opened is over.
+    FromSession(Context),
 }
 
 /// An asynchronous call that is being recorded; goes where its future goes.
@@ -67,40 +76,37 @@ pub struct Started {
     pub(super) polling: bool,
 }
 
-/// Writes a START; `None` where the span is not to be recorded.
+/// Writes a START around which nothing changes but the span; `None` where it is not to be recorded.
 #[inline(always)]
 fn begin(
     local: &Local,
     site: &'static Callsite,
-    around: Context,
+    span: u64,
     capture: impl FnOnce(&mut Sink<'_>),
-) -> Option<(Context, u64)> {
-    let meta = &site.meta;
-    if local.muted() || !local::wants(meta.level) {
-        return None;
-    }
-    local.ready();
-    let (home, flags) = if around.scope == 0 {
-        session::orphan(local, site)
-    } else {
-        (around, 0)
-    };
+) -> Option<u64> {
+    let (parent, scope) = (local.span.get(), local.scope.get());
+    write_start(local, site, [span, parent, scope], 0, capture)
+}
+
+/// Where a span outside every session is to go; the flags of its START, and its id.
+#[cold]
+#[inline(never)]
+fn orphan(local: &Local, site: &'static Callsite) -> (Context, u64, u64) {
+    let (home, flags) = session::orphan(local, site);
     // The first span of an orphan's own session is that session's root.
-    let span = if home.span == 0 {
+    let id = if home.span == 0 {
         scope::root_of(home.session)
     } else {
         local.next_id()
     };
-    let place = Context { span, ..home };
-    write_start(local, site, place, home.span, flags, capture).map(|clock| (place, clock))
+    (home, flags, id)
 }
 
 #[inline(always)]
 fn write_start(
     local: &Local,
     site: &'static Callsite,
-    place: Context,
-    parent: u64,
+    [span, parent, scope]: [u64; 3],
     flags: u64,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Option<u64> {
@@ -113,17 +119,14 @@ fn write_start(
             let clock = clock::raw();
             let first = word::first(START, flags | CAPTURED, buffer.len(), site.number());
             (
-                local.put([first, place.span, parent, place.scope, clock], buffer),
+                local.put([first, span, parent, scope, clock], buffer),
                 clock,
             )
         })
     } else {
         let clock = clock::raw();
         let first = word::first(START, flags, 0, site.number());
-        (
-            local.put([first, place.span, parent, place.scope, clock], &[]),
-            clock,
-        )
+        (local.put([first, span, parent, scope, clock], &[]), clock)
     };
     if written { Some(clock) } else { lost() }
 }
@@ -145,13 +148,34 @@ pub fn enter(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> En
         return Entered::OFF;
     }
     local::with(|local| {
-        let before = local.context.get();
-        let Some((place, _)) = begin(local, site, before, capture) else {
+        if !local::wants(site.meta.level) || !local.ready() {
             return Entered::OFF;
-        };
-        local.context.set(place);
-        Entered::new(place.span, Role::Plain, before)
+        }
+        if local.scope.get() == 0 {
+            return enter_orphan(local, site, capture);
+        }
+        let (span, before) = (local.next_id(), local.span.get());
+        if begin(local, site, span, capture).is_none() {
+            return Entered::OFF;
+        }
+        local.span.set(span);
+        Entered::new(span, Back::Span(before))
     })
+}
+
+#[inline(never)]
+fn enter_orphan(
+    local: &Local,
+    site: &'static Callsite,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Entered {
+    let (home, flags, span) = orphan(local, site);
+    let before = local.context();
+    if write_start(local, site, [span, home.span, home.scope], flags, capture).is_none() {
+        return Entered::OFF;
+    }
+    local.set_context(Context { span, ..home });
+    Entered::new(span, Back::Place(before))
 }
 
 /// Starts a span for a future; its wrapper makes it current for each poll.
@@ -160,12 +184,38 @@ pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> St
     if !local::recording() {
         return Started::OFF;
     }
-    local::with(
-        |local| match begin(local, site, local.context.get(), capture) {
-            Some((place, clock)) => Started::new(place, clock, Role::Plain),
+    local::with(|local| {
+        if !local::wants(site.meta.level) || !local.ready() {
+            return Started::OFF;
+        }
+        if local.scope.get() == 0 {
+            return start_orphan(local, site, capture);
+        }
+        let span = local.next_id();
+        match begin(local, site, span, capture) {
+            Some(clock) => {
+                let context = Context {
+                    span,
+                    ..local.context()
+                };
+                Started::new(context, clock, Role::Plain)
+            }
             None => Started::OFF,
-        },
-    )
+        }
+    })
+}
+
+#[inline(never)]
+fn start_orphan(
+    local: &Local,
+    site: &'static Callsite,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Started {
+    let (home, flags, span) = orphan(local, site);
+    match write_start(local, site, [span, home.span, home.scope], flags, capture) {
+        Some(clock) => Started::new(Context { span, ..home }, clock, Role::Plain),
+        None => Started::OFF,
+    }
 }
 
 fn begin_session(
@@ -173,16 +223,15 @@ fn begin_session(
     site: &'static Callsite,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Option<(Context, u64)> {
-    if local.muted() {
+    if !local.ready() {
         return None;
     }
-    local.ready();
     let place = session::open_explicit(local, site.meta.name, site.meta.tags);
-    let started = write_start(local, site, place, 0, 0, capture).map(|clock| (place, clock));
+    let started = write_start(local, site, [place.span, 0, place.scope], 0, capture);
     if started.is_none() {
         session::closed(place.session);
     }
-    started
+    started.map(|clock| (place, clock))
 }
 
 /// Opens a session, and its span around a call.
@@ -191,12 +240,11 @@ pub fn enter_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>
         return Entered::OFF;
     }
     local::with(|local| {
-        let before = local.context.get();
         let Some((place, _)) = begin_session(local, site, capture) else {
             return Entered::OFF;
         };
-        local.context.set(place);
-        Entered::new(place.span, Role::Session, before)
+        let before = local.replace_context(place);
+        Entered::new(place.span, Back::FromSession(before))
     })
 }
 
@@ -219,12 +267,11 @@ pub(super) fn enter_at(
     scope: u64,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Entered {
-    let before = local.context.get();
     let Some((place, _)) = begin_agent(local, site, around, scope, capture) else {
         return Entered::OFF;
     };
-    local.context.set(place);
-    Entered::new(place.span, Role::Plain, before)
+    let before = local.replace_context(place);
+    Entered::new(place.span, Back::Place(before))
 }
 
 /// As [`enter_at`], for a future.
@@ -253,7 +300,8 @@ fn begin_agent(
         scope,
         ..around
     };
-    write_start(local, site, place, around.span, 0, capture).map(|clock| (place, clock))
+    write_start(local, site, [place.span, around.span, scope], 0, capture)
+        .map(|clock| (place, clock))
 }
 
 /// Runs `enter` as if `parent` were the current span.
@@ -262,7 +310,7 @@ where
     S: Recording,
 {
     let parent = parent.into();
-    let before = local::with(|local| local.context.replace(parent.0));
+    let before = local::with(|local| local.replace_context(parent.0));
     let mut span = enter();
     span.came_from(SpanContext(before));
     span
@@ -299,9 +347,12 @@ impl Recording for Entered {
 
     fn came_from(&mut self, SpanContext(before): SpanContext) {
         if self.span == 0 {
-            local::with(|local| local.context.set(before));
+            local::with(|local| local.set_context(before));
         }
-        self.before = before;
+        self.back = match self.back {
+            Back::FromSession(_) => Back::FromSession(before),
+            _ => Back::Place(before),
+        };
     }
 }
 
@@ -311,7 +362,7 @@ impl Recording for Started {
     }
 
     fn came_from(&mut self, SpanContext(before): SpanContext) {
-        local::with(|local| local.context.set(before));
+        local::with(|local| local.set_context(before));
     }
 }
 
@@ -322,14 +373,14 @@ pub fn exit(span: Entered, end: impl FnOnce(&mut Sink<'_>)) {
         let id = span.span;
         local::with(|local| {
             let clock = clock::raw();
-            write_end(local, clock, end, |local, flags, payload| {
+            write_end(local, end, |local, flags, payload| {
                 local.put_end(
                     [word::first(END, flags, payload.len(), 0), id, clock],
                     payload,
                 );
             });
+            span.left(local);
         });
-        span.left();
     }
 }
 
@@ -338,8 +389,10 @@ pub fn exit(span: Entered, end: impl FnOnce(&mut Sink<'_>)) {
 pub fn leave(span: Entered) {
     if span.span != 0 {
         let id = span.span;
-        local::with(|local| local.put_end([word::first(END, 0, 0, 0), id, clock::raw()], &[]));
-        span.left();
+        local::with(|local| {
+            local.put_end([word::first(END, 0, 0, 0), id, clock::raw()], &[]);
+            span.left(local);
+        });
     }
 }
 
@@ -351,7 +404,7 @@ pub fn finish(mut span: Started, end: impl FnOnce(&mut Sink<'_>)) {
             let clock = clock::raw();
             span.count_last_poll(clock);
             let record = [span.span, clock, u64::from(span.polls), span.busy];
-            write_end(local, clock, end, |local, flags, payload| {
+            write_end(local, end, |local, flags, payload| {
                 let [id, clock, polls, busy] = record;
                 local.put_end(
                     [
@@ -380,20 +433,14 @@ pub fn settle(mut span: Started) {
 
 /// Captures an END's payload; where values are not captured, an error still is.
 #[inline(always)]
-fn write_end(
-    local: &Local,
-    _clock: u64,
-    end: impl FnOnce(&mut Sink<'_>),
-    put: impl FnOnce(&Local, u64, &[u8]),
-) {
+fn write_end(local: &Local, end: impl FnOnce(&mut Sink<'_>), put: impl FnOnce(&Local, u64, &[u8])) {
     if local.capturing.get() {
         return put(local, 0, &[]);
     }
     local.with_buffer(|buffer| {
         let mut sink = Sink::new(buffer, true);
         end(&mut sink);
-        let failed = sink.failed;
-        if failed {
+        if sink.failed {
             put(local, FAILED | CAPTURED, buffer);
         } else if CAPTURE_CONTENT.load(Relaxed) {
             put(local, CAPTURED, buffer);
@@ -406,17 +453,15 @@ fn write_end(
 impl Entered {
     const OFF: Self = Self {
         span: 0,
-        role: Role::Plain,
-        before: Context::NONE,
+        back: Back::Span(0),
         _stays_on_this_thread: PhantomData,
     };
 
     #[inline(always)]
-    fn new(span: u64, role: Role, before: Context) -> Self {
+    fn new(span: u64, back: Back) -> Self {
         Self {
             span,
-            role,
-            before,
+            back,
             _stays_on_this_thread: PhantomData,
         }
     }
@@ -427,19 +472,21 @@ impl Entered {
     }
 
     #[inline(always)]
-    fn left(mut self) {
-        self.restore();
-        self.span = 0;
+    fn left(self, local: &Local) {
+        self.go_back(local);
+        // Its end is written; what its drop would write is another.
+        std::mem::forget(self);
     }
 
     #[inline(always)]
-    fn restore(&self) {
-        local::with(|local| {
-            if self.role == Role::Session {
-                session::closed(local.context.get().session);
+    fn go_back(&self, local: &Local) {
+        match &self.back {
+            Back::Span(before) => local.span.set(*before),
+            Back::Place(before) => local.set_context(*before),
+            Back::FromSession(before) => {
+                session::closed(local.replace_context(*before).session);
             }
-            local.context.set(self.before);
-        });
+        }
     }
 }
 
@@ -467,8 +514,8 @@ impl Entered {
                     buffer,
                 );
             });
+            self.go_back(local);
         });
-        self.restore();
     }
 }
 
@@ -610,7 +657,7 @@ pub(crate) struct Place {
 impl Place {
     #[inline(always)]
     pub(crate) fn enter(context: Context) -> Self {
-        let before = local::with(|local| local.context.replace(context));
+        let before = local::with(|local| local.replace_context(context));
         Self {
             before,
             _stays_on_this_thread: PhantomData,
@@ -621,7 +668,7 @@ impl Place {
 impl Drop for Place {
     #[inline(always)]
     fn drop(&mut self) {
-        local::with(|local| local.context.set(self.before));
+        local::with(|local| local.set_context(self.before));
     }
 }
 

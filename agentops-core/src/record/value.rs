@@ -41,7 +41,8 @@ const ELEMENTS: usize = 10_000;
 /// Bytes after which a value is taken for endless.
 const ENDLESS: usize = 4 << 20;
 /// How deep containers may stand in one another.
-const DEPTH: usize = 128;
+/// JSON readers give up at 128, and a value stands in others where it is shown.
+const DEPTH: usize = 96;
 
 /// Writes one value after another to the end of a buffer.
 #[derive(Debug)]
@@ -667,7 +668,7 @@ impl<'a> Reader<'a> {
             if let Some((object, filled)) = open.last_mut() {
                 let tag = self.bytes.get(self.at).copied().unwrap_or(END);
                 if tag == END || tag == CUT && self.bytes.get(self.at + 1) == Some(&END) {
-                    self.at += 1 + usize::from(tag == CUT);
+                    self.at = (self.at + 1 + usize::from(tag == CUT)).min(self.bytes.len());
                     let object = *object;
                     if tag == CUT {
                         cut_mark(out, object, *filled);

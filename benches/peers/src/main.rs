@@ -9,8 +9,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Spans of one batch; all of them fit the buffers of either library.
-const BATCH: u32 = 100;
-const BATCHES: usize = 400;
+const BATCH: u32 = 1000;
+const BATCHES: usize = 100;
 const ROUNDS: usize = 5;
 const LIBRARIES: [&str; 3] = ["none", "fastrace", "agentops"];
 const CASES: [&str; 2] = ["bare", "args"];

@@ -12,7 +12,8 @@ use crate::check;
 use crate::error::Errors;
 use crate::item::{self, Item, refilled};
 use crate::model::{
-    Block, Captured, Function, Layer, Member, Model, Operand, Output, Rebound, Role, Shape,
+    Block, Captured, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver, Role,
+    Shape,
 };
 
 /// `quote!` for what the user did not write: out of reach of their names and lints.
@@ -20,8 +21,15 @@ macro_rules! generated {
     ($($tokens:tt)*) => { quote_spanned!(Span::mixed_site()=> $($tokens)*) };
 }
 
+/// What an attribute of a method says once its block has expanded it.
+/// It stays, so that its import is used and the editor still knows what it is.
+const EXPANDED: &str = "__agentops_expanded";
+
 /// Expands an attribute that gives a kind, and `#[agentops::main]`.
 pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if arguments.to_string() == EXPANDED {
+        return item;
+    }
     let mut errors = Errors::default();
     let arguments = Arguments::parse(word, arguments, &mut errors);
     let Some(parsed) = Item::parse(word, item.clone(), &mut errors) else {
@@ -105,7 +113,15 @@ fn function(function: &Function) -> TokenStream {
         Shape::Guarded => guarded(function),
     };
     let inner = with_attrs(&body.attrs);
-    generated!(#(#attrs)* #vis #default #signature { #inner #statements })
+    let expanded = function
+        .layers
+        .iter()
+        .filter_map(|layer| layer.attr.as_ref())
+        .map(|attr| {
+            let (path, expanded) = (attr.path(), Ident::new(EXPANDED, Span::mixed_site()));
+            generated!(#[#path(#expanded)])
+        });
+    generated!(#(#expanded)* #(#attrs)* #vis #default #signature { #inner #statements })
 }
 
 /// The user's braces in a closure: what returns early returns to us.
@@ -161,6 +177,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
         (_, Output::Never) => generated!(#open #runtime::instrument(#span, #future).await.1),
         _ => generated! {
             #open
+            #[allow(clippy::async_yields_async)]
             let (#span, __agentops_ret) = #runtime::instrument(#span, #future).await;
             #close
             __agentops_ret
@@ -179,16 +196,22 @@ fn body(function: &Function) -> TokenStream {
     let owned = function
         .owned_self
         .map(|receiver| generated!(let _ = &#receiver;));
-    let rebound = function.rebound.iter().map(
-        |Rebound {
-             attrs,
-             mutability,
-             ident,
-         }| { generated!(#(#attrs)* let #mutability #ident = #ident;) },
-    );
+    let rebound = function.rebound.iter().map(rebinding);
     let braces = &function.body.braces;
     // The attribute is there to be an attribute: `unused_braces` passes over blocks that have one.
     generated!(#expected #owned #(#rebound)* #[allow(clippy::needless_else)] #braces)
+}
+
+fn rebinding(rebound: &Rebound) -> TokenStream {
+    let Rebound {
+        attrs,
+        mutability,
+        ident,
+    } = rebound;
+    let allow = underscored(ident).then(|| {
+        generated!(#[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)])
+    });
+    generated!(#allow #(#attrs)* let #mutability #ident = #ident;)
 }
 
 /// A return that is never reached and tells inference the type before the user's statements are read.
@@ -262,10 +285,11 @@ impl Frame<'_> {
                 receiver,
             } => {
                 let join = self.either("join_agent", "start_join_agent");
+                let this = this(*receiver);
                 generated! {
                     #runtime::#join(&#site, || {
                         use #runtime::ladder::*;
-                        (&&#runtime::AgentProbe::<Self>(&#receiver)).agentops_identity(#type_name, &#site)
+                        (&&#runtime::AgentProbe::<Self>(#this)).agentops_identity(#type_name, &#site)
                     })
                 }
             }
@@ -284,8 +308,14 @@ impl Frame<'_> {
             .as_ref()
             .filter(|_| matches!(layer.role, Role::Span));
         let links = links.map(|links| generated!(#runtime::link(&#span, || #links);));
+        let underscored = layer
+            .captured
+            .iter()
+            .any(|captured| captured.name.starts_with('_'));
+        let allow = underscored.then(|| generated!(#[allow(clippy::used_underscore_binding)]));
         generated! {
             static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);
+            #allow
             let #span = #open;
             #links
         }
@@ -309,7 +339,11 @@ impl Frame<'_> {
         if matches!(layer.role, Role::Span) && layer.reads_output(&function.output) {
             let exit = self.either("exit", "finish");
             let end = self.end();
-            return generated!(#runtime::#exit(#span, #end););
+            // `returns` asks for closures.
+            let allow = (!layer.arguments.returns.is_empty()).then(|| {
+                generated!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)])
+            });
+            return generated!(#allow #runtime::#exit(#span, #end););
         }
         let leave = self.either("leave", "settle");
         generated!(#runtime::#leave(#span);)
@@ -346,9 +380,9 @@ impl Frame<'_> {
         let captured = captured.iter().map(|Captured { cfgs, value, .. }| {
             let probe = match value {
                 Operand::Binding(ident) => self.probe(&generated!(&#ident)),
-                // Naming the type lets the compiler dereference whatever holds it.
                 Operand::Receiver(receiver) => {
-                    generated!((&&&&#runtime::Probe::<Self>(&#receiver)).agentops_capture(__agentops_w))
+                    let this = this(*receiver);
+                    generated!((&&&&#runtime::Probe::<Self>(#this)).agentops_capture(__agentops_w))
                 }
             };
             generated!(#(#cfgs)* #probe;)
@@ -483,6 +517,20 @@ impl Frame<'_> {
             meta.extend(generated!(.returns(&[#(#keys),*])));
         }
         meta
+    }
+}
+
+/// To record an argument is not the use that its underscore rules out.
+fn underscored(ident: &Ident) -> bool {
+    ident.to_string().starts_with('_')
+}
+
+/// A reference to the value that a method is called on; where `Self` is expected, it dereferences further by itself.
+fn this(Receiver { token, by_value }: Receiver) -> TokenStream {
+    if by_value {
+        generated!(&#token)
+    } else {
+        generated!(&*#token)
     }
 }
 

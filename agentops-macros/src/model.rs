@@ -96,7 +96,7 @@ pub(crate) enum Role {
     /// The agent that a method belongs to, entered unless the call comes from the same agent.
     Member {
         type_name: String,
-        receiver: Token![self],
+        receiver: Receiver,
     },
     /// The program.
     Program,
@@ -111,7 +111,15 @@ pub(crate) struct Captured {
 
 pub(crate) enum Operand {
     Binding(Ident),
-    Receiver(Token![self]),
+    Receiver(Receiver),
+}
+
+/// A method's `self`.
+#[derive(Clone, Copy)]
+pub(crate) struct Receiver {
+    pub(crate) token: Token![self],
+    /// It is the value itself, not something that dereferences to it.
+    pub(crate) by_value: bool,
 }
 
 /// An argument moved into the wrapped body, so that it is dropped there, and in its turn.
@@ -174,16 +182,17 @@ impl Block {
         mut function: item::Function,
         errors: &mut Errors,
     ) -> Member {
-        let skipped = take(&mut function.attrs, |ident| (ident == "skip").then_some(()));
-        if !skipped.is_empty() {
+        if function
+            .attrs
+            .iter()
+            .filter_map(|attr| our_word(attr.path()))
+            .any(|word| word == "skip")
+        {
             return Member::Plain(Box::new(function));
         }
-        let own = take(&mut function.attrs, Word::kind);
+        let own = take_kinds(&mut function.attrs);
         let agent = word == Word::Agent;
-        let receiver = function
-            .signature
-            .receiver()
-            .map(|receiver| receiver.self_token);
+        let receiver = function.signature.receiver().map(Receiver::new);
         let left_alone = function.signature.constness.is_some() || agent && receiver.is_none();
         if own.is_empty() && left_alone {
             return Member::Plain(Box::new(function));
@@ -331,6 +340,26 @@ impl Layer {
     }
 }
 
+impl Receiver {
+    fn new(receiver: &syn::Receiver) -> Receiver {
+        let by_value = match &receiver.kind {
+            ReceiverKind::Typed(_, ty) => match bare(ty) {
+                Type::Path(path) => path
+                    .path
+                    .segments
+                    .last()
+                    .is_some_and(|last| last.arguments.is_none()),
+                _ => false,
+            },
+            kind => matches!(kind, ReceiverKind::Value),
+        };
+        Receiver {
+            token: receiver.self_token,
+            by_value,
+        }
+    }
+}
+
 /// `impl Trait` cannot be written in a `let`.
 struct Erase;
 
@@ -376,7 +405,7 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
         match input {
             FnArg::Receiver(receiver) => {
                 if chosen(&Ident::new("self", receiver.self_token.span)) {
-                    let value = Operand::Receiver(receiver.self_token);
+                    let value = Operand::Receiver(Receiver::new(receiver));
                     captured.push(Captured {
                         cfgs: Vec::new(),
                         name: "self".to_owned(),
@@ -541,17 +570,16 @@ fn tracks_caller(attr: &Attribute) -> bool {
                 .contains("track_caller")
 }
 
-/// Takes out the attributes that are ours by their path: a single word, or below `agentops`.
-fn take<T>(attrs: &mut Vec<Attribute>, ours: impl Fn(&Ident) -> Option<T>) -> Vec<(T, Attribute)> {
-    let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(attrs)
-        .into_iter()
-        .map(|attr| (our_word(attr.path()).and_then(&ours), attr))
-        .partition(|(word, _)| word.is_some());
-    attrs.extend(left.into_iter().map(|(_, attr)| attr));
+/// Takes out the attributes that give a kind.
+fn take_kinds(attrs: &mut Vec<Attribute>) -> Vec<(Word, Attribute)> {
+    let mut taken = Vec::new();
+    for attr in std::mem::take(attrs) {
+        match our_word(attr.path()).and_then(Word::kind) {
+            Some(word) => taken.push((word, attr)),
+            None => attrs.push(attr),
+        }
+    }
     taken
-        .into_iter()
-        .filter_map(|(word, attr)| Some((word?, attr)))
-        .collect()
 }
 
 /// The last word of a path that may be one of our attributes.

@@ -3,25 +3,53 @@
 //! Fourth stage: reads a [`Model`], adds to the mistakes, changes nothing.
 //! Arguments that are wrong in themselves were found when they were read.
 
-use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Signature};
 
 use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
-use crate::model::{Block, Function, Layer, Member, Model, Role, Shape, argument_names, our_word};
+use crate::model::{Block, Function, Layer, Member, Model, Output, Role, Shape, argument_names};
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
     match model {
-        Model::Function(function) => {
-            for layer in &function.layers {
+        Model::Function(function) => self::function(function, errors),
+        Model::Block(block) => self::block(block, errors),
+    }
+}
+
+fn function(function: &Function, errors: &mut Errors) {
+    for (index, layer) in function.layers.iter().enumerate() {
+        match &layer.attr {
+            None => {
                 item(layer, &function.signature, errors);
                 arguments(layer, function, errors);
                 program(layer, function, errors);
-                applied_twice(layer.word, &function.attrs, errors);
+            }
+            Some(attr) => {
+                let others = function.layers[..index].iter().map(|other| other.word);
+                stacked(layer, attr, others, function, errors);
             }
         }
-        Model::Block(block) => self::block(block, errors),
+    }
+}
+
+/// An attribute that was taken off the item reports its own mistakes when it is left there after all.
+fn stacked(
+    layer: &Layer,
+    attr: &Attribute,
+    mut others: impl Iterator<Item = Word>,
+    function: &Function,
+    errors: &mut Errors,
+) {
+    let mut own = Errors::default();
+    item(layer, &function.signature, &mut own);
+    arguments(layer, function, &mut own);
+    errors.defer(&own);
+    if others.any(|other| other.same_kind(layer.word)) {
+        errors.at(
+            attr.path(),
+            format!("{} is applied twice, remove one", layer.word),
+        );
     }
 }
 
@@ -56,6 +84,21 @@ fn arguments(layer: &Layer, function: &Function, errors: &mut Errors) {
             format!("`boxed` of {} needs an `async fn`", layer.word),
         );
     }
+    if let Some(returns) = layer
+        .arguments
+        .given("returns")
+        .filter(|_| !ends_with_value(function))
+    {
+        let message = format!(
+            "`returns` of {} needs a value at the end: not from `#[track_caller]`, nor from `-> !`",
+            layer.word
+        );
+        errors.at(returns, message);
+    }
+}
+
+fn ends_with_value(function: &Function) -> bool {
+    function.shape != Shape::Guarded && !matches!(function.output, Output::Never)
 }
 
 /// Of what says which arguments are recorded, the strongest stands alone.
@@ -140,26 +183,6 @@ fn may_give_runtime(attr: &Attribute) -> bool {
     !OTHERS.iter().any(|other| attr.path().is_ident(other))
 }
 
-/// The attribute being expanded is no longer among `attrs`.
-fn applied_twice(word: Word, attrs: &[Attribute], errors: &mut Errors) {
-    for attr in attrs {
-        let again = our_word(attr.path())
-            .and_then(Word::kind)
-            .is_some_and(|other| other.same_kind(word));
-        // Beside `#[agentops::tool]` a bare `#[tool]` is somebody else's.
-        let foreign = attr.path().segments.len() == 1 && typed_with_path();
-        if again && !foreign {
-            errors.at(attr.path(), format!("{word} is applied twice, remove one"));
-        }
-    }
-}
-
-fn typed_with_path() -> bool {
-    Span::call_site()
-        .source_text()
-        .is_some_and(|text| text.contains("agentops::"))
-}
-
 fn block(block: &Block, errors: &mut Errors) {
     let (word, arguments) = (block.word, &block.arguments);
     for argument in ["attributes", "returns", "capture", "parent", "links"] {
@@ -199,32 +222,29 @@ fn block(block: &Block, errors: &mut Errors) {
     }
     selection(word, arguments, errors);
     for function in functions() {
-        for layer in function
-            .layers
-            .iter()
-            .filter(|layer| matches!(layer.role, Role::Span))
-        {
-            method(block, layer, function, errors);
-        }
+        method(word, function, errors);
     }
 }
 
-fn method(block: &Block, layer: &Layer, function: &Function, errors: &mut Errors) {
-    let Some(attr) = &layer.attr else {
-        return item(layer, &function.signature, errors);
+fn method(block: Word, function: &Function, errors: &mut Errors) {
+    let spans = || {
+        function
+            .layers
+            .iter()
+            .filter(|layer| matches!(layer.role, Role::Span))
     };
-    let mut own = Errors::default();
-    item(layer, &function.signature, &mut own);
-    self::arguments(layer, function, &mut own);
-    errors.defer(&own);
-    // To give the block's kind again is of use only for what is said in passing.
-    let repeats = layer.word.same_kind(block.word)
-        && (layer.word == Word::Agent || attr.meta.require_path_only().is_ok());
-    if repeats {
-        errors.at(
-            attr.path(),
-            format!("{} is applied twice, remove one", layer.word),
-        );
+    for (index, layer) in spans().enumerate() {
+        let Some(attr) = &layer.attr else {
+            item(layer, &function.signature, errors);
+            continue;
+        };
+        // To give the block's kind again is of use for the arguments that come with it.
+        let repeats = layer.word == Word::Agent || attr.meta.require_path_only().is_ok();
+        let others = spans()
+            .take(index)
+            .map(|other| other.word)
+            .chain(repeats.then_some(block));
+        stacked(layer, attr, others, function, errors);
     }
 }
 

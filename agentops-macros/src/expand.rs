@@ -12,18 +12,14 @@ use crate::check;
 use crate::error::Errors;
 use crate::item::{self, Item, refilled};
 use crate::model::{
-    Block, Captured, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver, Role,
-    Shape,
+    Block, Captured, EXPANDED, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver,
+    Role, Shape,
 };
 
 /// `quote!` for what the user did not write: out of reach of their names and lints.
 macro_rules! generated {
     ($($tokens:tt)*) => { quote_spanned!(Span::mixed_site()=> $($tokens)*) };
 }
-
-/// What an attribute of a method says once its block has expanded it.
-/// It stays, so that its import is used and the editor still knows what it is.
-const EXPANDED: &str = "__agentops_expanded";
 
 /// Expands an attribute that gives a kind, and `#[agentops::main]`.
 pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -187,11 +183,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
 
 /// What every wrapping has at its heart.
 fn body(function: &Function) -> TokenStream {
-    let expected = if function.shape == Shape::Guarded {
-        TokenStream::new()
-    } else {
-        expected(&function.output)
-    };
+    let expected = (function.shape != Shape::Guarded).then(|| expected(function));
     // Used as a whole, it moves as a whole.
     let owned = function
         .owned_self
@@ -215,21 +207,28 @@ fn rebinding(rebound: &Rebound) -> TokenStream {
 }
 
 /// A return that is never reached and tells inference the type before the user's statements are read.
-fn expected(output: &Output) -> TokenStream {
-    match output {
-        Output::Unit => generated!(if false {
-            return;
-        }),
+/// What the compiler says of the type is said where the user wrote it.
+fn expected(function: &Function) -> TokenStream {
+    match &function.output {
+        Output::Unit => {
+            let place = function.signature.ident.span();
+            let unit = quote_spanned!(place=> return;);
+            generated!(if false { #unit })
+        }
         Output::Type {
             place,
             erased: Some(ty),
-        } => quote_spanned! {Span::mixed_site().located_at(*place)=>
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: #ty = loop {};
-                return __agentops_expected;
+        } => {
+            let value = Ident::new("__agentops_expected", *place);
+            let unreached = quote_spanned!(*place=> return #value;);
+            generated! {
+                #[allow(unreachable_code)]
+                if false {
+                    let #value: #ty = loop {};
+                    #unreached
+                }
             }
-        },
+        }
         Output::Type { erased: None, .. } | Output::Never => TokenStream::new(),
     }
 }

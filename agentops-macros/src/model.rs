@@ -16,6 +16,10 @@ use crate::args::{Arguments, Word};
 use crate::error::Errors;
 use crate::item::{self, Body, Item};
 
+/// What an attribute says once the one that it stands below has expanded it.
+/// It stays, so that its import is used and the editor still knows what it is.
+pub(crate) const EXPANDED: &str = "__agentops_expanded";
+
 /// An item with what is to be recorded of it.
 pub(crate) enum Model {
     Function(Box<Function>),
@@ -133,26 +137,54 @@ impl Model {
     pub(crate) fn new(word: Word, arguments: Arguments, item: Item, errors: &mut Errors) -> Model {
         match item {
             Item::Function(function) => {
-                let role = if word == Word::Main {
-                    Role::Program
-                } else {
-                    Role::Span
-                };
-                let name = function.signature.ident.unraw().to_string();
-                let layer = Layer {
-                    word,
-                    attr: None,
-                    role,
-                    arguments,
-                    function: name.clone(),
-                    name,
-                    captured: Vec::new(),
-                };
-                Model::Function(Box::new(Function::new(*function, vec![layer])))
+                Model::Function(Box::new(stacked(word, arguments, *function, errors)))
             }
             Item::Block(block) => Model::Block(Block::new(word, arguments, block, errors)),
         }
     }
+}
+
+/// A function with the spans of all its attributes, in the order in which they are written.
+/// Expanded one after another they would nest the other way round.
+fn stacked(
+    word: Word,
+    arguments: Arguments,
+    mut item: item::Function,
+    errors: &mut Errors,
+) -> Function {
+    // Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
+    let bare_is_ours = word == Word::Main || !typed_with_path();
+    let others = take_kinds(&mut item.attrs, |path| {
+        bare_is_ours || path.segments.len() > 1
+    });
+    let name = item.signature.ident.unraw().to_string();
+    let layer = |word, attr, role, arguments| Layer {
+        word,
+        attr,
+        role,
+        arguments,
+        name: name.clone(),
+        function: name.clone(),
+        captured: Vec::new(),
+    };
+    let role = if word == Word::Main {
+        Role::Program
+    } else {
+        Role::Span
+    };
+    let runtime = arguments.runtime.clone();
+    let mut layers = vec![layer(word, None, role, arguments)];
+    for (word, attr) in others {
+        let arguments = own_arguments(word, &attr, runtime.as_ref(), errors);
+        layers.push(layer(word, Some(attr), Role::Span, arguments));
+    }
+    Function::new(item, layers)
+}
+
+fn typed_with_path() -> bool {
+    Place::call_site()
+        .source_text()
+        .is_some_and(|text| text.contains("agentops::"))
 }
 
 impl Block {
@@ -190,7 +222,7 @@ impl Block {
         {
             return Member::Plain(Box::new(function));
         }
-        let own = take_kinds(&mut function.attrs);
+        let own = take_kinds(&mut function.attrs, |_| true);
         let agent = word == Word::Agent;
         let receiver = function.signature.receiver().map(Receiver::new);
         let left_alone = function.signature.constness.is_some() || agent && receiver.is_none();
@@ -212,7 +244,7 @@ impl Block {
         let mut layers: Vec<Layer> = own
             .into_iter()
             .map(|(word, attr)| {
-                let arguments = own_arguments(word, &attr, arguments, errors);
+                let arguments = own_arguments(word, &attr, arguments.runtime.as_ref(), errors);
                 span(word, Some(attr), arguments)
             })
             .collect();
@@ -570,20 +602,24 @@ fn tracks_caller(attr: &Attribute) -> bool {
                 .contains("track_caller")
 }
 
-/// Takes out the attributes that give a kind.
-fn take_kinds(attrs: &mut Vec<Attribute>) -> Vec<(Word, Attribute)> {
+/// Takes out the attributes that give a kind, if `ours` says so.
+fn take_kinds(attrs: &mut Vec<Attribute>, ours: impl Fn(&Path) -> bool) -> Vec<(Word, Attribute)> {
     let mut taken = Vec::new();
     for attr in std::mem::take(attrs) {
         match our_word(attr.path()).and_then(Word::kind) {
-            Some(word) => taken.push((word, attr)),
-            None => attrs.push(attr),
+            Some(word) if ours(attr.path()) && !is_expanded(&attr) => taken.push((word, attr)),
+            _ => attrs.push(attr),
         }
     }
     taken
 }
 
+fn is_expanded(attr: &Attribute) -> bool {
+    matches!(&attr.meta, syn::Meta::List(list) if list.tokens.to_string() == EXPANDED)
+}
+
 /// The last word of a path that may be one of our attributes.
-pub(crate) fn our_word(path: &Path) -> Option<&Ident> {
+fn our_word(path: &Path) -> Option<&Ident> {
     let ours = path.segments.len() == 1
         || path
             .segments
@@ -595,11 +631,11 @@ pub(crate) fn our_word(path: &Path) -> Option<&Ident> {
         .map(|last| &last.ident)
 }
 
-/// The arguments of a method's own attribute; the path to the runtime is the block's, if it has none.
+/// The arguments of a method's own attribute; the path to the runtime is its surroundings', if it has none.
 fn own_arguments(
     word: Word,
     attr: &Attribute,
-    block: &Arguments,
+    runtime: Option<&Path>,
     errors: &mut Errors,
 ) -> Arguments {
     let tokens = match &attr.meta {
@@ -610,7 +646,7 @@ fn own_arguments(
     let mut arguments = Arguments::parse(word, tokens, &mut own);
     errors.defer(&own);
     if arguments.runtime.is_none() {
-        arguments.runtime.clone_from(&block.runtime);
+        arguments.runtime = runtime.cloned();
     }
     arguments
 }

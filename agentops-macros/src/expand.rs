@@ -560,3 +560,315 @@ fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
         });
     quote_spanned!(place=> #(#path)*::__private)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::{env, fs};
+
+    use syn::{File, Meta};
+
+    use super::*;
+
+    /// Compares the expansion of `source`, which starts with the attribute, with the file of that name.
+    /// With `AGENTOPS_BLESS=1` the file is written instead.
+    #[track_caller]
+    fn check(name: &str, source: &str) {
+        let expected =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/expansion/{name}.rs"));
+        let lines: Vec<&str> = source.trim_matches('\n').lines().collect();
+        let indent = lines[0].len() - lines[0].trim_start().len();
+        let mut text: String = lines
+            .iter()
+            .map(|line| {
+                format!("// {}\n", line.get(indent..).unwrap_or("")).replace("// \n", "//\n")
+            })
+            .collect();
+        let file: File = syn::parse2(expand(source)).expect("an expansion is a list of items");
+        text = format!("{text}\n{}", prettyplease::unparse(&file));
+        if env::var_os("AGENTOPS_BLESS").is_some() {
+            fs::write(expected, text).expect("the expansion is written");
+        } else {
+            let expected =
+                fs::read_to_string(expected).expect("AGENTOPS_BLESS=1 writes the expansion");
+            assert_eq!(
+                text, expected,
+                "{name}: AGENTOPS_BLESS=1 accepts the new expansion"
+            );
+        }
+    }
+
+    fn expand(source: &str) -> TokenStream {
+        let mut item: syn::Item = syn::parse_str(source).expect("a function or an impl block");
+        let attrs = match &mut item {
+            syn::Item::Fn(item) => &mut item.attrs,
+            syn::Item::Impl(item) => &mut item.attrs,
+            _ => panic!("neither a function nor an impl block"),
+        };
+        let attr = attrs.remove(0);
+        let arguments = match &attr.meta {
+            Meta::List(list) => list.tokens.clone(),
+            _ => TokenStream::new(),
+        };
+        let last = &attr.path().segments.last().expect("a path").ident;
+        annotate(
+            Word::kind(last).unwrap_or(Word::Main),
+            arguments,
+            item.into_token_stream(),
+        )
+    }
+
+    #[test]
+    fn tool_sync() {
+        check(
+            "tool_sync",
+            r#"
+            #[tool(cost = 0.01)]
+            fn grep(pattern: &str, mut n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, Error> {
+                n += 1;
+                search(pattern, n)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn llm_async() {
+        check(
+            "llm_async",
+            r#"
+            #[llm(model = "gpt-4o-mini", provider = "openai", skip(key))]
+            async fn ask(request: Request, key: &str) -> Result<Response, Error> {
+                client(key).send(request).await
+            }"#,
+        );
+    }
+
+    #[test]
+    fn agent_impl() {
+        check(
+            "agent_impl",
+            r#"
+            #[agent(name = "planner", role = "plans", level = "debug")]
+            impl Planner<'_> {
+                const LIMIT: usize = 3;
+                fn new() -> Self {
+                    Planner
+                }
+                fn plan(&mut self, question: &str) -> Plan {
+                    self.think(question)
+                }
+                #[tool(name = "look up")]
+                async fn look_up(&self, word: String) -> Option<String> {
+                    self.words.get(&word)
+                }
+                #[agentops::skip]
+                fn reset(&mut self) {}
+            }"#,
+        );
+    }
+
+    #[test]
+    fn workflow_impl() {
+        check(
+            "workflow_impl",
+            r#"
+            #[workflow(skip_all, tags = ["nightly"])]
+            impl Report {
+                fn build(self) {
+                    write(self)
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn session() {
+        check(
+            "session",
+            r#"
+            #[session(name = NAME, tags = ["demo"], version = 2)]
+            async fn answer() {
+                work().await;
+            }"#,
+        );
+    }
+
+    #[test]
+    fn stacked() {
+        check(
+            "stacked",
+            r#"
+            #[session]
+            #[agent(role = "answers")]
+            fn answer(question: String) -> String {
+                question
+            }"#,
+        );
+    }
+
+    #[test]
+    fn track_caller() {
+        check(
+            "track_caller",
+            r#"
+            #[operation(operation_type = "check")]
+            #[track_caller]
+            fn must(condition: bool) -> usize {
+                locate(condition)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn never() {
+        check(
+            "never",
+            r#"
+            #[task]
+            async fn serve(listener: Listener) -> ! {
+                loop {
+                    listener.accept().await;
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn main_sync() {
+        check(
+            "main_sync",
+            r#"
+            #[agentops::main(name = "research", tags = ["demo"])]
+            fn main() -> Result<(), Error> {
+                run()
+            }"#,
+        );
+    }
+
+    #[test]
+    fn main_async() {
+        check(
+            "main_async",
+            r#"
+            #[agentops::main]
+            #[tokio::main]
+            async fn main() {
+                run().await;
+            }"#,
+        );
+    }
+
+    #[test]
+    fn attributes_and_returns() {
+        check(
+            "attributes_and_returns",
+            r#"
+            #[tool(attributes(size = text.len(), "text.kind" = KIND, limit), returns(hits = |value| value.len()), capture(limit))]
+            fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
+                scan(text, limit)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn parent_and_links() {
+        check(
+            "parent_and_links",
+            r#"
+            #[task(parent = job.span, links = job.causes.iter().copied())]
+            fn handle(job: &Job) -> bool {
+                job.run()
+            }"#,
+        );
+    }
+
+    #[test]
+    fn boxed() {
+        check(
+            "boxed",
+            r#"
+            #[agent(boxed, crate = crate::telemetry)]
+            async fn dive(depth: u32) -> u32 {
+                if depth == 0 { 0 } else { dive(depth - 1).await }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn skipped() {
+        check(
+            "skipped",
+            r#"
+            #[tool(skip_all)]
+            fn upload(key: Key, body: Vec<u8>) -> Receipt {
+                send(key, body)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn errors_disabled() {
+        check(
+            "errors_disabled",
+            r#"
+            #[guardrail(spec = "input", err = false, capture_return = false)]
+            fn allowed(text: &str) -> Result<(), Refusal> {
+                judge(text)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn opaque_return() {
+        check(
+            "opaque_return",
+            r#"
+            #[operation(err = false)]
+            fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
+                Some(text.split(' '))
+            }"#,
+        );
+    }
+
+    #[test]
+    fn mistakes_leave_the_item_as_it_is() {
+        let item = quote!(
+            fn grep(n: usize) {
+                n;
+            }
+        );
+        let expanded = annotate(Word::Tool, quote!(nmae = "x"), item.clone()).to_string();
+        assert!(
+            expanded.starts_with(":: core :: compile_error !"),
+            "{expanded}"
+        );
+        assert!(expanded.ends_with(&item.to_string()), "{expanded}");
+    }
+
+    #[test]
+    fn an_attribute_that_its_block_expanded_does_nothing() {
+        let item = quote!(
+            fn grep() {}
+        );
+        assert_eq!(
+            annotate(Word::Tool, quote!(__agentops_expanded), item.clone()).to_string(),
+            item.to_string()
+        );
+    }
+
+    #[test]
+    fn skip_takes_no_arguments() {
+        let item = quote!(
+            fn grep() {}
+        );
+        assert_eq!(
+            skip(&TokenStream::new(), item.clone()).to_string(),
+            item.to_string()
+        );
+        assert!(
+            skip(&quote!(all), item)
+                .to_string()
+                .contains("takes no arguments")
+        );
+    }
+}

@@ -577,3 +577,180 @@ fn skip_to_comma(input: ParseStream<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::{ToTokens, quote};
+
+    use super::*;
+
+    fn parse(word: Word, tokens: TokenStream) -> (Arguments, Vec<String>) {
+        let mut errors = Errors::default();
+        let arguments = Arguments::parse(word, tokens, &mut errors);
+        (arguments, errors.messages())
+    }
+
+    #[track_caller]
+    fn check(word: Word, tokens: TokenStream, expected: &[&str]) {
+        assert_eq!(parse(word, tokens).1, expected);
+    }
+
+    #[test]
+    fn everything_at_once() {
+        let (arguments, errors) = parse(
+            Word::Tool,
+            quote! {
+                name = "x", skip(a, r#type), capture_args = true, capture_return = false, err = false, level = "WaRn",
+                attributes(a, k = f::<A, B>(a), "dotted.key" = 1), returns(n = |value| value.len(),), tags = ["a", B],
+                version = 0x10, parent = p::<A, B>(), links = [l], boxed, crate = a::b, cost = 1, description = concat!("d"),
+            },
+        );
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(arguments.skip, ["a", "r#type"]);
+        assert!(
+            arguments.no_return && arguments.no_error && arguments.boxed && !arguments.no_arguments
+        );
+        assert_eq!(arguments.level, Some("Warn"));
+        let keys: Vec<String> = arguments
+            .attributes
+            .iter()
+            .map(|pair| pair.key.value())
+            .collect();
+        assert_eq!(keys, ["a", "k", "dotted.key"]);
+        let constants: Vec<String> = arguments
+            .constants
+            .iter()
+            .map(|(word, value)| format!("{word} {}", value.to_token_stream()))
+            .collect();
+        assert_eq!(
+            constants,
+            ["version \"16\"", "cost 1.0", "description concat ! (\"d\")"]
+        );
+    }
+
+    #[test]
+    fn unknown_words_are_reported_with_what_is_known() {
+        let known = "(known: name, tags, crate)";
+        check(
+            Word::Main,
+            quote!(nmae = "x"),
+            &[&format!(
+                "unknown argument `nmae` for `#[agentops::main]`; did you mean `name`? {known}"
+            )],
+        );
+        check(
+            Word::Main,
+            quote!(skip_all),
+            &[&format!(
+                "unknown argument `skip_all` for `#[agentops::main]` {known}"
+            )],
+        );
+        check(
+            Word::Agent,
+            quote!(cost = 1),
+            &["`cost` belongs to `#[tool]`, not to `#[agent]`"],
+        );
+        check(
+            Word::Tool,
+            quote!(model = "m"),
+            &["`model` belongs to `#[llm]` and `#[agent]`, not to `#[tool]`"],
+        );
+    }
+
+    #[test]
+    fn every_mistake_is_reported() {
+        check(
+            Word::Tool,
+            quote!(
+                "x",
+                name = 3,
+                capture_args = "no",
+                name = "a",
+                tags = "a",
+                5 + 5,
+                skip = a,
+                boxed = true
+            ),
+            &[
+                "unexpected literal in `#[tool]`; write `name = \"x\"`",
+                "`name` of `#[tool]` expects a string",
+                "`capture_args` of `#[tool]` expects `true` or `false`",
+                "duplicate argument `name` for `#[tool]`",
+                "`name` for `#[tool]` is first given here",
+                "`tags` of `#[tool]` expects a list of strings: `[\"a\", \"b\"]`",
+                "unexpected literal in `#[tool]`; write `name = \"x\"`",
+                "`skip` of `#[tool]` expects names of arguments: `skip(a, b)`",
+                "`boxed` of `#[tool]` takes no value",
+            ],
+        );
+    }
+
+    #[test]
+    fn values_are_checked() {
+        check(
+            Word::Tool,
+            quote!(name = ""),
+            &["`name` of `#[tool]` cannot be empty"],
+        );
+        check(
+            Word::Tool,
+            quote!(name),
+            &["`name` of `#[tool]` expects a string: `name = …`"],
+        );
+        check(
+            Word::Tool,
+            quote!(name =),
+            &["`name` of `#[tool]` expects a string"],
+        );
+        check(
+            Word::Tool,
+            quote!(name = "a" cost = 1),
+            &["expected `,` between the arguments of `#[tool]`"],
+        );
+        check(
+            Word::Tool,
+            quote!(cost = "1"),
+            &["`cost` of `#[tool]` expects a number: US dollars for each call"],
+        );
+        check(
+            Word::Tool,
+            quote!(version = 1.5),
+            &["`version` of `#[tool]` expects a string or a whole number"],
+        );
+        check(
+            Word::Guardrail,
+            quote!(spec = "both"),
+            &["`spec` of `#[guardrail]` expects \"input\" or \"output\""],
+        );
+        check(
+            Word::Task,
+            quote!(level = 1),
+            &["`level` of `#[task]` expects \"trace\", \"debug\", \"info\", \"warn\" or \"error\""],
+        );
+        check(
+            Word::Task,
+            quote!(returns(k)),
+            &["`returns` of `#[task]` expects `returns(key = |value| expression)`"],
+        );
+        check(
+            Word::Task,
+            quote!(attributes(a, a = 1)),
+            &["duplicate key `a` in `attributes` of `#[task]`"],
+        );
+        check(
+            Word::Task,
+            quote!(crate = 1),
+            &["`crate` of `#[task]` expects a path: `crate = some::path`"],
+        );
+    }
+
+    #[test]
+    fn similar_words_are_two_edits_away_at_most() {
+        assert_eq!(similar("nmae", ["skip", "name"]), Some("name"));
+        assert_eq!(
+            similar("capture_arg", ["capture", "capture_args"]),
+            Some("capture_args")
+        );
+        assert_eq!(similar("question", ["a", "pattern"]), None);
+    }
+}

@@ -3,25 +3,53 @@
 //! Fourth stage: reads a [`Model`], adds to the mistakes, changes nothing.
 //! Arguments that are wrong in themselves were found when they were read.
 
-use proc_macro2::Span;
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Signature};
 
 use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
-use crate::model::{Block, Function, Layer, Member, Model, Role, Shape, argument_names, our_word};
+use crate::model::{Block, Function, Layer, Member, Model, Output, Role, Shape, argument_names};
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
     match model {
-        Model::Function(function) => {
-            for layer in &function.layers {
+        Model::Function(function) => self::function(function, errors),
+        Model::Block(block) => self::block(block, errors),
+    }
+}
+
+fn function(function: &Function, errors: &mut Errors) {
+    for (index, layer) in function.layers.iter().enumerate() {
+        match &layer.attr {
+            None => {
                 item(layer, &function.signature, errors);
                 arguments(layer, function, errors);
                 program(layer, function, errors);
-                applied_twice(layer.word, &function.attrs, errors);
+            }
+            Some(attr) => {
+                let others = function.layers[..index].iter().map(|other| other.word);
+                stacked(layer, attr, others, function, errors);
             }
         }
-        Model::Block(block) => self::block(block, errors),
+    }
+}
+
+/// An attribute that was taken off the item reports its own mistakes when it is left there after all.
+fn stacked(
+    layer: &Layer,
+    attr: &Attribute,
+    mut others: impl Iterator<Item = Word>,
+    function: &Function,
+    errors: &mut Errors,
+) {
+    let mut own = Errors::default();
+    item(layer, &function.signature, &mut own);
+    arguments(layer, function, &mut own);
+    errors.defer(&own);
+    if others.any(|other| other.same_kind(layer.word)) {
+        errors.at(
+            attr.path(),
+            format!("{} is applied twice, remove one", layer.word),
+        );
     }
 }
 
@@ -56,6 +84,21 @@ fn arguments(layer: &Layer, function: &Function, errors: &mut Errors) {
             format!("`boxed` of {} needs an `async fn`", layer.word),
         );
     }
+    if let Some(returns) = layer
+        .arguments
+        .given("returns")
+        .filter(|_| !ends_with_value(function))
+    {
+        let message = format!(
+            "`returns` of {} needs a value at the end: not from `#[track_caller]`, nor from `-> !`",
+            layer.word
+        );
+        errors.at(returns, message);
+    }
+}
+
+fn ends_with_value(function: &Function) -> bool {
+    function.shape != Shape::Guarded && !matches!(function.output, Output::Never)
 }
 
 /// Of what says which arguments are recorded, the strongest stands alone.
@@ -140,26 +183,6 @@ fn may_give_runtime(attr: &Attribute) -> bool {
     !OTHERS.iter().any(|other| attr.path().is_ident(other))
 }
 
-/// The attribute being expanded is no longer among `attrs`.
-fn applied_twice(word: Word, attrs: &[Attribute], errors: &mut Errors) {
-    for attr in attrs {
-        let again = our_word(attr.path())
-            .and_then(Word::kind)
-            .is_some_and(|other| other.same_kind(word));
-        // Beside `#[agentops::tool]` a bare `#[tool]` is somebody else's.
-        let foreign = attr.path().segments.len() == 1 && typed_with_path();
-        if again && !foreign {
-            errors.at(attr.path(), format!("{word} is applied twice, remove one"));
-        }
-    }
-}
-
-fn typed_with_path() -> bool {
-    Span::call_site()
-        .source_text()
-        .is_some_and(|text| text.contains("agentops::"))
-}
-
 fn block(block: &Block, errors: &mut Errors) {
     let (word, arguments) = (block.word, &block.arguments);
     for argument in ["attributes", "returns", "capture", "parent", "links"] {
@@ -199,32 +222,29 @@ fn block(block: &Block, errors: &mut Errors) {
     }
     selection(word, arguments, errors);
     for function in functions() {
-        for layer in function
-            .layers
-            .iter()
-            .filter(|layer| matches!(layer.role, Role::Span))
-        {
-            method(block, layer, function, errors);
-        }
+        method(word, function, errors);
     }
 }
 
-fn method(block: &Block, layer: &Layer, function: &Function, errors: &mut Errors) {
-    let Some(attr) = &layer.attr else {
-        return item(layer, &function.signature, errors);
+fn method(block: Word, function: &Function, errors: &mut Errors) {
+    let spans = || {
+        function
+            .layers
+            .iter()
+            .filter(|layer| matches!(layer.role, Role::Span))
     };
-    let mut own = Errors::default();
-    item(layer, &function.signature, &mut own);
-    self::arguments(layer, function, &mut own);
-    errors.defer(&own);
-    // To give the block's kind again is of use only for what is said in passing.
-    let repeats = layer.word.same_kind(block.word)
-        && (layer.word == Word::Agent || attr.meta.require_path_only().is_ok());
-    if repeats {
-        errors.at(
-            attr.path(),
-            format!("{} is applied twice, remove one", layer.word),
-        );
+    for (index, layer) in spans().enumerate() {
+        let Some(attr) = &layer.attr else {
+            item(layer, &function.signature, errors);
+            continue;
+        };
+        // To give the block's kind again is of use for the arguments that come with it.
+        let repeats = layer.word == Word::Agent || attr.meta.require_path_only().is_ok();
+        let others = spans()
+            .take(index)
+            .map(|other| other.word)
+            .chain(repeats.then_some(block));
+        stacked(layer, attr, others, function, errors);
     }
 }
 
@@ -236,12 +256,263 @@ mod tests {
     use super::*;
     use crate::item::Item;
 
-    fn check(word: Word, arguments: TokenStream, item: TokenStream) -> String {
+    #[track_caller]
+    fn check(word: Word, arguments: TokenStream, item: TokenStream, expected: &[&str]) {
         let mut errors = Errors::default();
         let arguments = Arguments::parse(word, arguments, &mut errors);
         if let Some(item) = Item::parse(word, item, &mut errors) {
             model(&Model::new(word, arguments, item, &mut errors), &mut errors);
         }
-        errors.messages().join("\n")
+        assert_eq!(errors.messages(), expected);
+    }
+
+    #[test]
+    fn arguments_are_skipped_by_names_that_they_have() {
+        let item = || {
+            quote!(
+                fn f((a, r#type): (u8, u8), c: u8) {}
+            )
+        };
+        check(Word::Tool, quote!(skip(a, type)), item(), &[]);
+        let unknown =
+            "`skip` of `#[tool]`: no argument named `b` in `fn f(a, type, c)`; did you mean `a`?";
+        check(Word::Tool, quote!(skip(b)), item(), &[unknown]);
+        check(
+            Word::Tool,
+            quote!(skip(c, c)),
+            item(),
+            &["`c` is skipped twice in `#[tool]`"],
+        );
+        let far = "`capture` of `#[llm]`: no argument named `question` in `fn f(a, type, c)`";
+        check(Word::Llm, quote!(capture(question)), item(), &[far]);
+        check(
+            Word::Llm,
+            quote!(capture(self)),
+            quote!(
+                fn f(&self, a: u8) {}
+            ),
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_selects_arguments_stands_alone() {
+        let item = || {
+            quote!(
+                fn f(a: u8, b: u8) {}
+            )
+        };
+        let weaker = "`skip` has no effect with `skip_all` in `#[tool]`, remove one";
+        check(Word::Tool, quote!(skip(a), skip_all), item(), &[weaker]);
+        let weaker = "`skip` has no effect with `capture` in `#[tool]`, remove one";
+        check(Word::Tool, quote!(skip(a), capture(b)), item(), &[weaker]);
+        let weaker =
+            "`skip_all` has no effect with `capture_args = false` in `#[tool]`, remove one";
+        check(
+            Word::Tool,
+            quote!(capture_args = false, skip_all),
+            item(),
+            &[weaker],
+        );
+        check(
+            Word::Tool,
+            quote!(capture_args = true, skip(a)),
+            item(),
+            &[],
+        );
+    }
+
+    #[test]
+    fn some_functions_cannot_be_wrapped() {
+        let constant = "`const fn` cannot be instrumented; remove `const` or `#[trace]`";
+        check(
+            Word::Trace,
+            quote!(),
+            quote!(
+                pub const fn f() {}
+            ),
+            &[constant],
+        );
+        let variadic = "variadic functions cannot be instrumented; remove `...` or `#[tool]`";
+        check(
+            Word::Tool,
+            quote!(),
+            quote!(
+                unsafe extern "C" fn f(a: u8, ...) {}
+            ),
+            &[variadic],
+        );
+        check(
+            Word::Tool,
+            quote!(boxed),
+            quote!(
+                fn f() {}
+            ),
+            &["`boxed` of `#[tool]` needs an `async fn`"],
+        );
+        let no_value = "`returns` of `#[tool]` needs a value at the end: not from `#[track_caller]`, nor from `-> !`";
+        check(
+            Word::Tool,
+            quote!(returns(k = f)),
+            quote!(
+                async fn f() -> ! {}
+            ),
+            &[no_value],
+        );
+        check(
+            Word::Tool,
+            quote!(returns(k = f)),
+            quote!(
+                #[track_caller]
+                fn f() -> u8 {
+                    1
+                }
+            ),
+            &[no_value],
+        );
+    }
+
+    #[test]
+    fn kinds_stack_once_each() {
+        let twice = "`#[trace]` is applied twice, remove one";
+        check(
+            Word::Session,
+            quote!(),
+            quote!(
+                #[trace]
+                fn f() {}
+            ),
+            &[twice],
+        );
+        check(
+            Word::Session,
+            quote!(),
+            quote!(
+                #[agent]
+                #[agentops::tool(name = "x")]
+                fn f() {}
+            ),
+            &[],
+        );
+        check(
+            Word::Tool,
+            quote!(),
+            quote!(
+                #[other::tool]
+                fn f() {}
+            ),
+            &[],
+        );
+    }
+
+    #[test]
+    fn main_is_for_the_program() {
+        let elsewhere = "`#[agentops::main]` goes on `fn main`; use `#[session]` here";
+        check(
+            Word::Main,
+            quote!(),
+            quote!(
+                fn start() {}
+            ),
+            &[elsewhere],
+        );
+        let runtime = "`#[agentops::main]` on an `async fn main` needs a runtime: add `#[tokio::main]`, or that of another";
+        check(
+            Word::Main,
+            quote!(),
+            quote!(
+                #[allow(unused)]
+                async fn main() {}
+            ),
+            &[runtime],
+        );
+        check(
+            Word::Main,
+            quote!(),
+            quote!(
+                #[tokio::main]
+                async fn main() {}
+            ),
+            &[],
+        );
+        let early =
+            "`#[session]` on `fn main` would start before recording does; use `#[agentops::main]`";
+        check(
+            Word::Session,
+            quote!(),
+            quote!(
+                fn main() {}
+            ),
+            &[early],
+        );
+        check(
+            Word::Session,
+            quote!(),
+            quote!(
+                fn main(&self) {}
+            ),
+            &[],
+        );
+    }
+
+    #[test]
+    fn blocks_take_what_holds_for_every_method() {
+        let item = || quote!(impl X { fn f(&self, a: u8) {} fn g(&self) {} });
+        check(
+            Word::Agent,
+            quote!(name = "x", role = "r", skip(a)),
+            item(),
+            &[],
+        );
+        let name =
+            "`name` of `#[tool]` would name every method of the impl block; put it on a method";
+        check(Word::Tool, quote!(name = "x"), item(), &[name]);
+        let value = "`attributes` of `#[tool]` goes on a function or method, not on an impl block";
+        check(Word::Tool, quote!(attributes(k = 1)), item(), &[value]);
+        let unknown = "`skip` of `#[tool]`: no method of the impl block has an argument named `b`";
+        check(Word::Tool, quote!(skip(b)), item(), &[unknown]);
+    }
+
+    #[test]
+    fn methods_say_their_kind_where_it_differs() {
+        let twice = "`#[tool]` is applied twice, remove one";
+        check(
+            Word::Tool,
+            quote!(),
+            quote!(impl X { #[tool] fn f() {} }),
+            &[twice],
+        );
+        check(
+            Word::Tool,
+            quote!(),
+            quote!(impl X { #[tool(name = "x")] fn f() {} }),
+            &[],
+        );
+        let twice = "`#[agent]` is applied twice, remove one";
+        check(
+            Word::Agent,
+            quote!(),
+            quote!(impl X { #[agent(name = "x")] fn f(&self) {} }),
+            &[twice],
+        );
+        check(
+            Word::Agent,
+            quote!(),
+            quote!(impl X { const fn f(&self) {} #[tool] #[task] fn g(&self) {} }),
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_methods_own_attribute_reports_its_own_mistakes() {
+        let mut errors = Errors::default();
+        let item = quote!(impl X { #[tool(nmae = "x")] fn f(&self) {} });
+        let item = Item::parse(Word::Agent, item, &mut errors).expect("a block");
+        model(
+            &Model::new(Word::Agent, Arguments::default(), item, &mut errors),
+            &mut errors,
+        );
+        assert!(!errors.is_empty());
+        assert!(errors.messages().is_empty());
     }
 }

@@ -12,7 +12,8 @@ use crate::check;
 use crate::error::Errors;
 use crate::item::{self, Item, refilled};
 use crate::model::{
-    Block, Captured, Function, Layer, Member, Model, Operand, Output, Rebound, Role, Shape,
+    Block, Captured, EXPANDED, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver,
+    Role, Shape,
 };
 
 /// `quote!` for what the user did not write: out of reach of their names and lints.
@@ -22,6 +23,9 @@ macro_rules! generated {
 
 /// Expands an attribute that gives a kind, and `#[agentops::main]`.
 pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if arguments.to_string() == EXPANDED {
+        return item;
+    }
     let mut errors = Errors::default();
     let arguments = Arguments::parse(word, arguments, &mut errors);
     let Some(parsed) = Item::parse(word, item.clone(), &mut errors) else {
@@ -105,7 +109,15 @@ fn function(function: &Function) -> TokenStream {
         Shape::Guarded => guarded(function),
     };
     let inner = with_attrs(&body.attrs);
-    generated!(#(#attrs)* #vis #default #signature { #inner #statements })
+    let expanded = function
+        .layers
+        .iter()
+        .filter_map(|layer| layer.attr.as_ref())
+        .map(|attr| {
+            let (path, expanded) = (attr.path(), Ident::new(EXPANDED, Span::mixed_site()));
+            generated!(#[#path(#expanded)])
+        });
+    generated!(#(#expanded)* #(#attrs)* #vis #default #signature { #inner #statements })
 }
 
 /// The user's braces in a closure: what returns early returns to us.
@@ -161,6 +173,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
         (_, Output::Never) => generated!(#open #runtime::instrument(#span, #future).await.1),
         _ => generated! {
             #open
+            #[allow(clippy::async_yields_async)]
             let (#span, __agentops_ret) = #runtime::instrument(#span, #future).await;
             #close
             __agentops_ret
@@ -170,43 +183,52 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
 
 /// What every wrapping has at its heart.
 fn body(function: &Function) -> TokenStream {
-    let expected = if function.shape == Shape::Guarded {
-        TokenStream::new()
-    } else {
-        expected(&function.output)
-    };
+    let expected = (function.shape != Shape::Guarded).then(|| expected(function));
     // Used as a whole, it moves as a whole.
     let owned = function
         .owned_self
         .map(|receiver| generated!(let _ = &#receiver;));
-    let rebound = function.rebound.iter().map(
-        |Rebound {
-             attrs,
-             mutability,
-             ident,
-         }| { generated!(#(#attrs)* let #mutability #ident = #ident;) },
-    );
+    let rebound = function.rebound.iter().map(rebinding);
     let braces = &function.body.braces;
     // The attribute is there to be an attribute: `unused_braces` passes over blocks that have one.
     generated!(#expected #owned #(#rebound)* #[allow(clippy::needless_else)] #braces)
 }
 
+fn rebinding(rebound: &Rebound) -> TokenStream {
+    let Rebound {
+        attrs,
+        mutability,
+        ident,
+    } = rebound;
+    let allow = underscored(ident).then(|| {
+        generated!(#[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)])
+    });
+    generated!(#allow #(#attrs)* let #mutability #ident = #ident;)
+}
+
 /// A return that is never reached and tells inference the type before the user's statements are read.
-fn expected(output: &Output) -> TokenStream {
-    match output {
-        Output::Unit => generated!(if false {
-            return;
-        }),
+/// What the compiler says of the type is said where the user wrote it.
+fn expected(function: &Function) -> TokenStream {
+    match &function.output {
+        Output::Unit => {
+            let place = function.signature.ident.span();
+            let unit = quote_spanned!(place=> return;);
+            generated!(if false { #unit })
+        }
         Output::Type {
             place,
             erased: Some(ty),
-        } => quote_spanned! {Span::mixed_site().located_at(*place)=>
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: #ty = loop {};
-                return __agentops_expected;
+        } => {
+            let value = Ident::new("__agentops_expected", *place);
+            let unreached = quote_spanned!(*place=> return #value;);
+            generated! {
+                #[allow(unreachable_code)]
+                if false {
+                    let #value: #ty = loop {};
+                    #unreached
+                }
             }
-        },
+        }
         Output::Type { erased: None, .. } | Output::Never => TokenStream::new(),
     }
 }
@@ -262,10 +284,11 @@ impl Frame<'_> {
                 receiver,
             } => {
                 let join = self.either("join_agent", "start_join_agent");
+                let this = this(*receiver);
                 generated! {
                     #runtime::#join(&#site, || {
                         use #runtime::ladder::*;
-                        (&&#runtime::AgentProbe::<Self>(&#receiver)).agentops_identity(#type_name, &#site)
+                        (&&#runtime::AgentProbe::<Self>(#this)).agentops_identity(#type_name, &#site)
                     })
                 }
             }
@@ -284,8 +307,14 @@ impl Frame<'_> {
             .as_ref()
             .filter(|_| matches!(layer.role, Role::Span));
         let links = links.map(|links| generated!(#runtime::link(&#span, || #links);));
+        let underscored = layer
+            .captured
+            .iter()
+            .any(|captured| captured.name.starts_with('_'));
+        let allow = underscored.then(|| generated!(#[allow(clippy::used_underscore_binding)]));
         generated! {
             static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);
+            #allow
             let #span = #open;
             #links
         }
@@ -309,7 +338,11 @@ impl Frame<'_> {
         if matches!(layer.role, Role::Span) && layer.reads_output(&function.output) {
             let exit = self.either("exit", "finish");
             let end = self.end();
-            return generated!(#runtime::#exit(#span, #end););
+            // `returns` asks for closures.
+            let allow = (!layer.arguments.returns.is_empty()).then(|| {
+                generated!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)])
+            });
+            return generated!(#allow #runtime::#exit(#span, #end););
         }
         let leave = self.either("leave", "settle");
         generated!(#runtime::#leave(#span);)
@@ -346,9 +379,9 @@ impl Frame<'_> {
         let captured = captured.iter().map(|Captured { cfgs, value, .. }| {
             let probe = match value {
                 Operand::Binding(ident) => self.probe(&generated!(&#ident)),
-                // Naming the type lets the compiler dereference whatever holds it.
                 Operand::Receiver(receiver) => {
-                    generated!((&&&&#runtime::Probe::<Self>(&#receiver)).agentops_capture(__agentops_w))
+                    let this = this(*receiver);
+                    generated!((&&&&#runtime::Probe::<Self>(#this)).agentops_capture(__agentops_w))
                 }
             };
             generated!(#(#cfgs)* #probe;)
@@ -486,6 +519,20 @@ impl Frame<'_> {
     }
 }
 
+/// To record an argument is not the use that its underscore rules out.
+fn underscored(ident: &Ident) -> bool {
+    ident.to_string().starts_with('_')
+}
+
+/// A reference to the value that a method is called on; where `Self` is expected, it dereferences further by itself.
+fn this(Receiver { token, by_value }: Receiver) -> TokenStream {
+    if by_value {
+        generated!(&#token)
+    } else {
+        generated!(&*#token)
+    }
+}
+
 fn kind(word: Word) -> TokenStream {
     match word {
         Word::Session | Word::Trace | Word::Main => generated!(Session),
@@ -512,4 +559,316 @@ fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
             tree
         });
     quote_spanned!(place=> #(#path)*::__private)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::{env, fs};
+
+    use syn::{File, Meta};
+
+    use super::*;
+
+    /// Compares the expansion of `source`, which starts with the attribute, with the file of that name.
+    /// With `AGENTOPS_BLESS=1` the file is written instead.
+    #[track_caller]
+    fn check(name: &str, source: &str) {
+        let expected =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/expansion/{name}.rs"));
+        let lines: Vec<&str> = source.trim_matches('\n').lines().collect();
+        let indent = lines[0].len() - lines[0].trim_start().len();
+        let mut text: String = lines
+            .iter()
+            .map(|line| {
+                format!("// {}\n", line.get(indent..).unwrap_or("")).replace("// \n", "//\n")
+            })
+            .collect();
+        let file: File = syn::parse2(expand(source)).expect("an expansion is a list of items");
+        text = format!("{text}\n{}", prettyplease::unparse(&file));
+        if env::var_os("AGENTOPS_BLESS").is_some() {
+            fs::write(expected, text).expect("the expansion is written");
+        } else {
+            let expected =
+                fs::read_to_string(expected).expect("AGENTOPS_BLESS=1 writes the expansion");
+            assert_eq!(
+                text, expected,
+                "{name}: AGENTOPS_BLESS=1 accepts the new expansion"
+            );
+        }
+    }
+
+    fn expand(source: &str) -> TokenStream {
+        let mut item: syn::Item = syn::parse_str(source).expect("a function or an impl block");
+        let attrs = match &mut item {
+            syn::Item::Fn(item) => &mut item.attrs,
+            syn::Item::Impl(item) => &mut item.attrs,
+            _ => panic!("neither a function nor an impl block"),
+        };
+        let attr = attrs.remove(0);
+        let arguments = match &attr.meta {
+            Meta::List(list) => list.tokens.clone(),
+            _ => TokenStream::new(),
+        };
+        let last = &attr.path().segments.last().expect("a path").ident;
+        annotate(
+            Word::kind(last).unwrap_or(Word::Main),
+            arguments,
+            item.into_token_stream(),
+        )
+    }
+
+    #[test]
+    fn tool_sync() {
+        check(
+            "tool_sync",
+            r#"
+            #[tool(cost = 0.01)]
+            fn grep(pattern: &str, mut n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, Error> {
+                n += 1;
+                search(pattern, n)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn llm_async() {
+        check(
+            "llm_async",
+            r#"
+            #[llm(model = "gpt-4o-mini", provider = "openai", skip(key))]
+            async fn ask(request: Request, key: &str) -> Result<Response, Error> {
+                client(key).send(request).await
+            }"#,
+        );
+    }
+
+    #[test]
+    fn agent_impl() {
+        check(
+            "agent_impl",
+            r#"
+            #[agent(name = "planner", role = "plans", level = "debug")]
+            impl Planner<'_> {
+                const LIMIT: usize = 3;
+                fn new() -> Self {
+                    Planner
+                }
+                fn plan(&mut self, question: &str) -> Plan {
+                    self.think(question)
+                }
+                #[tool(name = "look up")]
+                async fn look_up(&self, word: String) -> Option<String> {
+                    self.words.get(&word)
+                }
+                #[agentops::skip]
+                fn reset(&mut self) {}
+            }"#,
+        );
+    }
+
+    #[test]
+    fn workflow_impl() {
+        check(
+            "workflow_impl",
+            r#"
+            #[workflow(skip_all, tags = ["nightly"])]
+            impl Report {
+                fn build(self) {
+                    write(self)
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn session() {
+        check(
+            "session",
+            r#"
+            #[session(name = NAME, tags = ["demo"], version = 2)]
+            async fn answer() {
+                work().await;
+            }"#,
+        );
+    }
+
+    #[test]
+    fn stacked() {
+        check(
+            "stacked",
+            r#"
+            #[session]
+            #[agent(role = "answers")]
+            fn answer(question: String) -> String {
+                question
+            }"#,
+        );
+    }
+
+    #[test]
+    fn track_caller() {
+        check(
+            "track_caller",
+            r#"
+            #[operation(operation_type = "check")]
+            #[track_caller]
+            fn must(condition: bool) -> usize {
+                locate(condition)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn never() {
+        check(
+            "never",
+            r#"
+            #[task]
+            async fn serve(listener: Listener) -> ! {
+                loop {
+                    listener.accept().await;
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn main_sync() {
+        check(
+            "main_sync",
+            r#"
+            #[agentops::main(name = "research", tags = ["demo"])]
+            fn main() -> Result<(), Error> {
+                run()
+            }"#,
+        );
+    }
+
+    #[test]
+    fn main_async() {
+        check(
+            "main_async",
+            r#"
+            #[agentops::main]
+            #[tokio::main]
+            async fn main() {
+                run().await;
+            }"#,
+        );
+    }
+
+    #[test]
+    fn attributes_and_returns() {
+        check(
+            "attributes_and_returns",
+            r#"
+            #[tool(attributes(size = text.len(), "text.kind" = KIND, limit), returns(hits = |value| value.len()), capture(limit))]
+            fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
+                scan(text, limit)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn parent_and_links() {
+        check(
+            "parent_and_links",
+            r#"
+            #[task(parent = job.span, links = job.causes.iter().copied())]
+            fn handle(job: &Job) -> bool {
+                job.run()
+            }"#,
+        );
+    }
+
+    #[test]
+    fn boxed() {
+        check(
+            "boxed",
+            r#"
+            #[agent(boxed, crate = crate::telemetry)]
+            async fn dive(depth: u32) -> u32 {
+                if depth == 0 { 0 } else { dive(depth - 1).await }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn skipped() {
+        check(
+            "skipped",
+            r#"
+            #[tool(skip_all)]
+            fn upload(key: Key, body: Vec<u8>) -> Receipt {
+                send(key, body)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn errors_disabled() {
+        check(
+            "errors_disabled",
+            r#"
+            #[guardrail(spec = "input", err = false, capture_return = false)]
+            fn allowed(text: &str) -> Result<(), Refusal> {
+                judge(text)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn opaque_return() {
+        check(
+            "opaque_return",
+            r#"
+            #[operation(err = false)]
+            fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
+                Some(text.split(' '))
+            }"#,
+        );
+    }
+
+    #[test]
+    fn mistakes_leave_the_item_as_it_is() {
+        let item = quote!(
+            fn grep(n: usize) {
+                n;
+            }
+        );
+        let expanded = annotate(Word::Tool, quote!(nmae = "x"), item.clone()).to_string();
+        assert!(
+            expanded.starts_with(":: core :: compile_error !"),
+            "{expanded}"
+        );
+        assert!(expanded.ends_with(&item.to_string()), "{expanded}");
+    }
+
+    #[test]
+    fn an_attribute_that_its_block_expanded_does_nothing() {
+        let item = quote!(
+            fn grep() {}
+        );
+        assert_eq!(
+            annotate(Word::Tool, quote!(__agentops_expanded), item.clone()).to_string(),
+            item.to_string()
+        );
+    }
+
+    #[test]
+    fn skip_takes_no_arguments() {
+        let item = quote!(
+            fn grep() {}
+        );
+        assert_eq!(
+            skip(&TokenStream::new(), item.clone()).to_string(),
+            item.to_string()
+        );
+        assert!(
+            skip(&quote!(all), item)
+                .to_string()
+                .contains("takes no arguments")
+        );
+    }
 }

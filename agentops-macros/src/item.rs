@@ -318,3 +318,192 @@ fn starts_with_inner_attribute(tokens: &TokenStream) -> bool {
         |char| matches!(trees.next(), Some(TokenTree::Punct(punct)) if punct.as_char() == char);
     next_is('#') && next_is('!')
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn parse(tokens: TokenStream) -> Result<Item, Vec<String>> {
+        let mut errors = Errors::default();
+        Item::parse(Word::Tool, tokens, &mut errors).ok_or_else(|| errors.messages())
+    }
+
+    #[track_caller]
+    fn refused(tokens: TokenStream, expected: &str) {
+        match parse(tokens) {
+            Ok(_) => panic!("not refused"),
+            Err(errors) => assert_eq!(errors, [expected]),
+        }
+    }
+
+    #[track_caller]
+    fn function(tokens: TokenStream) -> Function {
+        match parse(tokens) {
+            Ok(Item::Function(function)) => *function,
+            _ => panic!("not a function"),
+        }
+    }
+
+    #[test]
+    fn bodies_may_be_half_typed() {
+        let function = function(
+            quote!(pub(crate) async unsafe extern "C" fn f<T>(a: T) -> T where T: Copy { a. }),
+        );
+        assert_eq!(function.body.braces.stream().to_string(), "a .");
+    }
+
+    #[test]
+    fn inner_attributes_leave_the_body() {
+        let function = function(quote!(
+            fn f() {
+                #![allow(unused)]
+                let x = 1;
+            }
+        ));
+        assert_eq!(function.body.attrs.len(), 1);
+        assert_eq!(function.body.braces.stream().to_string(), "let x = 1 ;");
+    }
+
+    #[test]
+    fn fragments_of_macros_are_seen_through() {
+        let body = Group::new(Delimiter::None, quote!({ 1 }));
+        let item = Group::new(Delimiter::None, quote!(fn f() -> u8 #body));
+        assert_eq!(
+            function(quote!(#item)).body.braces.stream().to_string(),
+            "1"
+        );
+    }
+
+    #[test]
+    fn blocks_are_taken_apart() {
+        let Ok(Item::Block(block)) = parse(quote! {
+            unsafe impl<'a, T: Clone> X<'a, T> where T: Copy {
+                #![allow(unused)]
+                const fn a() {}
+                const B: C = C { d: 1 };
+                type E = u8;
+                macros! { f }
+                some::macros!(g);
+                pub fn h(&self) { half. }
+            }
+        }) else {
+            panic!("not a block")
+        };
+        let members: Vec<String> = block
+            .members
+            .iter()
+            .map(|member| match member {
+                Member::Function(function) => format!("fn {}", function.signature.ident),
+                Member::Other(tokens) => tokens.to_string(),
+            })
+            .collect();
+        let others = [
+            "const B : C = C { d : 1 } ;",
+            "type E = u8 ;",
+            "macros ! { f }",
+            "some :: macros ! (g) ;",
+        ];
+        assert_eq!(
+            members,
+            ["fn a", others[0], others[1], others[2], others[3], "fn h"]
+        );
+        assert_eq!(block.attrs.len(), 1);
+    }
+
+    #[test]
+    fn other_items_are_refused_by_name() {
+        let places = "`#[tool]` goes on a function, a method or an inherent impl block, not on";
+        for (item, name) in [
+            (
+                quote!(
+                    pub struct X;
+                ),
+                "a struct",
+            ),
+            (
+                quote!(
+                    enum X {}
+                ),
+                "an enum",
+            ),
+            (
+                quote!(
+                    pub(crate) union X {}
+                ),
+                "a union",
+            ),
+            (
+                quote!(
+                    unsafe trait X {}
+                ),
+                "a trait",
+            ),
+            (
+                quote!(
+                    mod x;
+                ),
+                "a module",
+            ),
+            (
+                quote!(
+                    use x;
+                ),
+                "an import",
+            ),
+            (
+                quote!(
+                    static mut X: u8 = 1;
+                ),
+                "a static",
+            ),
+            (
+                quote!(
+                    const X: u8 = 1;
+                ),
+                "a constant",
+            ),
+            (
+                quote!(
+                    type X = u8;
+                ),
+                "a type",
+            ),
+            (
+                quote!(
+                    extern crate x;
+                ),
+                "an extern crate",
+            ),
+            (
+                quote!(
+                    extern "C" {}
+                ),
+                "this",
+            ),
+            (quote!(x! {}), "a macro call"),
+            (quote!(let x = 1;), "a statement"),
+            (quote!(|x| x), "this"),
+        ] {
+            refused(item, &format!("{places} {name}"));
+        }
+        refused(
+            quote!(
+                impl<T> Clone for X<T> {}
+            ),
+            &format!("{places} an impl of a trait; put it on the methods of the impl"),
+        );
+    }
+
+    #[test]
+    fn a_function_needs_a_body() {
+        let message = "`#[tool]` needs a function with a body; put it on the method of the impl, or on a default method";
+        refused(
+            quote!(
+                fn f(&self);
+            ),
+            message,
+        );
+    }
+}

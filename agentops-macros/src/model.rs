@@ -16,6 +16,10 @@ use crate::args::{Arguments, Word};
 use crate::error::Errors;
 use crate::item::{self, Body, Item};
 
+/// What an attribute says once the one that it stands below has expanded it.
+/// It stays, so that its import is used and the editor still knows what it is.
+pub(crate) const EXPANDED: &str = "__agentops_expanded";
+
 /// An item with what is to be recorded of it.
 pub(crate) enum Model {
     Function(Box<Function>),
@@ -96,7 +100,7 @@ pub(crate) enum Role {
     /// The agent that a method belongs to, entered unless the call comes from the same agent.
     Member {
         type_name: String,
-        receiver: Token![self],
+        receiver: Receiver,
     },
     /// The program.
     Program,
@@ -111,7 +115,15 @@ pub(crate) struct Captured {
 
 pub(crate) enum Operand {
     Binding(Ident),
-    Receiver(Token![self]),
+    Receiver(Receiver),
+}
+
+/// A method's `self`.
+#[derive(Clone, Copy)]
+pub(crate) struct Receiver {
+    pub(crate) token: Token![self],
+    /// It is the value itself, not something that dereferences to it.
+    pub(crate) by_value: bool,
 }
 
 /// An argument moved into the wrapped body, so that it is dropped there, and in its turn.
@@ -125,26 +137,54 @@ impl Model {
     pub(crate) fn new(word: Word, arguments: Arguments, item: Item, errors: &mut Errors) -> Model {
         match item {
             Item::Function(function) => {
-                let role = if word == Word::Main {
-                    Role::Program
-                } else {
-                    Role::Span
-                };
-                let name = function.signature.ident.unraw().to_string();
-                let layer = Layer {
-                    word,
-                    attr: None,
-                    role,
-                    arguments,
-                    function: name.clone(),
-                    name,
-                    captured: Vec::new(),
-                };
-                Model::Function(Box::new(Function::new(*function, vec![layer])))
+                Model::Function(Box::new(stacked(word, arguments, *function, errors)))
             }
             Item::Block(block) => Model::Block(Block::new(word, arguments, block, errors)),
         }
     }
+}
+
+/// A function with the spans of all its attributes, in the order in which they are written.
+/// Expanded one after another they would nest the other way round.
+fn stacked(
+    word: Word,
+    arguments: Arguments,
+    mut item: item::Function,
+    errors: &mut Errors,
+) -> Function {
+    // Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
+    let bare_is_ours = word == Word::Main || !typed_with_path();
+    let others = take_kinds(&mut item.attrs, |path| {
+        bare_is_ours || path.segments.len() > 1
+    });
+    let name = item.signature.ident.unraw().to_string();
+    let layer = |word, attr, role, arguments| Layer {
+        word,
+        attr,
+        role,
+        arguments,
+        name: name.clone(),
+        function: name.clone(),
+        captured: Vec::new(),
+    };
+    let role = if word == Word::Main {
+        Role::Program
+    } else {
+        Role::Span
+    };
+    let runtime = arguments.runtime.clone();
+    let mut layers = vec![layer(word, None, role, arguments)];
+    for (word, attr) in others {
+        let arguments = own_arguments(word, &attr, runtime.as_ref(), errors);
+        layers.push(layer(word, Some(attr), Role::Span, arguments));
+    }
+    Function::new(item, layers)
+}
+
+fn typed_with_path() -> bool {
+    Place::call_site()
+        .source_text()
+        .is_some_and(|text| text.contains("agentops::"))
 }
 
 impl Block {
@@ -174,16 +214,17 @@ impl Block {
         mut function: item::Function,
         errors: &mut Errors,
     ) -> Member {
-        let skipped = take(&mut function.attrs, |ident| (ident == "skip").then_some(()));
-        if !skipped.is_empty() {
+        if function
+            .attrs
+            .iter()
+            .filter_map(|attr| our_word(attr.path()))
+            .any(|word| word == "skip")
+        {
             return Member::Plain(Box::new(function));
         }
-        let own = take(&mut function.attrs, Word::kind);
+        let own = take_kinds(&mut function.attrs, |_| true);
         let agent = word == Word::Agent;
-        let receiver = function
-            .signature
-            .receiver()
-            .map(|receiver| receiver.self_token);
+        let receiver = function.signature.receiver().map(Receiver::new);
         let left_alone = function.signature.constness.is_some() || agent && receiver.is_none();
         if own.is_empty() && left_alone {
             return Member::Plain(Box::new(function));
@@ -203,7 +244,7 @@ impl Block {
         let mut layers: Vec<Layer> = own
             .into_iter()
             .map(|(word, attr)| {
-                let arguments = own_arguments(word, &attr, arguments, errors);
+                let arguments = own_arguments(word, &attr, arguments.runtime.as_ref(), errors);
                 span(word, Some(attr), arguments)
             })
             .collect();
@@ -331,6 +372,26 @@ impl Layer {
     }
 }
 
+impl Receiver {
+    fn new(receiver: &syn::Receiver) -> Receiver {
+        let by_value = match &receiver.kind {
+            ReceiverKind::Typed(_, ty) => match bare(ty) {
+                Type::Path(path) => path
+                    .path
+                    .segments
+                    .last()
+                    .is_some_and(|last| last.arguments.is_none()),
+                _ => false,
+            },
+            kind => matches!(kind, ReceiverKind::Value),
+        };
+        Receiver {
+            token: receiver.self_token,
+            by_value,
+        }
+    }
+}
+
 /// `impl Trait` cannot be written in a `let`.
 struct Erase;
 
@@ -376,7 +437,7 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
         match input {
             FnArg::Receiver(receiver) => {
                 if chosen(&Ident::new("self", receiver.self_token.span)) {
-                    let value = Operand::Receiver(receiver.self_token);
+                    let value = Operand::Receiver(Receiver::new(receiver));
                     captured.push(Captured {
                         cfgs: Vec::new(),
                         name: "self".to_owned(),
@@ -541,21 +602,24 @@ fn tracks_caller(attr: &Attribute) -> bool {
                 .contains("track_caller")
 }
 
-/// Takes out the attributes that are ours by their path: a single word, or below `agentops`.
-fn take<T>(attrs: &mut Vec<Attribute>, ours: impl Fn(&Ident) -> Option<T>) -> Vec<(T, Attribute)> {
-    let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(attrs)
-        .into_iter()
-        .map(|attr| (our_word(attr.path()).and_then(&ours), attr))
-        .partition(|(word, _)| word.is_some());
-    attrs.extend(left.into_iter().map(|(_, attr)| attr));
+/// Takes out the attributes that give a kind, if `ours` says so.
+fn take_kinds(attrs: &mut Vec<Attribute>, ours: impl Fn(&Path) -> bool) -> Vec<(Word, Attribute)> {
+    let mut taken = Vec::new();
+    for attr in std::mem::take(attrs) {
+        match our_word(attr.path()).and_then(Word::kind) {
+            Some(word) if ours(attr.path()) && !is_expanded(&attr) => taken.push((word, attr)),
+            _ => attrs.push(attr),
+        }
+    }
     taken
-        .into_iter()
-        .filter_map(|(word, attr)| Some((word?, attr)))
-        .collect()
+}
+
+fn is_expanded(attr: &Attribute) -> bool {
+    matches!(&attr.meta, syn::Meta::List(list) if list.tokens.to_string() == EXPANDED)
 }
 
 /// The last word of a path that may be one of our attributes.
-pub(crate) fn our_word(path: &Path) -> Option<&Ident> {
+fn our_word(path: &Path) -> Option<&Ident> {
     let ours = path.segments.len() == 1
         || path
             .segments
@@ -567,11 +631,11 @@ pub(crate) fn our_word(path: &Path) -> Option<&Ident> {
         .map(|last| &last.ident)
 }
 
-/// The arguments of a method's own attribute; the path to the runtime is the block's, if it has none.
+/// The arguments of a method's own attribute; the path to the runtime is its surroundings', if it has none.
 fn own_arguments(
     word: Word,
     attr: &Attribute,
-    block: &Arguments,
+    runtime: Option<&Path>,
     errors: &mut Errors,
 ) -> Arguments {
     let tokens = match &attr.meta {
@@ -582,7 +646,7 @@ fn own_arguments(
     let mut arguments = Arguments::parse(word, tokens, &mut own);
     errors.defer(&own);
     if arguments.runtime.is_none() {
-        arguments.runtime.clone_from(&block.runtime);
+        arguments.runtime = runtime.cloned();
     }
     arguments
 }

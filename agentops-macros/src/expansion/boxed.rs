@@ -1,0 +1,58 @@
+// #[agent(boxed, crate = crate::telemetry)]
+// async fn dive(depth: u32) -> u32 {
+//     if depth == 0 { 0 } else { dive(depth - 1).await }
+// }
+
+async fn dive(depth: u32) -> u32 {
+    static __AGENTOPS_CALLSITE: crate::telemetry::__private::Callsite = crate::telemetry::__private::Callsite::new(
+        crate::telemetry::__private::Meta::new(
+                crate::telemetry::__private::Kind::Agent,
+                "dive",
+                ::core::module_path!(),
+                "dive",
+            )
+            .arguments(&["depth"])
+            .output(),
+    );
+    let __agentops_span = crate::telemetry::__private::start_agent(
+        &__AGENTOPS_CALLSITE,
+        |__agentops_w| {
+            use crate::telemetry::__private::ladder::*;
+            (&&&&crate::telemetry::__private::Probe(&depth))
+                .agentops_capture(__agentops_w);
+        },
+    );
+    #[allow(clippy::async_yields_async)]
+    let (__agentops_span, __agentops_ret) = crate::telemetry::__private::instrument(
+            __agentops_span,
+            crate::telemetry::__private::boxed(async move {
+                #[allow(unreachable_code)]
+                if false {
+                    let __agentops_expected: u32 = loop {};
+                    return __agentops_expected;
+                }
+                #[allow(clippy::needless_else)]
+                { if depth == 0 { 0 } else { dive(depth - 1).await } }
+            }),
+        )
+        .await;
+    crate::telemetry::__private::finish(
+        __agentops_span,
+        |__agentops_w| {
+            use crate::telemetry::__private::ladder::*;
+            match (&&crate::telemetry::__private::Outcome(&__agentops_ret))
+                .agentops_outcome()
+            {
+                ::core::result::Result::Ok(__agentops_value) => {
+                    (&&&&crate::telemetry::__private::Probe(__agentops_value))
+                        .agentops_capture(__agentops_w);
+                }
+                ::core::result::Result::Err(__agentops_error) => {
+                    (&&&&&&crate::telemetry::__private::Fault(__agentops_error))
+                        .agentops_fault(__agentops_w)
+                }
+            }
+        },
+    );
+    __agentops_ret
+}

@@ -1,0 +1,30 @@
+// #[agentops::main]
+// #[tokio::main]
+// async fn main() {
+//     run().await;
+// }
+
+#[tokio::main]
+async fn main() {
+    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+        ::agentops::__private::Meta::new(
+            ::agentops::__private::Kind::Session,
+            ::core::env!("CARGO_CRATE_NAME"),
+            ::core::module_path!(),
+            "main",
+        ),
+    );
+    let __agentops_span = ::agentops::__private::main_start(&__AGENTOPS_CALLSITE);
+    let __agentops_ret = async move {
+        if false {
+            return;
+        }
+        #[allow(clippy::needless_else)]
+        {
+            run().await;
+        }
+    }
+        .await;
+    ::agentops::__private::main_finish(__agentops_span, |_| {});
+    __agentops_ret
+}

@@ -1,0 +1,40 @@
+// #[agentops::main(name = "research", tags = ["demo"])]
+// fn main() -> Result<(), Error> {
+//     run()
+// }
+
+fn main() -> Result<(), Error> {
+    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+        ::agentops::__private::Meta::new(
+                ::agentops::__private::Kind::Session,
+                "research",
+                ::core::module_path!(),
+                "main",
+            )
+            .tags(&["demo"]),
+    );
+    let __agentops_span = ::agentops::__private::main_start(&__AGENTOPS_CALLSITE);
+    let __agentops_ret = ::agentops::__private::call_once(move || {
+        #[allow(unreachable_code)]
+        if false {
+            let __agentops_expected: Result<(), Error> = loop {};
+            return __agentops_expected;
+        }
+        #[allow(clippy::needless_else)] { run() }
+    });
+    ::agentops::__private::main_finish(
+        __agentops_span,
+        |__agentops_w| {
+            use ::agentops::__private::ladder::*;
+            match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
+            {
+                ::core::result::Result::Ok(_) => {}
+                ::core::result::Result::Err(__agentops_error) => {
+                    (&&&&&&::agentops::__private::Fault(__agentops_error))
+                        .agentops_fault(__agentops_w)
+                }
+            }
+        },
+    );
+    __agentops_ret
+}

@@ -1,0 +1,42 @@
+// #[operation(err = false)]
+// fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
+//     Some(text.split(' '))
+// }
+
+fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
+    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+        ::agentops::__private::Meta::new(
+                ::agentops::__private::Kind::Operation,
+                "words",
+                ::core::module_path!(),
+                "words",
+            )
+            .arguments(&["text"])
+            .output(),
+    );
+    let __agentops_span = ::agentops::__private::enter(
+        &__AGENTOPS_CALLSITE,
+        |__agentops_w| {
+            use ::agentops::__private::ladder::*;
+            (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
+        },
+    );
+    let __agentops_ret = ::agentops::__private::call_once(move || {
+        #[allow(unreachable_code)]
+        if false {
+            let __agentops_expected: Option<_> = loop {};
+            return __agentops_expected;
+        }
+        let text = text;
+        #[allow(clippy::needless_else)] { Some(text.split(' ')) }
+    });
+    ::agentops::__private::exit(
+        __agentops_span,
+        |__agentops_w| {
+            use ::agentops::__private::ladder::*;
+            (&&&&::agentops::__private::Probe(&__agentops_ret))
+                .agentops_capture(__agentops_w);
+        },
+    );
+    __agentops_ret
+}

@@ -1,0 +1,55 @@
+// #[task(parent = job.span, links = job.causes.iter().copied())]
+// fn handle(job: &Job) -> bool {
+//     job.run()
+// }
+
+fn handle(job: &Job) -> bool {
+    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+        ::agentops::__private::Meta::new(
+                ::agentops::__private::Kind::Task,
+                "handle",
+                ::core::module_path!(),
+                "handle",
+            )
+            .arguments(&["job"])
+            .output(),
+    );
+    let __agentops_span = ::agentops::__private::under(
+        job.span,
+        || ::agentops::__private::enter(
+            &__AGENTOPS_CALLSITE,
+            |__agentops_w| {
+                use ::agentops::__private::ladder::*;
+                (&&&&::agentops::__private::Probe(&job)).agentops_capture(__agentops_w);
+            },
+        ),
+    );
+    ::agentops::__private::link(&__agentops_span, || job.causes.iter().copied());
+    let __agentops_ret = ::agentops::__private::call_once(move || {
+        #[allow(unreachable_code)]
+        if false {
+            let __agentops_expected: bool = loop {};
+            return __agentops_expected;
+        }
+        let job = job;
+        #[allow(clippy::needless_else)] { job.run() }
+    });
+    ::agentops::__private::exit(
+        __agentops_span,
+        |__agentops_w| {
+            use ::agentops::__private::ladder::*;
+            match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
+            {
+                ::core::result::Result::Ok(__agentops_value) => {
+                    (&&&&::agentops::__private::Probe(__agentops_value))
+                        .agentops_capture(__agentops_w);
+                }
+                ::core::result::Result::Err(__agentops_error) => {
+                    (&&&&&&::agentops::__private::Fault(__agentops_error))
+                        .agentops_fault(__agentops_w)
+                }
+            }
+        },
+    );
+    __agentops_ret
+}

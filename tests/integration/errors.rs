@@ -1,0 +1,190 @@
+//! Errors and panics: recorded once each, and never swallowed, changed or printed.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use agentops::{operation, tool};
+
+use crate::harness::{draw, record, record_async, the};
+
+#[tool]
+fn open(path: &str) -> io::Result<u8> {
+    Err(io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("no {path}"),
+    ))
+}
+
+#[operation]
+fn pass_on(path: &str) -> Result<u8, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(open(path)?)
+}
+
+type Swapped<E, T> = Result<T, E>;
+
+#[operation]
+fn swapped() -> Swapped<&'static str, u8> {
+    Err("no")
+}
+
+#[operation(err = false)]
+fn quiet() -> Result<u8, u8> {
+    Err(7)
+}
+
+struct Coded;
+
+impl std::fmt::Display for Coded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("too many")
+    }
+}
+
+impl agentops::ErrorCode for Coded {
+    fn error_code(&self) -> String {
+        "429".into()
+    }
+}
+
+#[operation]
+fn coded() -> Result<(), Coded> {
+    Err(Coded)
+}
+
+#[test]
+fn an_error_is_recorded_by_its_type_and_given_back() {
+    let trace = record(|| {
+        let error = pass_on("x").expect_err("it fails");
+        assert_eq!(
+            error.downcast_ref::<io::Error>().map(io::Error::kind),
+            Some(io::ErrorKind::NotFound)
+        );
+        assert_eq!(swapped(), Err("no"));
+        assert_eq!(quiet(), Err(7));
+        assert!(coded().is_err());
+    });
+    let expected = r#"OPERATION pass_on {"path":"x"} ! NotFound: no x
+  TOOL open {"path":"x"} ! NotFound: no x
+OPERATION swapped ! str: no
+OPERATION quiet -> {"Err":7}
+OPERATION coded ! 429: too many
+"#;
+    assert_eq!(draw(&trace), expected);
+    let error = the(&trace, "open").error.as_ref().expect("it failed");
+    assert_eq!(error.kind, "TOOL");
+    assert_eq!(error.rust_type.as_deref(), Some("std::io::error::Error"));
+    assert_eq!(error.span_trace, ["test", "pass_on", "open"]);
+}
+
+#[operation]
+fn explode(message: &str) -> u8 {
+    panic!("{message}")
+}
+
+#[operation]
+async fn explode_later() -> u8 {
+    tokio::task::yield_now().await;
+    explode("boom")
+}
+
+#[test]
+fn a_panic_is_recorded_and_goes_on() {
+    let trace = record(|| {
+        let payload = catch_unwind(|| explode("bang")).expect_err("it panics");
+        assert_eq!(
+            payload.downcast_ref::<String>().map(String::as_str),
+            Some("bang")
+        );
+    });
+    assert_eq!(
+        draw(&trace),
+        "OPERATION explode {\"message\":\"bang\"} ! panic: bang\n"
+    );
+    let stack = the(&trace, "explode")
+        .error
+        .as_ref()
+        .and_then(|error| error.stack.clone());
+    assert!(
+        stack.is_some_and(|stack| stack.contains("errors.rs:")),
+        "a panic says where it happened"
+    );
+}
+
+#[test]
+fn a_panic_inside_a_future_is_no_cancellation() {
+    let trace = record_async(async {
+        let task = AssertUnwindSafe(explode_later());
+        let result = futures_catch(task).await;
+        assert!(result.is_err());
+    });
+    let expected = r#"OPERATION explode_later ! panic: boom
+  OPERATION explode {"message":"boom"} ! panic: boom
+"#;
+    assert_eq!(draw(&trace), expected);
+}
+
+/// Polls a future, and catches what its polls throw.
+async fn futures_catch<F: Future>(future: AssertUnwindSafe<F>) -> std::thread::Result<F::Output> {
+    let mut future = Box::pin(future.0);
+    std::future::poll_fn(|task| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+            Ok(std::task::Poll::Pending) => std::task::Poll::Pending,
+            Ok(std::task::Poll::Ready(output)) => std::task::Poll::Ready(Ok(output)),
+            Err(payload) => std::task::Poll::Ready(Err(payload)),
+        }
+    })
+    .await
+}
+
+#[test]
+fn an_error_by_hand_marks_the_span() {
+    let trace = record(|| {
+        let span = agentops::span("by hand").start();
+        agentops::current_span().record_error(&io::Error::from(io::ErrorKind::TimedOut));
+        drop(span);
+        let span = agentops::span("in words").start();
+        agentops::current_span().record_error_text("it went wrong");
+        drop(span);
+    });
+    let expected =
+        "OPERATION by hand ! TimedOut: timed out\nOPERATION in words ! str: it went wrong\n";
+    assert_eq!(draw(&trace), expected);
+}
+
+#[test]
+fn users_code_that_misbehaves_while_it_is_captured_costs_only_its_value() {
+    struct Panicking;
+    impl std::fmt::Debug for Panicking {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("inside Debug")
+        }
+    }
+    struct Recording;
+    impl std::fmt::Debug for Recording {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            takes(Panicking, 1);
+            f.write_str("recorded")
+        }
+    }
+    #[operation]
+    fn takes<T: std::fmt::Debug>(value: T, n: u8) -> u8 {
+        drop(value);
+        n
+    }
+    let trace = record(|| {
+        assert_eq!(takes(Panicking, 2), 2);
+        assert_eq!(takes(Recording, 3), 3);
+    });
+    let drawn = draw(&trace);
+    let lines: Vec<_> = drawn.lines().collect();
+    assert!(
+        lines[0].contains(r#""n":2,"value":{"$type":"#) && lines[0].ends_with("-> 2"),
+        "{drawn}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains(r#"{"n":3,"value":"recorded"} -> 3"#)),
+        "{drawn}"
+    );
+}

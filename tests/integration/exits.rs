@@ -1,0 +1,231 @@
+//! Ways for a program to end, and what its spool says of each: read back with the format's own reader.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use agentops::EndState;
+use agentops::model::frame::Reader;
+use agentops::model::trace::{Trace, Traces};
+
+use crate::harness::draw;
+
+/// A home that is removed when the test is over.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(name: &str) -> Self {
+        let home =
+            std::env::temp_dir().join(format!("agentops-exits-{name}-{}", std::process::id()));
+        // Left behind by a run that was killed.
+        let _ = std::fs::remove_dir_all(&home);
+        Self(home)
+    }
+
+    fn command(&self, case: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
+        command
+            .arg(case)
+            .env("AGENTOPS_HOME", &self.0)
+            .env_remove("RUST_BACKTRACE");
+        command
+    }
+
+    fn run(&self, case: &str) -> (i32, String, String) {
+        let output = self.command(case).output().expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
+        (
+            output.status.code().unwrap_or(-1),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    }
+
+    fn traces(&self) -> Vec<Trace> {
+        read(&self.0)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn read(home: &Path) -> Vec<Trace> {
+    let mut traces = Traces::default();
+    for entry in std::fs::read_dir(home.join("spool")).expect("there is a spool") {
+        let path = entry.expect("it can be listed").path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "agentops")
+        {
+            let bytes = std::fs::read(&path).expect("it can be read");
+            let mut reader = Reader::new(&bytes).expect("it is a spool file");
+            let events: Vec<_> = reader.by_ref().collect();
+            assert_eq!((reader.damaged(), reader.tail()), (0, None));
+            let resource = reader.resource().expect("it says who wrote it").clone();
+            events
+                .into_iter()
+                .for_each(|event| traces.apply(&resource, event));
+        }
+    }
+    let mut traces = traces.finish();
+    traces.reverse();
+    traces
+}
+
+fn end(trace: &Trace) -> (Option<EndState>, Option<&str>) {
+    (
+        trace.session.facts.end_state,
+        trace.session.facts.end_state_reason.as_deref(),
+    )
+}
+
+#[test]
+fn what_runs_outside_any_session_shares_the_automatic_one() {
+    let home = Home::new("orphans");
+    assert_eq!(
+        home.run("orphans"),
+        (0, "orphans done\n".into(), String::new())
+    );
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(
+        (end(trace), &*trace.session.facts.name),
+        ((Some(EndState::Success), None), "victim")
+    );
+    assert_eq!(trace.session.facts.tags, ["script"]);
+    assert_eq!(
+        draw(trace),
+        "TOOL step {\"n\":1} -> 1\nTOOL step {\"n\":2} -> 2\n"
+    );
+}
+
+#[test]
+fn a_program_that_fails_keeps_its_exit_code_and_its_reason() {
+    let home = Home::new("fails");
+    assert_eq!(
+        home.run("fails"),
+        (1, "failed: three is too many\n".into(), String::new())
+    );
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(
+        end(trace),
+        (Some(EndState::Error), Some("three is too many"))
+    );
+    assert!(draw(trace).ends_with("TOOL step {\"n\":3} ! String: three is too many\n"));
+}
+
+#[test]
+fn a_program_that_panics_ends_its_session() {
+    let home = Home::new("panics");
+    let (code, _, stderr) = home.run("panics");
+    assert_eq!(code, 101);
+    assert!(
+        stderr.contains("on purpose") && !stderr.contains("agentops"),
+        "{stderr}"
+    );
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(
+        end(trace),
+        (Some(EndState::Error), Some("panicked: on purpose"))
+    );
+    assert_eq!(draw(trace), "OPERATION explode ! panic: on purpose\n");
+}
+
+#[test]
+fn an_exit_in_the_middle_keeps_what_was_flushed() {
+    let home = Home::new("exits");
+    assert_eq!(home.run("exits").0, 7);
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(end(trace), (Some(EndState::Success), None));
+    assert_eq!(trace.session.counts.spans, 3);
+}
+
+#[test]
+fn after_the_guard_nothing_is_recorded() {
+    let home = Home::new("drops");
+    assert_eq!(home.run("drops"), (0, "drops done\n".into(), String::new()));
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(trace.session.counts.spans, 3);
+    assert!(
+        !std::fs::read_dir(home.0.join("spool"))
+            .expect("there is a spool")
+            .flatten()
+            .any(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "lock")
+            })
+    );
+}
+
+#[test]
+fn a_killed_program_leaves_what_it_had_begun() {
+    let home = Home::new("hangs");
+    let mut child = home
+        .command("hangs")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("it is piped"))
+        .read_line(&mut line)
+        .expect("it speaks");
+    assert_eq!(line, "ready\n");
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(end(trace), (None, None));
+    assert_eq!(
+        draw(trace),
+        "TOOL step {\"n\":1} -> 1\nOPERATION still open (open)\n"
+    );
+    assert_eq!(trace.session.counts.open, 2);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_changes_nothing_but_one_line() {
+    let home = Home::new("unwritable");
+    std::fs::write(&home.0, "a file where a directory should be").expect("it can be written");
+    let (code, stdout, stderr) = home.run("fails");
+    assert_eq!((code, &*stdout), (1, "failed: three is too many\n"));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("agentops: cannot write to "), "{stderr}");
+    std::fs::remove_file(&home.0).expect("it is there");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_what_was_recorded() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new("modes");
+    home.run("fails");
+    let mode = |path: &Path| {
+        std::fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!((mode(&home.0), mode(&home.0.join("spool"))), (0o700, 0o700));
+    for file in std::fs::read_dir(home.0.join("spool"))
+        .expect("there is a spool")
+        .flatten()
+    {
+        assert_eq!(mode(&file.path()), 0o600);
+    }
+}

@@ -1,0 +1,155 @@
+//! Sessions: by attribute and by hand, how they end, what belongs to them.
+
+use agentops::model::session::SessionState;
+use agentops::{EndState, operation, session};
+
+use crate::harness::{draw, memory, record, recorded};
+
+#[operation]
+fn step(n: u8) -> u8 {
+    n + 1
+}
+
+#[session(tags = ["nightly"], name = "job")]
+fn job(
+    fail: bool,
+) -> Result<agentops::model::id::SessionId, (agentops::model::id::SessionId, String)> {
+    step(1);
+    agentops::current_session().tag("late");
+    agentops::current_session().attribute("size", 3);
+    let id = agentops::current_span().session_id().expect("it records");
+    if fail {
+        Err((id, "no luck".into()))
+    } else {
+        Ok(id)
+    }
+}
+
+#[test]
+fn a_session_ends_as_its_function_does() {
+    memory();
+    let good = recorded(job(false).expect("it succeeds"));
+    let facts = &good.session.facts;
+    assert_eq!(
+        (facts.end_state, facts.end_state_reason.as_deref()),
+        (Some(EndState::Success), None)
+    );
+    assert_eq!(
+        (&*facts.name, good.session.state),
+        ("job", SessionState::Ended)
+    );
+    assert_eq!(facts.tags, ["nightly", "late"]);
+    assert_eq!(facts.attributes["size"], 3);
+    assert_eq!(facts.id.trace(), facts.trace_id);
+    assert_eq!(facts.id.0 >> 76 & 0xf, 7, "a session's id is a UUID v7");
+    assert_eq!(facts.root, Some(good.spans[0].id));
+    assert_eq!(draw(&good), "OPERATION step {\"n\":1} -> 2\n");
+    assert_eq!(good.session.counts.spans, 2);
+    assert_eq!(good.session.agents, ["default"]);
+    assert!(good.session.host.hostname.is_some() && good.session.host.rustc.is_some());
+
+    let (id, _) = job(true).expect_err("it fails");
+    let bad = recorded(id);
+    assert_eq!(bad.session.facts.end_state, Some(EndState::Error));
+    assert!(
+        bad.session
+            .facts
+            .end_state_reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("no luck"))
+    );
+}
+
+#[test]
+fn two_sessions_by_hand_go_on_at_once_and_end_in_any_order() {
+    memory();
+    let first = agentops::start_session("first")
+        .user("u1")
+        .conversation("c")
+        .video("https://video.example/1");
+    let second = agentops::start_session("second").tag("b");
+    let (one, two) = (
+        first.id().expect("it records"),
+        second.id().expect("it records"),
+    );
+    second.in_scope(|| step(2));
+    first.in_scope(|| {
+        step(1);
+        second.in_scope(|| step(3));
+        step(4);
+    });
+    first.end_with_reason(EndState::Error, "given up");
+    second.in_scope(|| step(5));
+    drop(second);
+    let (first, second) = (recorded(one), recorded(two));
+    assert_eq!(
+        draw(&first),
+        "OPERATION step {\"n\":1} -> 2\nOPERATION step {\"n\":4} -> 5\n"
+    );
+    let steps = "OPERATION step {\"n\":2} -> 3\nOPERATION step {\"n\":3} -> 4\nOPERATION step {\"n\":5} -> 6\n";
+    assert_eq!(draw(&second), steps);
+    let facts = &first.session.facts;
+    assert_eq!(
+        (facts.end_state, facts.end_state_reason.as_deref()),
+        (Some(EndState::Error), Some("given up"))
+    );
+    assert_eq!(
+        (facts.user_id.as_deref(), facts.conversation_id.as_deref()),
+        (Some("u1"), Some("c"))
+    );
+    assert_eq!(facts.video.as_deref(), Some("https://video.example/1"));
+    let facts = &second.session.facts;
+    assert_eq!(
+        (facts.end_state, facts.end_state_reason.as_deref()),
+        (Some(EndState::Indeterminate), Some("dropped"))
+    );
+}
+
+#[test]
+fn a_session_inside_a_session_is_one_of_its_own() {
+    let mut inner = None;
+    let outer = record(|| inner = Some(job(false).expect("it succeeds")));
+    let inner = recorded(inner.expect("it ran"));
+    assert_eq!(
+        inner.session.facts.parent_session_id,
+        Some(outer.session.facts.id)
+    );
+    assert_eq!(inner.spans[0].links[0].span_id, outer.spans[0].id);
+    assert_eq!(inner.spans[0].parent_id, None);
+    assert_eq!(draw(&outer), "");
+}
+
+#[test]
+fn without_an_automatic_session_an_orphan_has_one_of_its_own() {
+    memory();
+    let before: Vec<_> = memory()
+        .traces()
+        .iter()
+        .map(|trace| trace.session.facts.id)
+        .collect();
+    let seen = std::thread::spawn(|| {
+        let span = agentops::span("orphan of this test").start();
+        let id = agentops::current_span().session_id().expect("it records");
+        step(1);
+        drop(span);
+        assert_eq!(agentops::current_span().session_id(), None);
+        id
+    });
+    let id = seen.join().expect("it runs");
+    assert!(!before.contains(&id));
+    let trace = recorded(id);
+    assert_eq!(trace.session.facts.name, "orphan of this test");
+    assert_eq!(trace.session.facts.end_state, Some(EndState::Success));
+    assert_eq!(draw(&trace), "OPERATION step {\"n\":1} -> 2\n");
+}
+
+#[test]
+fn a_second_init_is_an_error_and_changes_nothing() {
+    memory();
+    let error = agentops::init().expect_err("it was initialised before");
+    assert!(error.is_already_initialised());
+    assert_eq!(
+        draw(&record(|| drop(step(1)))),
+        "OPERATION step {\"n\":1} -> 2\n"
+    );
+}

@@ -1,0 +1,50 @@
+//! What recording costs the caller when it has run for a while: no allocation.
+
+use agentops::{operation, start_session, tool};
+
+use crate::harness::memory;
+
+#[operation(skip_all, capture_return = false)]
+fn bare(n: u64) -> u64 {
+    std::hint::black_box(n)
+}
+
+#[tool]
+fn with_values(n: u64, name: &str, ratio: f64) -> u64 {
+    std::hint::black_box(n + name.len() as u64 + ratio as u64)
+}
+
+#[operation]
+async fn later(n: u64) -> u64 {
+    std::hint::black_box(n)
+}
+
+/// Polls a future that is always ready, without a box.
+fn now<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut task) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => unreachable!("nothing in it waits"),
+    }
+}
+
+#[test]
+fn recording_allocates_nothing_on_the_callers_thread() {
+    memory();
+    let session = start_session("steady");
+    session.in_scope(|| {
+        let round = || {
+            for n in 0..200 {
+                bare(n);
+                with_values(n, "a name", 0.5);
+                now(later(n));
+            }
+        };
+        // The ring grows and the buffer gets its size.
+        (0..20).for_each(|_| round());
+        let counted = allocation_counter::measure(|| (0..20).for_each(|_| round()));
+        assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+    });
+    session.end(agentops::EndState::Success);
+}

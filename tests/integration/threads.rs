@@ -1,0 +1,107 @@
+//! Many threads at once: nothing is lost, nothing is mixed up.
+
+use agentops::{EndState, operation, start_session};
+
+use crate::harness::{draw, memory, record, recorded};
+
+#[operation]
+fn work(thread: usize, turn: usize) -> usize {
+    leaf(turn) + thread
+}
+
+#[operation(skip_all, capture_return = false)]
+fn leaf(turn: usize) -> usize {
+    turn
+}
+
+#[test]
+fn sessions_on_many_threads_are_whole() {
+    memory();
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            std::thread::spawn(move || {
+                let session = start_session(format!("thread {thread}"));
+                let id = session.id().expect("it records");
+                session.in_scope(|| (0..500).for_each(|turn| drop(work(thread, turn))));
+                session.end(EndState::Success);
+                id
+            })
+        })
+        .collect();
+    for (number, thread) in threads.into_iter().enumerate() {
+        let trace = recorded(thread.join().expect("it runs"));
+        assert_eq!(trace.session.counts.spans, 1001, "thread {number}");
+        assert_eq!(
+            (trace.session.counts.open, trace.session.counts.dropped),
+            (0, 0)
+        );
+        let turns: Vec<_> = trace
+            .spans
+            .iter()
+            .filter(|span| span.name == "work")
+            .collect();
+        for (turn, span) in turns.iter().enumerate() {
+            let input = span.input.as_ref().expect("it was captured");
+            assert_eq!(
+                (&input["thread"], &input["turn"]),
+                (&number.into(), &turn.into())
+            );
+        }
+        let children = trace.spans.iter().filter(|span| span.name == "leaf");
+        assert!(
+            children
+                .zip(&turns)
+                .all(|(leaf, work)| leaf.parent_id == Some(work.id))
+        );
+    }
+}
+
+#[test]
+fn a_place_goes_along_to_another_thread() {
+    let trace = record(|| {
+        let place = agentops::current_span().context();
+        let thread = std::thread::Builder::new()
+            .name("helper".into())
+            .spawn(move || {
+                let _span = agentops::span("there").start();
+                elsewhere(place);
+            });
+        thread.expect("a thread starts").join().expect("it runs");
+    });
+    assert_eq!(
+        draw(&trace),
+        "OPERATION elsewhere\n  OPERATION work {\"thread\":1,\"turn\":2} -> 3\n    OPERATION leaf\n"
+    );
+    assert_eq!(
+        trace.spans[1]
+            .thread
+            .as_ref()
+            .and_then(|thread| thread.name.as_deref()),
+        Some("helper")
+    );
+}
+
+#[operation(skip_all, parent = place)]
+fn elsewhere(place: agentops::SpanContext) {
+    work(1, 2);
+}
+
+#[test]
+fn a_value_larger_than_the_ring_arrives_whole() {
+    let text = "0123456789".repeat(6000);
+    let trace = record(|| drop(echo(&text)));
+    let echo = crate::harness::the(&trace, "echo");
+    assert_eq!(
+        echo.output.as_ref().and_then(|output| output.as_str()),
+        Some(&*text)
+    );
+    assert_eq!(
+        echo.input.as_ref().and_then(|input| input["text"].as_str()),
+        Some(&*text)
+    );
+}
+
+#[operation]
+fn echo(text: &str) -> String {
+    text.into()
+}

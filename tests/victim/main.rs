@@ -1,0 +1,97 @@
+//! A small program that is recorded, and that ends in the way it is told to: `victim CASE`.
+#![expect(
+    clippy::print_stdout,
+    reason = "it is a program, and its output is compared"
+)]
+
+use std::process::ExitCode;
+
+use agentops::{operation, session, tool};
+
+#[tool]
+fn step(n: u32) -> Result<u32, String> {
+    if n == 3 {
+        Err("three is too many".into())
+    } else {
+        Ok(n)
+    }
+}
+
+#[operation]
+fn explode() {
+    panic!("on purpose");
+}
+
+#[session]
+fn job(steps: u32) -> Result<u32, String> {
+    (0..steps).map(step).sum()
+}
+
+fn main() -> ExitCode {
+    let case = std::env::args().nth(1).unwrap_or_default();
+    match &*case {
+        "orphans" => orphans(),
+        "fails" => return fails(),
+        "panics" => panics(),
+        "exits" => {
+            let _guard = agentops::init();
+            let _ = job(2);
+            assert!(agentops::flush(std::time::Duration::from_secs(10)));
+            std::process::exit(7);
+        }
+        "hangs" => {
+            let _guard = agentops::init();
+            hangs();
+        }
+        "drops" => {
+            let guard = agentops::init();
+            let _ = job(2);
+            drop(guard);
+            // After the guard nothing is recorded, and nothing breaks.
+            let _ = job(3);
+        }
+        other => {
+            println!("unknown case {other:?}");
+            return ExitCode::from(2);
+        }
+    }
+    println!("{case} done");
+    ExitCode::SUCCESS
+}
+
+fn orphans() {
+    let guard = agentops::builder().default_tags(["script"]).init();
+    let _ = step(1);
+    std::thread::spawn(|| step(2))
+        .join()
+        .expect("it runs")
+        .expect("it works");
+    drop(guard);
+}
+
+fn fails() -> ExitCode {
+    let _guard = agentops::init();
+    match job(5) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn panics() {
+    let _guard = agentops::init();
+    explode();
+}
+
+#[session]
+fn hangs() {
+    let _ = step(1);
+    let open = agentops::span("still open").start();
+    assert!(agentops::flush(std::time::Duration::from_secs(10)));
+    println!("ready");
+    // Until it is killed.
+    std::thread::park();
+    drop(open);
+}

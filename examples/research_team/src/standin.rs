@@ -387,14 +387,18 @@ impl Chat {
                 .map(|term| json!({pattern: term}))
                 .collect(),
             Does::Read { path, line } => {
-                let best = self.best_per_file(&quotes);
                 let call = |quote: &&Quote| match line {
                     Some(line) => {
                         json!({path: quote.path, line: quote.line.saturating_sub(8).max(1)})
                     }
                     None => json!({path: quote.path}),
                 };
-                best.iter().take(2).map(call).collect()
+                let mut files = BTreeSet::new();
+                let best = self
+                    .pick(&quotes, 6)
+                    .into_iter()
+                    .filter(|quote| files.insert(&quote.path));
+                best.take(2).collect::<Vec<_>>().iter().map(call).collect()
             }
             Does::Follow { file, module } => {
                 let mut named: Vec<(&Quote, &str)> = quotes
@@ -429,12 +433,7 @@ impl Chat {
     /// The lines that tell most, as they were given.
     fn quote_best(&self) -> String {
         let quotes = quotes(&self.results);
-        let mut best: Vec<&Quote> = quotes
-            .iter()
-            .filter(|quote| self.score(quote) > 0)
-            .collect();
-        best.sort_by_key(|quote| std::cmp::Reverse(self.score(quote)));
-        best.truncate(limit(&self.instructions));
+        let best = self.pick(&quotes, limit(&self.instructions));
         if best.is_empty() {
             return format!("No line says anything about {}.", self.terms.join(", "));
         }
@@ -444,7 +443,7 @@ impl Chat {
             .join("\n")
     }
 
-    /// An answer in prose: what comments and documents say in words, then the declarations they speak of.
+    /// An answer: what comments and documents say in words, then the lines of code.
     fn write(&self) -> String {
         let quotes = quotes(&self.task);
         let (prose, code): (Vec<&Quote>, Vec<&Quote>) =
@@ -455,51 +454,54 @@ impl Chat {
                 self.terms.join(", ")
             );
         }
-        let mut paragraphs = Vec::new();
-        if !prose.is_empty() {
-            let said = prose
-                .iter()
-                .take(4)
-                .map(|quote| format!("“{}” ({})", quote.words(), quote.place()));
-            paragraphs.push(format!(
-                "In its own words: {}.",
-                said.collect::<Vec<_>>().join("; ")
-            ));
-        }
-        let declared: Vec<String> = code
+        let said: Vec<String> = prose
             .iter()
-            .filter_map(|quote| quote.declaration())
+            .map(|quote| format!("“{}” ({}:{})", quote.words(), quote.path, quote.line))
             .collect();
-        if !declared.is_empty() {
-            paragraphs.push(format!(
-                "It is declared in these places: {}.",
-                declared.join(", ")
-            ));
+        let lines: Vec<String> = code.iter().map(|quote| format!("    {quote}")).collect();
+        let in_words = format!("In its own words: {}.", said.join("; "));
+        let in_code = format!("In the code:\n\n{}", lines.join("\n"));
+        match (said.is_empty(), lines.is_empty()) {
+            (false, false) => format!("{in_words}\n\n{in_code}"),
+            (false, true) => in_words,
+            _ => in_code,
         }
-        if !code.is_empty() {
-            let lines = code
-                .iter()
-                .take(6)
-                .map(|quote| format!("    {quote}"))
-                .collect::<Vec<_>>()
-                .join("\n");
-            paragraphs.push(format!("The lines to read:\n\n{lines}"));
-        }
-        paragraphs.join("\n\n")
     }
 
-    /// The best line of each file, best file first.
-    fn best_per_file<'a>(&self, quotes: &'a [Quote]) -> Vec<&'a Quote> {
-        let mut best: BTreeMap<&str, &Quote> = BTreeMap::new();
-        for quote in quotes {
-            let kept = best.entry(&quote.path).or_insert(quote);
-            if self.score(quote) > self.score(kept) {
-                *kept = quote;
-            }
+    /// The lines that tell most together: what a picked line has said counts less in the next.
+    fn pick<'a>(&self, quotes: &'a [Quote], count: usize) -> Vec<&'a Quote> {
+        let mut picked: Vec<&Quote> = Vec::new();
+        while picked.len() < count {
+            let worth = |quote: &&Quote| {
+                let same_file = picked
+                    .iter()
+                    .filter(|other| other.path == quote.path)
+                    .count() as i32;
+                let told = |term: &&String| {
+                    picked
+                        .iter()
+                        .filter(|other| has(&other.text, term))
+                        .count()
+                        .min(2)
+                };
+                let repeated: usize = self
+                    .terms
+                    .iter()
+                    .filter(|term| has(&quote.text, term))
+                    .map(|term| told(&term))
+                    .sum();
+                self.score(quote) - 2 * same_file - 2 * repeated as i32
+            };
+            let left = quotes
+                .iter()
+                .filter(|quote| self.score(quote) > 0 && !picked.contains(quote));
+            // The first of equals, for tools give the likeliest first; `max_by_key` would take the last.
+            let Some(best) = left.min_by_key(|quote| std::cmp::Reverse(worth(quote))) else {
+                break;
+            };
+            picked.push(best);
         }
-        let mut files: Vec<&Quote> = best.into_values().collect();
-        files.sort_by_key(|quote| std::cmp::Reverse(self.score(quote)));
-        files
+        picked
     }
 
     /// How much a line seems to tell. Nothing, if it has none of the terms.
@@ -520,12 +522,7 @@ impl Chat {
     }
 
     fn terms_in(&self, text: &str) -> usize {
-        let words = words(text);
-        let has = |term: &&String| {
-            let term = self::words(term);
-            words.windows(term.len()).any(|window| window == term)
-        };
-        self.terms.iter().filter(has).count()
+        self.terms.iter().filter(|term| has(text, term)).count()
     }
 }
 
@@ -581,10 +578,6 @@ impl Quote {
         })
     }
 
-    fn place(&self) -> String {
-        format!("{}:{}", self.path, self.line)
-    }
-
     /// The module that the line names: `x` of `mod x;`, the path of `use crate::…`.
     fn module(&self) -> Option<&str> {
         let bare = unqualified(&self.text).strip_suffix(';')?;
@@ -614,10 +607,6 @@ impl Quote {
         name.split(|c: char| !c.is_alphanumeric() && c != '_')
             .next()
             .filter(|name| !name.is_empty())
-    }
-
-    fn declaration(&self) -> Option<String> {
-        Some(format!("`{}` ({})", self.declared_name()?, self.place()))
     }
 
     fn is_prose(&self) -> bool {
@@ -843,6 +832,12 @@ fn unqualified(line: &str) -> &str {
 fn stem(path: &str) -> Option<&str> {
     let file = path.rsplit('/').next()?;
     Some(file.rsplit_once('.')?.0)
+}
+
+/// Whether a text has this name, word by word: `ring_size` has `ring`, `String` has not.
+fn has(text: &str, name: &str) -> bool {
+    let name = words(name);
+    words(text).windows(name.len()).any(|window| window == name)
 }
 
 /// `RingBuffer::push` is ring, buffer, push.

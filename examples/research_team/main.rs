@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
     match run(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", with_causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -80,7 +80,7 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
 async fn research_team(model: &Model, tree: &SourceTree, question: &str) -> Result<(), Error> {
     println!("\n{question}\n");
     let answer = agents::research(model, tree, question).await?;
-    println!("{answer}\n");
+    println!("{answer}");
     Ok(())
 }
 
@@ -110,6 +110,18 @@ fn choose_model(
 
 fn has_key() -> bool {
     env::var("OPENAI_API_KEY").is_ok_and(|key| !key.is_empty())
+}
+
+/// An error and what it came from, each said once: some errors repeat their cause in their own text.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 struct Arguments {

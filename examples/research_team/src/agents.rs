@@ -273,7 +273,7 @@ fn assistant(
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Model(_) => f.write_str("the model did not answer"),
+            Error::Model(error) => write!(f, "the model did not answer: {error}"),
             Error::Citation(error) => write!(f, "the guardrail stopped the answer: {error}"),
         }
     }
@@ -282,8 +282,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Model(error) => Some(error),
-            Error::Citation(error) => Some(error),
+            // What they say is said above already.
+            Error::Model(error) => error.source(),
+            Error::Citation(error) => error.source(),
         }
     }
 }

@@ -167,3 +167,28 @@ fn function(tool: &Definition) -> ChatCompletionTools {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_make_a_whole() {
+        let mut whole = CreateChatCompletionResponse::default();
+        for choices in [
+            r#"[{"index":0,"delta":{"role":"assistant","content":"Hel"},"finish_reason":null}]"#,
+            r#"[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]"#,
+            r#"[],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}"#,
+        ] {
+            let chunk = format!(
+                r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":{choices}}}"#
+            );
+            add(&mut whole, serde_json::from_str(&chunk).unwrap());
+        }
+        assert_eq!(
+            whole.usage.as_ref().map(|usage| usage.total_tokens),
+            Some(5)
+        );
+        assert_eq!(message(whole).content.as_deref(), Some("Hello"));
+    }
+}

@@ -449,10 +449,7 @@ impl Chat {
         let (prose, code): (Vec<&Quote>, Vec<&Quote>) =
             quotes.iter().partition(|quote| quote.is_prose());
         if quotes.is_empty() {
-            return format!(
-                "The notes quote nothing about {}, so I cannot tell.",
-                self.terms.join(", ")
-            );
+            return "The notes quote no line, so I cannot tell.".to_owned();
         }
         let said: Vec<String> = prose
             .iter()
@@ -856,4 +853,92 @@ fn words(text: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_terms(question: &str, expected: &[&str]) {
+        assert_eq!(terms(question), expected, "{question}");
+    }
+
+    #[test]
+    fn questions_give_terms() {
+        check_terms(
+            "How does a span get from the ring into the spool?",
+            &["span", "ring", "spool"],
+        );
+        check_terms(
+            "What does `parse` do with an empty RingBuffer?",
+            &["parse", "RingBuffer", "empty"],
+        );
+        check_terms("Where is it?\n\nLook for: ", &[]);
+    }
+
+    #[test]
+    fn parameters_tell_what_a_tool_does() {
+        let tool = |properties: Value| {
+            let tool = json!({"function": {"name": "t", "parameters": {"properties": properties}}});
+            Tool::read(&tool).map(|tool| tool.does)
+        };
+        let text = |text: &str| text.to_owned();
+        assert_eq!(tool(json!({})), Some(Does::List));
+        assert_eq!(
+            tool(json!({"query": {}})),
+            Some(Does::Search {
+                pattern: text("query")
+            })
+        );
+        assert_eq!(
+            tool(json!({"path": {}, "line": {}})),
+            Some(Does::Read {
+                path: text("path"),
+                line: Some(text("line"))
+            })
+        );
+        assert_eq!(
+            tool(json!({"from": {}, "module": {}})),
+            Some(Does::Follow {
+                file: text("from"),
+                module: text("module")
+            })
+        );
+        assert_eq!(tool(json!({"amount": {}})), None);
+    }
+
+    #[test]
+    fn modules_are_seen_in_lines() {
+        let module = |text: &str| {
+            Quote {
+                path: text.to_owned(),
+                line: 1,
+                text: text.to_owned(),
+            }
+            .module()
+            .map(str::to_owned)
+        };
+        assert_eq!(module("pub(crate) mod ring;").as_deref(), Some("ring"));
+        assert_eq!(
+            module("use crate::record::{push, pull};").as_deref(),
+            Some("crate::record")
+        );
+        assert_eq!(module("use std::fs;"), None);
+        assert_eq!(module("mod tests {"), None);
+    }
+
+    #[test]
+    fn a_broken_citation_names_a_line_far_away() {
+        assert_eq!(
+            break_first_citation("In words: “x” (a/b.rs:12); (c.rs:1)"),
+            "In words: “x” (a/b.rs:9000012); (c.rs:1)"
+        );
+        assert_eq!(break_first_citation("Nothing."), "Nothing.");
+    }
+
+    #[test]
+    fn tokens_are_those_of_the_real_vocabulary() {
+        assert_eq!(tokens("hello world"), 2);
+        assert_eq!(tokens(&"a".repeat(64)), 8);
+    }
 }

@@ -231,11 +231,8 @@ fn run(tree: &Tree, question: &str) -> Run {
     );
     let exchanges = exchanges.lock().unwrap();
     // The two researchers take turns as they like; told apart and sorted, a run is the same each time.
-    let mut calls: Vec<String> = exchanges
-        .iter()
-        .flat_map(|exchange| tool_calls(exchange))
-        .collect();
-    let mut tokens: Vec<(u64, u64)> = exchanges.iter().map(|exchange| tokens(exchange)).collect();
+    let mut calls: Vec<String> = exchanges.iter().flat_map(tool_calls).collect();
+    let mut tokens: Vec<(u64, u64)> = exchanges.iter().map(tokens).collect();
     calls.sort();
     tokens.sort();
     let streams = exchanges

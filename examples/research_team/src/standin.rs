@@ -487,7 +487,7 @@ impl Chat {
                     .filter(|term| has(&quote.text, term))
                     .map(|term| told(&term))
                     .sum();
-                self.score(quote) - 2 * same_file - 2 * repeated as i32
+                self.score(quote) - 2 * same_file - 3 * repeated as i32
             };
             let left = quotes
                 .iter()
@@ -504,18 +504,20 @@ impl Chat {
     /// How much a line seems to tell. Nothing, if it has none of the terms.
     fn score(&self, quote: &Quote) -> i32 {
         let terms = self.terms_in(&quote.text) as i32;
-        if terms == 0 {
-            return 0;
+        if terms == 0 || quote.is_test() || quote.module().is_some() {
+            return terms.min(1);
         }
-        let declares = quote
-            .declared_name()
-            .is_some_and(|name| self.terms_in(name) > 0);
+        // A name of many words tells of something narrower than the term.
+        let short = |name: &&str| self.terms_in(name) > 0 && words(name).len() < 4;
+        let declares = quote.declared_name().filter(short).is_some();
         let at_home = stem(&quote.path).is_some_and(|stem| self.terms_in(stem) > 0);
-        let score = 3 * terms
+        let sentence = quote.is_prose() && quote.words().starts_with(char::is_uppercase);
+        let whole = sentence && quote.text.ends_with('.');
+        3 * terms
             + 4 * i32::from(declares)
             + 2 * i32::from(at_home)
-            + 2 * i32::from(quote.is_prose());
-        if quote.is_test() { 1 } else { score }
+            + 3 * i32::from(sentence)
+            + i32::from(whole)
     }
 
     fn terms_in(&self, text: &str) -> usize {

@@ -17,7 +17,7 @@ const MAX_FILES: usize = 4_000;
 const MAX_FILE_BYTES: u64 = 512 * 1024;
 const MAX_OUTLINE: usize = 300;
 const MAX_HITS: usize = 40;
-const MAX_HITS_PER_FILE: usize = 6;
+const MAX_HITS_PER_FILE: usize = 4;
 const MAX_LINES_READ: usize = 40;
 const MAX_LINE_CHARS: usize = 160;
 
@@ -455,13 +455,15 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Declarations come first, then what explains, then the rest.
+/// What says what a file or an item is comes first, then what explains it, then the rest.
 fn rank(text: &str) -> u8 {
     let bare = text
         .strip_prefix("pub(crate) ")
         .or(text.strip_prefix("pub "))
         .unwrap_or(text);
-    let declares = [
+    let states = [
+        "//! ",
+        "# ",
         "fn ",
         "async fn ",
         "struct ",
@@ -472,10 +474,9 @@ fn rank(text: &str) -> u8 {
         "const ",
         "macro_rules! ",
     ];
-    let explains = ["//!", "///", "#"];
-    if declares.iter().any(|word| bare.starts_with(word)) {
+    if states.iter().any(|start| bare.starts_with(start)) {
         0
-    } else if explains.iter().any(|mark| text.starts_with(mark)) {
+    } else if text.starts_with("///") {
         1
     } else {
         2

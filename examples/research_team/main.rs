@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agentops::export::Memory;
 use research_team::agents::{self, Error};
 use research_team::model::{DEFAULT_MODEL, Model};
 use research_team::standin;
@@ -63,49 +64,57 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         .install_default()
         .expect("no provider was chosen before");
 
-    let (model, tags) = choose_model(arguments)?;
+    let name = env::var("OPENAI_MODEL").unwrap_or_else(|_| DEFAULT_MODEL.to_owned());
+    let (model, tag) = if has_key() {
+        (Model::service(&name)?, None)
+    } else {
+        let address = standin::start(arguments.break_citation)?;
+        println!(
+            "No OPENAI_API_KEY is set: a rule-based stand-in on {address} answers; \
+             costs are what {name} would have charged."
+        );
+        let base_url = format!("http://{address}/v1");
+        (Model::local(&name, &base_url)?, Some("stand-in"))
+    };
+
+    // The spool is for the `agentops` command, the copy in memory for the tree that this program prints.
+    let recorded = Memory::new();
     let _guard = agentops::builder()
-        .default_tags(tags)
-        .exporter(agentops::export::Console::stdout())
+        .exporter(recorded.clone())
+        .spool()
         .init()?;
 
     let tree = SourceTree::new(&arguments.path);
-    let outcome = research_team(&model, &tree, &arguments.question).await;
-    show();
-    Ok(outcome?)
+    let outcome = research_team(&model, &tree, &arguments.question, tag).await;
+    show(&recorded);
+    outcome?;
+    Ok(())
 }
 
-/// The recorded session. The answer is printed in here, and so comes before the tree, which is complete at its end.
-#[agentops::session(name = "research_team", skip(model, tree))]
-async fn research_team(model: &Model, tree: &SourceTree, question: &str) -> Result<(), Error> {
+/// The recorded session: it begins with the question, and ends with the answer printed.
+#[agentops::session(name = "research_team", capture(question))]
+async fn research_team(
+    model: &Model,
+    tree: &SourceTree,
+    question: &str,
+    tag: Option<&str>,
+) -> Result<(), Error> {
+    if let Some(tag) = tag {
+        agentops::current_session().tag(tag);
+    }
     println!("\n{question}\n");
     let answer = agents::research(model, tree, question).await?;
     println!("{answer}");
     Ok(())
 }
 
-/// Waits until the session is written, then says how to see it again.
-fn show() {
+/// Prints the session as a tree, and how to see it again.
+fn show(recorded: &Memory) {
     agentops::flush(Duration::from_secs(2));
-    println!("\nTo see it again: {}", show_command());
-}
-
-/// The service where there is a key, else the stand-in; and the tags that the session gets for it.
-fn choose_model(
-    arguments: &Arguments,
-) -> Result<(Model, Vec<&'static str>), Box<dyn std::error::Error>> {
-    let name = env::var("OPENAI_MODEL").unwrap_or_else(|_| DEFAULT_MODEL.to_owned());
-    if has_key() {
-        return Ok((Model::service(&name)?, Vec::new()));
+    for session in recorded.traces() {
+        println!("\n{session}");
     }
-    let address = standin::start(arguments.break_citation)?;
-    println!(
-        "No OPENAI_API_KEY is set: a rule-based stand-in on {address} answers; costs are what {name} would have charged."
-    );
-    Ok((
-        Model::local(&name, &format!("http://{address}/v1"))?,
-        vec!["stand-in"],
-    ))
+    println!("To see it again: {}", show_command());
 }
 
 fn has_key() -> bool {

@@ -274,7 +274,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Model(error) => write!(f, "the model did not answer: {error}"),
-            Error::Citation(error) => write!(f, "the guardrail stopped the answer: {error}"),
+            Error::Citation(error) => error.fmt(f),
         }
     }
 }

@@ -430,10 +430,13 @@ impl Chat {
             .join("\n")
     }
 
-    /// The lines that tell most, as they were given.
+    /// The lines that tell most, as they were given: one half in words, the other in code.
     fn quote_best(&self) -> String {
-        let quotes = quotes(&self.results);
-        let best = self.pick(&quotes, limit(&self.instructions));
+        let (prose, code): (Vec<Quote>, Vec<Quote>) =
+            quotes(&self.results).into_iter().partition(Quote::is_prose);
+        let limit = limit(&self.instructions);
+        let mut best = self.pick(&prose, limit / 2);
+        best.extend(self.pick(&code, limit - best.len()));
         if best.is_empty() {
             return format!("No line says anything about {}.", self.terms.join(", "));
         }

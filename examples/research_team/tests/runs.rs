@@ -12,8 +12,16 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
+use agentops::EndState;
+use agentops::export::Memory;
+use agentops::model::span::Span;
+use agentops::model::trace::Trace;
+use research_team::agents::research;
+use research_team::model::{DEFAULT_MODEL, Model};
 use research_team::standin;
+use research_team::tools::SourceTree;
 use serde_json::Value;
 
 const QUESTIONS: [&str; 2] = [
@@ -184,10 +192,7 @@ fn a_broken_citation_is_stopped() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        error.contains("the guardrail stopped the answer: the answer cites "),
-        "{error}"
-    );
+    assert!(error.contains("error: the answer cites "), "{error}");
     assert!(error.contains("but the file has "), "{error}");
 }
 
@@ -205,6 +210,103 @@ fn mistakes_on_the_command_line_are_told() {
     check(&["/no/such/tree"], 2, "is not a directory");
     check(&[tree.path(), "How", "so?"], 2, "the question in quotes");
 }
+
+#[tokio::test]
+async fn the_trace_shows_who_did_what() {
+    // The only test that records in this process; the others run the example in one of its own.
+    let recorded = Memory::new();
+    let _guard = agentops::builder()
+        .exporter(recorded.clone())
+        .init()
+        .unwrap();
+    let files = Tree::write(CALCULATOR);
+    // The example's `main` does this; the provider is the process's, and nothing else here chooses one.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .unwrap();
+    let base_url = format!("http://{}/v1", standin::start(false).unwrap());
+    let model = Model::local(DEFAULT_MODEL, &base_url).unwrap();
+
+    let session = agentops::start_session("test");
+    let tree = SourceTree::new(files.path());
+    session
+        .run(research(&model, &tree, QUESTIONS[0]))
+        .await
+        .unwrap();
+    session.end(EndState::Success);
+    assert!(agentops::flush(Duration::from_secs(5)));
+
+    let trace = recorded.traces().remove(0);
+    assert_eq!(outline(&trace), TRACE.trim_start(), "{trace}");
+    assert!(trace.session.cost.total.is_some(), "{trace}");
+}
+
+/// Each span as its kind, name and agent, and the code of its error.
+fn outline(trace: &Trace) -> String {
+    let parent = |span: &Span| {
+        trace
+            .spans
+            .iter()
+            .find(|other| Some(other.id) == span.parent_id)
+    };
+    let line = |span: &Span| {
+        let depth = std::iter::successors(parent(span), |span| parent(span)).count();
+        let agent = span
+            .agent
+            .as_ref()
+            .map_or("nobody", |agent| agent.name.as_str());
+        let error = span
+            .error
+            .as_ref()
+            .map(|error| format!(" ✗ {}", error.code))
+            .unwrap_or_default();
+        format!(
+            "{}{:?} {} by {agent}{error}\n",
+            "  ".repeat(depth),
+            span.kind,
+            span.name
+        )
+    };
+    trace.spans.iter().map(line).collect()
+}
+
+const TRACE: &str = "
+Session test by default
+  Workflow research by default
+    Agent planner by planner
+      Operation plan by planner
+        Llm chat by planner
+        Tool outline by planner
+        Llm chat by planner
+    Task gather by default
+      Agent code_researcher by code_researcher
+        Operation search by code_researcher
+          Llm chat by code_researcher
+          Tool grep by code_researcher
+          Tool grep by code_researcher
+          Tool grep by code_researcher
+          Llm chat by code_researcher
+          Tool read_file by code_researcher
+          Tool read_file by code_researcher
+          Llm chat by code_researcher
+          Tool open_module by code_researcher
+            Tool read_file by code_researcher ✗ NotFound
+            Tool read_file by code_researcher
+          Llm chat by code_researcher
+      Agent docs_researcher by docs_researcher
+        Operation search by docs_researcher
+          Llm chat by docs_researcher
+          Tool grep by docs_researcher
+          Tool grep by docs_researcher
+          Tool grep by docs_researcher
+          Llm chat by docs_researcher
+          Tool read_file by docs_researcher
+          Llm chat by docs_researcher
+    Agent writer by writer
+      Operation write by writer
+        Llm chat_stream by writer
+    Guardrail check_citations by default
+";
 
 struct Run {
     answer: String,
@@ -247,11 +349,11 @@ fn run(tree: &Tree, question: &str) -> Run {
     }
 }
 
-/// What the example prints between the question and the command that shows the session again.
+/// What the example prints between the question and the session's tree.
 fn answer(text: &str, question: &str) -> String {
     let after = text.split_once(question).unwrap().1;
     after
-        .split("To see it again")
+        .split("\n\nresearch_team · ")
         .next()
         .unwrap()
         .trim()

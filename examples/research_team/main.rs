@@ -91,21 +91,21 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The recorded session: it begins with the question, and ends with the answer printed.
+/// The recorded session, from the question to the answer. The answer is printed in here, before the session's tree.
 #[agentops::session(name = "research_team", capture(question))]
 async fn research_team(
     model: &Model,
     tree: &SourceTree,
     question: &str,
     tag: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<String, Error> {
     if let Some(tag) = tag {
         agentops::current_session().tag(tag);
     }
     println!("\n{question}\n");
     let answer = agents::research(model, tree, question).await?;
     println!("{answer}");
-    Ok(())
+    Ok(answer)
 }
 
 /// Prints the session as a tree, and how to see it again.
@@ -182,7 +182,7 @@ impl Arguments {
     }
 }
 
-/// The repository that this example was built from, or the directory we are in if that repository is gone.
+/// This repository; the directory we are in where the program was carried away from it.
 fn default_path() -> PathBuf {
     let repository = repository();
     if repository.is_dir() {

@@ -476,8 +476,8 @@ impl Chat {
                 let same_file = picked
                     .iter()
                     .filter(|other| other.path == quote.path)
-                    .count() as i32;
-                let told = |term: &&String| {
+                    .count();
+                let told = |term: &String| {
                     picked
                         .iter()
                         .filter(|other| has(&other.text, term))
@@ -488,9 +488,9 @@ impl Chat {
                     .terms
                     .iter()
                     .filter(|term| has(&quote.text, term))
-                    .map(|term| told(&term))
+                    .map(told)
                     .sum();
-                self.score(quote) - 2 * same_file - 3 * repeated as i32
+                self.score(quote) - 2 * same_file as i32 - 3 * repeated as i32
             };
             let left = quotes
                 .iter()
@@ -657,7 +657,10 @@ fn terms(text: &str) -> Vec<String> {
             || word.chars().skip(1).any(char::is_uppercase)
             || text.contains(&format!("`{word}`"));
         if word.chars().count() < 3
-            || (!like_code && COMMON.contains(&word.to_lowercase().as_str()))
+            || (!like_code
+                && COMMON
+                    .split(' ')
+                    .any(|common| common == word.to_lowercase()))
         {
             continue;
         }
@@ -670,103 +673,13 @@ fn terms(text: &str) -> Vec<String> {
 }
 
 /// Words that a question has whatever it is about.
-const COMMON: &[&str] = &[
-    "about",
-    "after",
-    "again",
-    "all",
-    "and",
-    "any",
-    "answer",
-    "are",
-    "before",
-    "being",
-    "between",
-    "both",
-    "but",
-    "can",
-    "code",
-    "come",
-    "comes",
-    "could",
-    "did",
-    "documents",
-    "does",
-    "done",
-    "each",
-    "first",
-    "file",
-    "files",
-    "find",
-    "for",
-    "from",
-    "function",
-    "functions",
-    "get",
-    "gets",
-    "give",
-    "gives",
-    "goes",
-    "happen",
-    "happens",
-    "has",
-    "have",
-    "how",
-    "into",
-    "its",
-    "last",
-    "line",
-    "lines",
-    "look",
-    "made",
-    "make",
-    "makes",
-    "many",
-    "much",
-    "name",
-    "names",
-    "not",
-    "often",
-    "one",
-    "our",
-    "out",
-    "over",
-    "question",
-    "return",
-    "returns",
-    "should",
-    "some",
-    "tell",
-    "than",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "there",
-    "these",
-    "they",
-    "this",
-    "through",
-    "use",
-    "used",
-    "uses",
-    "was",
-    "what",
-    "when",
-    "where",
-    "which",
-    "while",
-    "who",
-    "whose",
-    "why",
-    "will",
-    "with",
-    "work",
-    "works",
-    "would",
-    "you",
-];
+const COMMON: &str = "\
+    about after again all and any answer are before being between both but can code come comes \
+    could did documents does done each first file files find for from function functions get \
+    gets give gives goes happen happens has have how into its last line lines look made make \
+    makes many much name names not often one our out over question return returns should some \
+    tell than that the their them then there these they this through use used uses was what \
+    when where which while who whose why will with work works would you";
 
 /// The labels, like `` `name:` ``, that instructions want filled in.
 fn labels(instructions: &str) -> Vec<&str> {

@@ -238,7 +238,28 @@ async fn the_trace_shows_who_did_what() {
 
     let trace = recorded.traces().remove(0);
     assert_eq!(outline(&trace), TRACE.trim_start(), "{trace}");
-    assert!(trace.session.cost.total.is_some(), "{trace}");
+    for call in trace.spans.iter().filter_map(|span| span.llm.as_ref()) {
+        assert!(
+            !call.messages.is_empty() && call.usage.is_some() && call.cost.is_some(),
+            "{call:#?}"
+        );
+    }
+    // What the model asked for is in its answer, and is what the tool was given.
+    let mut asked = trace
+        .spans
+        .iter()
+        .filter_map(|span| span.llm.as_ref())
+        .flat_map(|call| &call.completions);
+    let asked = asked.find_map(|answer| answer.tool_calls.iter().find(|call| call.name == "grep"));
+    let given = trace.spans.iter().find(|span| span.name == "grep");
+    assert_eq!(
+        asked.map(|call| &call.arguments),
+        given.and_then(|span| span.input.as_ref())
+    );
+    assert_eq!(
+        given.and_then(|span| span.output.as_ref()?.get(0)?.get("path")),
+        Some(&"src/lib.rs".into())
+    );
 }
 
 /// Each span as its kind, name and agent, and the code of its error.

@@ -27,6 +27,8 @@ const DIGITS: u8 = 10;
 const OPAQUE: u8 = 11;
 /// A string that was cut: its whole length, then what is left.
 const CUT_STR: u8 = 12;
+/// Where the length of a key begins to count, so that its first byte is never `END` or `CUT`.
+const KEY: usize = 16;
 /// Before `END`: elements were left out.
 const CUT: u8 = 13;
 /// A short float: its shortest digits are not those of the long one.
@@ -196,7 +198,7 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     fn key(&mut self, key: &str) {
-        let mut length = key.len();
+        let mut length = key.len() + KEY;
         while length >= 0x80 {
             self.out.push(length as u8 | 0x80);
             length >>= 7;
@@ -769,7 +771,7 @@ impl<'a> Reader<'a> {
             length |= usize::from(byte & 0x7f) << shift;
             shift += 7;
             if byte < 0x80 || shift > 28 {
-                return self.take(length);
+                return self.take(length.saturating_sub(KEY));
             }
         }
     }
@@ -863,6 +865,14 @@ mod tests {
             round(&json!({"a": {"b": [1, 2.5, "c"]}})),
             json!({"a": {"b": [1, 2.5, "c"]}})
         );
+    }
+
+    #[test]
+    fn keys_of_any_length_are_keys() {
+        for length in (0..40).chain([126, 127, 128, 16_384]) {
+            let object = BTreeMap::from([("k".repeat(length), 1)]);
+            assert_eq!(round(&object), json!(object), "{length}");
+        }
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn a_second_init_is_an_error_and_changes_nothing() {
     let error = agentops::init().expect_err("it was initialised before");
     assert!(error.is_already_initialised());
     assert_eq!(
-        draw(&record(|| drop(step(1)))),
+        draw(&record(|| assert_eq!(step(1), 2))),
         "OPERATION step {\"n\":1} -> 2\n"
     );
 }

@@ -29,6 +29,9 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// A ring grows from 16 to 256 KiB while the drainer is behind: four times at most, and never again.
+const GROWTHS: usize = 4;
+
 #[test]
 fn recording_allocates_nothing_on_the_callers_thread() {
     memory();
@@ -41,10 +44,11 @@ fn recording_allocates_nothing_on_the_callers_thread() {
                 now(later(n));
             }
         };
-        // The ring grows and the buffer gets its size.
-        (0..20).for_each(|_| round());
-        let counted = allocation_counter::measure(|| (0..20).for_each(|_| round()));
-        assert_eq!((counted.count_total, counted.bytes_total), (0, 0));
+        // The ring is opened, and the buffer gets its size.
+        round();
+        let rounds = (0..200).map(|_| allocation_counter::measure(round).count_total);
+        let allocating: Vec<_> = rounds.filter(|allocations| *allocations > 0).collect();
+        assert!(allocating.len() <= GROWTHS, "{allocating:?}");
     });
     session.end(agentops::EndState::Success);
 }

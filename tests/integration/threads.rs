@@ -22,7 +22,9 @@ fn sessions_on_many_threads_are_whole() {
             std::thread::spawn(move || {
                 let session = start_session(format!("thread {thread}"));
                 let id = session.id().expect("it records");
-                session.in_scope(|| (0..500).for_each(|turn| drop(work(thread, turn))));
+                session.in_scope(|| {
+                    (0..500).for_each(|turn| assert_eq!(work(thread, turn), turn + thread))
+                });
                 session.end(EndState::Success);
                 id
             })
@@ -83,6 +85,7 @@ fn a_place_goes_along_to_another_thread() {
 
 #[operation(skip_all, parent = place)]
 fn elsewhere(place: agentops::SpanContext) {
+    let _ = place;
     work(1, 2);
 }
 

@@ -32,7 +32,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Kept {
     resource: Resource,
-    batches: Vec<Batch>,
+    traces: Traces,
 }
 
 impl Memory {
@@ -45,20 +45,13 @@ impl Memory {
     /// What has arrived so far, newest session first. [`flush`](crate::flush) before, to have all of it.
     #[must_use]
     pub fn traces(&self) -> Vec<Trace> {
-        let kept = lock(&self.kept);
-        let mut traces = Traces::default();
-        for event in kept.batches.iter().flat_map(Batch::events) {
-            traces.apply(&kept.resource, event);
-        }
-        traces.finish()
+        lock(&self.kept).traces.clone().finish()
     }
 
     /// One session.
     #[must_use]
     pub fn trace(&self, session: SessionId) -> Option<Trace> {
-        self.traces()
-            .into_iter()
-            .find(|trace| trace.session.facts.id == session)
+        lock(&self.kept).traces.get(session)
     }
 }
 
@@ -68,12 +61,11 @@ impl SpanExporter for Memory {
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        let copy = Batch {
-            frames: batch.frames.clone(),
-            pieces: batch.pieces.clone(),
-            spans: batch.spans,
-        };
-        lock(&self.kept).batches.push(copy);
+        let events = batch.events();
+        let Kept { resource, traces } = &mut *lock(&self.kept);
+        events
+            .into_iter()
+            .for_each(|event| traces.apply(resource, event));
         Ok(())
     }
 }

@@ -121,6 +121,13 @@ impl Traces {
         traces.into_iter().map(|(_, trace)| trace).collect()
     }
 
+    /// One session, as far as it is known.
+    #[must_use]
+    pub fn get(&self, session: SessionId) -> Option<Trace> {
+        let draft = self.drafts.get(&session)?.clone();
+        Some(draft.finish(session, &self.processes))
+    }
+
     /// Takes one session out, as far as it is known.
     pub fn take(&mut self, session: SessionId) -> Option<Trace> {
         let draft = self.drafts.remove(&session)?;

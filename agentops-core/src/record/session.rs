@@ -163,33 +163,34 @@ fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool 
     local.put([first, session.span, 0, session.scope, clock::raw()], &[])
 }
 
-/// Opens an explicit session around what `site` annotates, or for a handle.
+/// Opens an explicit session, for an annotated function or for a handle; its span is still to be started.
 pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Context {
-    let outer = local.context();
-    let parent_session = if is_automatic(outer.session) {
-        0
-    } else {
-        outer.session
-    };
+    let parent_session = outer_session(local);
     let tags = tags.iter().map(|tag| (*tag).into()).collect();
-    let session = open(
-        local,
-        Opened {
-            name: name.into(),
-            parent_session,
-            automatic: false,
-            tags,
-        },
-    );
-    {
-        let mut registry = lock(&REGISTRY);
-        registry.open.push(session);
-        EPOCH.fetch_add(1, Release);
-    }
-    if parent_session != 0 {
-        note::link(local, session.span, SpanContext(outer));
-    }
+    let opened = Opened {
+        name: name.into(),
+        parent_session,
+        automatic: false,
+        tags,
+    };
+    let session = open(local, opened);
+    let mut registry = lock(&REGISTRY);
+    registry.open.push(session);
+    EPOCH.fetch_add(1, Release);
     session
+}
+
+/// Ties a session that was opened in another one to the span that it was opened in, once its own has started.
+pub(super) fn link_outwards(local: &Local, session: Context) {
+    if outer_session(local) != 0 {
+        note::link(local, session.span, SpanContext(local.context()));
+    }
+}
+
+/// The session that one opened here is nested in; the automatic one is around everything and counts as none.
+fn outer_session(local: &Local) -> u128 {
+    let outer = local.context().session;
+    if is_automatic(outer) { 0 } else { outer }
 }
 
 fn is_automatic(session: u128) -> bool {
@@ -258,6 +259,7 @@ pub fn start_session(name: impl AsRef<str>) -> Session {
         local.ready();
         let context = open_explicit(local, name.as_ref(), &[]);
         start_span(local, context, &HANDLE);
+        link_outwards(local, context);
         context
     });
     Session { context }

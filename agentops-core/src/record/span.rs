@@ -228,8 +228,9 @@ fn begin_session(
     }
     let place = session::open_explicit(local, site.meta.name, site.meta.tags);
     let started = write_start(local, site, [place.span, 0, place.scope], 0, capture);
-    if started.is_none() {
-        session::closed(place.session);
+    match started {
+        Some(_) => session::link_outwards(local, place),
+        None => session::closed(place.session),
     }
     started.map(|clock| (place, clock))
 }

@@ -1,6 +1,6 @@
 //! What will be recorded of an item: decided and named, with the user's originals kept.
 //!
-//! Third stage: an [`Item`](crate::item::Item) and [`Arguments`] become a [`Model`], which is checked and then printed.
+//! Third stage: an [`Item`] and [`Arguments`] become a [`Model`], which is checked and then printed.
 //! Nothing after this stage reads syntax, and nothing here prints it.
 
 use proc_macro2::{Span as Place, TokenStream};
@@ -23,7 +23,7 @@ pub(crate) const EXPANDED: &str = "__agentops_expanded";
 /// An item with what is to be recorded of it.
 pub(crate) enum Model {
     Function(Box<Function>),
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// An `impl` block whose methods are recorded.
@@ -76,7 +76,7 @@ pub(crate) enum Output {
     /// The type with every `impl Trait` in it erased; none if nothing would be left.
     Type {
         place: Place,
-        erased: Option<Type>,
+        erased: Option<Box<Type>>,
     },
 }
 
@@ -139,7 +139,9 @@ impl Model {
             Item::Function(function) => {
                 Model::Function(Box::new(stacked(word, arguments, *function, errors)))
             }
-            Item::Block(block) => Model::Block(Block::new(word, arguments, block, errors)),
+            Item::Block(block) => {
+                Model::Block(Box::new(Block::new(word, arguments, *block, errors)))
+            }
         }
     }
 }
@@ -158,27 +160,33 @@ fn stacked(
         bare_is_ours || path.segments.len() > 1
     });
     let name = item.signature.ident.unraw().to_string();
-    let layer = |word, attr, role, arguments| Layer {
-        word,
-        attr,
-        role,
-        arguments,
-        name: name.clone(),
-        function: name.clone(),
-        captured: Vec::new(),
-    };
     let role = if word == Word::Main {
         Role::Program
     } else {
         Role::Span
     };
-    let runtime = arguments.runtime.clone();
-    let mut layers = vec![layer(word, None, role, arguments)];
-    for (word, attr) in others {
-        let arguments = own_arguments(word, &attr, runtime.as_ref(), errors);
-        layers.push(layer(word, Some(attr), Role::Span, arguments));
-    }
-    Function::new(item, layers)
+    let inner = own_layers(others, &arguments, &name, &name, errors);
+    let outer = Layer::new(word, role, arguments, &name, &name);
+    Function::new(item, [outer].into_iter().chain(inner).collect())
+}
+
+/// The spans of attributes that another one has taken off the item.
+fn own_layers(
+    kinds: Vec<(Word, Attribute)>,
+    surrounding: &Arguments,
+    name: &str,
+    function: &str,
+    errors: &mut Errors,
+) -> Vec<Layer> {
+    let layer = |(word, attr)| {
+        let arguments = own_arguments(word, &attr, surrounding.runtime.as_ref(), errors);
+        let layer = Layer::new(word, Role::Span, arguments, name, function);
+        Layer {
+            attr: Some(attr),
+            ..layer
+        }
+    };
+    kinds.into_iter().map(layer).collect()
 }
 
 fn typed_with_path() -> bool {
@@ -214,12 +222,11 @@ impl Block {
         mut function: item::Function,
         errors: &mut Errors,
     ) -> Member {
-        if function
+        let mut words = function
             .attrs
             .iter()
-            .filter_map(|attr| our_word(attr.path()))
-            .any(|word| word == "skip")
-        {
+            .filter_map(|attr| our_word(attr.path()));
+        if words.any(|word| word == "skip") {
             return Member::Plain(Box::new(function));
         }
         let own = take_kinds(&mut function.attrs, |_| true);
@@ -232,53 +239,23 @@ impl Block {
 
         let name = function.signature.ident.unraw().to_string();
         let full = format!("{type_name}::{name}");
-        let span = |word, attr, arguments| Layer {
-            word,
-            attr,
-            role: Role::Span,
-            arguments,
-            name: name.clone(),
-            function: full.clone(),
-            captured: Vec::new(),
-        };
-        let mut layers: Vec<Layer> = own
-            .into_iter()
-            .map(|(word, attr)| {
-                let arguments = own_arguments(word, &attr, arguments.runtime.as_ref(), errors);
-                span(word, Some(attr), arguments)
-            })
-            .collect();
+        let mut layers = own_layers(own, arguments, &name, &full, errors);
         if layers.is_empty() {
             let kind = if agent { Word::Operation } else { word };
-            layers.push(span(
-                kind,
-                None,
-                inherited(arguments, agent, &function.signature),
-            ));
+            let arguments = inherited(arguments, agent, &function.signature);
+            layers.push(Layer::new(kind, Role::Span, arguments, &name, &full));
         }
         if let Some(receiver) = receiver.filter(|_| agent) {
-            // A session that a method opens is the agent's surroundings.
-            let inside = layers
-                .iter()
-                .rposition(|layer| layer.word.same_kind(Word::Session))
-                .map_or(0, |at| at + 1);
             let role = Role::Member {
                 type_name: type_name.to_owned(),
                 receiver,
             };
-            let (name, arguments) = (type_name.to_owned(), arguments.clone());
-            layers.insert(
-                inside,
-                Layer {
-                    word,
-                    attr: None,
-                    role,
-                    arguments,
-                    name,
-                    function: full.clone(),
-                    captured: Vec::new(),
-                },
-            );
+            let layer = Layer::new(word, role, arguments.clone(), type_name, &full);
+            // A session that a method opens is the agent's surroundings.
+            let session = layers
+                .iter()
+                .rposition(|layer| layer.word.same_kind(Word::Session));
+            layers.insert(session.map_or(0, |at| at + 1), layer);
         }
         Member::Recorded(Box::new(Function::new(function, layers)))
     }
@@ -352,7 +329,7 @@ impl Output {
                 Erase.visit_type_mut(&mut erased);
                 Output::Type {
                     place: place(ty),
-                    erased: Some(erased),
+                    erased: Some(Box::new(erased)),
                 }
             }
         }
@@ -360,6 +337,19 @@ impl Output {
 }
 
 impl Layer {
+    fn new(word: Word, role: Role, arguments: Arguments, name: &str, function: &str) -> Layer {
+        let (name, function) = (name.to_owned(), function.to_owned());
+        Layer {
+            word,
+            attr: None,
+            role,
+            arguments,
+            name,
+            function,
+            captured: Vec::new(),
+        }
+    }
+
     pub(crate) fn runtime(&self) -> Option<&Path> {
         self.arguments.runtime.as_ref()
     }

@@ -210,6 +210,7 @@ fn expected(function: &Function) -> TokenStream {
         Output::Type {
             place,
             erased: Some(ty),
+            ..
         } => {
             let value = Ident::new("__agentops_expected", *place);
             let unreached = quote_spanned!(*place=> return #value;);
@@ -321,9 +322,10 @@ impl Frame<'_> {
             ..
         } = self;
         if matches!(layer.role, Role::Program) {
-            let end = match &function.output {
-                Output::Unit => generated!(|_| {}),
-                _ => self.end(),
+            let end = if layer.reads_output(&function.output) {
+                self.end()
+            } else {
+                generated!(|_| {})
             };
             return generated!(#runtime::main_finish(#span, #end););
         }
@@ -393,8 +395,13 @@ impl Frame<'_> {
 
     /// The closure that captures the value, or the error in it.
     fn end(&self) -> TokenStream {
-        let Frame { runtime, layer, .. } = self;
-        if layer.arguments.no_error {
+        let Frame {
+            runtime,
+            layer,
+            function,
+            ..
+        } = self;
+        if layer.arguments.no_error || !function.output.may_fail() {
             let value = self.value(&generated!(&__agentops_ret));
             return generated!(|__agentops_w| { use #runtime::ladder::*; #value });
         }

@@ -73,10 +73,12 @@ pub(crate) enum Shape {
 pub(crate) enum Output {
     Unit,
     Never,
-    /// The type with every `impl Trait` in it erased; none if nothing would be left.
     Type {
         place: Place,
+        /// The type with every `impl Trait` in it erased; none if nothing would be left.
         erased: Option<Box<Type>>,
+        /// It may be a `Result`, by whatever name.
+        may_fail: bool,
     },
 }
 
@@ -320,19 +322,16 @@ impl Output {
         match bare(ty) {
             Type::Never(_) => Output::Never,
             Type::Tuple(tuple) if tuple.elems.is_empty() => Output::Unit,
-            Type::ImplTrait(_) => Output::Type {
+            other => Output::Type {
                 place: place(ty),
-                erased: None,
+                erased: erased(other).map(Box::new),
+                may_fail: !is_builtin(other),
             },
-            other => {
-                let mut erased = other.clone();
-                Erase.visit_type_mut(&mut erased);
-                Output::Type {
-                    place: place(ty),
-                    erased: Some(Box::new(erased)),
-                }
-            }
         }
+    }
+
+    pub(crate) fn may_fail(&self) -> bool {
+        matches!(self, Output::Type { may_fail: true, .. })
     }
 }
 
@@ -356,9 +355,10 @@ impl Layer {
 
     /// Whether the end of the span says anything of the value.
     pub(crate) fn reads_output(&self, output: &Output) -> bool {
-        let arguments = &self.arguments;
-        let value = !arguments.no_return || !arguments.no_error;
-        !arguments.returns.is_empty() || value && !matches!(output, Output::Unit)
+        let captures = matches!(self.role, Role::Span) && !self.arguments.no_return;
+        captures && !matches!(output, Output::Unit)
+            || !self.arguments.returns.is_empty()
+            || !self.arguments.no_error && output.may_fail()
     }
 }
 
@@ -380,6 +380,12 @@ impl Receiver {
             by_value,
         }
     }
+}
+
+fn erased(ty: &Type) -> Option<Type> {
+    let mut ty = ty.clone();
+    Erase.visit_type_mut(&mut ty);
+    (!matches!(ty, Type::Infer(_))).then_some(ty)
 }
 
 /// `impl Trait` cannot be written in a `let`.
@@ -541,16 +547,24 @@ fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
 }
 
 fn may_need_drop(ty: &Type) -> bool {
-    const PRIMITIVES: [&str; 17] = [
+    match bare(ty) {
+        Type::Array(array) => may_need_drop(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(may_need_drop),
+        other => !is_builtin(other),
+    }
+}
+
+/// A type of the language's own: no `Result`, and, save for what an array or tuple holds, nothing to drop.
+fn is_builtin(ty: &Type) -> bool {
+    const NAMED: [&str; 17] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
         "u32", "u64", "u128", "usize", "str",
     ];
-    match bare(ty) {
-        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => false,
-        Type::Array(array) => may_need_drop(&array.elem),
-        Type::Tuple(tuple) => tuple.elems.iter().any(may_need_drop),
-        Type::Path(path) => !PRIMITIVES.iter().any(|name| path.path.is_ident(name)),
-        _ => true,
+    match ty {
+        Type::Path(path) => NAMED.iter().any(|name| path.path.is_ident(name)),
+        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => true,
+        Type::Array(_) | Type::Tuple(_) => true,
+        _ => false,
     }
 }
 

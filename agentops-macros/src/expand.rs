@@ -40,7 +40,7 @@ pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) ->
     }
 }
 
-/// Expands `#[agentops::skip]`, which annotated blocks take away before it comes here.
+/// Expands `#[agentops::skip]`, which says something to annotated blocks only.
 pub(crate) fn skip(arguments: &TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     if !arguments.is_empty() {
@@ -81,17 +81,9 @@ fn plain(function: &item::Function) -> TokenStream {
         signature,
         body,
     } = function;
-    let braces = refilled(
-        &body.braces,
-        [with_attrs(&body.attrs), body.braces.stream()]
-            .into_iter()
-            .collect(),
-    );
+    let (inner, statements) = (&body.attrs, body.braces.stream());
+    let braces = refilled(&body.braces, quote!(#(#inner)* #statements));
     quote!(#(#attrs)* #vis #default #signature #braces)
-}
-
-fn with_attrs(attrs: &[syn::Attribute]) -> TokenStream {
-    quote!(#(#attrs)*)
 }
 
 fn function(function: &Function) -> TokenStream {
@@ -108,16 +100,16 @@ fn function(function: &Function) -> TokenStream {
         Shape::Async => nested(function, &frames(function)),
         Shape::Guarded => guarded(function),
     };
-    let inner = with_attrs(&body.attrs);
-    let expanded = function
+    let inner = &body.attrs;
+    let taken = function
         .layers
         .iter()
-        .filter_map(|layer| layer.attr.as_ref())
-        .map(|attr| {
-            let (path, expanded) = (attr.path(), Ident::new(EXPANDED, Span::mixed_site()));
-            generated!(#[#path(#expanded)])
-        });
-    generated!(#(#expanded)* #(#attrs)* #vis #default #signature { #inner #statements })
+        .filter_map(|layer| layer.attr.as_ref());
+    let expanded = taken.map(|attr| {
+        let (path, expanded) = (attr.path(), Ident::new(EXPANDED, Span::mixed_site()));
+        generated!(#[#path(#expanded)])
+    });
+    generated!(#(#expanded)* #(#attrs)* #vis #default #signature { #(#inner)* #statements })
 }
 
 /// The user's braces in a closure: what returns early returns to us.
@@ -218,6 +210,7 @@ fn expected(function: &Function) -> TokenStream {
         Output::Type {
             place,
             erased: Some(ty),
+            ..
         } => {
             let value = Ident::new("__agentops_expected", *place);
             let unreached = quote_spanned!(*place=> return #value;);
@@ -329,9 +322,10 @@ impl Frame<'_> {
             ..
         } = self;
         if matches!(layer.role, Role::Program) {
-            let end = match &function.output {
-                Output::Unit => generated!(|_| {}),
-                _ => self.end(),
+            let end = if layer.reads_output(&function.output) {
+                self.end()
+            } else {
+                generated!(|_| {})
             };
             return generated!(#runtime::main_finish(#span, #end););
         }
@@ -401,8 +395,13 @@ impl Frame<'_> {
 
     /// The closure that captures the value, or the error in it.
     fn end(&self) -> TokenStream {
-        let Frame { runtime, layer, .. } = self;
-        if layer.arguments.no_error {
+        let Frame {
+            runtime,
+            layer,
+            function,
+            ..
+        } = self;
+        if layer.arguments.no_error || !function.output.may_fail() {
             let value = self.value(&generated!(&__agentops_ret));
             return generated!(|__agentops_w| { use #runtime::ladder::*; #value });
         }

@@ -14,7 +14,7 @@ use crate::error::Errors;
 /// An item that attributes go on.
 pub(crate) enum Item {
     Function(Box<Function>),
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// A function or method with a body.
@@ -56,7 +56,9 @@ impl Item {
             Subject::Function => (|input: ParseStream<'_>| Function::parse(word, input))
                 .parse2(tokens)
                 .map(|function| Item::Function(Box::new(function))),
-            Subject::Impl if word != Word::Main => Block::parse(word, tokens).map(Item::Block),
+            Subject::Impl if word != Word::Main => {
+                Block::parse(word, tokens).map(|block| Item::Block(Box::new(block)))
+            }
             other => {
                 errors.at(other.place(tokens), misplaced(word, other.name()));
                 return None;

@@ -1,6 +1,6 @@
 //! What will be recorded of an item: decided and named, with the user's originals kept.
 //!
-//! Third stage: an [`Item`](crate::item::Item) and [`Arguments`] become a [`Model`], which is checked and then printed.
+//! Third stage: an [`Item`] and [`Arguments`] become a [`Model`], which is checked and then printed.
 //! Nothing after this stage reads syntax, and nothing here prints it.
 
 use proc_macro2::{Span as Place, TokenStream};
@@ -23,7 +23,7 @@ pub(crate) const EXPANDED: &str = "__agentops_expanded";
 /// An item with what is to be recorded of it.
 pub(crate) enum Model {
     Function(Box<Function>),
-    Block(Block),
+    Block(Box<Block>),
 }
 
 /// An `impl` block whose methods are recorded.
@@ -73,10 +73,12 @@ pub(crate) enum Shape {
 pub(crate) enum Output {
     Unit,
     Never,
-    /// The type with every `impl Trait` in it erased; none if nothing would be left.
     Type {
         place: Place,
-        erased: Option<Type>,
+        /// The type with every `impl Trait` in it erased; none if nothing would be left.
+        erased: Option<Box<Type>>,
+        /// It may be a `Result`, by whatever name.
+        may_fail: bool,
     },
 }
 
@@ -139,7 +141,9 @@ impl Model {
             Item::Function(function) => {
                 Model::Function(Box::new(stacked(word, arguments, *function, errors)))
             }
-            Item::Block(block) => Model::Block(Block::new(word, arguments, block, errors)),
+            Item::Block(block) => {
+                Model::Block(Box::new(Block::new(word, arguments, *block, errors)))
+            }
         }
     }
 }
@@ -158,27 +162,33 @@ fn stacked(
         bare_is_ours || path.segments.len() > 1
     });
     let name = item.signature.ident.unraw().to_string();
-    let layer = |word, attr, role, arguments| Layer {
-        word,
-        attr,
-        role,
-        arguments,
-        name: name.clone(),
-        function: name.clone(),
-        captured: Vec::new(),
-    };
     let role = if word == Word::Main {
         Role::Program
     } else {
         Role::Span
     };
-    let runtime = arguments.runtime.clone();
-    let mut layers = vec![layer(word, None, role, arguments)];
-    for (word, attr) in others {
-        let arguments = own_arguments(word, &attr, runtime.as_ref(), errors);
-        layers.push(layer(word, Some(attr), Role::Span, arguments));
-    }
-    Function::new(item, layers)
+    let inner = own_layers(others, &arguments, &name, &name, errors);
+    let outer = Layer::new(word, role, arguments, &name, &name);
+    Function::new(item, [outer].into_iter().chain(inner).collect())
+}
+
+/// The spans of attributes that another one has taken off the item.
+fn own_layers(
+    kinds: Vec<(Word, Attribute)>,
+    surrounding: &Arguments,
+    name: &str,
+    function: &str,
+    errors: &mut Errors,
+) -> Vec<Layer> {
+    let layer = |(word, attr)| {
+        let arguments = own_arguments(word, &attr, surrounding.runtime.as_ref(), errors);
+        let layer = Layer::new(word, Role::Span, arguments, name, function);
+        Layer {
+            attr: Some(attr),
+            ..layer
+        }
+    };
+    kinds.into_iter().map(layer).collect()
 }
 
 fn typed_with_path() -> bool {
@@ -214,12 +224,11 @@ impl Block {
         mut function: item::Function,
         errors: &mut Errors,
     ) -> Member {
-        if function
+        let mut words = function
             .attrs
             .iter()
-            .filter_map(|attr| our_word(attr.path()))
-            .any(|word| word == "skip")
-        {
+            .filter_map(|attr| our_word(attr.path()));
+        if words.any(|word| word == "skip") {
             return Member::Plain(Box::new(function));
         }
         let own = take_kinds(&mut function.attrs, |_| true);
@@ -232,53 +241,23 @@ impl Block {
 
         let name = function.signature.ident.unraw().to_string();
         let full = format!("{type_name}::{name}");
-        let span = |word, attr, arguments| Layer {
-            word,
-            attr,
-            role: Role::Span,
-            arguments,
-            name: name.clone(),
-            function: full.clone(),
-            captured: Vec::new(),
-        };
-        let mut layers: Vec<Layer> = own
-            .into_iter()
-            .map(|(word, attr)| {
-                let arguments = own_arguments(word, &attr, arguments.runtime.as_ref(), errors);
-                span(word, Some(attr), arguments)
-            })
-            .collect();
+        let mut layers = own_layers(own, arguments, &name, &full, errors);
         if layers.is_empty() {
             let kind = if agent { Word::Operation } else { word };
-            layers.push(span(
-                kind,
-                None,
-                inherited(arguments, agent, &function.signature),
-            ));
+            let arguments = inherited(arguments, agent, &function.signature);
+            layers.push(Layer::new(kind, Role::Span, arguments, &name, &full));
         }
         if let Some(receiver) = receiver.filter(|_| agent) {
-            // A session that a method opens is the agent's surroundings.
-            let inside = layers
-                .iter()
-                .rposition(|layer| layer.word.same_kind(Word::Session))
-                .map_or(0, |at| at + 1);
             let role = Role::Member {
                 type_name: type_name.to_owned(),
                 receiver,
             };
-            let (name, arguments) = (type_name.to_owned(), arguments.clone());
-            layers.insert(
-                inside,
-                Layer {
-                    word,
-                    attr: None,
-                    role,
-                    arguments,
-                    name,
-                    function: full.clone(),
-                    captured: Vec::new(),
-                },
-            );
+            let layer = Layer::new(word, role, arguments.clone(), type_name, &full);
+            // A session that a method opens is the agent's surroundings.
+            let session = layers
+                .iter()
+                .rposition(|layer| layer.word.same_kind(Word::Session));
+            layers.insert(session.map_or(0, |at| at + 1), layer);
         }
         Member::Recorded(Box::new(Function::new(function, layers)))
     }
@@ -343,32 +322,43 @@ impl Output {
         match bare(ty) {
             Type::Never(_) => Output::Never,
             Type::Tuple(tuple) if tuple.elems.is_empty() => Output::Unit,
-            Type::ImplTrait(_) => Output::Type {
+            other => Output::Type {
                 place: place(ty),
-                erased: None,
+                erased: erased(other).map(Box::new),
+                may_fail: !is_builtin(other),
             },
-            other => {
-                let mut erased = other.clone();
-                Erase.visit_type_mut(&mut erased);
-                Output::Type {
-                    place: place(ty),
-                    erased: Some(erased),
-                }
-            }
         }
+    }
+
+    pub(crate) fn may_fail(&self) -> bool {
+        matches!(self, Output::Type { may_fail: true, .. })
     }
 }
 
 impl Layer {
+    fn new(word: Word, role: Role, arguments: Arguments, name: &str, function: &str) -> Layer {
+        let (name, function) = (name.to_owned(), function.to_owned());
+        Layer {
+            word,
+            attr: None,
+            role,
+            arguments,
+            name,
+            function,
+            captured: Vec::new(),
+        }
+    }
+
     pub(crate) fn runtime(&self) -> Option<&Path> {
         self.arguments.runtime.as_ref()
     }
 
     /// Whether the end of the span says anything of the value.
     pub(crate) fn reads_output(&self, output: &Output) -> bool {
-        let arguments = &self.arguments;
-        let value = !arguments.no_return || !arguments.no_error;
-        !arguments.returns.is_empty() || value && !matches!(output, Output::Unit)
+        let captures = matches!(self.role, Role::Span) && !self.arguments.no_return;
+        captures && !matches!(output, Output::Unit)
+            || !self.arguments.returns.is_empty()
+            || !self.arguments.no_error && output.may_fail()
     }
 }
 
@@ -390,6 +380,12 @@ impl Receiver {
             by_value,
         }
     }
+}
+
+fn erased(ty: &Type) -> Option<Type> {
+    let mut ty = ty.clone();
+    Erase.visit_type_mut(&mut ty);
+    (!matches!(ty, Type::Infer(_))).then_some(ty)
 }
 
 /// `impl Trait` cannot be written in a `let`.
@@ -551,16 +547,24 @@ fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
 }
 
 fn may_need_drop(ty: &Type) -> bool {
-    const PRIMITIVES: [&str; 17] = [
+    match bare(ty) {
+        Type::Array(array) => may_need_drop(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(may_need_drop),
+        other => !is_builtin(other),
+    }
+}
+
+/// A type of the language's own: no `Result`, and, save for what an array or tuple holds, nothing to drop.
+fn is_builtin(ty: &Type) -> bool {
+    const NAMED: [&str; 17] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
         "u32", "u64", "u128", "usize", "str",
     ];
-    match bare(ty) {
-        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => false,
-        Type::Array(array) => may_need_drop(&array.elem),
-        Type::Tuple(tuple) => tuple.elems.iter().any(may_need_drop),
-        Type::Path(path) => !PRIMITIVES.iter().any(|name| path.path.is_ident(name)),
-        _ => true,
+    match ty {
+        Type::Path(path) => NAMED.iter().any(|name| path.path.is_ident(name)),
+        Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => true,
+        Type::Array(_) | Type::Tuple(_) => true,
+        _ => false,
     }
 }
 

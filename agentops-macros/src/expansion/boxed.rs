@@ -40,18 +40,8 @@ async fn dive(depth: u32) -> u32 {
         __agentops_span,
         |__agentops_w| {
             use crate::telemetry::__private::ladder::*;
-            match (&&crate::telemetry::__private::Outcome(&__agentops_ret))
-                .agentops_outcome()
-            {
-                ::core::result::Result::Ok(__agentops_value) => {
-                    (&&&&crate::telemetry::__private::Probe(__agentops_value))
-                        .agentops_capture(__agentops_w);
-                }
-                ::core::result::Result::Err(__agentops_error) => {
-                    (&&&&&&crate::telemetry::__private::Fault(__agentops_error))
-                        .agentops_fault(__agentops_w)
-                }
-            }
+            (&&&&crate::telemetry::__private::Probe(&__agentops_ret))
+                .agentops_capture(__agentops_w);
         },
     );
     __agentops_ret

@@ -38,17 +38,8 @@ fn handle(job: &Job) -> bool {
         __agentops_span,
         |__agentops_w| {
             use ::agentops::__private::ladder::*;
-            match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
-            {
-                ::core::result::Result::Ok(__agentops_value) => {
-                    (&&&&::agentops::__private::Probe(__agentops_value))
-                        .agentops_capture(__agentops_w);
-                }
-                ::core::result::Result::Err(__agentops_error) => {
-                    (&&&&&&::agentops::__private::Fault(__agentops_error))
-                        .agentops_fault(__agentops_w)
-                }
-            }
+            (&&&&::agentops::__private::Probe(&__agentops_ret))
+                .agentops_capture(__agentops_w);
         },
     );
     __agentops_ret

@@ -12,8 +12,8 @@ pub use crate::record::fault::Fault;
 pub use crate::record::future::{Instrumented, boxed, instrument};
 pub use crate::record::outcome::Outcome;
 pub use crate::record::span::{
-    Entered, Recording, Started, enter, enter_session, exit, finish, leave, link, settle, start,
-    start_session, under,
+    Entered, Recording, Started, enter, enter_bare, enter_session, exit, finish, leave, link,
+    settle, start, start_bare, start_session, under,
 };
 
 /// The ladders' traits, for method lookup alone.
@@ -37,7 +37,7 @@ pub fn call_once<R>(f: impl FnOnce() -> R) -> R {
 
 /// Calls a closure whose argument's type follows from a value.
 #[inline(always)]
-pub fn call_with<T: ?Sized, R>(value: &T, f: impl FnOnce(&T) -> R) -> R {
+pub fn call_with<'a, T: ?Sized, R>(value: &'a T, f: impl FnOnce(&'a T) -> R) -> R {
     f(value)
 }
 

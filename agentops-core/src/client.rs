@@ -15,7 +15,7 @@ use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, session, span};
+use crate::record::{local, session};
 use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
@@ -91,8 +91,8 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     let drainer = spawn("agentops-drain", move || drainer.run())?;
     panic::install();
     session::configure(config.automatic);
-    span::configure(config.capture_content, config.busy_time);
-    local::set_recording(Some(drainer.thread().clone()), config.min_level);
+    local::configure(config.capture_content, config.busy_time, config.min_level);
+    local::set_recording(Some(drainer.thread().clone()));
     let service = resource.service.clone();
     *client = Some(Client {
         requests,
@@ -146,7 +146,7 @@ impl Guard {
         session::end_automatic(state, reason);
         let deadline = Instant::now() + LAST_FLUSH;
         flush(LAST_FLUSH);
-        local::set_recording(None, crate::model::span::Level::Trace);
+        local::set_recording(None);
         let Some(client) = lock(&CLIENT).take() else {
             return;
         };

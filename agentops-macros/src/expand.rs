@@ -287,8 +287,8 @@ impl Frame<'_> {
             }
             Role::Span => {
                 let enter = self.enter();
-                let capture = self.capture();
-                let enter = generated!(#runtime::#enter(&#site, #capture));
+                let capture = self.capture().map(|capture| generated!(, #capture));
+                let enter = generated!(#runtime::#enter(&#site #capture));
                 parts.parent.as_ref().map_or(
                     enter.clone(),
                     |parent| generated!(#runtime::under(#parent, || #enter)),
@@ -355,20 +355,30 @@ impl Frame<'_> {
         match self.layer.word {
             Word::Session | Word::Trace => self.either("enter_session", "start_session"),
             Word::Agent => self.either("enter_agent", "start_agent"),
+            _ if self.captures_nothing() => self.either("enter_bare", "start_bare"),
             _ => self.either("enter", "start"),
         }
     }
 
-    /// The closure that captures arguments and attributes.
-    fn capture(&self) -> TokenStream {
+    /// Sessions and agents are rare enough to have one way in.
+    fn opens_a_place(&self) -> bool {
+        matches!(self.layer.word, Word::Session | Word::Trace | Word::Agent)
+    }
+
+    fn captures_nothing(&self) -> bool {
+        self.layer.captured.is_empty() && self.layer.arguments.attributes.is_empty()
+    }
+
+    /// The closure that captures arguments and attributes; `None` where the call takes none.
+    fn capture(&self) -> Option<TokenStream> {
         let runtime = &self.runtime;
         let Layer {
             captured,
             arguments,
             ..
         } = self.layer;
-        if captured.is_empty() && arguments.attributes.is_empty() {
-            return generated!(|_| {});
+        if self.captures_nothing() {
+            return self.opens_a_place().then(|| generated!(|_| {}));
         }
         let captured = captured.iter().map(|Captured { cfgs, value, .. }| {
             let probe = match value {
@@ -384,13 +394,13 @@ impl Frame<'_> {
             .attributes
             .iter()
             .map(|Pair { value, .. }| self.probe(&generated!(&(#value))));
-        generated! {
+        Some(generated! {
             |__agentops_w| {
                 use #runtime::ladder::*;
                 #(#captured)*
                 #(#attributes;)*
             }
-        }
+        })
     }
 
     /// The closure that captures the value, or the error in it.

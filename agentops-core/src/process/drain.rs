@@ -154,7 +154,7 @@ impl Drainer {
             news |= found;
             alive
         });
-        PROGRESS.fetch_add(1, Relaxed);
+        PROGRESS.0.fetch_add(1, Relaxed);
         if news {
             self.out.push_waiting(Raw::PassEnded);
         }

@@ -45,6 +45,9 @@ const PATIENCE: u64 = 2;
 const REMEMBERED: usize = 4096;
 const REMEMBERED_FOR: u64 = 60_000_000_000;
 
+/// Records after which those who wait for room are told that there is progress.
+const PROGRESS_EVERY: u32 = 256;
+
 /// Ids are random already.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct IdHasher(u64);
@@ -196,7 +199,7 @@ impl Processor {
             batch_number: 1,
             next_piece: 0,
             span: Vec::new(),
-            lost_in_rings: local::LOST.load(Relaxed),
+            lost_in_rings: local::LOST.0.load(Relaxed),
             lost_without_start: 0,
             lost_too_long: 0,
             next_heartbeat: clock::monotonic_ns() + heartbeat::EVERY,
@@ -232,6 +235,7 @@ impl Processor {
         }
         let words = mem::take(&mut chunk.words);
         let mut rest = &words[..];
+        let mut records = 0_u32;
         while let Some(&first) = rest.first() {
             let fixed = word::fixed(word::tag(first));
             let length = word::length(first);
@@ -249,8 +253,12 @@ impl Processor {
             if self.batch.frames.len() > BATCH {
                 self.ship();
             }
-            PROGRESS.fetch_add(1, Relaxed);
+            records += 1;
+            if records % PROGRESS_EVERY == 0 {
+                PROGRESS.0.fetch_add(1, Relaxed);
+            }
         }
+        PROGRESS.0.fetch_add(1, Relaxed);
         for [first, span, clock] in chunk.ends {
             self.record([first, span, clock, 0, 0], Payload::None, thread);
         }
@@ -693,7 +701,7 @@ impl Processor {
     }
 
     fn write_losses(&mut self) {
-        let in_rings = local::LOST.load(Relaxed);
+        let in_rings = local::LOST.0.load(Relaxed);
         let losses = [
             (
                 LossCause::RingFull,

@@ -7,14 +7,15 @@ use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::model::time::UnixNanos;
+use crate::sync::Padded;
 
 /// A jump between the two clocks that is taken for a suspended machine.
 const SUSPENDED_NS: i128 = 50_000_000;
 
-static CLOCK: OnceLock<quanta::Clock> = OnceLock::new();
+static CLOCK: Padded<OnceLock<quanta::Clock>> = Padded(OnceLock::new());
 
 fn clock() -> &'static quanta::Clock {
-    CLOCK.get_or_init(quanta::Clock::new)
+    CLOCK.0.get_or_init(quanta::Clock::new)
 }
 
 /// The raw counter, in units that only [`Anchor`] understands.

@@ -10,8 +10,7 @@ use pin_project_lite::pin_project;
 use super::clock;
 use super::context::Context;
 use super::local;
-use super::span::{BUSY_TIME, Place, Started};
-use crate::sync::Relaxed;
+use super::span::{Place, Started};
 
 pin_project! {
     /// Made by [`instrument`]; gives the span back with the output, so that the output is captured before the end.
@@ -70,7 +69,7 @@ impl<F: Future> Future for Instrumented<F> {
                 .poll(task)
                 .map(|output| (take(this.span), output));
         }
-        let measure = BUSY_TIME.load(Relaxed);
+        let measure = local::measures_busy_time();
         if measure && this.span.polls != 0 {
             this.span.poll_began = clock::raw();
         }

@@ -11,36 +11,68 @@ use super::context::{Context, mix};
 use super::ring::{self, Segment, ThreadName};
 use super::word::{self, BOXED, INLINE};
 use crate::model::span::Level;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Relaxed, Release, lock};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Padded, Relaxed, Release, lock};
 
-static RECORDING: AtomicBool = AtomicBool::new(false);
-/// Levels below this one are not recorded.
-static MIN_LEVEL: AtomicU64 = AtomicU64::new(Level::Trace as u64);
+/// What every call reads, and hardly anybody writes.
+static SWITCHES: Padded<Switches> = Padded(Switches {
+    recording: AtomicBool::new(false),
+    capture_content: AtomicBool::new(true),
+    busy_time: AtomicBool::new(true),
+    min_level: AtomicU64::new(Level::Trace as u64),
+});
+
+#[derive(Debug)]
+struct Switches {
+    recording: AtomicBool,
+    /// Whether arguments and return values are captured at all.
+    capture_content: AtomicBool,
+    /// Whether the time inside polls is measured: two readings of the clock for each poll but the first and the last.
+    busy_time: AtomicBool,
+    /// Levels below this one are not recorded.
+    min_level: AtomicU64,
+}
+
 static WAKE: Mutex<Option<Thread>> = Mutex::new(None);
 static THREADS: AtomicU64 = AtomicU64::new(1);
 /// Records that found no room and nobody reading.
-pub(crate) static LOST: AtomicU64 = AtomicU64::new(0);
+pub(crate) static LOST: Padded<AtomicU64> = Padded(AtomicU64::new(0));
 /// `PROGRESS` when waiting was last in vain: until it moves nobody waits again.
 static IN_VAIN: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Whether anything records. One relaxed load.
 #[inline(always)]
 pub(crate) fn recording() -> bool {
-    RECORDING.load(Relaxed)
+    SWITCHES.0.recording.load(Relaxed)
+}
+
+#[inline(always)]
+pub(crate) fn captures_content() -> bool {
+    SWITCHES.0.capture_content.load(Relaxed)
+}
+
+#[inline(always)]
+pub(crate) fn measures_busy_time() -> bool {
+    SWITCHES.0.busy_time.load(Relaxed)
+}
+
+/// Says what is recorded of each call.
+pub(crate) fn configure(capture_content: bool, busy_time: bool, min_level: Level) {
+    SWITCHES.0.capture_content.store(capture_content, Relaxed);
+    SWITCHES.0.busy_time.store(busy_time, Relaxed);
+    SWITCHES.0.min_level.store(min_level as u64, Relaxed);
 }
 
 #[inline(always)]
 pub(crate) fn wants(level: Level) -> bool {
-    level as u64 >= MIN_LEVEL.load(Relaxed)
+    level as u64 >= SWITCHES.0.min_level.load(Relaxed)
 }
 
 /// Starts or stops recording. `drainer` is woken when a ring is half full.
-pub(crate) fn set_recording(drainer: Option<Thread>, min_level: Level) {
+pub(crate) fn set_recording(drainer: Option<Thread>) {
     let on = drainer.is_some();
     *lock(&WAKE) = drainer;
-    MIN_LEVEL.store(min_level as u64, Relaxed);
     IN_VAIN.store(u64::MAX, Relaxed);
-    RECORDING.store(on, Release);
+    SWITCHES.0.recording.store(on, Release);
 }
 
 /// Wakes the drainer.
@@ -74,6 +106,9 @@ pub(crate) struct Local {
     muted: Cell<bool>,
     /// Where orphans go, as of the registry's epoch beside it.
     pub(crate) orphans: Cell<(u64, Context, u64)>,
+    /// Places to go back to when spans end that opened a place of their own. Beside the guards and not in them, so
+    /// that a plain span's guard is small.
+    places: RefCell<Vec<Option<Context>>>,
 }
 
 impl Local {
@@ -91,6 +126,7 @@ impl Local {
             capturing: Cell::new(false),
             muted: Cell::new(false),
             orphans: Cell::new((0, Context::NONE, 0)),
+            places: RefCell::new(Vec::new()),
         }
     }
 
@@ -117,6 +153,32 @@ impl Local {
         let before = self.context();
         self.set_context(context);
         before
+    }
+
+    /// Keeps a place to go back to; where it is kept, never 0.
+    #[cold]
+    pub(crate) fn keep_place(&self, place: Context) -> u32 {
+        let mut places = self.places.borrow_mut();
+        places.push(Some(place));
+        places.len() as u32
+    }
+
+    /// Puts another place in the stead of one that was kept.
+    pub(crate) fn replace_place(&self, kept: u32, place: Context) {
+        if let Some(old) = self.places.borrow_mut().get_mut(kept as usize - 1) {
+            *old = Some(place);
+        }
+    }
+
+    /// Goes to a place that was kept; guards may be dropped in any order.
+    #[cold]
+    pub(crate) fn go_to_place(&self, kept: u32) {
+        let mut places = self.places.borrow_mut();
+        let place = places.get_mut(kept as usize - 1).and_then(Option::take);
+        while places.last().is_some_and(Option::is_none) {
+            places.pop();
+        }
+        self.set_context(place.unwrap_or(Context::NONE));
     }
 
     /// An id that no other span has. Never 0.
@@ -217,14 +279,14 @@ impl Local {
             self.use_segment(larger);
             return true;
         }
-        if ring::PROGRESS.load(Relaxed) == IN_VAIN.load(Relaxed) {
+        if ring::PROGRESS.0.load(Relaxed) == IN_VAIN.load(Relaxed) {
             return false;
         }
         if ring::wait_for_room(ring, head, words, wake) {
             self.limit.set(ring.tail() + capacity);
             return true;
         }
-        IN_VAIN.store(ring::PROGRESS.load(Relaxed), Relaxed);
+        IN_VAIN.store(ring::PROGRESS.0.load(Relaxed), Relaxed);
         false
     }
 

@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::clock;
-use crate::sync::{Acquire, AtomicBool, AtomicU64, AtomicUsize, Mutex, Relaxed, Release, lock};
+use crate::sync::{
+    Acquire, AtomicBool, AtomicU64, AtomicUsize, Mutex, Padded, Relaxed, Release, lock,
+};
 
 /// Words of a thread's first segment: 16 KiB.
 pub(crate) const FIRST: usize = 2 * 1024;
@@ -24,16 +26,12 @@ static POOL: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
 static NEW: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
 static ANY_NEW: AtomicBool = AtomicBool::new(false);
 
-/// Keeps the writer's and the reader's positions on cache lines of their own.
-#[repr(align(128))]
-struct Padded(AtomicU64);
-
 /// A bounded queue of words with one writer and one reader.
 pub(crate) struct Segment {
     /// Words ever written; the writer's.
-    head: Padded,
+    head: Padded<AtomicU64>,
     /// Words ever read; the reader's.
-    tail: Padded,
+    tail: Padded<AtomicU64>,
     words: Box<[AtomicU64]>,
     /// The writer is done with this segment: it went on to `Side::next`, or its thread ended.
     closed: AtomicBool,
@@ -104,7 +102,7 @@ impl Segment {
                 }
                 store_bytes(rest, payload);
             }
-            None => self.write_around_the_end(head, &record, payload),
+            None => self.write_around_the_end(head, record, payload),
         }
         let head = head + words as u64;
         self.head.0.store(head, Release);
@@ -113,13 +111,18 @@ impl Segment {
 
     #[cold]
     #[inline(never)]
-    fn write_around_the_end(&self, mut head: u64, record: &[u64], payload: &[u8]) {
+    fn write_around_the_end<const K: usize>(
+        &self,
+        mut head: u64,
+        record: [u64; K],
+        payload: &[u8],
+    ) {
         let mask = self.words.len() - 1;
         let mut put = |value| {
             self.words[head as usize & mask].store(value, Relaxed);
             head += 1;
         };
-        record.iter().for_each(|word| put(*word));
+        record.into_iter().for_each(&mut put);
         payload.chunks(8).for_each(|chunk| put(word_of(chunk)));
     }
 
@@ -253,7 +256,7 @@ pub(crate) fn hand_back(rings: impl Iterator<Item = &'static Segment>) {
 
 /// Rings opened since the last call.
 pub(crate) fn newcomers() -> Vec<&'static Segment> {
-    if !ANY_NEW.swap(false, Acquire) {
+    if !ANY_NEW.load(Relaxed) || !ANY_NEW.swap(false, Acquire) {
         return Vec::new();
     }
     std::mem::take(&mut *lock(&NEW))
@@ -274,14 +277,14 @@ fn allocate(words: usize) -> &'static Segment {
 }
 
 /// How a writer learns whether anybody is still reading: a count that moves while the background threads work.
-pub(crate) static PROGRESS: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PROGRESS: Padded<AtomicU64> = Padded(AtomicU64::new(0));
 
 /// For how long a full ring is waited for while [`PROGRESS`] stands still.
 pub(crate) const PATIENCE_NS: u64 = 100_000_000;
 
 /// Waits until `segment` has room for `words` more, for as long as somebody reads. `false`: nobody does.
 pub(crate) fn wait_for_room(segment: &Segment, head: u64, words: u64, wake: impl Fn()) -> bool {
-    let mut seen = PROGRESS.load(Relaxed);
+    let mut seen = PROGRESS.0.load(Relaxed);
     let mut since = clock::monotonic_ns();
     let mut turns = 0_u32;
     loop {
@@ -296,7 +299,7 @@ pub(crate) fn wait_for_room(segment: &Segment, head: u64, words: u64, wake: impl
             std::thread::park_timeout(std::time::Duration::from_micros(200));
         }
         turns += 1;
-        let now = PROGRESS.load(Relaxed);
+        let now = PROGRESS.0.load(Relaxed);
         if now != seen {
             (seen, since) = (now, clock::monotonic_ns());
         } else if clock::monotonic_ns().saturating_sub(since) > PATIENCE_NS {

@@ -21,17 +21,7 @@ use super::session;
 use super::word::{self, CANCELLED, CAPTURED, END, END_ASYNC, FAILED, START};
 use crate::model::span::SpanKind;
 use crate::monitor::panic;
-use crate::sync::{AtomicBool, Relaxed};
-
-/// Whether arguments and return values are captured at all.
-static CAPTURE_CONTENT: AtomicBool = AtomicBool::new(true);
-/// Whether the time inside polls is measured: two readings of the clock for each poll but the first and the last.
-pub(super) static BUSY_TIME: AtomicBool = AtomicBool::new(true);
-
-pub(crate) fn configure(capture_content: bool, busy_time: bool) {
-    CAPTURE_CONTENT.store(capture_content, Relaxed);
-    BUSY_TIME.store(busy_time, Relaxed);
-}
+use crate::sync::Relaxed;
 
 /// What a span's end has to do besides being written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,18 +36,12 @@ pub(super) enum Role {
 pub struct Entered {
     /// 0: nothing is recorded.
     span: u64,
-    back: Back,
+    /// The span to go back to, where session and agent are the same.
+    before: u64,
+    /// Where they are not: the place to go back to, as the thread keeps it.
+    place: u32,
+    role: Role,
     _stays_on_this_thread: PhantomData<*const ()>,
-}
-
-/// Where a thread goes back to when a span ends.
-enum Back {
-    /// To another span of the same session and agent.
-    Span(u64),
-    /// To another place altogether.
-    Place(Context),
-    /// Likewise, and the session that was opened is over.
-    FromSession(Context),
 }
 
 /// An asynchronous call that is being recorded; goes where its future goes.
@@ -78,14 +62,14 @@ pub struct Started {
 
 /// Writes a START around which nothing changes but the span; `None` where it is not to be recorded.
 #[inline(always)]
-fn begin(
+fn begin<const VALUES: bool>(
     local: &Local,
     site: &'static Callsite,
     span: u64,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Option<u64> {
     let (parent, scope) = (local.span.get(), local.scope.get());
-    write_start(local, site, [span, parent, scope], 0, capture)
+    write_start::<VALUES>(local, site, [span, parent, scope], 0, capture)
 }
 
 /// Where a span outside every session is to go; the flags of its START, and its id.
@@ -103,7 +87,7 @@ fn orphan(local: &Local, site: &'static Callsite) -> (Context, u64, u64) {
 }
 
 #[inline(always)]
-fn write_start(
+fn write_start<const VALUES: bool>(
     local: &Local,
     site: &'static Callsite,
     [span, parent, scope]: [u64; 3],
@@ -111,9 +95,7 @@ fn write_start(
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Option<u64> {
     let meta = &site.meta;
-    let has_values = !(meta.arguments.is_empty() && meta.attributes.is_empty());
-    let (written, clock) = if has_values && !local.capturing.get() && CAPTURE_CONTENT.load(Relaxed)
-    {
+    let (written, clock) = if VALUES && !local.capturing.get() && local::captures_content() {
         local.with_buffer(|buffer| {
             capture(&mut Sink::new(buffer, matches!(meta.kind, SpanKind::Llm)));
             let clock = clock::raw();
@@ -134,7 +116,7 @@ fn write_start(
 /// A START that nobody took: its END will not be written either.
 #[cold]
 fn lost<T>() -> Option<T> {
-    local::LOST.fetch_add(1, Relaxed);
+    local::LOST.0.fetch_add(1, Relaxed);
     None
 }
 
@@ -144,6 +126,20 @@ fn nothing(_: &mut Sink<'_>) {}
 /// Starts a span and makes it current.
 #[inline(always)]
 pub fn enter(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+    enter_with::<true>(site, capture)
+}
+
+/// As [`enter`], where there is nothing to capture.
+#[inline(always)]
+pub fn enter_bare(site: &'static Callsite) -> Entered {
+    enter_with::<false>(site, nothing)
+}
+
+#[inline(always)]
+fn enter_with<const VALUES: bool>(
+    site: &'static Callsite,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Entered {
     if !local::recording() {
         return Entered::OFF;
     }
@@ -152,35 +148,49 @@ pub fn enter(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> En
             return Entered::OFF;
         }
         if local.scope.get() == 0 {
-            return enter_orphan(local, site, capture);
+            return enter_orphan::<VALUES>(local, site, capture);
         }
         let (span, before) = (local.next_id(), local.span.get());
-        if begin(local, site, span, capture).is_none() {
+        if begin::<VALUES>(local, site, span, capture).is_none() {
             return Entered::OFF;
         }
         local.span.set(span);
-        Entered::new(span, Back::Span(before))
+        Entered::new(span, before)
     })
 }
 
 #[inline(never)]
-fn enter_orphan(
+fn enter_orphan<const VALUES: bool>(
     local: &Local,
     site: &'static Callsite,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Entered {
     let (home, flags, span) = orphan(local, site);
     let before = local.context();
-    if write_start(local, site, [span, home.span, home.scope], flags, capture).is_none() {
+    if write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture).is_none() {
         return Entered::OFF;
     }
     local.set_context(Context { span, ..home });
-    Entered::new(span, Back::Place(before))
+    Entered::elsewhere(local, span, before, Role::Plain)
 }
 
 /// Starts a span for a future; its wrapper makes it current for each poll.
 #[inline(always)]
 pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+    start_with::<true>(site, capture)
+}
+
+/// As [`start`], where there is nothing to capture.
+#[inline(always)]
+pub fn start_bare(site: &'static Callsite) -> Started {
+    start_with::<false>(site, nothing)
+}
+
+#[inline(always)]
+fn start_with<const VALUES: bool>(
+    site: &'static Callsite,
+    capture: impl FnOnce(&mut Sink<'_>),
+) -> Started {
     if !local::recording() {
         return Started::OFF;
     }
@@ -189,10 +199,10 @@ pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> St
             return Started::OFF;
         }
         if local.scope.get() == 0 {
-            return start_orphan(local, site, capture);
+            return start_orphan::<VALUES>(local, site, capture);
         }
         let span = local.next_id();
-        match begin(local, site, span, capture) {
+        match begin::<VALUES>(local, site, span, capture) {
             Some(clock) => {
                 let context = Context {
                     span,
@@ -206,13 +216,13 @@ pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> St
 }
 
 #[inline(never)]
-fn start_orphan(
+fn start_orphan<const VALUES: bool>(
     local: &Local,
     site: &'static Callsite,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Started {
     let (home, flags, span) = orphan(local, site);
-    match write_start(local, site, [span, home.span, home.scope], flags, capture) {
+    match write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture) {
         Some(clock) => Started::new(Context { span, ..home }, clock, Role::Plain),
         None => Started::OFF,
     }
@@ -227,7 +237,7 @@ fn begin_session(
         return None;
     }
     let place = session::open_explicit(local, site.meta.name, site.meta.tags);
-    let started = write_start(local, site, [place.span, 0, place.scope], 0, capture);
+    let started = write_start::<true>(local, site, [place.span, 0, place.scope], 0, capture);
     match started {
         Some(_) => session::link_outwards(local, place),
         None => session::closed(place.session),
@@ -245,7 +255,7 @@ pub fn enter_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>
             return Entered::OFF;
         };
         let before = local.replace_context(place);
-        Entered::new(place.span, Back::FromSession(before))
+        Entered::elsewhere(local, place.span, before, Role::Session)
     })
 }
 
@@ -272,7 +282,7 @@ pub(super) fn enter_at(
         return Entered::OFF;
     };
     let before = local.replace_context(place);
-    Entered::new(place.span, Back::Place(before))
+    Entered::elsewhere(local, place.span, before, Role::Plain)
 }
 
 /// As [`enter_at`], for a future.
@@ -301,7 +311,7 @@ fn begin_agent(
         scope,
         ..around
     };
-    write_start(local, site, [place.span, around.span, scope], 0, capture)
+    write_start::<true>(local, site, [place.span, around.span, scope], 0, capture)
         .map(|clock| (place, clock))
 }
 
@@ -347,13 +357,15 @@ impl Recording for Entered {
     }
 
     fn came_from(&mut self, SpanContext(before): SpanContext) {
-        if self.span == 0 {
-            local::with(|local| local.set_context(before));
-        }
-        self.back = match self.back {
-            Back::FromSession(_) => Back::FromSession(before),
-            _ => Back::Place(before),
-        };
+        local::with(|local| {
+            if self.span == 0 {
+                local.set_context(before);
+            } else if self.place == 0 {
+                self.place = local.keep_place(before);
+            } else {
+                local.replace_place(self.place, before);
+            }
+        });
     }
 }
 
@@ -443,7 +455,7 @@ fn write_end(local: &Local, end: impl FnOnce(&mut Sink<'_>), put: impl FnOnce(&L
         end(&mut sink);
         if sink.failed {
             put(local, FAILED | CAPTURED, buffer);
-        } else if CAPTURE_CONTENT.load(Relaxed) {
+        } else if local::captures_content() {
             put(local, CAPTURED, buffer);
         } else {
             put(local, 0, &[]);
@@ -454,16 +466,29 @@ fn write_end(local: &Local, end: impl FnOnce(&mut Sink<'_>), put: impl FnOnce(&L
 impl Entered {
     const OFF: Self = Self {
         span: 0,
-        back: Back::Span(0),
+        before: 0,
+        place: 0,
+        role: Role::Plain,
         _stays_on_this_thread: PhantomData,
     };
 
     #[inline(always)]
-    fn new(span: u64, back: Back) -> Self {
+    fn new(span: u64, before: u64) -> Self {
         Self {
             span,
-            back,
-            _stays_on_this_thread: PhantomData,
+            before,
+            ..Self::OFF
+        }
+    }
+
+    /// One that opened a session or an agent, or was given to a session.
+    fn elsewhere(local: &Local, span: u64, before: Context, role: Role) -> Self {
+        let place = local.keep_place(before);
+        Self {
+            span,
+            place,
+            role,
+            ..Self::OFF
         }
     }
 
@@ -481,13 +506,20 @@ impl Entered {
 
     #[inline(always)]
     fn go_back(&self, local: &Local) {
-        match &self.back {
-            Back::Span(before) => local.span.set(*before),
-            Back::Place(before) => local.set_context(*before),
-            Back::FromSession(before) => {
-                session::closed(local.replace_context(*before).session);
-            }
+        if self.place == 0 {
+            local.span.set(self.before);
+        } else {
+            self.go_to_place(local);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn go_to_place(&self, local: &Local) {
+        if self.role == Role::Session {
+            session::closed(local.context().session);
+        }
+        local.go_to_place(self.place);
     }
 }
 
@@ -569,7 +601,7 @@ impl Started {
 
     #[inline(always)]
     fn count_last_poll(&mut self, now: u64) {
-        if BUSY_TIME.load(Relaxed) {
+        if local::measures_busy_time() {
             self.busy += now.saturating_sub(self.poll_began);
         }
     }
@@ -722,7 +754,7 @@ impl SpanBuilder {
         }
         let site = by_hand(&self.name, self.kind, Location::caller());
         ManualSpan {
-            entered: enter(site, nothing),
+            entered: enter_bare(site),
         }
     }
 }

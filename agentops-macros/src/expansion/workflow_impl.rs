@@ -16,7 +16,7 @@ impl Report {
                 )
                 .tags(&["nightly"]),
         );
-        let __agentops_span = ::agentops::__private::enter(&__AGENTOPS_CALLSITE, |_| {});
+        let __agentops_span = ::agentops::__private::enter_bare(&__AGENTOPS_CALLSITE);
         let __agentops_ret = ::agentops::__private::call_once(move || {
             if false {
                 return;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 /// Spans of one batch; all of them fit the buffers of either library.
 const BATCH: u32 = 1000;
 const BATCHES: usize = 100;
+const WARM_UP: u32 = 50_000;
 const ROUNDS: usize = 5;
 const LIBRARIES: [&str; 3] = ["none", "fastrace", "agentops"];
 const CASES: [&str; 2] = ["bare", "args"];
@@ -56,6 +57,8 @@ fn median(values: &mut [f64]) -> f64 {
 /// Median over batches of nanoseconds per span.
 fn measure(library: &str, case: &str) -> f64 {
     let (run, settle) = prepare(library, case);
+    // Buffers get the size that they keep.
+    run(WARM_UP);
     let mut batches: Vec<f64> = (0..BATCHES)
         .map(|_| {
             settle();

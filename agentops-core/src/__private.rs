@@ -43,7 +43,10 @@ pub fn call_with<'a, T: ?Sized, R>(value: &'a T, f: impl FnOnce(&'a T) -> R) -> 
 
 /// Starts recording around `main`; a program that cannot be recorded runs all the same.
 pub fn main_start(site: &'static Callsite) -> Main {
-    Main::start(crate::config::builder(), site.meta.name, site.meta.tags)
+    let builder = crate::config::builder();
+    #[cfg(feature = "signals")]
+    let builder = builder.handle_signals(true);
+    Main::start(builder, site.meta.name, site.meta.tags)
 }
 
 /// Ends the program's session with what `main` returned, and flushes.

@@ -90,6 +90,10 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     let drainer = Drainer::new(raw, buffers, requests.clone());
     let drainer = spawn("agentops-drain", move || drainer.run())?;
     panic::install();
+    #[cfg(all(feature = "signals", unix))]
+    if config.handle_signals {
+        crate::monitor::signal::install().map_err(Error::thread)?;
+    }
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
     local::set_recording(Some(drainer.thread().clone()));

@@ -27,6 +27,8 @@ pub struct Builder {
     min_level: Option<Level>,
     env_data_opt_out: Option<bool>,
     disabled: Option<bool>,
+    #[cfg(feature = "signals")]
+    handle_signals: bool,
     exporters: Vec<Box<dyn SpanExporter>>,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) busy_time: bool,
     pub(crate) min_level: Level,
     pub(crate) disabled: bool,
+    #[cfg(feature = "signals")]
+    pub(crate) handle_signals: bool,
     pub(crate) exporters: Vec<Box<dyn SpanExporter>>,
 }
 
@@ -124,6 +128,15 @@ impl Builder {
         self
     }
 
+    /// Whether SIGINT and SIGTERM end the sessions that are open before the program dies of them; not by default.
+    ///
+    /// A program that handles these signals itself should leave this off. Unix only.
+    #[cfg(feature = "signals")]
+    pub fn handle_signals(mut self, on: bool) -> Self {
+        self.handle_signals = on;
+        self
+    }
+
     /// Where to send what was recorded. Called again it adds another; not called, it is the spool on this machine.
     pub fn exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
         self.exporters.push(Box::new(exporter));
@@ -191,6 +204,8 @@ impl Builder {
             busy_time: switch(self.busy_time, "busy_time")?.unwrap_or(true),
             min_level: min_level(self.min_level, env)?,
             disabled: switch(self.disabled, "disabled")?.unwrap_or(false),
+            #[cfg(feature = "signals")]
+            handle_signals: self.handle_signals,
             exporters,
         })
     }

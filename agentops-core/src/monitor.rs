@@ -3,3 +3,5 @@
 pub(crate) mod heartbeat;
 pub(crate) mod host;
 pub(crate) mod panic;
+#[cfg(all(feature = "signals", unix))]
+pub(crate) mod signal;

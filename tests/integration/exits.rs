@@ -23,7 +23,11 @@ impl Home {
     }
 
     fn command(&self, case: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
+        self.program(env!("CARGO_BIN_EXE_victim"), case)
+    }
+
+    fn program(&self, path: &str, case: &str) -> Command {
+        let mut command = Command::new(path);
         command
             .arg(case)
             .env("AGENTOPS_HOME", &self.0)
@@ -227,5 +231,66 @@ fn only_the_owner_can_read_what_was_recorded() {
         .flatten()
     {
         assert_eq!(mode(&file.path()), 0o600);
+    }
+}
+
+const WHOLE: &str = env!("CARGO_BIN_EXE_whole_program");
+
+#[test]
+fn main_s_result_ends_the_automatic_session() {
+    for (number, state, reason) in [
+        ("7", EndState::Success, None),
+        (
+            "seven",
+            EndState::Error,
+            Some("invalid digit found in string"),
+        ),
+    ] {
+        let home = Home::new(&format!("main-{number}"));
+        let output = home.program(WHOLE, number).output().expect("it runs");
+        assert_eq!(output.status.success(), reason.is_none());
+        let stderr = String::from_utf8(output.stderr).expect("it prints text");
+        assert!(
+            !stderr.contains("recorded"),
+            "the last line is for terminals: {stderr}"
+        );
+        let [trace] = &home.traces()[..] else {
+            panic!("one session")
+        };
+        assert_eq!(end(trace), (Some(state), reason));
+        assert_eq!(
+            (&*trace.session.facts.name, &trace.session.facts.tags[..]),
+            ("the program", &["cli".to_owned()][..])
+        );
+        assert_eq!(draw(trace), "TOOL step {\"n\":1} -> 2\n");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_session_and_then_the_program() {
+    use std::os::unix::process::ExitStatusExt;
+    for (signal, number, reason) in [("INT", 2, "SIGINT"), ("TERM", 15, "SIGTERM")] {
+        let home = Home::new(&format!("signal-{signal}"));
+        let mut child = home
+            .program(WHOLE, "waits")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("it is piped"))
+            .read_line(&mut line)
+            .expect("it speaks");
+        let kill = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(kill.success());
+        assert_eq!(child.wait().expect("it ends").signal(), Some(number));
+        let [trace] = &home.traces()[..] else {
+            panic!("one session")
+        };
+        assert_eq!(end(trace), (Some(EndState::Indeterminate), Some(reason)));
+        assert_eq!(draw(trace), "TOOL step {\"n\":1} -> 2\n");
     }
 }

@@ -254,7 +254,7 @@ impl Processor {
                 self.ship();
             }
             records += 1;
-            if records % PROGRESS_EVERY == 0 {
+            if records.is_multiple_of(PROGRESS_EVERY) {
                 PROGRESS.0.fetch_add(1, Relaxed);
             }
         }

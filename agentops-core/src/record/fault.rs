@@ -294,10 +294,6 @@ impl<E: ?Sized> FaultName for Fault<'_, E> {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::needless_borrow,
-    reason = "the references are the ladder, as in generated code"
-)]
 mod tests {
     use super::super::value::to_json;
     use super::*;

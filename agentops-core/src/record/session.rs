@@ -218,6 +218,23 @@ pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
     }
 }
 
+/// Ends every session that is open, from a thread that is in none of them.
+#[cfg(all(feature = "signals", unix))]
+pub(crate) fn interrupt(reason: &str) {
+    let open = {
+        let mut registry = lock(&REGISTRY);
+        EPOCH.fetch_add(1, Release);
+        let automatic = registry.automatic.take();
+        std::mem::take(&mut registry.open)
+            .into_iter()
+            .chain(automatic)
+    };
+    // The innermost first, as calls would have ended.
+    for session in open.rev() {
+        local::with(|local| end(local, session, EndState::Indeterminate, Some(reason)));
+    }
+}
+
 fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>) {
     local.ready();
     note::end_state(local, session.span, state, reason);

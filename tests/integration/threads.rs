@@ -89,6 +89,41 @@ fn elsewhere(place: agentops::SpanContext) {
     work(1, 2);
 }
 
+/// Ends a span, and records another one, when its thread's locals are destroyed.
+struct Late {
+    open: Option<agentops::ManualSpan>,
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        work(7, 7);
+        drop(self.open.take());
+    }
+}
+
+thread_local! {
+    static LATE: std::cell::RefCell<Late> = const { std::cell::RefCell::new(Late { open: None }) };
+}
+
+#[test]
+fn spans_in_destructors_of_thread_locals_are_recorded() {
+    memory();
+    let thread = std::thread::spawn(|| {
+        // Registered before the recorder's own locals, and so destroyed after them.
+        LATE.with_borrow_mut(|late| {
+            late.open = Some(agentops::span("until the thread ends").start());
+            agentops::current_span().session_id().expect("it records")
+        })
+    });
+    let trace = recorded(thread.join().expect("it runs"));
+    let expected = "OPERATION work {\"thread\":7,\"turn\":7} -> 14\n  OPERATION leaf\n";
+    assert_eq!(draw(&trace), expected);
+    assert_eq!(
+        (trace.session.counts.open, &*trace.spans[0].name),
+        (0, "until the thread ends")
+    );
+}
+
 #[test]
 fn a_value_larger_than_the_ring_arrives_whole() {
     let text = "0123456789".repeat(6000);

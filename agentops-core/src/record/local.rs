@@ -1,7 +1,8 @@
 //! What a thread keeps for recording: its ring, its place, its ids, a buffer.
 //!
-//! Everything on the hot path is a plain cell. A thread whose locals are gone already (spans ended by destructors)
-//! records through one shared ring behind a lock, so that nothing is lost there either.
+//! Everything on the hot path is a plain cell without a destructor, which makes it as cheap to reach as a static. What
+//! has to be dropped stands apart; a thread on which that is gone already (spans in destructors of other locals) takes
+//! a ring for each record, so that nothing is lost there either.
 
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
@@ -85,6 +86,28 @@ pub(crate) fn wake() {
 
 thread_local! {
     static LOCAL: Local = const { Local::new() };
+    static OWNED: Owned = const { Owned { buffer: RefCell::new(Vec::new()), places: RefCell::new(Vec::new()) } };
+}
+
+/// What a thread has to give back when it ends.
+struct Owned {
+    buffer: RefCell<Vec<u8>>,
+    /// Places to go back to when spans end that opened a place of their own. Beside the guards and not in them, so
+    /// that a plain span's guard is small.
+    places: RefCell<Vec<Option<Context>>>,
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        LOCAL.with(|local| {
+            local.ending.set(true);
+            if let Some(ring) = local.ring.take() {
+                local.head.set(0);
+                local.limit.set(0);
+                ring.close();
+            }
+        });
+    }
 }
 
 /// A thread's own part of the recorder.
@@ -99,16 +122,14 @@ pub(crate) struct Local {
     pub(crate) scope: Cell<u64>,
     session: Cell<u128>,
     trace: Cell<u128>,
-    scratch: RefCell<Vec<u8>>,
     /// A user's code is being run to capture a value: spans in it are recorded without values.
     pub(crate) capturing: Cell<bool>,
     /// One of our own threads: it never records, for it would wait for itself.
     muted: Cell<bool>,
+    /// What it owned is gone.
+    ending: Cell<bool>,
     /// Where orphans go, as of the registry's epoch beside it.
     pub(crate) orphans: Cell<(u64, Context, u64)>,
-    /// Places to go back to when spans end that opened a place of their own. Beside the guards and not in them, so
-    /// that a plain span's guard is small.
-    places: RefCell<Vec<Option<Context>>>,
 }
 
 impl Local {
@@ -122,11 +143,10 @@ impl Local {
             scope: Cell::new(0),
             session: Cell::new(0),
             trace: Cell::new(0),
-            scratch: RefCell::new(Vec::new()),
             capturing: Cell::new(false),
             muted: Cell::new(false),
+            ending: Cell::new(false),
             orphans: Cell::new((0, Context::NONE, 0)),
-            places: RefCell::new(Vec::new()),
         }
     }
 
@@ -155,29 +175,38 @@ impl Local {
         before
     }
 
-    /// Keeps a place to go back to; where it is kept, never 0.
+    /// Keeps a place to go back to; 0 where the thread is ending and can keep nothing.
     #[cold]
     pub(crate) fn keep_place(&self, place: Context) -> u32 {
-        let mut places = self.places.borrow_mut();
-        places.push(Some(place));
-        places.len() as u32
+        let keep = |owned: &Owned| {
+            let mut places = owned.places.borrow_mut();
+            places.push(Some(place));
+            places.len() as u32
+        };
+        OWNED.try_with(keep).unwrap_or(0)
     }
 
     /// Puts another place in the stead of one that was kept.
     pub(crate) fn replace_place(&self, kept: u32, place: Context) {
-        if let Some(old) = self.places.borrow_mut().get_mut(kept as usize - 1) {
-            *old = Some(place);
-        }
+        let _ = OWNED.try_with(|owned| {
+            if let Some(old) = owned.places.borrow_mut().get_mut(kept as usize - 1) {
+                *old = Some(place);
+            }
+        });
     }
 
     /// Goes to a place that was kept; guards may be dropped in any order.
     #[cold]
     pub(crate) fn go_to_place(&self, kept: u32) {
-        let mut places = self.places.borrow_mut();
-        let place = places.get_mut(kept as usize - 1).and_then(Option::take);
-        while places.last().is_some_and(Option::is_none) {
-            places.pop();
-        }
+        let release = |owned: &Owned| {
+            let mut places = owned.places.borrow_mut();
+            let place = places.get_mut(kept as usize - 1).and_then(Option::take);
+            while places.last().is_some_and(Option::is_none) {
+                places.pop();
+            }
+            place
+        };
+        let place = OWNED.try_with(release).ok().flatten();
         self.set_context(place.unwrap_or(Context::NONE));
     }
 
@@ -204,8 +233,15 @@ impl Local {
         if self.muted.get() {
             return false;
         }
+        if self.seed.get() == 0 {
+            let thread = THREADS.load(Relaxed);
+            self.seed.set(RandomState::new().hash_one(thread));
+        }
+        // The first touch of what is owned is also what makes its destructor run.
+        if self.ending.get() || OWNED.try_with(|_| ()).is_err() {
+            return true;
+        }
         let segment = ring::open(thread_name());
-        self.seed.set(RandomState::new().hash_one(segment.head()));
         self.use_segment(segment);
         true
     }
@@ -224,12 +260,25 @@ impl Local {
         }
         let words = (K + payload.len().div_ceil(8)) as u64;
         if self.head.get() + words > self.limit.get() && !self.make_room(words) {
-            return false;
+            return self.put_while_ending(record, payload);
         }
         let Some(ring) = self.ring.get() else {
-            return false;
+            return self.put_while_ending(record, payload);
         };
         self.head.set(ring.write(self.head.get(), record, payload));
+        true
+    }
+
+    /// A ring for this record alone: the drainer takes it back when it has read it.
+    #[cold]
+    #[inline(never)]
+    fn put_while_ending<const K: usize>(&self, record: [u64; K], payload: &[u8]) -> bool {
+        if !self.ending.get() {
+            return false;
+        }
+        let segment = ring::open(thread_name());
+        segment.write(segment.head(), record, payload);
+        segment.close();
         true
     }
 
@@ -311,7 +360,10 @@ impl Local {
     /// Lends the thread's buffer to `fill`; a nested call gets one of its own.
     #[inline(always)]
     pub(crate) fn with_buffer<R>(&self, fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        match self.scratch.try_borrow_mut() {
+        if self.ending.get() {
+            return with_new_buffer(fill);
+        }
+        OWNED.with(|owned| match owned.buffer.try_borrow_mut() {
             Ok(mut buffer) => {
                 buffer.clear();
                 let result = fill(&mut buffer);
@@ -321,7 +373,7 @@ impl Local {
                 result
             }
             Err(_) => with_new_buffer(fill),
-        }
+        })
     }
 }
 
@@ -338,14 +390,6 @@ fn with_new_buffer<R>(fill: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     fill(&mut Vec::new())
 }
 
-impl Drop for Local {
-    fn drop(&mut self) {
-        if let Some(ring) = self.ring.take() {
-            ring.close();
-        }
-    }
-}
-
 fn flags(first: u64) -> u64 {
     first & (0xf << 56)
 }
@@ -358,30 +402,10 @@ fn thread_name() -> ThreadName {
     }
 }
 
-/// What threads without locals record through.
-static LATE: Mutex<Late> = Mutex::new(Late(Local::new()));
-
-/// Moves between threads, under its lock.
-struct Late(Local);
-
 /// Runs `record` with this thread's part of the recorder.
 #[inline(always)]
 pub(crate) fn with<R>(record: impl FnOnce(&Local) -> R) -> R {
-    if LOCAL.try_with(|_| ()).is_ok() {
-        LOCAL.with(record)
-    } else {
-        late(record)
-    }
-}
-
-/// Values are not captured here: users' code under this lock could come back for it.
-#[cold]
-#[inline(never)]
-fn late<R>(record: impl FnOnce(&Local) -> R) -> R {
-    let Late(local) = &*lock(&LATE);
-    local.set_context(Context::NONE);
-    local.capturing.set(true);
-    record(local)
+    LOCAL.with(record)
 }
 
 /// Makes the current thread one of our own.

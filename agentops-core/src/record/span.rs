@@ -484,8 +484,10 @@ impl Entered {
     /// One that opened a session or an agent, or was given to a session.
     fn elsewhere(local: &Local, span: u64, before: Context, role: Role) -> Self {
         let place = local.keep_place(before);
+        // Without a place it goes back to the span alone: the thread is ending.
         Self {
             span,
+            before: before.span,
             place,
             role,
             ..Self::OFF

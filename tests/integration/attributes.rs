@@ -67,11 +67,11 @@ fn functions_are_recorded_with_what_went_in_and_came_out() {
         assert_eq!(pick(1, 2), 3);
         assert_eq!(nested("abc"), "abc:3");
     });
-    let expected = r#"TOOL grep {"_in":"OnlyDebug","query":{"limit":2,"pattern":"x"},"whole":true} -> ["x","x"]
+    let expected = r#"TOOL grep {"query":{"pattern":"x","limit":2},"_in":"OnlyDebug","whole":true} -> ["x","x"]
 TOOL renamed {"path":"four"} -> 4
 TASK pick {"b":2}
 WORKFLOW nested {"text":"abc"} -> "abc:3" "{\"hand\":[1,2]}" [WARN measuring abc]
-  OPERATION measure -> 3 "{\"dotted.key\":\"abc\",\"half\":1,\"size\":3}"
+  OPERATION measure -> 3 "{\"size\":3,\"dotted.key\":\"abc\",\"half\":1}"
 "#;
     assert_eq!(draw(&trace), expected);
     let read = the(&trace, "renamed");

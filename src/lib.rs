@@ -62,8 +62,8 @@
 //! function that follows from the bounds in scope. A value that fails or panics while it is captured costs that value,
 //! never the call. [`opaque!`] takes a type out.
 //!
-//! An error's code, by which errors are grouped, is what its [`ErrorCode`] says, else the kind of an `io::Error`, else
-//! the leading word of its `Debug`, else its type's name.
+//! An error's code, by which errors are grouped, is what its [`ErrorCode`] says, else the kind of an `io::Error` among
+//! its causes, else an HTTP status that it shows, else the leading word of its `Debug`, else its type's name.
 //!
 //! # Starting, and by hand
 //!

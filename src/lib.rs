@@ -1,17 +1,313 @@
 //! AgentOps for Rust: annotate an agent's functions, and every run becomes a session that can be read, searched and
 //! priced.
-#![doc = "TEMP"]
+//!
+//! ```
+//! #[agentops::tool]
+//! fn count_words(text: &str) -> usize {
+//!     text.split_whitespace().count()
+//! }
+//!
+//! #[agentops::main]
+//! fn main() {
+//!     assert_eq!(count_words("as you were"), 3);
+//! }
+//! ```
+//!
+//! Run it, and then `agentops show last` (from the package `agentops-server`): there is a session, and in it a tool
+//! with its argument, its answer and its time. Without the attributes it is the same program.
+//!
+//! # How things relate
+//!
+//! A **session** is one execution, and the trace of all that ran in it. It holds **spans**, one for each annotated
+//! call, each within the span that it was called from. A span has a **kind** (what it stands for), and belongs to the
+//! **agent** that did it. It ends well, failed with an error record, or cancelled.
+//!
+//! | attribute | on a function, a method or an inherent `impl` block |
+//! |---|---|
+//! | [`#[main]`](macro@main) | on `fn main`: starts recording, gives the program a session, flushes at the end |
+//! | [`#[session]`](macro@session) | opens a session for each call; [`#[trace]`](macro@trace) is the same |
+//! | [`#[agent]`](macro@agent) | calls that enter an agent |
+//! | [`#[workflow]`](macro@workflow) | a group of operations |
+//! | [`#[operation]`](macro@operation) | a piece of work; [`#[task]`](macro@task) is the same under its own word |
+//! | [`#[tool]`](macro@tool) | the use of a tool |
+//! | [`#[llm]`](macro@llm) | a call of a model: messages, answers, tokens and cost are recognised |
+//! | [`#[guardrail]`](macro@guardrail) | a check of what goes in or comes out |
+//! | [`#[skip]`](macro@skip) | leaves an item of an annotated block alone |
+//!
+//! # Arguments of attributes
+//!
+//! | argument | does |
+//! |---|---|
+//! | `name = "…"` | the span's name; else the function's |
+//! | `skip(a, b)`, `skip_all` | leaves arguments out; they are not touched |
+//! | `capture(a, self)` | records these arguments only; the one way to record `self` |
+//! | `capture_args = false`, `capture_return = false` | leaves all arguments, or the return value, out |
+//! | `err = false` | an `Err` is a value like any other, and no failure |
+//! | `attributes(key = expr, "dotted.key" = expr)` | more attributes, evaluated before the body |
+//! | `returns(key = \|value\| expr)` | more attributes, from a reference to the value returned, `Ok` unwrapped |
+//! | `tags = ["…"]`, `version = "…"` | words to find it by; the version of what runs |
+//! | `level = "debug"` | not recorded where the option `min_level` is above it |
+//! | `parent = expr`, `links = expr` | under another span than the current one; tied to other spans |
+//! | `boxed` | an async function's future on the heap: shallower types, faster builds |
+//! | `crate = path` | where this crate is, if not at `::agentops` |
+//! | `cost = 0.01`, `description = "…"` | of `#[tool]`: what each call costs in USD; what it does |
+//! | `model = "…"`, `provider = "…"` | of `#[llm]`: where arguments and answer do not say |
+//! | `role = "…"`, `model = "…"` | of `#[agent]`: what it is there for; the model that it speaks to |
+//! | `operation_type = "…"` | of `#[operation]` and `#[task]`; else `function` |
+//! | `spec = "input"`, `spec = "output"` | of `#[guardrail]`: the side that it checks |
+//!
+//! # What is recorded of a value
+//!
+//! Nothing is asked of a type. The first that it has is used: [`Capture`], `Serialize`, `Debug`, its name. In a generic
+//! function that follows from the bounds in scope. A value that fails or panics while it is captured costs that value,
+//! never the call. [`opaque!`] takes a type out.
+//!
+//! An error's code, by which errors are grouped, is what its [`ErrorCode`] says, else the kind of an `io::Error` among
+//! its causes, else an HTTP status that it shows, else the leading word of its `Debug`, else its type's name.
+//!
+//! # Starting, and by hand
+//!
+//! [`init`] or [`builder`] start recording where [`#[main]`](macro@main) does not suit; keep the [`Guard`]. Before that,
+//! and where recording is off, everything here does nothing, at the price of one load and a branch.
+//!
+//! ```
+//! use agentops::{EndState, SpanKind, export::Memory};
+//!
+//! let memory = Memory::new();
+//! let guard = agentops::builder().exporter(memory.clone()).init()?;
+//!
+//! let session = agentops::start_session("nightly").tag("batch").user("ann");
+//! session.in_scope(|| {
+//!     let span = agentops::span("fetch").kind(SpanKind::Tool).start();
+//!     agentops::current_span().set_attribute("attempt", 1);
+//!     span.end_with("42 rows");
+//! });
+//! session.end(EndState::Success);
+//!
+//! agentops::flush(std::time::Duration::from_secs(1));
+//! assert!(memory.traces()[0].to_string().contains("fetch"));
+//! # drop(guard);
+//! # Ok::<(), agentops::Error>(())
+//! ```
+//!
+//! Where recorded data is kept, how it is deleted, and every option with its environment variable stand in the README.
+//!
+//! # Features
+//!
+//! - `macros` (default): the attributes.
+//! - `enable` (default): attributes record. Without it they give their items back untouched; the switch is the
+//!   application's, never a library's.
+//! - `pricing`: prices model calls in the program itself. The `agentops` command always does.
+
+// Everything public, in the order of use.
+
+pub use agentops_core::{Builder, Error, Guard, builder, flush, init};
 
 pub use agentops_core::{
-    Agent, Builder, Capture, CurrentSession, CurrentSpan, EndState, Error, ErrorCode, Guard, Level,
-    ManualSpan, Session, Sink, SpanBuilder, SpanContext, SpanKind, builder, current_session,
-    current_span, export, flush, init, model, opaque, span, start_session,
+    CurrentSession, CurrentSpan, EndState, Level, ManualSpan, Session, SpanBuilder, SpanContext,
+    SpanKind, current_session, current_span, span, start_session,
 };
 
+pub use agentops_core::{Agent, Capture, ErrorCode, Sink, opaque};
+
+pub use agentops_core::{export, model};
+
+/// Records the program as one session: on `fn main`.
+///
+/// Starts recording as [`init`] does, names the automatic session, ends it with what `main` returns, and
+/// flushes. `Err` ends it as [`Error`](crate::EndState::Error) with the error as its reason, and so does a panic. On a
+/// terminal one line on standard error says what was recorded. A program that cannot be recorded runs all the same.
+///
+/// Takes `name` (else the crate's name), `tags` and `crate`. Beside an async runtime's own attribute it may stand above
+/// or below it.
+///
+/// ```
+/// #[agentops::main(name = "nightly", tags = ["batch"])]
+/// fn main() -> Result<(), std::io::Error> {
+///     Ok(())
+/// }
+/// ```
 #[cfg(feature = "macros")]
-pub use agentops_macros::{
-    agent, guardrail, llm, main, operation, session, skip, task, tool, trace, workflow,
-};
+pub use agentops_macros::main;
 
+/// Opens a session for every call: a trace of its own, for a request or a job.
+///
+/// A returned `Err` ends it as [`Error`](crate::EndState::Error), and so does a panic. Any number may be open at once.
+/// Within another session it is a session of its own, linked to the one around it.
+///
+/// ```
+/// #[agentops::session(name = "answer", tags = ["demo"])]
+/// fn answer(question: &str) -> String {
+///     agentops::current_session().attribute("length", question.len());
+///     question.to_uppercase()
+/// }
+/// # assert_eq!(answer("why?"), "WHY?");
+/// ```
+///
+/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::session;
+
+/// The same as [`#[session]`](macro@crate::session), as AgentOps spells it.
+#[cfg(feature = "macros")]
+pub use agentops_macros::trace;
+
+/// Records calls as an agent's: what happens within is attributed to it.
+///
+/// On an inherent `impl` block, each method with a receiver gets a span, and a call that enters the agent from outside
+/// gets an AGENT span around it; calls between the agent's own methods get none. Constant functions and functions
+/// without a receiver are left alone. On a function or method, the call itself is the AGENT span.
+///
+/// An agent is known by its type's name, or by `name`. Implement [`Agent`] for agents that name
+/// themselves, and give those of one name an id of their own to tell them apart.
+///
+/// ```
+/// struct Writer;
+///
+/// #[agentops::agent(name = "writer", role = "writes the answer", model = "gpt-4o-mini")]
+/// impl Writer {
+///     fn write(&self, notes: &[&str]) -> String {
+///         self.join(notes)
+///     }
+///
+///     fn join(&self, notes: &[&str]) -> String {
+///         notes.join(" ")
+///     }
+/// }
+/// # assert_eq!(Writer.write(&["a", "b"]), "a b");
+/// ```
+///
+/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::agent;
+
+/// Records calls as a group of operations. As [`#[operation]`](macro@crate::operation), with a kind of its own.
+#[cfg(feature = "macros")]
+pub use agentops_macros::workflow;
+
+/// Records calls as a piece of work.
+///
+/// ```
+/// # struct Error;
+/// #[agentops::operation(skip(key), attributes(pages = pages.len()), returns(words = |text| text.len()))]
+/// async fn summarise(pages: &[String], key: &str) -> Result<String, Error> {
+///     Ok(pages.join("\n"))
+/// }
+/// ```
+///
+/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::operation;
+
+/// The same as [`#[operation]`](macro@crate::operation); the span keeps this word.
+#[cfg(feature = "macros")]
+pub use agentops_macros::task;
+
+/// Records calls as uses of a tool.
+///
+/// ```
+/// #[agentops::tool(cost = 0.01)]
+/// fn shout(word: &str, mut times: usize) -> String {
+///     times += 1;
+///     word.repeat(times)
+/// }
+/// # assert_eq!(shout("a", 1), "aa");
+/// ```
+///
+/// becomes, with `P` for `::agentops::__private` and what is only there for the compiler's messages left out:
+///
+/// ```ignore
+/// fn shout(word: &str, times: usize) -> String {
+///     static __AGENTOPS_CALLSITE: P::Callsite = P::Callsite::new(
+///         P::Meta::new(P::Kind::Tool, "shout", ::core::module_path!(), "shout")
+///             .arguments(&["word", "times"])
+///             .output()
+///             .cost(0.01),
+///     );
+///     // One load and a branch where nothing records: the closure is not called then.
+///     let __agentops_span = P::enter(&__AGENTOPS_CALLSITE, |__agentops_w| {
+///         use P::ladder::*;
+///         (&&&&P::Probe(&word)).agentops_capture(__agentops_w);
+///         (&&&&P::Probe(&times)).agentops_capture(__agentops_w);
+///     });
+///     // The body, in a closure so that `return` and `?` end here.
+///     let __agentops_ret = P::call_once(move || {
+///         let word = word;
+///         let mut times = times;
+///         {
+///             times += 1;
+///             word.repeat(times)
+///         }
+///     });
+///     P::exit(__agentops_span, |__agentops_w| {
+///         use P::ladder::*;
+///         (&&&&P::Probe(&__agentops_ret)).agentops_capture(__agentops_w);
+///     });
+///     __agentops_ret
+/// }
+/// ```
+///
+/// `Probe` finds out at compile time how the value's type can be captured. A function that returns a `Result` looks at
+/// it in the last closure, and records the value or the error. An async function keeps its body in an async block.
+///
+/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::tool;
+
+/// Records calls as calls of a model.
+///
+/// Arguments and return value may be of any types that implement `Serialize`. Where they have the shape of OpenAI's chat
+/// completions, on their own or inside another value, the span gets messages, answers, tool calls, parameters and usage,
+/// and from these a cost. A `prompt` that goes in and text that comes out are recognised too. What the call itself does
+/// not say, `model` and `provider` do.
+///
+/// ```
+/// #[agentops::llm(model = "gpt-4o-mini", provider = "openai")]
+/// fn ask(prompt: &str) -> String {
+///     format!("You said: {prompt}") // Your model's client is called here.
+/// }
+/// # assert_eq!(ask("a"), "You said: a");
+/// ```
+///
+/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::llm;
+
+/// Records calls as checks of what goes in or comes out. One that fails has triggered.
+///
+/// ```
+/// #[agentops::guardrail(spec = "input")]
+/// fn is_question(text: &str) -> Result<(), String> {
+///     if text.ends_with('?') { Ok(()) } else { Err("not a question".into()) }
+/// }
+/// # assert!(is_question("why?").is_ok());
+/// ```
+///
+/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::guardrail;
+
+/// Leaves an item of an annotated block alone.
+///
+/// ```
+/// struct Reader;
+///
+/// #[agentops::agent]
+/// impl Reader {
+///     fn read(&self) -> usize {
+///         self.hot_loop()
+///     }
+///
+///     #[agentops::skip]
+///     fn hot_loop(&self) -> usize {
+///         7
+///     }
+/// }
+/// # assert_eq!(Reader.read(), 7);
+/// ```
+#[cfg(feature = "macros")]
+pub use agentops_macros::skip;
+
+/// For generated code, and no part of the public interface: it changes with the macros, in any release.
 #[doc(hidden)]
 pub use agentops_core::__private;

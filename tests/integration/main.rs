@@ -1,10 +1,13 @@
 //! What the whole promises: one module for each promise, each asserting whole traces.
 
 mod attributes;
+mod docs;
 mod errors;
 mod exits;
 mod harness;
+mod layers;
 mod model_calls;
+mod msrv;
 mod sessions;
 mod steady_state;
 mod threads;

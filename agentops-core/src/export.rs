@@ -12,6 +12,7 @@ pub use console::Console;
 pub use memory::Memory;
 pub use spool::Spool;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -23,12 +24,14 @@ use crate::process::batch::Delivery;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
 use crate::record::{clock, local};
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::{AtomicBool, AtomicU64, Relaxed};
 
 /// Bytes of frames that wait for an exporter.
 const LIMIT: usize = 8 << 20;
 /// How long an exporter that failed is left alone.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long an exporter's thread sleeps while nothing happens.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Takes what was recorded somewhere.
 ///
@@ -88,7 +91,10 @@ impl std::error::Error for ExportError {}
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
     queue: Arc<Queue<Delivery>>,
+    /// Spans that were left out and not told of yet.
     lost: Arc<AtomicU64>,
+    /// Something was left out since the last flush.
+    incomplete: Arc<AtomicBool>,
 }
 
 impl Outlet {
@@ -101,6 +107,7 @@ impl Outlet {
         let outlet = Self {
             queue: Arc::new(Queue::new(LIMIT)),
             lost: Arc::default(),
+            incomplete: Arc::default(),
         };
         let (worker, resource) = (outlet.clone(), resource.clone());
         let thread = thread::Builder::new()
@@ -111,8 +118,13 @@ impl Outlet {
 
     pub(crate) fn deliver(&self, batch: &Arc<Batch>) {
         if self.queue.push(Delivery::Batch(batch.clone())).is_err() {
-            self.lost.fetch_add(batch.spans(), Relaxed);
+            self.lose(batch);
         }
+    }
+
+    fn lose(&self, batch: &Batch) {
+        self.lost.fetch_add(batch.spans(), Relaxed);
+        self.incomplete.store(true, Relaxed);
     }
 
     pub(crate) fn flush(&self, ticket: Arc<Ticket>) {
@@ -125,61 +137,111 @@ impl Outlet {
         self.queue.close();
     }
 
-    fn run(&self, mut exporter: Box<dyn SpanExporter>, resource: &Resource) {
+    fn run(&self, exporter: Box<dyn SpanExporter>, resource: &Resource) {
         local::mute();
-        exporter.set_resource(resource);
-        let mut warned = false;
-        let mut kept_all = true;
+        let mut worker = Worker {
+            outlet: self,
+            exporter,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            cause: LossCause::ExportFull,
+            warned: false,
+        };
+        worker.exporter.set_resource(resource);
         loop {
-            match self.queue.pop(Duration::from_secs(60)) {
-                Some(Delivery::Batch(batch)) => {
-                    kept_all &= self.export(&mut *exporter, &batch, &mut warned);
-                }
-                Some(Delivery::Flush(ticket)) => {
-                    ticket.done(exporter.force_flush().is_ok() && kept_all);
-                    kept_all = true;
-                }
+            let patience = if worker.backlog.is_empty() {
+                IDLE
+            } else {
+                RETRY
+            };
+            match self.queue.pop(patience) {
+                Some(Delivery::Batch(batch)) => worker.take(batch),
+                Some(Delivery::Flush(ticket)) => ticket.done(worker.flush()),
                 None if self.queue.is_done() => break,
-                None => {}
+                None => worker.catch_up(),
             }
         }
-        exporter.shutdown();
+        worker.leave();
+    }
+}
+
+/// An exporter's thread.
+struct Worker<'a> {
+    outlet: &'a Outlet,
+    exporter: Box<dyn SpanExporter>,
+    /// What the exporter did not take, oldest first.
+    backlog: VecDeque<Arc<Batch>>,
+    backlog_bytes: usize,
+    /// Why it did not, the last time.
+    cause: LossCause,
+    warned: bool,
+}
+
+impl Worker<'_> {
+    fn take(&mut self, batch: Arc<Batch>) {
+        if !self.backlog.is_empty() || !self.export(&batch) {
+            self.postpone(batch);
+        } else {
+            self.tell_losses();
+        }
     }
 
-    /// Tries until it works, or until there is no more room behind; `false`: the batch is lost.
-    fn export(&self, exporter: &mut dyn SpanExporter, batch: &Batch, warned: &mut bool) -> bool {
-        let mut error = match exporter.export(batch) {
-            Ok(()) => {
-                self.tell_losses(exporter);
-                return true;
-            }
-            Err(error) => error,
+    /// Offers a batch once.
+    fn export(&mut self, batch: &Batch) -> bool {
+        let Err(error) = self.exporter.export(batch) else {
+            return true;
         };
-        if !std::mem::replace(warned, true) {
+        self.cause = error.cause;
+        if !std::mem::replace(&mut self.warned, true) {
             warn(&error);
         }
-        while !self.queue.is_closed_or_crowded() {
-            thread::sleep(RETRY);
-            match exporter.export(batch) {
-                Ok(()) => return true,
-                Err(again) => error = again,
-            }
-        }
-        self.lost.fetch_add(batch.spans(), Relaxed);
-        let _ = error.cause;
         false
     }
 
+    /// Keeps a batch for later, where there is room.
+    fn postpone(&mut self, batch: Arc<Batch>) {
+        if self.backlog_bytes + batch.frames().len() > LIMIT {
+            self.outlet.lose(&batch);
+        } else {
+            self.backlog_bytes += batch.frames().len();
+            self.backlog.push_back(batch);
+        }
+    }
+
+    /// Offers what was postponed, up to the first batch that is not taken.
+    fn catch_up(&mut self) {
+        while let Some(batch) = self.backlog.pop_front() {
+            if !self.export(&batch) {
+                self.backlog.push_front(batch);
+                return;
+            }
+            self.backlog_bytes -= batch.frames().len();
+        }
+        self.tell_losses();
+    }
+
+    /// Whether all that was delivered since the last flush is kept. Never waits for an exporter that fails.
+    fn flush(&mut self) -> bool {
+        self.catch_up();
+        let kept = self.backlog.is_empty() && self.exporter.force_flush().is_ok();
+        kept && !self.outlet.incomplete.swap(false, Relaxed)
+    }
+
+    fn leave(mut self) {
+        self.catch_up();
+        self.exporter.shutdown();
+    }
+
     /// What had to be left out is told as soon as something gets through.
-    fn tell_losses(&self, exporter: &mut dyn SpanExporter) {
-        let count = self.lost.swap(0, Relaxed);
+    fn tell_losses(&mut self) {
+        let count = self.outlet.lost.swap(0, Relaxed);
         if count == 0 {
             return;
         }
         let loss = Loss {
             time: clock::wall(),
             session: None,
-            cause: LossCause::ExportFull,
+            cause: self.cause,
             count,
         };
         let mut batch = Batch::default();
@@ -188,9 +250,10 @@ impl Outlet {
             frame::Kind::Loss,
             &[&wire::encode_loss(&loss)],
         );
-        if told.is_err() || exporter.export(&batch).is_err() {
-            self.lost.fetch_add(count, Relaxed);
+        if told.is_err() || !self.export(&batch) {
+            self.outlet.lost.fetch_add(count, Relaxed);
         }
+        self.cause = LossCause::ExportFull;
     }
 }
 

@@ -308,3 +308,14 @@ TOOL second -> "done"
     let captured = serde_json::to_string(captured).expect("text is JSON");
     assert_eq!(draw(&trace).replace(&captured, "\"PLACE\""), expected);
 }
+
+#[test]
+fn an_attribute_cannot_speak_over_ours() {
+    let trace = record(|| {
+        let span = agentops::span("honest").start();
+        agentops::current_span().set_attribute("agentops.session.id", "another");
+        drop(span);
+    });
+    let expected = "OPERATION honest \"{\\\"user.agentops.session.id\\\":\\\"another\\\"}\"\n";
+    assert_eq!(draw(&trace), expected);
+}

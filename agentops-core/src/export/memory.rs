@@ -33,6 +33,8 @@ pub struct Memory {
 struct Kept {
     resource: Resource,
     traces: Traces,
+    /// Not decoded yet: that is left to whoever asks, so that recording never waits for it.
+    batches: Vec<Batch>,
 }
 
 impl Memory {
@@ -45,13 +47,24 @@ impl Memory {
     /// What has arrived so far, newest session first. [`flush`](crate::flush) before, to have all of it.
     #[must_use]
     pub fn traces(&self) -> Vec<Trace> {
-        lock(&self.kept).traces.clone().finish()
+        lock(&self.kept).traces().clone().finish()
     }
 
     /// One session.
     #[must_use]
     pub fn trace(&self, session: SessionId) -> Option<Trace> {
-        lock(&self.kept).traces.get(session)
+        lock(&self.kept).traces().get(session)
+    }
+}
+
+impl Kept {
+    fn traces(&mut self) -> &Traces {
+        for batch in std::mem::take(&mut self.batches) {
+            for event in batch.events() {
+                self.traces.apply(&self.resource, event);
+            }
+        }
+        &self.traces
     }
 }
 
@@ -61,11 +74,7 @@ impl SpanExporter for Memory {
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        let events = batch.events();
-        let Kept { resource, traces } = &mut *lock(&self.kept);
-        events
-            .into_iter()
-            .for_each(|event| traces.apply(resource, event));
+        lock(&self.kept).batches.push(batch.clone());
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ pub struct Piece {
 }
 
 /// Frames that happened together.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Batch {
     pub(crate) frames: Vec<u8>,
     pub(crate) pieces: Vec<Piece>,

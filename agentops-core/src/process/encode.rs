@@ -217,7 +217,7 @@ impl Own<'_> {
             notes
                 .attributes
                 .iter()
-                .for_each(|(key, value)| put::attr_json(out, key, value));
+                .for_each(|(key, value)| attribute(out, key, value));
             notes.links.iter().for_each(|link| put::link(out, link));
         }
     }
@@ -245,9 +245,21 @@ fn values(out: &mut Vec<u8>, keys: &[&str], payload: &[u8]) {
     for key in keys {
         let (value, length) = value(&payload[at..]);
         at += length;
-        put::attr_json(out, key, &value);
+        attribute(out, key, &value);
     }
 }
+
+/// An attribute that its author named. Ours cannot be spoken over: a key of our own namespace gets another.
+fn attribute(out: &mut Vec<u8>, key: &str, value: &Value) {
+    if key.starts_with(RESERVED) {
+        put::attr_json(out, &format!("user.{key}"), value);
+    } else {
+        put::attr_json(out, key, value);
+    }
+}
+
+/// The namespace in which only we write.
+const RESERVED: &str = "agentops.";
 
 /// The first captured value, and how many bytes it was.
 pub(super) fn value(payload: &[u8]) -> (Value, usize) {

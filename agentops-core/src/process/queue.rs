@@ -88,12 +88,6 @@ impl<T: Weighed> Queue<T> {
         self.changed.notify_all();
     }
 
-    /// Nothing more will come, or hardly anything more would fit.
-    pub(crate) fn is_closed_or_crowded(&self) -> bool {
-        let inner = lock(&self.inner);
-        inner.closed || inner.weight > self.limit / 4 * 3
-    }
-
     pub(crate) fn is_done(&self) -> bool {
         let inner = lock(&self.inner);
         inner.closed && inner.items.is_empty()

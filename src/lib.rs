@@ -98,6 +98,8 @@
 //! - `enable` (default): attributes record. Without it they give their items back untouched; the switch is the
 //!   application's, never a library's.
 //! - `pricing`: prices model calls in the program itself. The `agentops` command always does.
+//! - `signals`: SIGINT and SIGTERM end the sessions that are open before the program dies of them, in
+//!   [`#[main]`](macro@main) and where `builder().handle_signals(true)` asks for it. Unix only.
 
 // Everything public, in the order of use.
 
@@ -241,14 +243,21 @@ pub use agentops_macros::task;
 ///     });
 ///     P::exit(__agentops_span, |__agentops_w| {
 ///         use P::ladder::*;
-///         (&&&&P::Probe(&__agentops_ret)).agentops_capture(__agentops_w);
+///         match (&&P::Outcome(&__agentops_ret)).agentops_outcome() {
+///             ::core::result::Result::Ok(__agentops_value) => {
+///                 (&&&&P::Probe(__agentops_value)).agentops_capture(__agentops_w);
+///             }
+///             ::core::result::Result::Err(__agentops_error) => {
+///                 (&&&&&&P::Fault(__agentops_error)).agentops_fault(__agentops_w)
+///             }
+///         }
 ///     });
 ///     __agentops_ret
 /// }
 /// ```
 ///
-/// `Probe` finds out at compile time how the value's type can be captured. A function that returns a `Result` looks at
-/// it in the last closure, and records the value or the error. An async function keeps its body in an async block.
+/// `Probe` finds out at compile time how a value's type can be captured, `Outcome` whether it is a `Result`, whatever
+/// its name, and `Fault` how an error is read. An async function keeps its body in an async block.
 ///
 /// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
 #[cfg(feature = "macros")]

@@ -14,6 +14,7 @@ pub use spool::Spool;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -186,9 +187,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Offers a batch once.
+    /// Offers a batch once. An exporter that panics has not taken it.
     fn export(&mut self, batch: &Batch) -> bool {
-        let Err(error) = self.exporter.export(batch) else {
+        let exported = catch_unwind(AssertUnwindSafe(|| self.exporter.export(batch)));
+        let panicked = |_| Err(ExportError::new("an exporter panicked", LossCause::Refused));
+        let Err(error) = exported.unwrap_or_else(panicked) else {
             return true;
         };
         self.cause = error.cause;
@@ -223,7 +226,8 @@ impl Worker<'_> {
     /// Whether all that was delivered since the last flush is kept. Never waits for an exporter that fails.
     fn flush(&mut self) -> bool {
         self.catch_up();
-        let kept = self.backlog.is_empty() && self.exporter.force_flush().is_ok();
+        let flushed = catch_unwind(AssertUnwindSafe(|| self.exporter.force_flush()));
+        let kept = self.backlog.is_empty() && matches!(flushed, Ok(Ok(())));
         kept && !self.outlet.incomplete.swap(false, Relaxed)
     }
 
@@ -264,4 +268,59 @@ impl Worker<'_> {
 )]
 fn warn(error: &ExportError) {
     eprintln!("agentops: {error}; recording goes on in memory");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics, refuses, and then takes everything, in turn.
+    struct Moody {
+        calls: u32,
+        taken: Arc<AtomicU64>,
+    }
+
+    impl SpanExporter for Moody {
+        fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+            self.calls += 1;
+            match self.calls {
+                1 => panic!("not in the mood"),
+                2 => Err(ExportError::new("later", LossCause::Refused)),
+                _ => {
+                    self.taken.fetch_add(batch.spans(), Relaxed);
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_exporter_does_not_take_is_offered_again() {
+        let taken = Arc::new(AtomicU64::new(0));
+        let exporter = Moody {
+            calls: 0,
+            taken: taken.clone(),
+        };
+        let started = Outlet::start("test", Box::new(exporter), &Arc::default());
+        let (outlet, thread) = started.expect("a thread starts");
+        let flush = || {
+            let ticket = Arc::new(Ticket::default());
+            ticket.expect(1);
+            outlet.flush(ticket.clone());
+            ticket.wait(Duration::from_secs(20))
+        };
+        let batch = Arc::new(Batch {
+            spans: 3,
+            ..Batch::default()
+        });
+        outlet.deliver(&batch);
+        assert!(!flush(), "it panicked, and then it refused");
+        outlet.deliver(&batch);
+        assert!(flush());
+        assert_eq!(taken.load(Relaxed), 6);
+        outlet.close();
+        thread
+            .join()
+            .expect("a panic of an exporter is not one of its thread");
+    }
 }

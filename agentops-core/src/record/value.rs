@@ -523,82 +523,36 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
     }
 }
 
-impl ser::SerializeSeq for Container<'_, '_> {
-    type Ok = ();
-    type Error = Stop;
-    #[inline(always)]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
-        self.element(v)
-    }
-    #[inline(always)]
-    fn end(self) -> Result<(), Stop> {
-        self.finish()
-    }
-}
+/// Serde has a trait for each kind of container; they differ in a method's name.
+macro_rules! containers {
+    ($($kind:ident: $method:ident($($key:ident)?),)*) => { $(impl ser::$kind for Container<'_, '_> {
+        type Ok = ();
+        type Error = Stop;
 
-impl ser::SerializeTuple for Container<'_, '_> {
-    type Ok = ();
-    type Error = Stop;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
-        self.element(v)
-    }
-    fn end(self) -> Result<(), Stop> {
-        self.finish()
-    }
-}
+        #[inline(always)]
+        fn $method<T: Serialize + ?Sized>(
+            &mut self,
+            $($key: &'static str,)?
+            value: &T,
+        ) -> Result<(), Stop> {
+            containers!(@put self, $($key,)? value)
+        }
 
-impl ser::SerializeTupleStruct for Container<'_, '_> {
-    type Ok = ();
-    type Error = Stop;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
-        self.element(v)
-    }
-    fn end(self) -> Result<(), Stop> {
-        self.finish()
-    }
+        #[inline(always)]
+        fn end(self) -> Result<(), Stop> {
+            self.finish()
+        }
+    })* };
+    (@put $container:ident, $value:ident) => { $container.element($value) };
+    (@put $container:ident, $key:ident, $value:ident) => { $container.field($key, $value) };
 }
-
-impl ser::SerializeTupleVariant for Container<'_, '_> {
-    type Ok = ();
-    type Error = Stop;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
-        self.element(v)
-    }
-    fn end(self) -> Result<(), Stop> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeStruct for Container<'_, '_> {
-    type Ok = ();
-    type Error = Stop;
-    #[inline(always)]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        v: &T,
-    ) -> Result<(), Stop> {
-        self.field(key, v)
-    }
-    #[inline(always)]
-    fn end(self) -> Result<(), Stop> {
-        self.finish()
-    }
-}
-
-impl ser::SerializeStructVariant for Container<'_, '_> {
-    type Ok = ();
-    type Error = Stop;
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        v: &T,
-    ) -> Result<(), Stop> {
-        self.field(key, v)
-    }
-    fn end(self) -> Result<(), Stop> {
-        self.finish()
-    }
+containers! {
+    SerializeSeq: serialize_element(),
+    SerializeTuple: serialize_element(),
+    SerializeTupleStruct: serialize_field(),
+    SerializeTupleVariant: serialize_field(),
+    SerializeStruct: serialize_field(key),
+    SerializeStructVariant: serialize_field(key),
 }
 
 impl ser::SerializeMap for Container<'_, '_> {

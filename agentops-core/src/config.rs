@@ -30,6 +30,7 @@ pub struct Builder {
     #[cfg(feature = "signals")]
     handle_signals: bool,
     exporters: Vec<Box<dyn SpanExporter>>,
+    spool: bool,
 }
 
 /// Everything decided.
@@ -145,9 +146,7 @@ impl Builder {
 
     /// Adds the spool to the exporters that are named: sessions stay readable with the `agentops` command.
     pub fn spool(mut self) -> Self {
-        let mut spool = Spool::new();
-        spool.set_default_home(self.home.clone().or_else(default_home));
-        self.exporters.push(Box::new(spool));
+        self.spool = true;
         self
     }
 
@@ -192,10 +191,9 @@ impl Builder {
             },
         };
         let mut exporters = self.exporters;
-        if exporters.is_empty() {
-            let mut spool = Spool::new();
-            spool.set_default_home(self.home.or_else(|| options::home(|name: &str| env(name))));
-            exporters.push(Box::new(spool));
+        if exporters.is_empty() || self.spool {
+            let home = self.home.or_else(|| options::home(|name: &str| env(name)));
+            exporters.push(Box::new(home.map_or_else(Spool::nowhere, Spool::at)));
         }
         Ok(Config {
             resource,
@@ -209,10 +207,6 @@ impl Builder {
             exporters,
         })
     }
-}
-
-fn default_home() -> Option<PathBuf> {
-    options::home(|name: &str| std::env::var_os(name))
 }
 
 fn min_level(said: Option<Level>, env: &impl Lookup) -> Result<Level, Unparsable> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ExportError, SpanExporter};
 use crate::model::event::{LossCause, Resource};
-use crate::model::{frame, wire};
+use crate::model::{frame, options, wire};
 use crate::process::batch::Batch;
 use crate::record::clock;
 
@@ -43,17 +43,10 @@ struct Current {
 }
 
 impl Spool {
-    /// Writes below the home that the configuration names.
+    /// Writes below `AGENTOPS_HOME`, else below the platform's data directory.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            home: None,
-            header: Vec::new(),
-            name: String::new(),
-            file: None,
-            files: 0,
-            cap: DEFAULT_CAP,
-        }
+        options::home(|name: &str| std::env::var_os(name)).map_or_else(Self::nowhere, Self::at)
     }
 
     /// Writes below `home`.
@@ -61,7 +54,19 @@ impl Spool {
     pub fn at(home: impl Into<PathBuf>) -> Self {
         Self {
             home: Some(home.into()),
-            ..Self::new()
+            ..Self::nowhere()
+        }
+    }
+
+    /// Keeps what it is given in memory, for nobody knows where a home would be.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            home: None,
+            header: Vec::new(),
+            name: String::new(),
+            file: None,
+            files: 0,
+            cap: DEFAULT_CAP,
         }
     }
 
@@ -282,14 +287,6 @@ mod private {
     #[cfg(not(unix))]
     pub(super) fn create_dir(path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
-    }
-}
-
-impl Spool {
-    pub(crate) fn set_default_home(&mut self, home: Option<PathBuf>) {
-        if self.home.is_none() {
-            self.home = home;
-        }
     }
 }
 

@@ -9,11 +9,13 @@
 )]
 
 use std::env;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use agentops::export::Memory;
+use agentops::model::tree::{self, Style};
 use research_team::agents::{self, Error};
 use research_team::model::{DEFAULT_MODEL, Model};
 use research_team::standin;
@@ -111,8 +113,12 @@ async fn research_team(
 /// Prints the session as a tree, and how to see it again.
 fn show(recorded: &Memory) {
     agentops::flush(Duration::from_secs(2));
+    let style = Style {
+        color: std::io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none(),
+        width: None,
+    };
     for session in recorded.traces() {
-        println!("\n{session}");
+        println!("\n{}", tree::render(&session, style));
     }
     println!("To see it again: {}", show_command());
 }

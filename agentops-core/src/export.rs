@@ -17,7 +17,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::event::{Loss, LossCause, Resource};
 use crate::model::{frame, wire};
@@ -145,6 +145,7 @@ impl Outlet {
             exporter,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
+            retry_at: Instant::now(),
             cause: LossCause::ExportFull,
             warned: false,
         };
@@ -173,6 +174,8 @@ struct Worker<'a> {
     /// What the exporter did not take, oldest first.
     backlog: VecDeque<Arc<Batch>>,
     backlog_bytes: usize,
+    /// When it is asked again.
+    retry_at: Instant,
     /// Why it did not, the last time.
     cause: LossCause,
     warned: bool,
@@ -180,6 +183,9 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn take(&mut self, batch: Arc<Batch>) {
+        if !self.backlog.is_empty() && Instant::now() >= self.retry_at {
+            self.catch_up();
+        }
         if !self.backlog.is_empty() || !self.export(&batch) {
             self.postpone(batch);
         } else {
@@ -195,6 +201,7 @@ impl Worker<'_> {
             return true;
         };
         self.cause = error.cause;
+        self.retry_at = Instant::now() + RETRY;
         if !std::mem::replace(&mut self.warned, true) {
             warn(&error);
         }

@@ -172,7 +172,7 @@ impl EndState {
 }
 
 impl SessionState {
-    /// As CONTRACTS' JSON has it.
+    /// As the published JSON has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

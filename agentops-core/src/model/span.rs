@@ -217,7 +217,7 @@ impl SpanKind {
         Self::Unknown,
     ];
 
-    /// In capitals, as CONTRACTS' JSON has it.
+    /// In capitals, as the published JSON has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -255,7 +255,7 @@ impl SpanKind {
 }
 
 impl Status {
-    /// As CONTRACTS' JSON has it.
+    /// As the published JSON has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat};
 /// Nanoseconds since 1970-01-01T00:00:00Z; good until the year 2554.
 pub type UnixNanos = u64;
 
-/// RFC 3339 in UTC with nine digits, as CONTRACTS' JSON has it: `2026-11-22T05:00:00.000000000Z`.
+/// RFC 3339 in UTC with nine digits, as the published JSON has it: `2026-11-22T05:00:00.000000000Z`.
 #[must_use]
 pub fn rfc3339(at: UnixNanos) -> String {
     let seconds = i64::try_from(at / 1_000_000_000).unwrap_or(i64::MAX);

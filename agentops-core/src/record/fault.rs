@@ -129,7 +129,7 @@ fn follow(error: &(dyn Error + 'static), found: &mut Found) {
     found.code = code(error).unwrap_or_default();
 }
 
-/// DESIGN's ladder below `ErrorCode`: an I/O kind anywhere in the chain, an HTTP status, the head of `Debug`.
+/// The ladder below `ErrorCode`: an I/O kind anywhere in the chain, an HTTP status, the head of `Debug`.
 fn code(error: &(dyn Error + 'static)) -> Option<String> {
     let mut link = Some(error);
     for _ in 0..CHAIN {

@@ -208,6 +208,31 @@ impl<'a> Writer<'a> {
         self.after_key = true;
     }
 
+    /// Turns the value from `at` on into a key. What is no text, number or boolean cannot be one.
+    fn make_key(&mut self, at: usize) -> Result<(), Stop> {
+        if self.out[at] != STR {
+            let key = key_text(&self.out[at..]).ok_or(Stop::Failed)?;
+            self.out.truncate(at);
+            self.key(&key);
+            return Ok(());
+        }
+        // In place: a text's head is at least as long as a key's.
+        let text = at + 1 + size_of::<u32>();
+        let end = self.out.len();
+        let mut length = end - text + KEY;
+        let mut head = at;
+        while length >= 0x80 {
+            self.out[head] = length as u8 | 0x80;
+            length >>= 7;
+            head += 1;
+        }
+        self.out[head] = length as u8;
+        self.out.copy_within(text..end, head + 1);
+        self.out.truncate(head + 1 + end - text);
+        self.after_key = true;
+        Ok(())
+    }
+
     #[inline(always)]
     fn open(&mut self, tag: u8) -> Result<(), Stop> {
         if self.depth == DEPTH || self.out.len() - self.start > ENDLESS {
@@ -562,12 +587,9 @@ impl ser::SerializeMap for Container<'_, '_> {
         if !self.more()? {
             return Ok(());
         }
-        // A key is written as text; what is no text, number or boolean cannot be one.
-        let mut text = Vec::new();
-        Writer::new(&mut text, false).serialize(key)?;
-        let key = key_text(&text).ok_or(Stop::Failed)?;
-        self.writer.key(&key);
-        Ok(())
+        let at = self.writer.out.len();
+        key.serialize(&mut *self.writer)?;
+        self.writer.make_key(at)
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
         if self.elements > ELEMENTS {

@@ -192,6 +192,11 @@ impl Numbered {
 }
 #[agent]
 fn agent_fn() -> u8 {
+    println!(
+        "session says its span is {:?}, the span is {:?}",
+        agentops::current_session().span_id(),
+        agentops::current_span().id()
+    );
     1
 }
 

@@ -212,7 +212,7 @@ impl Processor {
         loop {
             match self.input.pop(Duration::from_secs(5)) {
                 Some(Raw::Chunk(chunk)) => self.chunk(chunk),
-                Some(Raw::PassEnded) => self.end_pass(),
+                Some(Raw::PassEnded) => self.pass_ended(),
                 Some(Raw::Flush(ticket)) => self.flush(&ticket),
                 None if self.input.is_done() => break,
                 None => {}
@@ -626,9 +626,14 @@ impl Processor {
         Ok(())
     }
 
-    /// After each look at all rings: what is still waiting is tried again, what is still open is told.
-    fn end_pass(&mut self) {
+    /// Every ring has been looked at. A flush is no pass: what waits must not lose patience over it.
+    fn pass_ended(&mut self) {
         self.pass += 1;
+        self.end_pass();
+    }
+
+    /// What is still waiting is tried again, what is still open is told.
+    fn end_pass(&mut self) {
         self.retry();
         self.write_pending();
         self.write_sessions();
@@ -1018,12 +1023,12 @@ mod tests {
     fn a_flush_is_no_pass() {
         let mut processor = processor();
         processor.chunk(chunk(0, scope(7, 70)));
-        processor.end_pass();
+        processor.pass_ended();
         processor.chunk(chunk(1, end(5)));
-        processor.end_pass();
+        processor.pass_ended();
         processor.flush(&Arc::new(Ticket::default()));
         processor.chunk(chunk(0, start(5, 1, 70)));
-        processor.end_pass();
+        processor.pass_ended();
         assert_eq!(
             processor.totals.spans(),
             1,
@@ -1072,7 +1077,7 @@ mod tests {
         words.extend(start(5, root_of(7), 70));
         words.extend(end(root_of(7)));
         processor.chunk(chunk(0, words));
-        processor.end_pass();
+        processor.pass_ended();
         // As after a minute, among many.
         processor.ended_sessions = REMEMBERED + 1;
         for session in processor.sessions.values_mut() {

@@ -352,9 +352,10 @@ fn run(case: &str) {
             drop(span);
             agentops::flush(LONG);
             current.log(agentops::Level::Info, "from a task that outlived it");
-            agentops::flush(LONG);
-            agentops::flush(LONG);
-            agentops::flush(LONG);
+            for _ in 0..4 {
+                bare(1);
+                agentops::flush(LONG);
+            }
             seen.show("log_after_end");
             drop(guard);
         }

@@ -26,6 +26,8 @@ pub struct Spool {
     home: Option<PathBuf>,
     header: Vec<u8>,
     name: String,
+    /// In milliseconds: files of one process have all of their name but the number in common.
+    started: u64,
     file: Option<Current>,
     files: u32,
     cap: u64,
@@ -64,6 +66,7 @@ impl Spool {
             home: None,
             header: Vec::new(),
             name: String::new(),
+            started: clock::wall() / 1_000_000,
             file: None,
             files: 0,
             cap: DEFAULT_CAP,
@@ -96,10 +99,10 @@ impl Spool {
         private::create_dir(&home)?;
         private::create_dir(&spool)?;
         self.make_room(&spool);
-        let started = clock::wall() / 1_000_000;
         let name = format!(
-            "{}-{started}-{}-{}.agentops",
+            "{}-{}-{}-{}.agentops",
             self.name,
+            self.started,
             std::process::id(),
             self.files
         );
@@ -116,7 +119,12 @@ impl Spool {
             pieces: HashSet::new(),
             _lock: lock,
         };
-        current.write(&self.header)?;
+        if let Err(error) = current.write(&self.header) {
+            // Tried again each second: a full disk must not fill with empty files.
+            let _ = fs::remove_file(&current.path);
+            let _ = fs::remove_file(lock_path(&current.path));
+            return Err(error);
+        }
         Ok(current)
     }
 

@@ -212,7 +212,7 @@ impl Processor {
         loop {
             match self.input.pop(Duration::from_secs(5)) {
                 Some(Raw::Chunk(chunk)) => self.chunk(chunk),
-                Some(Raw::PassEnded) => self.end_pass(),
+                Some(Raw::PassEnded) => self.pass_ended(),
                 Some(Raw::Flush(ticket)) => self.flush(&ticket),
                 None if self.input.is_done() => break,
                 None => {}
@@ -626,9 +626,14 @@ impl Processor {
         Ok(())
     }
 
-    /// After each look at all rings: what is still waiting is tried again, what is still open is told.
-    fn end_pass(&mut self) {
+    /// Every ring has been looked at. A flush is no pass: what waits must not lose patience over it.
+    fn pass_ended(&mut self) {
         self.pass += 1;
+        self.end_pass();
+    }
+
+    /// What is still waiting is tried again, what is still open is told.
+    fn end_pass(&mut self) {
         self.retry();
         self.write_pending();
         self.write_sessions();
@@ -956,5 +961,149 @@ impl Drop for Processor {
     fn drop(&mut self) {
         // However it ended: nobody waits for a processor that is gone.
         self.input.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::session::EndState;
+    use crate::process::drain::Chunk;
+    use crate::record::callsite::Meta;
+
+    static SITE: Callsite = Callsite::new(Meta::new(SpanKind::Operation, "op", "m", "op"));
+
+    fn processor() -> Processor {
+        let input = Arc::new(Queue::new(1 << 20));
+        Processor::new(input, Buffers::default(), Vec::new(), Arc::default())
+    }
+
+    fn chunk(ring: usize, words: Vec<u64>) -> Chunk {
+        let name = ThreadName {
+            id: ring as u64,
+            name: None,
+        };
+        Chunk {
+            thread: Arc::new(name),
+            ring,
+            words,
+            boxes: std::collections::VecDeque::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// SCOPE, as the recorder writes it.
+    fn scope(session: u128, scope: u64) -> Vec<u64> {
+        let mut payload = Vec::new();
+        crate::record::scope::Scope::session(session, session, Some(Default::default()))
+            .write(&mut payload);
+        let first = word::first(word::SCOPE, 0, payload.len(), 0);
+        payload.resize(payload.len().next_multiple_of(8), 0);
+        let mut words = vec![first, scope, clock::raw()];
+        words.extend(
+            payload
+                .chunks(8)
+                .map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))),
+        );
+        words
+    }
+
+    fn start(id: u64, parent: u64, scope: u64) -> Vec<u64> {
+        let first = word::first(word::START, 0, 0, SITE.number());
+        vec![first, id, parent, scope, clock::raw()]
+    }
+
+    fn end(id: u64) -> Vec<u64> {
+        vec![word::first(word::END, 0, 0, 0), id, clock::raw()]
+    }
+
+    /// What the drainer sends where a START is written just behind its look at that ring, and the END just before its
+    /// look at the other, in the second pass of a flush.
+    #[test]
+    fn a_flush_is_no_pass() {
+        let mut processor = processor();
+        processor.chunk(chunk(0, scope(7, 70)));
+        processor.pass_ended();
+        processor.chunk(chunk(1, end(5)));
+        processor.pass_ended();
+        processor.flush(&Arc::new(Ticket::default()));
+        processor.chunk(chunk(0, start(5, 1, 70)));
+        processor.pass_ended();
+        assert_eq!(
+            processor.totals.spans(),
+            1,
+            "an END was dropped whose START existed"
+        );
+    }
+
+    /// A note that was written before the END, on a ring that is read after it in the same pass.
+    #[test]
+    fn a_note_of_another_thread_is_kept() {
+        let mut processor = processor();
+        processor.chunk(chunk(0, scope(7, 70)));
+        let mut note = Vec::new();
+        let mut sink = crate::record::capture::Sink::new(&mut note, false);
+        sink.serialize("k");
+        sink.serialize(&1);
+        note.resize(note.len().next_multiple_of(8), 0);
+        let said_at = clock::raw();
+        let mut words = start(5, 1, 70);
+        words.extend(end(5));
+        processor.chunk(chunk(0, words));
+        let mut words = vec![
+            word::first(word::NOTE, 0, note.len(), note::ATTRIBUTE),
+            5,
+            said_at,
+        ];
+        words.extend(
+            note.chunks(8)
+                .map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))),
+        );
+        processor.chunk(chunk(1, words));
+        processor.retry();
+        assert_eq!(
+            processor.waiting.len(),
+            0,
+            "the note waits for a span that is written and forgotten already"
+        );
+    }
+
+    /// A session that ended is forgotten while one of its spans is open.
+    #[test]
+    fn what_is_open_keeps_its_session() {
+        let mut processor = processor();
+        let mut words = scope(7, 70);
+        words.extend(start(root_of(7), 0, 70));
+        words.extend(start(5, root_of(7), 70));
+        words.extend(end(root_of(7)));
+        processor.chunk(chunk(0, words));
+        processor.pass_ended();
+        // As after a minute, among many.
+        processor.ended_sessions = REMEMBERED + 1;
+        for session in processor.sessions.values_mut() {
+            assert_eq!(session.facts.end_state, Some(EndState::Success));
+            session.ended = Some(0);
+        }
+        processor.forget_sessions();
+        processor.chunk(chunk(0, end(5)));
+        let open_scope = processor.scopes.contains_key(&70);
+        assert!(
+            open_scope,
+            "the span was written with trace 0 and no session"
+        );
+    }
+
+    /// What opens for ever must not be kept for ever.
+    #[test]
+    fn threads_that_ended_are_forgotten() {
+        let mut processor = processor();
+        for thread in 0..10_000 {
+            processor.chunk(chunk(thread, Vec::new()));
+        }
+        assert!(
+            processor.threads.len() < 5_000,
+            "{}",
+            processor.threads.len()
+        );
     }
 }

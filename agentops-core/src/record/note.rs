@@ -139,7 +139,7 @@ impl CurrentSpan {
         let at = std::panic::Location::caller();
         note(LOG, self.context.span, |sink| {
             sink.serialize(&(level.as_str(), at.file()));
-            sink.text(format_args!("{message}"));
+            sink.text_contained(&message);
         });
     }
 

@@ -273,7 +273,10 @@ pub fn start_session(name: impl AsRef<str>) -> Session {
         };
     }
     let context = local::with(|local| {
-        local.ready();
+        // One of our own threads: nobody would hear of the session, nor of spans that joined it.
+        if !local.ready() {
+            return Context::NONE;
+        }
         let context = open_explicit(local, name.as_ref(), &[]);
         start_span(local, context, &HANDLE);
         link_outwards(local, context);
@@ -326,7 +329,7 @@ impl Session {
     }
 
     /// Runs a future in this session, wherever it is polled.
-    pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> {
+    pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         super::future::InPlace::new(self.context, work)
     }
 

@@ -764,7 +764,7 @@ impl SpanBuilder {
 impl ManualSpan {
     /// Ends it, with what came out.
     pub fn end_with(self, output: impl Serialize) {
-        exit(self.entered, |sink| sink.serialize(&output));
+        exit(self.entered, |sink| sink.serialize_contained(&output));
     }
 }
 

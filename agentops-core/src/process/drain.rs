@@ -91,6 +91,8 @@ struct Cursor {
 pub(crate) struct Drainer {
     rings: Vec<Cursor>,
     rings_met: usize,
+    /// The processor holds what the last pass found until it hears of another one.
+    owing: bool,
     out: Arc<Queue<Raw>>,
     buffers: Buffers,
     requests: Arc<Requests>,
@@ -101,6 +103,7 @@ impl Drainer {
         Self {
             rings: Vec::new(),
             rings_met: 0,
+            owing: false,
             out,
             buffers,
             requests,
@@ -114,10 +117,11 @@ impl Drainer {
         loop {
             let stop = self.requests.stop.load(Relaxed);
             let flushes = mem::take(&mut *lock(&self.requests.flushes));
-            let mut news = self.pass();
-            if stop || !flushes.is_empty() {
-                // What was recorded before the request may have been published behind the first look's back.
-                news |= self.pass();
+            let asked = stop || !flushes.is_empty();
+            let mut news = self.pass(asked);
+            if asked {
+                // The first look finds all that was recorded before the request; the second lets go what is held.
+                news |= self.pass(asked);
                 for ticket in flushes {
                     self.out.push_waiting(Raw::Flush(ticket));
                 }
@@ -136,8 +140,8 @@ impl Drainer {
         self.out.close();
     }
 
-    /// Looks at every ring once.
-    fn pass(&mut self) -> bool {
+    /// Looks at every ring once, and says so where there was something, now or the last time, or where somebody asked.
+    fn pass(&mut self, asked: bool) -> bool {
         for segment in ring::newcomers() {
             let thread = segment.thread().unwrap_or(ThreadName { id: 0, name: None });
             self.rings.push(Cursor {
@@ -155,9 +159,10 @@ impl Drainer {
             alive
         });
         PROGRESS.0.fetch_add(1, Relaxed);
-        if news {
+        if news || asked || self.owing {
             self.out.push_waiting(Raw::PassEnded);
         }
+        self.owing = news;
         news
     }
 }

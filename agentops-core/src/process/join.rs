@@ -1,9 +1,10 @@
 //! The processor: a thread that makes spans of records.
 //!
 //! START and END meet here, scopes get their names, sessions their ends. A record may be read before one that was
-//! written earlier on another thread; it then waits for one more pass, in which the earlier one must turn up.
+//! written earlier on another thread. So an END is held until every ring has been looked at once more, by when all
+//! that was said of its span is in; and a START or a note waits for what it refers to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
 use std::ops::Range;
@@ -41,8 +42,10 @@ use crate::sync::{Relaxed, lock};
 const BATCH: usize = 512 * 1024;
 /// Passes that a record waits for what it refers to.
 const PATIENCE: u64 = 2;
-/// Sessions that ended are remembered for spans that still come, so many of them and so long.
+/// Sessions that ended are remembered for spans that still come: so many of them in any case, more of them for so long,
+/// and never more than so many.
 const REMEMBERED: usize = 4096;
+const REMEMBERED_AT_MOST: usize = 32 * 1024;
 const REMEMBERED_FOR: u64 = 60_000_000_000;
 
 /// Records after which those who wait for room are told that there is progress.
@@ -97,7 +100,8 @@ struct SessionInfo {
     /// Something is to be told before the pass is over.
     changed: bool,
     scopes: Vec<u64>,
-    ended: Option<u64>,
+    /// Spans of it that have not ended.
+    open: u64,
 }
 
 /// A span between its START and its END.
@@ -110,6 +114,8 @@ struct Open {
     start: u64,
     start_raw: u64,
     adopted: bool,
+    /// Its END has been read, and is held.
+    ending: bool,
     /// A model call within this one said what it used: this one only repeats it.
     counted_below: bool,
     input: Payload,
@@ -120,7 +126,8 @@ struct Open {
 #[derive(Debug)]
 enum Payload {
     None,
-    Arena(Range<usize>),
+    /// In the arena of its pass.
+    Arena(usize, Range<usize>),
     Kept(Box<[u8]>),
 }
 
@@ -131,6 +138,13 @@ struct Waiting {
     thread: u32,
     record: [u64; 5],
     payload: Box<[u8]>,
+}
+
+/// An END that is held for a pass.
+#[derive(Debug)]
+struct Held {
+    record: [u64; 5],
+    payload: Payload,
 }
 
 /// The processor's own state.
@@ -145,7 +159,8 @@ pub(crate) struct Processor {
     sites: Vec<(&'static Callsite, Shared)>,
     scopes: Ids<u64, ScopeInfo>,
     sessions: Ids<u128, SessionInfo>,
-    ended_sessions: usize,
+    /// Sessions that have ended, and when, oldest first.
+    ended_sessions: VecDeque<(u128, u64)>,
     /// Sessions by the id of their own span.
     roots: Ids<u64, u128>,
     threads: Vec<Shared>,
@@ -153,10 +168,17 @@ pub(crate) struct Processor {
     open: Ids<u64, Open>,
     /// Spans that started in this pass.
     opened: Vec<u64>,
-    /// Payloads of this pass.
-    arena: Vec<u8>,
+    /// ENDs of this pass, and of the one before.
+    ends: Vec<Held>,
+    held: Vec<Held>,
+    /// More than one ring has had an END in this pass, so that they are not in the order of time.
+    mixed: bool,
+    last_ring: usize,
+    /// Payloads of this pass and of the one before, in turns.
+    arenas: [Vec<u8>; 2],
+    arena: usize,
     /// Payloads that arrived before their record, by ring.
-    boxes: HashMap<usize, std::collections::VecDeque<Box<[u8]>>>,
+    boxes: HashMap<usize, VecDeque<Box<[u8]>>>,
     waiting: Vec<Waiting>,
     batch: Batch,
     batch_number: u64,
@@ -186,13 +208,18 @@ impl Processor {
             sites: Vec::new(),
             scopes: Ids::default(),
             sessions: Ids::default(),
-            ended_sessions: 0,
+            ended_sessions: VecDeque::new(),
             roots: Ids::default(),
             threads: Vec::new(),
             thread_numbers: HashMap::new(),
             open: Ids::default(),
             opened: Vec::new(),
-            arena: Vec::new(),
+            ends: Vec::new(),
+            held: Vec::new(),
+            mixed: false,
+            last_ring: 0,
+            arenas: [Vec::new(), Vec::new()],
+            arena: 0,
             boxes: HashMap::new(),
             waiting: Vec::new(),
             batch: Batch::default(),
@@ -219,8 +246,10 @@ impl Processor {
             }
             self.beat();
         }
-        self.pass += PATIENCE;
-        self.end_pass();
+        // What is held goes out, and what still waits has nothing more to wait for.
+        for _ in 0..=PATIENCE {
+            self.pass_ended();
+        }
         self.outlets.iter().for_each(|outlet| outlet.close());
     }
 
@@ -233,6 +262,8 @@ impl Processor {
                 .or_default()
                 .append(&mut chunk.boxes);
         }
+        self.mixed |= !self.ends.is_empty() && self.last_ring != chunk.ring;
+        self.last_ring = chunk.ring;
         let words = mem::take(&mut chunk.words);
         let mut rest = &words[..];
         let mut records = 0_u32;
@@ -254,7 +285,7 @@ impl Processor {
                 self.ship();
             }
             records += 1;
-            if records.is_multiple_of(PROGRESS_EVERY) {
+            if length > 0 || records.is_multiple_of(PROGRESS_EVERY) {
                 PROGRESS.0.fetch_add(1, Relaxed);
             }
         }
@@ -273,22 +304,20 @@ impl Processor {
     /// A record's payload, wherever it came from.
     fn payload(&mut self, ring: usize, first: u64, words: &[u64], length: usize) -> Payload {
         if first & word::BOXED != 0 {
-            let boxed = self
-                .boxes
-                .get_mut(&ring)
-                .and_then(std::collections::VecDeque::pop_front);
+            let boxed = self.boxes.get_mut(&ring).and_then(VecDeque::pop_front);
             return boxed.map_or(Payload::None, Payload::Kept);
         }
         if length == 0 {
             return Payload::None;
         }
-        let at = self.arena.len();
-        self.arena.reserve(words.len() * 8);
+        let arena = &mut self.arenas[self.arena];
+        let at = arena.len();
+        arena.reserve(words.len() * 8);
         for word in words {
-            self.arena.extend_from_slice(&word.to_le_bytes());
+            arena.extend_from_slice(&word.to_le_bytes());
         }
-        self.arena.truncate(at + length);
-        Payload::Arena(at..at + length)
+        arena.truncate(at + length);
+        Payload::Arena(self.arena, at..at + length)
     }
 
     fn record(&mut self, record: [u64; 5], payload: Payload, thread: u32) {
@@ -308,13 +337,10 @@ impl Processor {
         let [first, id, ..] = record;
         match word::tag(first) {
             word::START => self.started(record, payload, thread),
-            word::END | word::END_ASYNC => match self.open.remove(&id) {
-                Some(open) => {
-                    self.ended(record, &open, &payload);
-                    Ok(())
-                }
-                None => Err(payload),
-            },
+            word::END | word::END_ASYNC => {
+                self.ends.push(Held { record, payload });
+                Ok(())
+            }
             word::NOTE => self.noted(record, payload),
             word::SCOPE => {
                 self.scope(id, record[2], &payload);
@@ -333,8 +359,8 @@ impl Processor {
         let Some(info) = self.scopes.get(&scope) else {
             return Err(input);
         };
-        if parent == 0 {
-            self.roots.insert(id, info.session);
+        if let Some(session) = self.sessions.get_mut(&info.session) {
+            session.open += 1;
         }
         let open = Open {
             site: word::low(first),
@@ -344,6 +370,7 @@ impl Processor {
             start: self.anchor.unix(clock),
             start_raw: clock,
             adopted: first & word::ADOPTED != 0,
+            ending: false,
             counted_below: false,
             input,
             notes: None,
@@ -355,7 +382,7 @@ impl Processor {
 
     fn scope(&mut self, word: u64, clock: u64, payload: &Payload) {
         let known = self.scopes.contains_key(&word);
-        let Some(scope) = Scope::read(payload.bytes(&self.arena)) else {
+        let Some(scope) = Scope::read(payload.bytes(&self.arenas)) else {
             return;
         };
         if let Some(opened) = &scope.opened {
@@ -376,7 +403,7 @@ impl Processor {
                 end: None,
                 changed: true,
                 scopes: Vec::new(),
-                ended: None,
+                open: 0,
             };
             self.sessions.insert(scope.session, info);
             self.roots.insert(root, scope.session);
@@ -402,7 +429,7 @@ impl Processor {
         let time = open.start + clock::between(open.start_raw, clock);
         let failed = first & word::FAILED != 0;
         let cancelled = first & word::CANCELLED != 0;
-        let values = payload.bytes(&self.arena);
+        let values = payload.bytes(&self.arenas);
         let error = failed.then(|| self.error(id, open, values, time));
         self.end_session(id, time, error.as_ref(), cancelled);
         let mut buffer = mem::take(&mut self.span);
@@ -410,7 +437,7 @@ impl Processor {
         let end = End {
             time,
             cancelled,
-            output: (first & word::CAPTURED != 0 && !failed).then(|| payload.bytes(&self.arena)),
+            output: (first & word::CAPTURED != 0 && !failed).then(|| payload.bytes(&self.arenas)),
             error,
             polls: (word::tag(first) == word::END_ASYNC).then(|| (polls, clock::between(0, busy))),
             facts: self
@@ -427,6 +454,10 @@ impl Processor {
         self.span = bytes;
         self.batch.spans += 1;
         self.totals.add_span();
+        let session = self.scopes.get(&open.scope).map(|scope| scope.session);
+        if let Some(session) = session.and_then(|session| self.sessions.get_mut(&session)) {
+            session.open = session.open.saturating_sub(1);
+        }
     }
 
     /// The error record that an END carries; an END that lost its payload still failed.
@@ -491,8 +522,8 @@ impl Processor {
         session.facts.end_state = Some(state);
         session.facts.end_state_reason = reason;
         session.changed = true;
-        session.ended = Some(clock::monotonic_ns());
-        self.ended_sessions += 1;
+        let ended = (session.facts.id.0, clock::monotonic_ns());
+        self.ended_sessions.push_back(ended);
     }
 
     /// Adds a model call to the totals, unless calls within it have been added already.
@@ -513,7 +544,7 @@ impl Processor {
     fn own<'a>(&'a self, id: u64, open: &'a Open) -> Own<'a> {
         let meta = &self.sites[open.site as usize - 1].0.meta;
         let trace = self.scopes.get(&open.scope).map_or(0, |scope| scope.trace);
-        let input = open.input.bytes(&self.arena);
+        let input = open.input.bytes(&self.arenas);
         Own {
             meta,
             trace,
@@ -553,6 +584,8 @@ impl Processor {
             refs[count] = shared.piece.number;
             count += 1;
         }
+        // Those who wait for room in a ring wait for as long as this moves.
+        PROGRESS.0.fetch_add(1, Relaxed);
         if frame::append_span(&mut batch.frames, kind, &refs[..count], bytes).is_err() {
             self.lost_too_long += 1;
         }
@@ -569,7 +602,7 @@ impl Processor {
         let [first, span, clock, ..] = record;
         let kind = word::low(first);
         let time = self.anchor.unix(clock);
-        let bytes = payload.bytes(&self.arena);
+        let bytes = payload.bytes(&self.arenas);
         if matches!(
             kind,
             note::END_STATE
@@ -626,25 +659,46 @@ impl Processor {
         Ok(())
     }
 
-    /// Every ring has been looked at. A flush is no pass: what waits must not lose patience over it.
+    /// Every ring has been looked at: what waits is tried again, what was held since the last time ends, what is still
+    /// open is told.
     fn pass_ended(&mut self) {
         self.pass += 1;
-        self.end_pass();
-    }
-
-    /// What is still waiting is tried again, what is still open is told.
-    fn end_pass(&mut self) {
         self.retry();
+        self.end_held();
+        self.hold();
         self.write_pending();
         self.write_sessions();
         self.write_losses();
-        self.arena.clear();
+        self.arena ^= 1;
+        self.arenas[self.arena].clear();
         self.ship();
         self.forget_sessions();
     }
 
+    fn end_held(&mut self) {
+        for Held { record, payload } in mem::take(&mut self.held) {
+            match self.open.remove(&record[1]) {
+                Some(open) => self.ended(record, &open, &payload),
+                None => self.lost_without_start += 1,
+            }
+        }
+    }
+
+    fn hold(&mut self) {
+        if mem::take(&mut self.mixed) {
+            // What ran within another span ended before it: sums over spans rely on that.
+            self.ends.sort_by_key(|held| held.record[2]);
+        }
+        mem::swap(&mut self.ends, &mut self.held);
+        for held in &self.held {
+            if let Some(open) = self.open.get_mut(&held.record[1]) {
+                open.ending = true;
+            }
+        }
+    }
+
     fn retry(&mut self) {
-        // An END may wait for a START that waits for its scope: each round resolves what the one before made possible.
+        // A note may wait for a START that waits for its scope: each round resolves what the one before made possible.
         loop {
             let before = self.waiting.len();
             for waiting in mem::take(&mut self.waiting) {
@@ -677,6 +731,9 @@ impl Processor {
 
     fn write_pending(&mut self) {
         for id in mem::take(&mut self.opened) {
+            if self.open.get(&id).is_none_or(|open| open.ending) {
+                continue;
+            }
             let Some(mut open) = self.open.remove(&id) else {
                 continue;
             };
@@ -750,8 +807,8 @@ impl Processor {
             .for_each(|outlet| outlet.deliver(&batch));
     }
 
+    /// The drainer has looked at every ring twice since it was asked, so that nothing of before is held any more.
     fn flush(&mut self, ticket: &Arc<Ticket>) {
-        self.end_pass();
         ticket.expect(self.outlets.len());
         self.outlets
             .iter()
@@ -759,28 +816,32 @@ impl Processor {
     }
 
     fn forget_sessions(&mut self) {
-        if self.ended_sessions <= REMEMBERED {
-            return;
-        }
         let now = clock::monotonic_ns();
-        let old = |session: &SessionInfo| {
-            session
-                .ended
-                .is_some_and(|ended| ended + REMEMBERED_FOR < now)
-        };
-        let (scopes, roots, ended) = (&mut self.scopes, &mut self.roots, &mut self.ended_sessions);
-        self.sessions.retain(|id, session| {
-            if !old(session) {
-                return true;
+        while self.ended_sessions.len() > REMEMBERED {
+            let Some(&(id, ended)) = self.ended_sessions.front() else {
+                return;
+            };
+            if self.ended_sessions.len() < REMEMBERED_AT_MOST && ended + REMEMBERED_FOR > now {
+                return;
             }
-            session
-                .scopes
-                .iter()
-                .for_each(|scope| drop(scopes.remove(scope)));
-            roots.remove(&root_of(*id));
-            *ended -= 1;
-            false
-        });
+            self.ended_sessions.pop_front();
+            if self
+                .sessions
+                .get(&id)
+                .is_some_and(|session| session.open > 0)
+            {
+                // Its turn comes again.
+                self.ended_sessions.push_back((id, now));
+                return;
+            }
+            if let Some(session) = self.sessions.remove(&id) {
+                session
+                    .scopes
+                    .iter()
+                    .for_each(|scope| drop(self.scopes.remove(scope)));
+                self.roots.remove(&root_of(id));
+            }
+        }
     }
 
     fn thread(&mut self, thread: &ThreadName) -> u32 {
@@ -814,16 +875,16 @@ impl Processor {
     fn keep(&self, payload: Payload) -> Box<[u8]> {
         match payload {
             Payload::Kept(bytes) => bytes,
-            other => other.bytes(&self.arena).into(),
+            other => other.bytes(&self.arenas).into(),
         }
     }
 }
 
 impl Payload {
-    fn bytes<'a>(&'a self, arena: &'a [u8]) -> &'a [u8] {
+    fn bytes<'a>(&'a self, arenas: &'a [Vec<u8>; 2]) -> &'a [u8] {
         match self {
             Self::None => &[],
-            Self::Arena(range) => &arena[range.clone()],
+            Self::Arena(arena, range) => &arenas[*arena][range.clone()],
             Self::Kept(bytes) => bytes,
         }
     }
@@ -1060,11 +1121,12 @@ mod tests {
                 .map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))),
         );
         processor.chunk(chunk(1, words));
-        processor.retry();
+        assert!(processor.waiting.is_empty());
+        processor.pass_ended();
+        processor.pass_ended();
         assert_eq!(
-            processor.waiting.len(),
-            0,
-            "the note waits for a span that is written and forgotten already"
+            (processor.totals.spans(), processor.lost_without_start),
+            (1, 0)
         );
     }
 
@@ -1078,32 +1140,28 @@ mod tests {
         words.extend(end(root_of(7)));
         processor.chunk(chunk(0, words));
         processor.pass_ended();
-        // As after a minute, among many.
-        processor.ended_sessions = REMEMBERED + 1;
-        for session in processor.sessions.values_mut() {
-            assert_eq!(session.facts.end_state, Some(EndState::Success));
-            session.ended = Some(0);
-        }
-        processor.forget_sessions();
-        processor.chunk(chunk(0, end(5)));
-        let open_scope = processor.scopes.contains_key(&70);
-        assert!(
-            open_scope,
-            "the span was written with trace 0 and no session"
+        processor.pass_ended();
+        let session = &processor.sessions[&7];
+        assert_eq!(
+            (session.facts.end_state, session.open),
+            (Some(EndState::Success), 1)
         );
-    }
-
-    /// What opens for ever must not be kept for ever.
-    #[test]
-    fn threads_that_ended_are_forgotten() {
-        let mut processor = processor();
-        for thread in 0..10_000 {
-            processor.chunk(chunk(thread, Vec::new()));
-        }
+        // As after a minute, among many.
+        processor.ended_sessions = (7..7 + REMEMBERED as u128 + 1).map(|id| (id, 0)).collect();
+        processor.forget_sessions();
         assert!(
-            processor.threads.len() < 5_000,
-            "{}",
-            processor.threads.len()
+            processor.scopes.contains_key(&70),
+            "the span would be written with trace 0 and no session"
+        );
+        processor.chunk(chunk(0, end(5)));
+        processor.pass_ended();
+        processor.pass_ended();
+        processor.ended_sessions = (7..7 + REMEMBERED as u128 + 1).map(|id| (id, 0)).collect();
+        processor.forget_sessions();
+        assert!(
+            processor.scopes.is_empty()
+                && processor.roots.is_empty()
+                && processor.sessions.is_empty()
         );
     }
 }

@@ -24,11 +24,14 @@ use crate::model::{frame, wire};
 use crate::process::batch::Delivery;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
+use crate::record::ring::PROGRESS;
 use crate::record::{clock, local};
 use crate::sync::{AtomicBool, AtomicU64, Relaxed};
 
 /// Bytes of frames that wait for an exporter.
 const LIMIT: usize = 8 << 20;
+/// How long a full queue is waited for while its exporter takes nothing.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// How long an exporter that failed is left alone.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long an exporter's thread sleeps while nothing happens.
@@ -118,7 +121,11 @@ impl Outlet {
     }
 
     pub(crate) fn deliver(&self, batch: &Arc<Batch>) {
-        if self.queue.push(Delivery::Batch(batch.clone())).is_err() {
+        let delivery = Delivery::Batch(batch.clone());
+        let tell = || {
+            PROGRESS.0.fetch_add(1, Relaxed);
+        };
+        if self.queue.push_patiently(delivery, PATIENCE, tell).is_err() {
             self.lose(batch);
         }
     }
@@ -329,5 +336,32 @@ mod tests {
         thread
             .join()
             .expect("a panic of an exporter is not one of its thread");
+    }
+
+    /// Takes its time over each batch.
+    struct Slow(Arc<AtomicU64>);
+
+    impl SpanExporter for Slow {
+        fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+            thread::sleep(Duration::from_millis(1));
+            self.0.fetch_add(batch.spans(), Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_slow_exporter_is_waited_for() {
+        let taken = Arc::new(AtomicU64::new(0));
+        let started = Outlet::start("test", Box::new(Slow(taken.clone())), &Arc::default());
+        let (outlet, thread) = started.expect("a thread starts");
+        let batch = Arc::new(Batch {
+            frames: vec![0; LIMIT / 4],
+            spans: 1,
+            ..Batch::default()
+        });
+        (0..100).for_each(|_| outlet.deliver(&batch));
+        outlet.close();
+        thread.join().expect("it ends");
+        assert_eq!((taken.load(Relaxed), outlet.lost.load(Relaxed)), (100, 0));
     }
 }

@@ -1,6 +1,8 @@
 //! The attributes, on every kind of function, with every argument.
 
-use agentops::{agent, guardrail, llm, operation, task, tool, workflow};
+use std::collections::HashMap;
+
+use agentops::{SpanKind, agent, guardrail, llm, operation, task, tool, workflow};
 use serde::Serialize;
 
 use crate::harness::{draw, record, record_async, the};
@@ -318,4 +320,80 @@ fn an_attribute_cannot_speak_over_ours() {
     });
     let expected = "OPERATION honest \"{\\\"user.agentops.session.id\\\":\\\"another\\\"}\"\n";
     assert_eq!(draw(&trace), expected);
+}
+
+/// Asks itself for its name.
+struct Labelled;
+
+impl agentops::Agent for Labelled {
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        self.label().into()
+    }
+}
+
+#[agent]
+impl Labelled {
+    fn label(&self) -> String {
+        "by its own word".into()
+    }
+
+    fn work(&self) -> u8 {
+        1
+    }
+}
+
+#[test]
+fn an_agents_name_may_come_from_its_own_method() {
+    let trace = record(|| assert_eq!(Labelled.work(), 1));
+    let agents: Vec<_> = trace
+        .spans
+        .iter()
+        .filter(|span| span.kind == SpanKind::Agent)
+        .collect();
+    assert_eq!(agents.len(), 1, "{}", draw(&trace));
+    assert_eq!(agents[0].name, "by its own word");
+}
+
+/// Writes more than the one value that it may.
+struct Greedy;
+
+impl agentops::Capture for Greedy {
+    fn capture(&self, sink: &mut agentops::Sink<'_>) {
+        sink.text(format_args!("first"));
+        sink.text(format_args!("second"));
+    }
+}
+
+#[operation(capture_return = false)]
+fn takes(a: &Greedy, b: u8, c: HashMap<String, u8>) -> usize {
+    let Greedy = a;
+    c.len() + usize::from(b)
+}
+
+#[test]
+fn a_value_never_takes_the_place_of_the_next() {
+    let long = "k".repeat(70_000);
+    let trace = record(|| {
+        assert_eq!(
+            takes(
+                &Greedy,
+                7,
+                HashMap::from([(long.clone(), 1), ("usage".into(), 2)])
+            ),
+            9
+        );
+    });
+    let input = the(&trace, "takes")
+        .input
+        .as_ref()
+        .expect("it was captured");
+    assert_eq!(
+        (&input["a"], &input["b"], &input["c"]["usage"]),
+        (&"first".into(), &7.into(), &2.into())
+    );
+    assert_eq!(
+        input["c"][&long[..64 * 1024]],
+        1,
+        "a key is cut as a string is"
+    );
 }

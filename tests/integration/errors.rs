@@ -188,3 +188,34 @@ fn users_code_that_misbehaves_while_it_is_captured_costs_only_its_value() {
         "{drawn}"
     );
 }
+
+#[test]
+fn a_panic_of_a_value_never_reaches_the_program() {
+    struct Panicking;
+    impl std::fmt::Display for Panicking {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("inside Display")
+        }
+    }
+    impl serde::Serialize for Panicking {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("inside Serialize")
+        }
+    }
+    let trace = record(|| {
+        let span = agentops::span("by hand").start();
+        agentops::current_span().log(agentops::Level::Info, Panicking);
+        agentops::current_span().set_attribute("k", Panicking);
+        span.end_with(Panicking);
+    });
+    let span = the(&trace, "by hand");
+    let type_name = |value: &serde_json::Value| {
+        value["$type"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("Panicking"))
+    };
+    assert!(
+        span.output.as_ref().is_some_and(type_name) && type_name(&span.attributes["k"]),
+        "{span:?}"
+    );
+}

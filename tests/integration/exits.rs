@@ -176,6 +176,16 @@ fn after_the_guard_nothing_is_recorded() {
 }
 
 #[test]
+fn what_comes_after_the_end_opens_no_other_session() {
+    let home = Home::new("late");
+    assert_eq!(home.run("late"), (0, "late done\n".into(), String::new()));
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(end(trace), (Some(EndState::Success), None));
+}
+
+#[test]
 fn a_killed_program_leaves_what_it_had_begun() {
     let home = Home::new("hangs");
     let mut child = home

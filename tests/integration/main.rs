@@ -8,7 +8,6 @@ mod harness;
 mod layers;
 mod model_calls;
 mod msrv;
-mod review;
 mod sessions;
 mod steady_state;
 mod threads;

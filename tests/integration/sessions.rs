@@ -153,3 +153,28 @@ fn a_second_init_is_an_error_and_changes_nothing() {
         "OPERATION step {\"n\":1} -> 2\n"
     );
 }
+
+/// Records when it is dropped.
+struct OnDrop;
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        step(9);
+    }
+}
+
+#[test]
+fn a_future_that_runs_in_a_session_is_dropped_in_it() {
+    memory();
+    let session = agentops::start_session("tenant");
+    let id = session.id().expect("it records");
+    let mut work = Box::pin(session.run(async {
+        let _on_drop = OnDrop;
+        std::future::pending::<()>().await;
+    }));
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(work.as_mut().poll(&mut task).is_pending());
+    drop(work);
+    session.end(EndState::Success);
+    assert_eq!(draw(&recorded(id)), "OPERATION step {\"n\":9} -> 10\n");
+}

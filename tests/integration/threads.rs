@@ -143,3 +143,26 @@ fn a_value_larger_than_the_ring_arrives_whole() {
 fn echo(text: &str) -> String {
     text.into()
 }
+
+#[operation(skip_all, capture_return = false)]
+fn asks_a_thread(n: usize) {
+    let span = agentops::current_span();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            span.set_attribute("n", n);
+            span.log(agentops::Level::Info, n);
+        });
+    });
+}
+
+#[test]
+fn what_another_thread_says_of_a_span_is_kept() {
+    let trace = record(|| (0..50).for_each(asks_a_thread));
+    assert_eq!(trace.spans.len(), 51);
+    for (n, span) in trace.spans[1..].iter().enumerate() {
+        assert_eq!(
+            (&span.attributes["n"], &*span.logs[0].message),
+            (&n.into(), &*n.to_string())
+        );
+    }
+}

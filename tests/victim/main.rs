@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             // After the guard nothing is recorded, and nothing breaks.
             let _ = job(3);
         }
+        "late" => late(),
         other => {
             println!("unknown case {other:?}");
             return ExitCode::from(2);
@@ -67,6 +68,21 @@ fn orphans() {
         .expect("it runs")
         .expect("it works");
     drop(guard);
+}
+
+/// A thread goes on while the guard is dropped.
+fn late() {
+    let guard = agentops::init();
+    let (say, hear) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        for n in 10..10_000 {
+            let _ = step(n);
+            let _ = say.send(());
+        }
+    });
+    let _ = hear.recv();
+    drop(guard);
+    thread.join().expect("it runs");
 }
 
 fn fails() -> ExitCode {

@@ -14,9 +14,10 @@ use crate::model::span::{Guardrail, Link, Source, SpanKind, Status, Thread, Tool
 use crate::model::time::UnixNanos;
 use crate::model::wire::put;
 use crate::record::callsite::Meta;
-use crate::record::ring::ThreadName;
+use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::Scope;
 use crate::record::value::{string, to_json};
+use crate::sync::Relaxed;
 
 /// Everything about a span that is its own.
 #[derive(Debug)]
@@ -279,6 +280,8 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> LlmCall {
         .output
         .filter(|output| own.meta.output && !output.is_empty())
         .map(|output| value(output).0);
+    // Long prompts take their time, and that is no standstill.
+    PROGRESS.0.fetch_add(1, Relaxed);
     let mut call =
         crate::model::recognise::recognise(request.as_ref(), response.as_ref()).unwrap_or_default();
     let fill = |known: &mut Option<String>, said: Option<&str>| {

@@ -45,7 +45,7 @@ const PATIENCE: u64 = 2;
 /// Sessions that ended are remembered for spans that still come: so many of them in any case, more of them for so long,
 /// and never more than so many.
 const REMEMBERED: usize = 4096;
-const REMEMBERED_AT_MOST: usize = 32 * 1024;
+const REMEMBERED_AT_MOST: usize = 8 * 1024;
 const REMEMBERED_FOR: u64 = 60_000_000_000;
 
 /// Records after which those who wait for room are told that there is progress.
@@ -680,6 +680,9 @@ impl Processor {
             match self.open.remove(&record[1]) {
                 Some(open) => self.ended(record, &open, &payload),
                 None => self.lost_without_start += 1,
+            }
+            if self.batch.frames.len() > BATCH {
+                self.ship();
             }
         }
     }

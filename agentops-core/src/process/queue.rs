@@ -25,6 +25,9 @@ struct Inner<T> {
     items: VecDeque<T>,
     weight: usize,
     closed: bool,
+    /// Items ever taken, and how many it were when somebody last waited for room in vain.
+    taken: u64,
+    given_up_at: u64,
 }
 
 impl<T: Weighed> Queue<T> {
@@ -33,6 +36,8 @@ impl<T: Weighed> Queue<T> {
             items: VecDeque::new(),
             weight: 0,
             closed: false,
+            taken: 0,
+            given_up_at: u64::MAX,
         };
         Self {
             inner: Mutex::new(inner),
@@ -44,7 +49,7 @@ impl<T: Weighed> Queue<T> {
     /// Puts an item in, waiting for room as long as it takes. `false`: nobody will take it any more.
     pub(crate) fn push_waiting(&self, item: T) -> bool {
         let mut inner = lock(&self.inner);
-        while !inner.closed && inner.weight > 0 && inner.weight + item.weight() > self.limit {
+        while !inner.closed && !self.fits(&inner, &item) {
             inner = self
                 .changed
                 .wait(inner)
@@ -58,10 +63,46 @@ impl<T: Weighed> Queue<T> {
         true
     }
 
+    /// Puts an item in, waiting for room while somebody takes items out; gives it back after `patience` without.
+    ///
+    /// `waiting` is called each time it looks again.
+    pub(crate) fn push_patiently(
+        &self,
+        item: T,
+        patience: Duration,
+        waiting: impl Fn(),
+    ) -> Result<(), T> {
+        let mut inner = lock(&self.inner);
+        while !inner.closed && !self.fits(&inner, &item) {
+            if inner.taken == inner.given_up_at {
+                // Nothing has moved since somebody waited in vain.
+                return Err(item);
+            }
+            let before = inner.taken;
+            waiting();
+            let waited = self.changed.wait_timeout(inner, patience);
+            let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            inner = again;
+            if timeout.timed_out() && inner.taken == before {
+                inner.given_up_at = before;
+            }
+        }
+        if inner.closed {
+            return Err(item);
+        }
+        inner.add(item);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn fits(&self, inner: &Inner<T>, item: &T) -> bool {
+        inner.weight == 0 || inner.weight + item.weight() <= self.limit
+    }
+
     /// Puts an item in, or gives it back where there is no room.
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
         let mut inner = lock(&self.inner);
-        if inner.closed || inner.weight > 0 && inner.weight + item.weight() > self.limit {
+        if inner.closed || !self.fits(&inner, &item) {
             return Err(item);
         }
         inner.add(item);
@@ -78,6 +119,7 @@ impl<T: Weighed> Queue<T> {
         }
         let item = inner.items.pop_front()?;
         inner.weight -= item.weight();
+        inner.taken += 1;
         self.changed.notify_all();
         Some(item)
     }
@@ -128,5 +170,18 @@ mod tests {
             (Some(6), Some(4))
         );
         assert!(queue.pop(Duration::MAX).is_none() && queue.is_done());
+    }
+
+    #[test]
+    fn who_waits_in_vain_waits_once() {
+        let queue = Queue::new(10);
+        assert_eq!(queue.push(10), Ok(()));
+        let looks = std::cell::Cell::new(0);
+        let push =
+            || queue.push_patiently(1, Duration::from_millis(1), || looks.set(looks.get() + 1));
+        assert_eq!((push(), push(), push()), (Err(1), Err(1), Err(1)));
+        assert_eq!(looks.get(), 1);
+        assert_eq!(queue.pop(Duration::ZERO), Some(10));
+        assert_eq!(push(), Ok(()));
     }
 }

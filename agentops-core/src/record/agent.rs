@@ -4,6 +4,7 @@
 //! any other call enters it, and gets an AGENT span.
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::callsite::Callsite;
 use super::capture::Sink;
@@ -153,16 +154,57 @@ impl Identity {
     }
 }
 
-/// Where a call that may enter an agent comes from, and the agent's scope word there.
-fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option<(Context, u64)> {
+/// Asks a receiver who it is. That is users' code: it may panic, and it may call the agent's own methods, which must not
+/// ask again.
+fn identify(site: &'static Callsite, ask: impl FnOnce() -> Identity) -> Option<Identity> {
+    if local::is_capturing() {
+        return None;
+    }
+    let quiet = local::Quiet::enter();
+    let answer = catch_unwind(AssertUnwindSafe(ask));
+    drop(quiet);
+    Some(answer.unwrap_or_else(|_| of_site(site)))
+}
+
+/// A call that may enter an agent.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    /// Where it comes from.
+    pub(super) around: Context,
+    /// The agent's scope word there.
+    pub(super) scope: u64,
+    /// Flags of the START, and the span's id.
+    pub(super) flags: u64,
+    pub(super) span: u64,
+}
+
+impl Arrival {
+    /// The agent itself is not where the call comes from.
+    fn is_new(&self) -> bool {
+        self.around.scope != self.scope
+    }
+
+    /// Writes down who the agent is; `false` where nobody takes it.
+    fn declare(&self, local: &Local, identity: Identity) -> bool {
+        session::declare(local, self.scope, &identity.scope(self.around))
+    }
+}
+
+fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option<Arrival> {
     if !local::wants(site.meta.level) || !local.ready() {
         return None;
     }
-    let around = match local.context() {
-        outside if outside.scope == 0 => session::orphan(local, site).0,
-        inside => inside,
+    let (around, flags, span) = match local.context() {
+        outside if outside.scope == 0 => span::orphan(local, site)?,
+        inside => (inside, 0, local.next_id()),
     };
-    Some((around, identity.word(around.session)))
+    let scope = identity.word(around.session);
+    Some(Arrival {
+        around,
+        scope,
+        flags,
+        span,
+    })
 }
 
 /// An AGENT span around a function that is an agent.
@@ -172,11 +214,12 @@ pub fn enter_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>))
     }
     local::with(|local| {
         let identity = of_site(site);
-        let Some((around, word)) = arrive(local, site, &identity) else {
-            return Entered::off();
-        };
-        session::declare(local, word, &identity.scope(around));
-        span::enter_at(local, site, around, word, capture)
+        match arrive(local, site, &identity) {
+            Some(arrival) if arrival.declare(local, identity) => {
+                span::enter_at(local, site, arrival, capture)
+            }
+            _ => Entered::off(),
+        }
     })
 }
 
@@ -187,11 +230,12 @@ pub fn start_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>))
     }
     local::with(|local| {
         let identity = of_site(site);
-        let Some((around, word)) = arrive(local, site, &identity) else {
-            return Started::off();
-        };
-        session::declare(local, word, &identity.scope(around));
-        span::start_at(local, site, around, word, capture)
+        match arrive(local, site, &identity) {
+            Some(arrival) if arrival.declare(local, identity) => {
+                span::start_at(local, site, arrival, capture)
+            }
+            _ => Started::off(),
+        }
     })
 }
 
@@ -200,11 +244,12 @@ pub fn join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) 
     if !local::recording() {
         return Entered::off();
     }
-    let identity = identity();
+    let Some(identity) = identify(site, identity) else {
+        return Entered::off();
+    };
     local::with(|local| match arrive(local, site, &identity) {
-        Some((around, word)) if around.scope != word => {
-            session::declare(local, word, &identity.scope(around));
-            span::enter_at(local, site, around, word, |_| {})
+        Some(arrival) if arrival.is_new() && arrival.declare(local, identity) => {
+            span::enter_at(local, site, arrival, |_| {})
         }
         _ => Entered::off(),
     })
@@ -215,11 +260,12 @@ pub fn start_join_agent(site: &'static Callsite, identity: impl FnOnce() -> Iden
     if !local::recording() {
         return Started::off();
     }
-    let identity = identity();
+    let Some(identity) = identify(site, identity) else {
+        return Started::off();
+    };
     local::with(|local| match arrive(local, site, &identity) {
-        Some((around, word)) if around.scope != word => {
-            session::declare(local, word, &identity.scope(around));
-            span::start_at(local, site, around, word, |_| {})
+        Some(arrival) if arrival.is_new() && arrival.declare(local, identity) => {
+            span::start_at(local, site, arrival, |_| {})
         }
         _ => Started::off(),
     })

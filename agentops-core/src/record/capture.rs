@@ -47,6 +47,8 @@ pub struct Sink<'a> {
     out: &'a mut Vec<u8>,
     llm: bool,
     pub(crate) failed: bool,
+    /// While a user's `Capture` runs: whether it has written its one value.
+    written: Option<bool>,
 }
 
 impl<'a> Sink<'a> {
@@ -55,11 +57,15 @@ impl<'a> Sink<'a> {
             out,
             llm,
             failed: false,
+            written: None,
         }
     }
 
     /// Writes a value as its `Serialize` has it; its type's name where that fails.
     pub fn serialize<T: Serialize + ?Sized>(&mut self, value: &T) {
+        if !self.takes_one() {
+            return;
+        }
         let mut writer = self.writer();
         if writer.serialize(value) == Err(Stop::Failed) {
             writer.take_back();
@@ -69,12 +75,25 @@ impl<'a> Sink<'a> {
 
     /// Writes text, formatted in place.
     pub fn text(&mut self, text: fmt::Arguments<'_>) {
-        self.writer().format(text);
+        if self.takes_one() {
+            self.writer().format(text);
+        }
     }
 
     /// Writes a type's name in the place of a value.
     pub fn opaque(&mut self, name: &str) {
-        self.writer().opaque(name);
+        if self.takes_one() {
+            self.writer().opaque(name);
+        }
+    }
+
+    /// A second value of a user's `Capture` would be taken for that of the next argument.
+    #[inline(always)]
+    fn takes_one(&mut self) -> bool {
+        match &mut self.written {
+            Some(written) => !std::mem::replace(written, true),
+            None => true,
+        }
     }
 
     pub(crate) fn writer(&mut self) -> Writer<'_> {
@@ -96,7 +115,9 @@ impl<'a> Sink<'a> {
     fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
         let start = self.out.len();
         let quiet = local::Quiet::enter();
+        self.written = Some(false);
         let outcome = catch_unwind(AssertUnwindSafe(|| write(self)));
+        self.written = None;
         if let Err(payload) = outcome {
             // Dropping what was thrown may throw again.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));

@@ -103,12 +103,25 @@ pin_project! {
         #[pin]
         inner: F,
         context: Context,
+        after: Restore,
+    }
+
+    impl<F> PinnedDrop for InPlace<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            this.after.0 = Some(local::with(|local| local.replace_context(*this.context)).into());
+        }
     }
 }
 
 impl<F> InPlace<F> {
     pub(crate) fn new(context: Context, inner: F) -> Self {
-        Self { inner, context }
+        let after = Restore(None);
+        Self {
+            inner,
+            context,
+            after,
+        }
     }
 }
 

@@ -299,9 +299,27 @@ impl Local {
             0,
             word::low(record[0]),
         );
-        ring.side().boxes.push_back(payload.into());
+        if !self.wait_for_box(ring, payload.len()) {
+            return false;
+        }
+        ring.put_box(payload);
         self.head.set(ring.write(self.head.get(), record, &[]));
         true
+    }
+
+    /// Long payloads are bounded as words are: who makes more of them than are read waits.
+    fn wait_for_box(&self, ring: &Segment, bytes: usize) -> bool {
+        if ring.has_room_for_box(bytes) {
+            return true;
+        }
+        if ring::PROGRESS.0.load(Relaxed) == IN_VAIN.load(Relaxed) {
+            return false;
+        }
+        if ring::wait_for_room(|| ring.has_room_for_box(bytes), wake) {
+            return true;
+        }
+        IN_VAIN.store(ring::PROGRESS.0.load(Relaxed), Relaxed);
+        false
     }
 
     #[cold]
@@ -331,7 +349,7 @@ impl Local {
         if ring::PROGRESS.0.load(Relaxed) == IN_VAIN.load(Relaxed) {
             return false;
         }
-        if ring::wait_for_room(ring, head, words, wake) {
+        if ring::wait_for_room(|| ring.has_room(head, words), wake) {
             self.limit.set(ring.tail() + capacity);
             return true;
         }

@@ -20,6 +20,9 @@ const LARGEST: usize = 32 * 1024;
 /// Bytes of all segments together, beyond which rings no longer grow. First segments are given out regardless.
 const BUDGET: usize = 24 << 20;
 
+/// Bytes of payloads beside a ring, beyond which it is full.
+const BOXED_LIMIT: usize = 1 << 20;
+
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static POOL: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
 /// Rings that the drainer has not met yet.
@@ -35,6 +38,8 @@ pub(crate) struct Segment {
     words: Box<[AtomicU64]>,
     /// The writer is done with this segment: it went on to `Side::next`, or its thread ended.
     closed: AtomicBool,
+    /// Bytes in the box queue.
+    boxed: AtomicUsize,
     side: Mutex<Side>,
 }
 
@@ -71,6 +76,7 @@ impl Segment {
             tail: Padded(AtomicU64::new(0)),
             words: (0..words).map(|_| AtomicU64::new(0)).collect(),
             closed: AtomicBool::new(false),
+            boxed: AtomicUsize::new(0),
             side: Mutex::new(Side::default()),
         }
     }
@@ -145,8 +151,11 @@ impl Segment {
         );
         self.tail.0.store(head, Release);
         let mut side = lock(&self.side);
+        let boxes = std::mem::take(&mut side.boxes);
+        let bytes: usize = boxes.iter().map(|payload| payload.len()).sum();
+        self.boxed.fetch_sub(bytes, Release);
         Drained {
-            boxes: std::mem::take(&mut side.boxes),
+            boxes,
             ends: std::mem::take(&mut side.ends),
         }
     }
@@ -158,6 +167,23 @@ impl Segment {
 
     pub(crate) fn side(&self) -> impl std::ops::DerefMut<Target = Side> + '_ {
         lock(&self.side)
+    }
+
+    /// Puts a payload in the box queue; its record is to follow.
+    pub(crate) fn put_box(&self, payload: &[u8]) {
+        self.boxed.fetch_add(payload.len(), Relaxed);
+        lock(&self.side).boxes.push_back(payload.into());
+    }
+
+    /// Whether the box queue takes so many bytes more; one payload always fits.
+    pub(crate) fn has_room_for_box(&self, bytes: usize) -> bool {
+        let boxed = self.boxed.load(Acquire);
+        boxed == 0 || boxed + bytes <= BOXED_LIMIT
+    }
+
+    /// Whether so many words more fit behind `head`.
+    pub(crate) fn has_room(&self, head: u64, words: u64) -> bool {
+        head + words <= self.tail() + self.capacity()
     }
 
     /// Tells the reader that nothing more will be written here.
@@ -282,13 +308,13 @@ pub(crate) static PROGRESS: Padded<AtomicU64> = Padded(AtomicU64::new(0));
 /// For how long a full ring is waited for while [`PROGRESS`] stands still.
 pub(crate) const PATIENCE_NS: u64 = 100_000_000;
 
-/// Waits until `segment` has room for `words` more, for as long as somebody reads. `false`: nobody does.
-pub(crate) fn wait_for_room(segment: &Segment, head: u64, words: u64, wake: impl Fn()) -> bool {
+/// Waits until `ready`, for as long as somebody reads. `false`: nobody does.
+pub(crate) fn wait_for_room(ready: impl Fn() -> bool, wake: impl Fn()) -> bool {
     let mut seen = PROGRESS.0.load(Relaxed);
     let mut since = clock::monotonic_ns();
     let mut turns = 0_u32;
     loop {
-        if head + words <= segment.tail() + segment.capacity() {
+        if ready() {
             return true;
         }
         wake();

@@ -17,7 +17,7 @@ use super::word::{self, ADOPTED, FAILED, START};
 use crate::model::id::{SessionId, SpanId};
 use crate::model::session::EndState;
 use crate::model::span::SpanKind;
-use crate::sync::{Acquire, AtomicU64, Mutex, Release, lock};
+use crate::sync::{Acquire, AtomicU64, Mutex, Relaxed, Release, lock};
 
 /// The span of sessions that no annotated function stands for.
 static HANDLE: Callsite = Callsite::new(Meta::new(
@@ -48,6 +48,8 @@ struct Registry {
 pub(crate) enum AutomaticSession {
     /// Each gets a session of its own: servers, where they could belong to anybody.
     Off,
+    /// The automatic session is over, and so is the program soon.
+    Over,
     /// They join the only open session, else one session of this name for the whole process.
     Named {
         /// The session's name.
@@ -74,12 +76,12 @@ pub(crate) fn rename_automatic(new: &str, add: &[&str]) {
     }
 }
 
-/// Where a span outside every session belongs: its parent's context, and flags for its START.
+/// Where a span outside every session belongs: its parent's context, and flags for its START. `None`: it is too late.
 #[inline(always)]
-pub(super) fn orphan(local: &Local, site: &'static Callsite) -> (Context, u64) {
+pub(super) fn orphan(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
     let (epoch, context, flags) = local.orphans.get();
     if epoch == EPOCH.load(Acquire) {
-        (context, flags)
+        Some((context, flags))
     } else {
         find_home(local, site)
     }
@@ -87,47 +89,48 @@ pub(super) fn orphan(local: &Local, site: &'static Callsite) -> (Context, u64) {
 
 #[cold]
 #[inline(never)]
-fn find_home(local: &Local, site: &'static Callsite) -> (Context, u64) {
+fn find_home(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
     let mut registry = lock(&REGISTRY);
-    let (name, tags) = match &registry.automatic_session {
-        AutomaticSession::Off => {
-            let mut own = open(
-                local,
-                Opened {
-                    name: site.meta.name.into(),
-                    ..Opened::default()
-                },
-            );
-            // The orphan itself is this session's root, and its end is the session's.
-            own.span = 0;
-            return (own, 0);
-        }
-        AutomaticSession::Named { name, tags } => (name.clone(), tags.clone()),
-    };
-    let (home, flags) = match (&registry.open[..], registry.automatic) {
-        ([only], _) => (*only, ADOPTED),
-        (_, Some(automatic)) => (automatic, 0),
-        _ => {
-            let automatic = open(
+    let Registry {
+        open: explicit,
+        automatic,
+        automatic_session,
+    } = &mut *registry;
+    let (home, flags) = match (automatic_session, &explicit[..], *automatic) {
+        (AutomaticSession::Off, ..) => {
+            let name = site.meta.name.into();
+            let own = open(
                 local,
                 Opened {
                     name,
-                    tags,
-                    automatic: true,
                     ..Opened::default()
                 },
-            );
-            start_span(local, automatic, &HANDLE);
-            registry.automatic = Some(automatic);
-            (automatic, 0)
+            )?;
+            // The orphan itself is this session's root, and its end is the session's.
+            return Some((Context { span: 0, ..own }, 0));
+        }
+        (_, [only], _) => (*only, ADOPTED),
+        (_, _, Some(automatic)) => (automatic, 0),
+        (AutomaticSession::Over, _, None) => return None,
+        (AutomaticSession::Named { name, tags }, _, None) => {
+            let opened = Opened {
+                name: name.clone(),
+                tags: tags.clone(),
+                automatic: true,
+                ..Opened::default()
+            };
+            let session = open(local, opened)?;
+            start_span(local, session, &HANDLE);
+            *automatic = Some(session);
+            (session, 0)
         }
     };
     local.orphans.set((EPOCH.load(Acquire), home, flags));
-    (home, flags)
+    Some((home, flags))
 }
 
-/// Opens a session; its SESSION span is still to be started.
-fn open(local: &Local, opened: Opened) -> Context {
+/// Opens a session; its SESSION span is still to be started. `None` where nobody takes it.
+fn open(local: &Local, opened: Opened) -> Option<Context> {
     let session = uuid::Uuid::now_v7().as_u128();
     let context = Context {
         span: scope::root_of(session),
@@ -135,27 +138,20 @@ fn open(local: &Local, opened: Opened) -> Context {
         session,
         trace: session,
     };
-    declare(
-        local,
-        context.scope,
-        &Scope::session(session, session, Some(opened)),
-    );
-    context
+    let scope = Scope::session(session, session, Some(opened));
+    declare(local, context.scope, &scope).then_some(context)
 }
 
 /// Writes down what a scope word stands for, before the first span that carries it.
-pub(super) fn declare(local: &Local, word: u64, scope: &Scope) {
+pub(super) fn declare(local: &Local, word: u64, scope: &Scope) -> bool {
     let mut payload = Vec::with_capacity(128);
     scope.write(&mut payload);
-    local.ready();
-    local.put(
-        [
-            word::first(word::SCOPE, 0, payload.len(), 0),
-            word,
-            clock::raw(),
-        ],
-        &payload,
-    );
+    let first = word::first(word::SCOPE, 0, payload.len(), 0);
+    let written = local.ready() && local.put([first, word, clock::raw()], &payload);
+    if !written {
+        local::LOST.0.fetch_add(1, Relaxed);
+    }
+    written
 }
 
 fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool {
@@ -164,7 +160,7 @@ fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool 
 }
 
 /// Opens an explicit session, for an annotated function or for a handle; its span is still to be started.
-pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Context {
+pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Option<Context> {
     let parent_session = outer_session(local);
     let tags = tags.iter().map(|tag| (*tag).into()).collect();
     let opened = Opened {
@@ -173,11 +169,11 @@ pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Context
         automatic: false,
         tags,
     };
-    let session = open(local, opened);
+    let session = open(local, opened)?;
     let mut registry = lock(&REGISTRY);
     registry.open.push(session);
     EPOCH.fetch_add(1, Release);
-    session
+    Some(session)
 }
 
 /// Ties a session that was opened in another one to the span that it was opened in, once its own has started.
@@ -206,12 +202,16 @@ pub(super) fn closed(session: u128) {
     EPOCH.fetch_add(1, Release);
 }
 
-/// Ends the automatic session, if it was opened at all.
+/// Ends the automatic session, if it was opened at all. Spans that still come land in it, and open no other.
 pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
     let automatic = {
         let mut registry = lock(&REGISTRY);
         EPOCH.fetch_add(1, Release);
-        registry.automatic.take()
+        let over = std::mem::replace(&mut registry.automatic_session, AutomaticSession::Over);
+        if over == AutomaticSession::Off {
+            registry.automatic_session = over;
+        }
+        registry.automatic
     };
     if let Some(automatic) = automatic {
         local::with(|local| end(local, automatic, state, reason));
@@ -221,18 +221,12 @@ pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
 /// Ends every session that is open, from a thread that is in none of them.
 #[cfg(all(feature = "signals", unix))]
 pub(crate) fn interrupt(reason: &str) {
-    let open = {
-        let mut registry = lock(&REGISTRY);
-        EPOCH.fetch_add(1, Release);
-        let automatic = registry.automatic.take();
-        std::mem::take(&mut registry.open)
-            .into_iter()
-            .chain(automatic)
-    };
+    let open = std::mem::take(&mut lock(&REGISTRY).open);
     // The innermost first, as calls would have ended.
-    for session in open.rev() {
+    for session in open.into_iter().rev() {
         local::with(|local| end(local, session, EndState::Indeterminate, Some(reason)));
     }
+    end_automatic(EndState::Indeterminate, Some(reason));
 }
 
 fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>) {
@@ -277,7 +271,9 @@ pub fn start_session(name: impl AsRef<str>) -> Session {
         if !local.ready() {
             return Context::NONE;
         }
-        let context = open_explicit(local, name.as_ref(), &[]);
+        let Some(context) = open_explicit(local, name.as_ref(), &[]) else {
+            return Context::NONE;
+        };
         start_span(local, context, &HANDLE);
         link_outwards(local, context);
         context

@@ -9,6 +9,7 @@ use std::panic::Location;
 
 use serde::Serialize;
 
+use super::agent::Arrival;
 use super::callsite::{Callsite, Meta};
 use super::capture::Sink;
 use super::clock;
@@ -72,18 +73,18 @@ fn begin<const VALUES: bool>(
     write_start::<VALUES>(local, site, [span, parent, scope], 0, capture)
 }
 
-/// Where a span outside every session is to go; the flags of its START, and its id.
+/// Where a span outside every session is to go; the flags of its START, and its id. `None`: nowhere any more.
 #[cold]
 #[inline(never)]
-fn orphan(local: &Local, site: &'static Callsite) -> (Context, u64, u64) {
-    let (home, flags) = session::orphan(local, site);
+pub(super) fn orphan(local: &Local, site: &'static Callsite) -> Option<(Context, u64, u64)> {
+    let (home, flags) = session::orphan(local, site)?;
     // The first span of an orphan's own session is that session's root.
     let id = if home.span == 0 {
         scope::root_of(home.session)
     } else {
         local.next_id()
     };
-    (home, flags, id)
+    Some((home, flags, id))
 }
 
 #[inline(always)]
@@ -165,7 +166,9 @@ fn enter_orphan<const VALUES: bool>(
     site: &'static Callsite,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Entered {
-    let (home, flags, span) = orphan(local, site);
+    let Some((home, flags, span)) = orphan(local, site) else {
+        return Entered::OFF;
+    };
     let before = local.context();
     if write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture).is_none() {
         return Entered::OFF;
@@ -221,7 +224,9 @@ fn start_orphan<const VALUES: bool>(
     site: &'static Callsite,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Started {
-    let (home, flags, span) = orphan(local, site);
+    let Some((home, flags, span)) = orphan(local, site) else {
+        return Started::OFF;
+    };
     match write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture) {
         Some(clock) => Started::new(Context { span, ..home }, clock, Role::Plain),
         None => Started::OFF,
@@ -233,10 +238,10 @@ fn begin_session(
     site: &'static Callsite,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Option<(Context, u64)> {
-    if !local.ready() {
+    if !local::wants(site.meta.level) || !local.ready() {
         return None;
     }
-    let place = session::open_explicit(local, site.meta.name, site.meta.tags);
+    let place = session::open_explicit(local, site.meta.name, site.meta.tags)?;
     let started = write_start::<true>(local, site, [place.span, 0, place.scope], 0, capture);
     match started {
         Some(_) => session::link_outwards(local, place),
@@ -274,11 +279,10 @@ pub fn start_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>
 pub(super) fn enter_at(
     local: &Local,
     site: &'static Callsite,
-    around: Context,
-    scope: u64,
+    arrival: Arrival,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Entered {
-    let Some((place, _)) = begin_agent(local, site, around, scope, capture) else {
+    let Some((place, _)) = begin_agent(local, site, &arrival, capture) else {
         return Entered::OFF;
     };
     let before = local.replace_context(place);
@@ -289,11 +293,10 @@ pub(super) fn enter_at(
 pub(super) fn start_at(
     local: &Local,
     site: &'static Callsite,
-    around: Context,
-    scope: u64,
+    arrival: Arrival,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Started {
-    match begin_agent(local, site, around, scope, capture) {
+    match begin_agent(local, site, &arrival, capture) {
         Some((place, clock)) => Started::new(place, clock, Role::Plain),
         None => Started::OFF,
     }
@@ -302,16 +305,21 @@ pub(super) fn start_at(
 fn begin_agent(
     local: &Local,
     site: &'static Callsite,
-    around: Context,
-    scope: u64,
+    arrival: &Arrival,
     capture: impl FnOnce(&mut Sink<'_>),
 ) -> Option<(Context, u64)> {
+    let Arrival {
+        around,
+        scope,
+        flags,
+        span,
+    } = *arrival;
     let place = Context {
-        span: local.next_id(),
+        span,
         scope,
         ..around
     };
-    write_start::<true>(local, site, [place.span, around.span, scope], 0, capture)
+    write_start::<true>(local, site, [span, around.span, scope], flags, capture)
         .map(|clock| (place, clock))
 }
 

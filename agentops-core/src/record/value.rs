@@ -9,6 +9,7 @@ use std::fmt::{self, Display, Write as _};
 use serde::Serialize;
 use serde::ser;
 
+use super::ring::PROGRESS;
 use crate::sync::{AtomicUsize, Relaxed};
 
 const NULL: u8 = 0;
@@ -616,6 +617,8 @@ fn key_text(value: &[u8]) -> Option<String> {
     to_json(value, &mut json);
     match serde_json::from_slice(&json).ok()? {
         serde_json::Value::String(text) => Some(text),
+        // A key that was cut is what is left of it.
+        serde_json::Value::Object(cut) => Some(cut.get("text")?.as_str()?.into()),
         number @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
             Some(number.to_string())
         }
@@ -642,6 +645,7 @@ impl<'a> Reader<'a> {
     fn value(&mut self, out: &mut Vec<u8>) {
         // For each open container whether it is an object, and whether it has an element already.
         let mut open: Vec<(bool, bool)> = Vec::new();
+        let mut scalars = 0_u32;
         loop {
             if let Some((object, filled)) = open.last_mut() {
                 let tag = self.bytes.get(self.at).copied().unwrap_or(END);
@@ -676,7 +680,14 @@ impl<'a> Reader<'a> {
                     out.push(b'[');
                     open.push((false, false));
                 }
-                tag => self.scalar(tag, out),
+                tag => {
+                    self.scalar(tag, out);
+                    scalars += 1;
+                    if scalars.is_multiple_of(256) {
+                        // A long value is work, not a standstill.
+                        PROGRESS.0.fetch_add(1, Relaxed);
+                    }
+                }
             }
             if open.is_empty() {
                 return;

@@ -43,10 +43,18 @@ pub fn call_with<'a, T: ?Sized, R>(value: &'a T, f: impl FnOnce(&'a T) -> R) -> 
 
 /// Starts recording around `main`; a program that cannot be recorded runs all the same.
 pub fn main_start(site: &'static Callsite) -> Main {
-    let builder = crate::config::builder();
+    begin(crate::config::builder().trace_name(site.meta.name), site)
+}
+
+/// As [`main_start`], where the name is the crate's and the environment may say another.
+pub fn main_start_unnamed(site: &'static Callsite) -> Main {
+    begin(crate::config::builder().crate_name(site.meta.name), site)
+}
+
+fn begin(builder: crate::config::Builder, site: &'static Callsite) -> Main {
     #[cfg(feature = "signals")]
     let builder = builder.handle_signals(true);
-    Main::start(builder, site.meta.name, site.meta.tags)
+    Main::start(builder, site.meta.tags)
 }
 
 /// Ends the program's session with what `main` returned, and flushes.
@@ -55,5 +63,5 @@ pub fn main_finish(main: Main, end: impl FnOnce(&mut Sink<'_>)) {
     let mut sink = Sink::new(&mut payload, false);
     end(&mut sink);
     let failed = sink.failed;
-    main.finish(failed.then(|| crate::process::failure(&payload)));
+    main.finish(failed.then_some(&payload));
 }

@@ -11,11 +11,12 @@ use crate::export::Outlet;
 use crate::model::session::EndState;
 use crate::model::tree;
 use crate::monitor::panic;
+use crate::process;
 use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, session};
+use crate::record::{local, session, span};
 use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
@@ -135,19 +136,20 @@ pub fn flush(patience: Duration) -> bool {
 impl Guard {
     /// Ends the automatic session in a state of your choice, and stops recording.
     pub fn end(mut self, state: EndState) {
-        self.close(state, None);
+        self.close(state, None, &[]);
     }
 
     /// As [`end`](Self::end), and says why.
     pub fn end_with_reason(mut self, state: EndState, reason: impl AsRef<str>) {
-        self.close(state, Some(reason.as_ref()));
+        self.close(state, Some(reason.as_ref()), &[]);
     }
 
-    fn close(&mut self, state: EndState, reason: Option<&str>) {
+    /// `fault` is the captured error that the automatic session ends with, if any.
+    fn close(&mut self, state: EndState, reason: Option<&str>, fault: &[u8]) {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        session::end_automatic(state, reason);
+        session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
         flush(LAST_FLUSH);
         local::set_recording(None);
@@ -171,13 +173,12 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if thread::panicking() {
-            let panic = panic::last();
-            self.close(
-                EndState::Error,
-                Some(&format!("panicked: {}", panic.message)),
-            );
+            let reason = format!("panicked: {}", panic::last().message);
+            let mut fault = Vec::new();
+            span::panic_record(&mut fault);
+            self.close(EndState::Error, Some(&reason), &fault);
         } else {
-            self.close(EndState::Success, None);
+            self.close(EndState::Success, None, &[]);
         }
     }
 }
@@ -189,10 +190,10 @@ pub struct Main {
 }
 
 impl Main {
-    pub(crate) fn start(builder: Builder, name: &str, tags: &[&str]) -> Self {
+    pub(crate) fn start(builder: Builder, tags: &[&str]) -> Self {
         match builder.init() {
             Ok(guard) => {
-                session::rename_automatic(name, tags);
+                session::tag_automatic(tags);
                 Self { guard: Some(guard) }
             }
             Err(error) => {
@@ -202,16 +203,18 @@ impl Main {
         }
     }
 
-    pub(crate) fn finish(mut self, failure: Option<String>) {
-        let Some(guard) = self.guard.take() else {
+    /// Ends the session with the captured error that `main` returned, if it did.
+    pub(crate) fn finish(mut self, fault: Option<&[u8]>) {
+        let Some(mut guard) = self.guard.take() else {
             return;
         };
         let (service, totals, disabled) =
             (guard.service.clone(), guard.totals.clone(), guard.disabled);
-        match failure {
-            None => guard.end(EndState::Success),
-            Some(reason) => guard.end_with_reason(EndState::Error, reason),
+        match fault {
+            None => guard.close(EndState::Success, None, &[]),
+            Some(fault) => guard.close(EndState::Error, Some(&process::failure(fault)), fault),
         }
+        drop(guard);
         if !disabled && io::stderr().is_terminal() {
             tell(&service, &totals);
         }
@@ -230,7 +233,8 @@ fn tell(service: &str, totals: &Totals) {
             .cost()
             .map(|cost| format!(" · {}", tree::usd(cost)))
             .unwrap_or_default();
-        eprintln!("recorded {service} · {spans} spans{cost} · agentops show last");
+        let spans = tree::text::plural(spans, "span");
+        eprintln!("recorded {service} · {spans}{cost} · agentops show last");
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Builder {
     service_name: Option<String>,
     project: Option<String>,
     trace_name: Option<String>,
+    /// What the automatic session is called where nobody says.
+    crate_name: Option<String>,
     default_tags: Option<Vec<String>>,
     auto_start_session: Option<bool>,
     capture_content: Option<bool>,
@@ -81,6 +83,11 @@ impl Builder {
     /// The automatic session's name; `AGENTOPS_TRACE_NAME`, else the service name.
     pub fn trace_name(mut self, name: impl Into<String>) -> Self {
         self.trace_name = Some(name.into());
+        self
+    }
+
+    pub(crate) fn crate_name(mut self, name: &str) -> Self {
+        self.crate_name = Some(name.into());
         self
     }
 
@@ -169,7 +176,9 @@ impl Builder {
             |said: Option<String>, option| said.or_else(|| Some(options::text(env, option)?.1));
         let service = text(self.service_name, "service_name").unwrap_or_else(program);
         let automatic = if switch(self.auto_start_session, "auto_start_session")?.unwrap_or(true) {
-            let name = text(self.trace_name, "trace_name").unwrap_or_else(|| service.clone());
+            let name = text(self.trace_name, "trace_name")
+                .or(self.crate_name)
+                .unwrap_or_else(|| service.clone());
             let tags = self
                 .default_tags
                 .or_else(|| options::words(env, "default_tags"))

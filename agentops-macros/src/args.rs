@@ -346,7 +346,7 @@ impl Key {
 
     /// Money may be written as a whole number; the callsite keeps it as a float.
     fn number(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
-        let what = "a number: US dollars for each call";
+        let what = "a number from 0: US dollars for each call";
         match self.expression(input, what)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Int(number),
@@ -360,6 +360,9 @@ impl Key {
             }
             Expr::Lit(ExprLit { lit, .. }) if !matches!(lit, Lit::Float(_)) => {
                 Err(Error::new_spanned(lit, self.expects(what)))
+            }
+            Expr::Unary(negative) if matches!(negative.op, syn::UnOp::Neg(_)) => {
+                Err(Error::new_spanned(negative, self.expects(what)))
             }
             other => Ok(other),
         }
@@ -710,7 +713,12 @@ mod tests {
         check(
             Word::Tool,
             quote!(cost = "1"),
-            &["`cost` of `#[tool]` expects a number: US dollars for each call"],
+            &["`cost` of `#[tool]` expects a number from 0: US dollars for each call"],
+        );
+        check(
+            Word::Tool,
+            quote!(cost = -0.5),
+            &["`cost` of `#[tool]` expects a number from 0: US dollars for each call"],
         );
         check(
             Word::Tool,

@@ -271,6 +271,9 @@ impl Frame<'_> {
         let meta = self.meta();
         let parts = &layer.arguments;
         let open = match &layer.role {
+            Role::Program if parts.name.is_none() => {
+                generated!(#runtime::main_start_unnamed(&#site))
+            }
             Role::Program => generated!(#runtime::main_start(&#site)),
             Role::Member {
                 type_name,

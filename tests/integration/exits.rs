@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use agentops::EndState;
 use agentops::model::frame::Reader;
 use agentops::model::trace::{Trace, Traces};
+use agentops::{EndState, SpanKind};
 
 use crate::harness::draw;
 
@@ -245,6 +245,7 @@ fn only_the_owner_can_read_what_was_recorded() {
 }
 
 const WHOLE: &str = env!("CARGO_BIN_EXE_whole_program");
+const NAMELESS: &str = env!("CARGO_BIN_EXE_nameless");
 
 #[test]
 fn main_s_result_ends_the_automatic_session() {
@@ -273,6 +274,35 @@ fn main_s_result_ends_the_automatic_session() {
             ("the program", &["cli".to_owned()][..])
         );
         assert_eq!(draw(trace), "TOOL step {\"n\":1} -> 2\n");
+        let session = trace
+            .spans
+            .iter()
+            .find(|span| span.kind == SpanKind::Session);
+        let error = session.and_then(|span| span.error.as_ref());
+        assert_eq!(
+            error.map(|error| (&*error.code, &*error.details)),
+            reason.map(|reason| ("ParseIntError", reason))
+        );
+    }
+}
+
+#[test]
+fn a_program_s_session_is_called_what_code_says_then_the_environment_then_the_crate() {
+    for (case, program, variable, expected) in [
+        ("code", WHOLE, "from outside", "the program"),
+        ("environment", NAMELESS, "from outside", "from outside"),
+        ("crate", NAMELESS, "", "nameless"),
+    ] {
+        let home = Home::new(&format!("named-by-{case}"));
+        home.program(program, "7")
+            .env("AGENTOPS_TRACE_NAME", variable)
+            .env("AGENTOPS_SERVICE_NAME", "a service")
+            .output()
+            .expect("it runs");
+        let [trace] = &home.traces()[..] else {
+            panic!("one session")
+        };
+        assert_eq!(trace.session.facts.name, expected);
     }
 }
 

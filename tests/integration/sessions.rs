@@ -1,7 +1,7 @@
 //! Sessions: by attribute and by hand, how they end, what belongs to them.
 
 use agentops::model::session::SessionState;
-use agentops::{EndState, operation, session};
+use agentops::{EndState, SpanKind, operation, session};
 
 use crate::harness::{draw, memory, record, recorded};
 
@@ -93,6 +93,13 @@ fn two_sessions_by_hand_go_on_at_once_and_end_in_any_order() {
         (facts.end_state, facts.end_state_reason.as_deref()),
         (Some(EndState::Error), Some("given up"))
     );
+    let error = first
+        .spans
+        .iter()
+        .find(|span| span.kind == SpanKind::Session)
+        .and_then(|span| span.error.as_ref())
+        .expect("its own span failed");
+    assert_eq!((&*error.code, &*error.details), ("Error", "given up"));
     assert_eq!(
         (facts.user_id.as_deref(), facts.conversation_id.as_deref()),
         (Some("u1"), Some("c"))

@@ -39,7 +39,7 @@ pub const ALL: &[OptionInfo] = &[
     OptionInfo {
         name: "trace_name",
         variables: &["AGENTOPS_TRACE_NAME"],
-        default: "the service name",
+        default: "the crate's name under `#[agentops::main]`, else the service name",
         purpose: "the name of the automatic session",
     },
     OptionInfo {

@@ -464,8 +464,20 @@ impl Processor {
     fn error(&self, id: u64, open: &Open, values: &[u8], time: u64) -> ErrorRecord {
         let kind = self.sites[open.site as usize - 1].0.meta.kind;
         let mut error = read_error(values, kind, time);
+        if values.is_empty()
+            && let Some(reason) = self.said_reason(id)
+        {
+            error.code = EndState::Error.as_str().into();
+            error.details = reason.into();
+        }
         error.span_trace = self.span_trace(id, open);
         error
+    }
+
+    /// Why a session is about to end, where that was said by hand.
+    fn said_reason(&self, root: u64) -> Option<&str> {
+        let session = self.sessions.get(self.roots.get(&root)?)?;
+        session.end.as_ref()?.1.as_deref()
     }
 
     /// Names from the session inwards, of spans that are still open.

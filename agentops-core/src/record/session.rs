@@ -68,10 +68,9 @@ pub(crate) fn configure(automatic: AutomaticSession) {
     EPOCH.fetch_add(1, Release);
 }
 
-/// The name that the automatic session has or would have.
-pub(crate) fn rename_automatic(new: &str, add: &[&str]) {
-    if let AutomaticSession::Named { name, tags } = &mut lock(&REGISTRY).automatic_session {
-        *name = new.into();
+/// More tags for the automatic session, before it opens.
+pub(crate) fn tag_automatic(add: &[&str]) {
+    if let AutomaticSession::Named { tags, .. } = &mut lock(&REGISTRY).automatic_session {
         tags.extend(add.iter().map(|tag| (*tag).into()));
     }
 }
@@ -202,8 +201,9 @@ pub(super) fn closed(session: u128) {
     EPOCH.fetch_add(1, Release);
 }
 
-/// Ends the automatic session, if it was opened at all. Spans that still come land in it, and open no other.
-pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
+/// Ends the automatic session, if it was opened at all; `fault` is the captured error that it ends with, if any. Spans
+/// that still come land in it, and open no other.
+pub(crate) fn end_automatic(state: EndState, reason: Option<&str>, fault: &[u8]) {
     let automatic = {
         let mut registry = lock(&REGISTRY);
         EPOCH.fetch_add(1, Release);
@@ -214,7 +214,7 @@ pub(crate) fn end_automatic(state: EndState, reason: Option<&str>) {
         registry.automatic
     };
     if let Some(automatic) = automatic {
-        local::with(|local| end(local, automatic, state, reason));
+        local::with(|local| end(local, automatic, state, reason, fault));
     }
 }
 
@@ -224,22 +224,22 @@ pub(crate) fn interrupt(reason: &str) {
     let open = std::mem::take(&mut lock(&REGISTRY).open);
     // The innermost first, as calls would have ended.
     for session in open.into_iter().rev() {
-        local::with(|local| end(local, session, EndState::Indeterminate, Some(reason)));
+        local::with(|local| end(local, session, EndState::Indeterminate, Some(reason), &[]));
     }
-    end_automatic(EndState::Indeterminate, Some(reason));
+    end_automatic(EndState::Indeterminate, Some(reason), &[]);
 }
 
-fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>) {
+fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>, fault: &[u8]) {
     local.ready();
     note::end_state(local, session.span, state, reason);
     let flags = if state == EndState::Error { FAILED } else { 0 };
     local.put_end(
         [
-            word::first(word::END, flags, 0, 0),
+            word::first(word::END, flags, fault.len(), 0),
             session.span,
             clock::raw(),
         ],
-        &[],
+        fault,
     );
 }
 
@@ -347,7 +347,7 @@ impl Session {
         let context = std::mem::replace(&mut self.context, Context::NONE);
         if context.session != 0 {
             closed(context.session);
-            local::with(|local| end(local, context, state, reason));
+            local::with(|local| end(local, context, state, reason, &[]));
         }
     }
 

@@ -563,7 +563,7 @@ impl Entered {
 }
 
 /// The error record of a panic that is going on; flags for the END.
-fn panic_record(buffer: &mut Vec<u8>) -> u64 {
+pub(crate) fn panic_record(buffer: &mut Vec<u8>) -> u64 {
     if !std::thread::panicking() {
         return 0;
     }

@@ -14,7 +14,9 @@ async fn main() {
             "main",
         ),
     );
-    let __agentops_span = ::agentops::__private::main_start(&__AGENTOPS_CALLSITE);
+    let __agentops_span = ::agentops::__private::main_start_unnamed(
+        &__AGENTOPS_CALLSITE,
+    );
     let __agentops_ret = async move {
         if false {
             return;

@@ -145,16 +145,17 @@ impl Guard {
     }
 
     /// `fault` is the captured error that the automatic session ends with, if any.
-    fn close(&mut self, state: EndState, reason: Option<&str>, fault: &[u8]) {
+    /// Whether all that was recorded since the last flush is kept.
+    fn close(&mut self, state: EndState, reason: Option<&str>, fault: &[u8]) -> bool {
         if std::mem::replace(&mut self.ended, true) {
-            return;
+            return true;
         }
         session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
-        flush(LAST_FLUSH);
+        let kept = flush(LAST_FLUSH);
         local::set_recording(None);
         let Some(client) = lock(&CLIENT).take() else {
-            return;
+            return kept;
         };
         client.requests.stop();
         client.drainer.thread().unpark();
@@ -167,6 +168,7 @@ impl Guard {
                 let _ = thread.join();
             }
         }
+        kept
     }
 }
 
@@ -210,13 +212,17 @@ impl Main {
         };
         let (service, totals, disabled) =
             (guard.service.clone(), guard.totals.clone(), guard.disabled);
-        match fault {
+        let kept = match fault {
             None => guard.close(EndState::Success, None, &[]),
-            Some(fault) => guard.close(EndState::Error, Some(&process::failure(fault)), fault),
-        }
+            Some(fault) => {
+                // A `main` that failed before anything was recorded failed all the same.
+                session::open_automatic();
+                guard.close(EndState::Error, Some(&process::failure(fault)), fault)
+            }
+        };
         drop(guard);
         if !disabled && io::stderr().is_terminal() {
-            tell(&service, &totals);
+            tell(&service, &totals, kept);
         }
     }
 }
@@ -226,15 +232,40 @@ impl Main {
     clippy::print_stderr,
     reason = "asked for by `#[agentops::main]`, and only where a person reads it"
 )]
-fn tell(service: &str, totals: &Totals) {
+fn tell(service: &str, totals: &Totals, kept: bool) {
     let spans = totals.spans();
-    if spans > 0 {
-        let cost = totals
-            .cost()
-            .map(|cost| format!(" · {}", tree::usd(cost)))
-            .unwrap_or_default();
-        let spans = tree::text::plural(spans, "span");
-        eprintln!("recorded {service} · {spans}{cost} · agentops show last");
+    if spans == 0 {
+        return;
+    }
+    let cost = totals
+        .cost()
+        .map(|cost| format!(" · {}", tree::usd(cost)))
+        .unwrap_or_default();
+    let spans = tree::text::plural(spans, "span");
+    if kept {
+        let show = if session::opened() > 1 {
+            "sessions"
+        } else {
+            "show last"
+        };
+        eprintln!(
+            "recorded {service} · {spans}{cost} · agentops {show}{}",
+            how_to_get_it()
+        );
+    } else {
+        eprintln!("recorded {service} · {spans}{cost} · not all of it could be kept");
+    }
+}
+
+/// What is missing for the command to be typed as it stands.
+fn how_to_get_it() -> &'static str {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let name = format!("agentops{}", std::env::consts::EXE_SUFFIX);
+    let found = std::env::split_paths(&paths).any(|directory| directory.join(&name).is_file());
+    if found {
+        ""
+    } else {
+        " (the command is in the package agentops-server)"
     }
 }
 

@@ -50,7 +50,10 @@ pub(crate) fn resolve<'a>(store: &'a Store, id: &str) -> Result<&'a Trace, Unres
     }
     let fits = |trace: &&Trace| {
         let id = format!("{:032x}", trace.session.facts.id.0);
-        id.starts_with(&wanted) || id.ends_with(&wanted)
+        // The list shows an id's last eight digits: how those begin is a way to say it too.
+        id.starts_with(&wanted)
+            || id.ends_with(&wanted)
+            || id[id.len().saturating_sub(8)..].starts_with(&wanted)
     };
     let mut found: Vec<&Trace> = store.traces().iter().filter(fits).collect();
     match found.len() {

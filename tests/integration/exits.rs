@@ -306,6 +306,21 @@ fn a_program_s_session_is_called_what_code_says_then_the_environment_then_the_cr
     }
 }
 
+#[test]
+fn main_is_a_session_from_the_start() {
+    let home = Home::new("early");
+    let output = home.program(WHOLE, "early").output().expect("it runs");
+    assert!(!output.status.success());
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    let reason = "cannot parse integer from empty string";
+    assert_eq!(end(trace), (Some(EndState::Error), Some(reason)));
+    assert_eq!(trace.session.facts.tags, ["cli", "early"]);
+    assert_eq!(trace.spans[0].attributes["size"], 3);
+    assert_eq!(trace.session.counts.spans, 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_the_session_and_then_the_program() {

@@ -13,6 +13,12 @@ fn step(n: u32) -> u32 {
 
 #[agentops::main(name = "the program", tags = ["cli"])]
 fn main() -> Result<(), std::num::ParseIntError> {
+    if std::env::args().nth(1).as_deref() == Some("early") {
+        // Before anything annotated has run.
+        agentops::current_session().tag("early");
+        agentops::current_span().set_attribute("size", 3);
+        return "".parse::<u32>().map(drop);
+    }
     step(1);
     match std::env::args().nth(1).as_deref() {
         Some("waits") => {

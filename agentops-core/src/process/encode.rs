@@ -66,7 +66,10 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
         line: meta.location.line(),
         function: meta.path(),
     };
-    put::source(&mut piece, &source);
+    // A session without a function stands nowhere in the program's source.
+    if meta.module != OURS {
+        put::source(&mut piece, &source);
+    }
     if let Some(version) = meta.version {
         put::attr_str(&mut piece, semconv::VERSION, version);
     }
@@ -108,6 +111,9 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     }
     piece
 }
+
+/// The module of callsites that no function of the program stands for.
+const OURS: &str = "agentops";
 
 fn is_named_by_site(kind: SpanKind) -> bool {
     !matches!(kind, SpanKind::Llm | SpanKind::Agent | SpanKind::Session)

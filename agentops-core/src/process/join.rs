@@ -359,15 +359,20 @@ impl Processor {
         let Some(info) = self.scopes.get(&scope) else {
             return Err(input);
         };
+        let start = self.anchor.unix(clock);
         if let Some(session) = self.sessions.get_mut(&info.session) {
             session.open += 1;
+            if session.facts.root == SpanId(id).some() {
+                // One session, one duration.
+                session.facts.start = start;
+            }
         }
         let open = Open {
             site: word::low(first),
             thread,
             scope,
             parent,
-            start: self.anchor.unix(clock),
+            start,
             start_raw: clock,
             adopted: first & word::ADOPTED != 0,
             ending: false,

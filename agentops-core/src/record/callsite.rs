@@ -164,7 +164,10 @@ impl Meta {
 
     /// `module::function`, as the source has it.
     pub(crate) fn path(&self) -> String {
-        format!("{}::{}", self.module, self.function)
+        match (self.module, self.function) {
+            ("", function) => function.into(),
+            (module, function) => format!("{module}::{function}"),
+        }
     }
 }
 

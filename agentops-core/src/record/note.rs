@@ -13,6 +13,7 @@ use super::context::{Context, SpanContext};
 use super::fault;
 use super::local::{self, Local};
 use super::scope;
+use super::session;
 use super::word::{self, NOTE};
 use crate::model::id::{SessionId, SpanId};
 use crate::model::session::EndState;
@@ -89,7 +90,7 @@ pub struct CurrentSpan {
     context: Context,
 }
 
-/// The innermost span around this call; outside every span it does nothing.
+/// The innermost span around this call; outside every span the automatic session's own, and without that it does nothing.
 ///
 /// ```
 /// agentops_core::current_span().set_attribute("files", 3);
@@ -126,9 +127,14 @@ impl CurrentSpan {
         self.context().traceparent()
     }
 
+    /// The span that something is said about: this one, or the automatic session's own.
+    fn target(&self) -> u64 {
+        session::here(self.context).span
+    }
+
     /// Adds an attribute; one with the same key is replaced.
     pub fn set_attribute(&self, key: impl AsRef<str>, value: impl Serialize) {
-        note(ATTRIBUTE, self.context.span, |sink| {
+        note(ATTRIBUTE, self.target(), |sink| {
             keyed(sink, key.as_ref(), &value)
         });
     }
@@ -137,7 +143,7 @@ impl CurrentSpan {
     #[track_caller]
     pub fn log(&self, level: Level, message: impl Display) {
         let at = std::panic::Location::caller();
-        note(LOG, self.context.span, |sink| {
+        note(LOG, self.target(), |sink| {
             sink.serialize(&(level.as_str(), at.file()));
             sink.text_contained(&message);
         });
@@ -145,15 +151,11 @@ impl CurrentSpan {
 
     /// Records an error that is not returned, and marks it as failed.
     pub fn record_error<E: std::error::Error + 'static>(&self, error: &E) {
-        note(ERROR, self.context.span, |sink| {
-            fault::of_error(error, sink)
-        });
+        note(ERROR, self.target(), |sink| fault::of_error(error, sink));
     }
 
     /// Records text as an error, and marks it as failed.
     pub fn record_error_text(&self, error: impl Display) {
-        note(ERROR, self.context.span, |sink| {
-            fault::of_text(&error, sink)
-        });
+        note(ERROR, self.target(), |sink| fault::of_text(&error, sink));
     }
 }

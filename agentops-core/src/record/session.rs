@@ -31,6 +31,7 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     open: Vec::new(),
     automatic: None,
     automatic_session: AutomaticSession::Off,
+    opened: 0,
 });
 /// Moves whenever a session opens or ends.
 static EPOCH: AtomicU64 = AtomicU64::new(1);
@@ -41,6 +42,8 @@ struct Registry {
     open: Vec<Context>,
     automatic: Option<Context>,
     automatic_session: AutomaticSession,
+    /// Sessions opened in this run.
+    opened: u64,
 }
 
 /// What happens to spans outside every session.
@@ -65,6 +68,7 @@ pub(crate) fn configure(automatic: AutomaticSession) {
     registry.automatic_session = automatic;
     registry.automatic = None;
     registry.open.clear();
+    registry.opened = 0;
     EPOCH.fetch_add(1, Release);
 }
 
@@ -90,12 +94,11 @@ pub(super) fn orphan(local: &Local, site: &'static Callsite) -> Option<(Context,
 #[inline(never)]
 fn find_home(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
     let mut registry = lock(&REGISTRY);
-    let Registry {
-        open: explicit,
-        automatic,
-        automatic_session,
-    } = &mut *registry;
-    let (home, flags) = match (automatic_session, &explicit[..], *automatic) {
+    let (home, flags) = match (
+        &registry.automatic_session,
+        &registry.open[..],
+        registry.automatic,
+    ) {
         (AutomaticSession::Off, ..) => {
             let name = site.meta.name.into();
             let own = open(
@@ -110,22 +113,31 @@ fn find_home(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
         }
         (_, [only], _) => (*only, ADOPTED),
         (_, _, Some(automatic)) => (automatic, 0),
-        (AutomaticSession::Over, _, None) => return None,
-        (AutomaticSession::Named { name, tags }, _, None) => {
-            let opened = Opened {
-                name: name.clone(),
-                tags: tags.clone(),
-                automatic: true,
-                ..Opened::default()
-            };
-            let session = open(local, opened)?;
-            start_span(local, session, &HANDLE);
-            *automatic = Some(session);
-            (session, 0)
-        }
+        (_, _, None) => (automatic(local, &mut registry)?, 0),
     };
     local.orphans.set((EPOCH.load(Acquire), home, flags));
     Some((home, flags))
+}
+
+/// The automatic session, opened if need be; `None` where there is none, or none any more.
+fn automatic(local: &Local, registry: &mut Registry) -> Option<Context> {
+    if let Some(open) = registry.automatic {
+        return Some(open);
+    }
+    let AutomaticSession::Named { name, tags } = &registry.automatic_session else {
+        return None;
+    };
+    let opened = Opened {
+        name: name.clone(),
+        tags: tags.clone(),
+        automatic: true,
+        ..Opened::default()
+    };
+    let session = open(local, opened)?;
+    start_span(local, session, &HANDLE);
+    registry.automatic = Some(session);
+    registry.opened += 1;
+    Some(session)
 }
 
 /// Opens a session; its SESSION span is still to be started. `None` where nobody takes it.
@@ -171,6 +183,7 @@ pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Option<
     let session = open(local, opened)?;
     let mut registry = lock(&REGISTRY);
     registry.open.push(session);
+    registry.opened += 1;
     EPOCH.fetch_add(1, Release);
     Some(session)
 }
@@ -199,6 +212,32 @@ pub(super) fn closed(session: u128) {
     let mut registry = lock(&REGISTRY);
     registry.open.retain(|open| open.session != session);
     EPOCH.fetch_add(1, Release);
+}
+
+/// How many sessions were opened in this run.
+pub(crate) fn opened() -> u64 {
+    lock(&REGISTRY).opened
+}
+
+/// Opens the automatic session, where there is to be one and it is not open yet.
+pub(crate) fn open_automatic() {
+    local::with(|local| {
+        if local.ready() {
+            automatic(local, &mut lock(&REGISTRY));
+        }
+    });
+}
+
+/// Where what is said in `context` belongs: there, or where an orphan would go, which opens the automatic session.
+pub(super) fn here(context: Context) -> Context {
+    if context.session != 0 || !local::recording() {
+        return context;
+    }
+    local::with(|local| {
+        let automatic = lock(&REGISTRY).automatic_session != AutomaticSession::Off;
+        let home = (automatic && local.ready()).then(|| orphan(local, &HANDLE));
+        home.flatten().map_or(context, |(home, _)| home)
+    })
 }
 
 /// Ends the automatic session, if it was opened at all; `fault` is the captured error that it ends with, if any. Spans
@@ -290,13 +329,13 @@ impl Session {
 
     /// A word to find it by.
     pub fn tag(self, tag: impl AsRef<str>) -> Self {
-        self.current().tag(tag);
+        note::session_text(self.context, note::TAG, tag.as_ref());
         self
     }
 
     /// Anything else that is worth knowing of it.
     pub fn attribute(self, key: impl AsRef<str>, value: impl Serialize) -> Self {
-        self.current().attribute(key, value);
+        note::session_attribute(self.context, key.as_ref(), &value);
         self
     }
 
@@ -350,12 +389,6 @@ impl Session {
             local::with(|local| end(local, context, state, reason, &[]));
         }
     }
-
-    fn current(&self) -> CurrentSession {
-        CurrentSession {
-            context: self.context,
-        }
-    }
 }
 
 impl Drop for Session {
@@ -376,7 +409,7 @@ pub struct CurrentSession {
     context: Context,
 }
 
-/// The session around this call; outside every session it does nothing.
+/// The session around this call; outside every session the automatic one, and without that it does nothing.
 #[must_use]
 pub fn current_session() -> CurrentSession {
     CurrentSession {
@@ -399,11 +432,11 @@ impl CurrentSession {
 
     /// A word to find it by.
     pub fn tag(&self, tag: impl AsRef<str>) {
-        note::session_text(self.context, note::TAG, tag.as_ref());
+        note::session_text(here(self.context), note::TAG, tag.as_ref());
     }
 
     /// Anything else that is worth knowing of it.
     pub fn attribute(&self, key: impl AsRef<str>, value: impl Serialize) {
-        note::session_attribute(self.context, key.as_ref(), &value);
+        note::session_attribute(here(self.context), key.as_ref(), &value);
     }
 }

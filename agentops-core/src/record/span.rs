@@ -788,7 +788,7 @@ fn by_hand(name: &str, kind: SpanKind, location: &'static Location<'static>) -> 
         return site;
     }
     let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    let mut meta = Meta::new(kind, name, "agentops", "span").output();
+    let mut meta = Meta::new(kind, name, "", "").output();
     meta.location = location;
     let site: &'static Callsite = Box::leak(Box::new(Callsite::new(meta)));
     sites.push(site);

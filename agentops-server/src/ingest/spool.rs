@@ -105,15 +105,24 @@ fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path
+        let named = path
             .extension()
-            .is_some_and(|extension| extension == "agentops")
+            .is_some_and(|extension| extension == "agentops");
+        // A pipe of that name would be waited on for ever; what cannot be looked at is for whoever opens it to report.
+        if named
+            && path
+                .metadata()
+                .map_or(true, |metadata| !is_pipe_like(&metadata))
         {
             files.push(path);
         }
     }
     files.sort_by_cached_key(|path| (begun(path), path.clone()));
     Ok(files)
+}
+
+fn is_pipe_like(metadata: &std::fs::Metadata) -> bool {
+    !metadata.is_file() && !metadata.is_dir()
 }
 
 /// When a file was begun, by its name: milliseconds, process, number.

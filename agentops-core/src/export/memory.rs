@@ -26,15 +26,15 @@ use crate::sync::lock;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    kept: Arc<Mutex<Kept>>,
+    /// Not decoded yet: that is left to whoever asks, and never holds up what arrives.
+    arrived: Arc<Mutex<Vec<Batch>>>,
+    decoded: Arc<Mutex<Decoded>>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Decoded {
     resource: Resource,
     traces: Traces,
-    /// Not decoded yet: that is left to whoever asks, so that recording never waits for it.
-    batches: Vec<Batch>,
 }
 
 impl Memory {
@@ -47,34 +47,32 @@ impl Memory {
     /// What has arrived so far, newest session first. [`flush`](crate::flush) before, to have all of it.
     #[must_use]
     pub fn traces(&self) -> Vec<Trace> {
-        lock(&self.kept).traces().clone().finish()
+        self.with_traces(|traces| traces.clone().finish())
     }
 
     /// One session.
     #[must_use]
     pub fn trace(&self, session: SessionId) -> Option<Trace> {
-        lock(&self.kept).traces().get(session)
+        self.with_traces(|traces| traces.get(session))
     }
-}
 
-impl Kept {
-    fn traces(&mut self) -> &Traces {
-        for batch in std::mem::take(&mut self.batches) {
-            for event in batch.events() {
-                self.traces.apply(&self.resource, event);
-            }
+    fn with_traces<R>(&self, ask: impl FnOnce(&Traces) -> R) -> R {
+        let decoded = &mut *lock(&self.decoded);
+        let arrived = std::mem::take(&mut *lock(&self.arrived));
+        for event in arrived.iter().flat_map(Batch::events) {
+            decoded.traces.apply(&decoded.resource, event);
         }
-        &self.traces
+        ask(&decoded.traces)
     }
 }
 
 impl SpanExporter for Memory {
     fn set_resource(&mut self, resource: &Resource) {
-        lock(&self.kept).resource = resource.clone();
+        lock(&self.decoded).resource = resource.clone();
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        lock(&self.kept).batches.push(batch.clone());
+        lock(&self.arrived).push(batch.clone());
         Ok(())
     }
 }

@@ -28,8 +28,20 @@ use crate::sync::Relaxed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Plain,
+    /// It is a model call, of which more is kept.
+    Llm,
     /// It is a session's own span.
     Session,
+}
+
+impl Role {
+    #[inline(always)]
+    fn of(site: &Callsite) -> Self {
+        match site.meta.kind {
+            SpanKind::Llm => Self::Llm,
+            _ => Self::Plain,
+        }
+    }
 }
 
 /// A synchronous call that is being recorded, on this thread.
@@ -156,7 +168,7 @@ fn enter_with<const VALUES: bool>(
             return Entered::OFF;
         }
         local.span.set(span);
-        Entered::new(span, before)
+        Entered::new(span, before, Role::of(site))
     })
 }
 
@@ -174,7 +186,7 @@ fn enter_orphan<const VALUES: bool>(
         return Entered::OFF;
     }
     local.set_context(Context { span, ..home });
-    Entered::elsewhere(local, span, before, Role::Plain)
+    Entered::elsewhere(local, span, before, Role::of(site))
 }
 
 /// Starts a span for a future; its wrapper makes it current for each poll.
@@ -211,7 +223,7 @@ fn start_with<const VALUES: bool>(
                     span,
                     ..local.context()
                 };
-                Started::new(context, clock, Role::Plain)
+                Started::new(context, clock, Role::of(site))
             }
             None => Started::OFF,
         }
@@ -228,7 +240,7 @@ fn start_orphan<const VALUES: bool>(
         return Started::OFF;
     };
     match write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture) {
-        Some(clock) => Started::new(Context { span, ..home }, clock, Role::Plain),
+        Some(clock) => Started::new(Context { span, ..home }, clock, Role::of(site)),
         None => Started::OFF,
     }
 }
@@ -394,7 +406,7 @@ pub fn exit(span: Entered, end: impl FnOnce(&mut Sink<'_>)) {
         let id = span.span;
         local::with(|local| {
             let clock = clock::raw();
-            write_end(local, end, |local, flags, payload| {
+            write_end(local, span.role, end, |local, flags, payload| {
                 local.put_end(
                     [word::first(END, flags, payload.len(), 0), id, clock],
                     payload,
@@ -425,7 +437,7 @@ pub fn finish(mut span: Started, end: impl FnOnce(&mut Sink<'_>)) {
             let clock = clock::raw();
             span.count_last_poll(clock);
             let record = [span.span, clock, u64::from(span.polls), span.busy];
-            write_end(local, end, |local, flags, payload| {
+            write_end(local, span.role, end, |local, flags, payload| {
                 let [id, clock, polls, busy] = record;
                 local.put_end(
                     [
@@ -454,12 +466,17 @@ pub fn settle(mut span: Started) {
 
 /// Captures an END's payload; where values are not captured, an error still is.
 #[inline(always)]
-fn write_end(local: &Local, end: impl FnOnce(&mut Sink<'_>), put: impl FnOnce(&Local, u64, &[u8])) {
+fn write_end(
+    local: &Local,
+    role: Role,
+    end: impl FnOnce(&mut Sink<'_>),
+    put: impl FnOnce(&Local, u64, &[u8]),
+) {
     if local.capturing.get() {
         return put(local, 0, &[]);
     }
     local.with_buffer(|buffer| {
-        let mut sink = Sink::new(buffer, true);
+        let mut sink = Sink::new(buffer, role == Role::Llm);
         end(&mut sink);
         if sink.failed {
             put(local, FAILED | CAPTURED, buffer);
@@ -481,10 +498,11 @@ impl Entered {
     };
 
     #[inline(always)]
-    fn new(span: u64, before: u64) -> Self {
+    fn new(span: u64, before: u64, role: Role) -> Self {
         Self {
             span,
             before,
+            role,
             ..Self::OFF
         }
     }

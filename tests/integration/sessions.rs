@@ -185,3 +185,28 @@ fn a_future_that_runs_in_a_session_is_dropped_in_it() {
     session.end(EndState::Success);
     assert_eq!(draw(&recorded(id)), "OPERATION step {\"n\":9} -> 10\n");
 }
+
+#[test]
+fn spans_that_end_in_any_order_leave_no_wrong_parent() {
+    let trace = crate::harness::record(|| {
+        let spans: Vec<_> = ["a", "b", "c", "d"]
+            .map(|name| agentops::span(name).start())
+            .into();
+        // a, c, b, d: two of them while one within is still current.
+        let [a, b, c, d] = spans.try_into().expect("four spans");
+        drop(a);
+        drop(c);
+        drop(b);
+        step(1);
+        drop(d);
+        step(2);
+    });
+    let expected = r#"OPERATION a
+  OPERATION b
+    OPERATION c
+      OPERATION d
+        OPERATION step {"n":1} -> 2
+OPERATION step {"n":2} -> 3
+"#;
+    assert_eq!(draw(&trace), expected);
+}

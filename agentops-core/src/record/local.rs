@@ -86,7 +86,7 @@ pub(crate) fn wake() {
 
 thread_local! {
     static LOCAL: Local = const { Local::new() };
-    static OWNED: Owned = const { Owned { buffer: RefCell::new(Vec::new()), places: RefCell::new(Vec::new()) } };
+    static OWNED: Owned = const { Owned { buffer: RefCell::new(Vec::new()), places: RefCell::new(Vec::new()), ended: RefCell::new(Vec::new()) } };
 }
 
 /// What a thread has to give back when it ends.
@@ -95,6 +95,8 @@ struct Owned {
     /// Places to go back to when spans end that opened a place of their own. Beside the guards and not in them, so
     /// that a plain span's guard is small.
     places: RefCell<Vec<Option<Context>>>,
+    /// Spans that ended while one within them was still current, each with the span to go back to in its stead.
+    ended: RefCell<Vec<(u64, u64)>>,
 }
 
 impl Drop for Owned {
@@ -128,6 +130,8 @@ pub(crate) struct Local {
     muted: Cell<bool>,
     /// What it owned is gone.
     ending: Cell<bool>,
+    /// Guards were dropped in another order than that of their spans.
+    pub(crate) disordered: Cell<bool>,
     /// Where orphans go, as of the registry's epoch beside it.
     pub(crate) orphans: Cell<(u64, Context, u64)>,
 }
@@ -146,6 +150,7 @@ impl Local {
             capturing: Cell::new(false),
             muted: Cell::new(false),
             ending: Cell::new(false),
+            disordered: Cell::new(false),
             orphans: Cell::new((0, Context::NONE, 0)),
         }
     }
@@ -173,6 +178,25 @@ impl Local {
         let before = self.context();
         self.set_context(context);
         before
+    }
+
+    /// Ends a span where guards are dropped in any order: an ended span never becomes current again.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn end_out_of_order(&self, span: u64, before: u64) {
+        let _ = OWNED.try_with(|owned| {
+            let mut ended = owned.ended.borrow_mut();
+            if self.span.get() == span {
+                let mut back = before;
+                while let Some(at) = ended.iter().position(|(ended, _)| *ended == back) {
+                    back = ended.swap_remove(at).1;
+                }
+                self.span.set(back);
+            } else {
+                ended.push((span, before));
+            }
+            self.disordered.set(!ended.is_empty());
+        });
     }
 
     /// Keeps a place to go back to; 0 where the thread is ending and can keep nothing.

@@ -534,10 +534,12 @@ impl Entered {
 
     #[inline(always)]
     fn go_back(&self, local: &Local) {
-        if self.place == 0 {
+        if self.place != 0 {
+            self.go_to_place(local);
+        } else if local.span.get() == self.span && !local.disordered.get() {
             local.span.set(self.before);
         } else {
-            self.go_to_place(local);
+            local.end_out_of_order(self.span, self.before);
         }
     }
 

@@ -110,7 +110,12 @@ pub use agentops_core::{
     SpanKind, current_session, current_span, span, start_session,
 };
 
-pub use agentops_core::{Agent, Capture, ErrorCode, Sink, opaque};
+pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Sink, opaque};
+
+/// The traits whose methods are wanted everywhere: `use agentops::prelude::*`.
+pub mod prelude {
+    pub use agentops_core::InCurrentSpan;
+}
 
 pub use agentops_core::{export, model};
 

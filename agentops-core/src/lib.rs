@@ -10,6 +10,8 @@ pub mod model;
 #[doc(hidden)]
 pub mod __private;
 #[cfg(feature = "record")]
+mod bridge;
+#[cfg(feature = "record")]
 mod client;
 #[cfg(feature = "record")]
 mod config;
@@ -28,6 +30,8 @@ mod stats;
 #[cfg(feature = "record")]
 mod sync;
 
+#[cfg(feature = "record")]
+pub use bridge::spawn::InCurrentSpan;
 #[cfg(feature = "record")]
 pub use client::{Guard, flush, init};
 #[cfg(feature = "record")]

@@ -166,3 +166,30 @@ fn what_another_thread_says_of_a_span_is_kept() {
         );
     }
 }
+
+#[test]
+fn tasks_and_threads_of_their_own_take_their_place_along() {
+    use agentops::prelude::*;
+
+    let trace = crate::harness::record_async(async {
+        let span = agentops::span("outer").start();
+        let task = tokio::spawn(async { work(1, 1) }.in_current_span());
+        let place = agentops::current_span().context();
+        let thread = std::thread::spawn(move || place.in_scope(|| work(2, 2)));
+        drop(span);
+        assert_eq!(task.await.expect("it runs"), 2);
+        assert_eq!(thread.join().expect("it runs"), 4);
+    });
+    let outer = crate::harness::the(&trace, "outer").id;
+    let works: Vec<_> = trace
+        .spans
+        .iter()
+        .filter(|span| span.name == "work")
+        .collect();
+    assert_eq!(works.len(), 2);
+    assert!(
+        works.iter().all(|span| span.parent_id == Some(outer)),
+        "{}",
+        draw(&trace)
+    );
+}

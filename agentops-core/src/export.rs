@@ -31,7 +31,7 @@ use crate::sync::{AtomicBool, AtomicU64, Relaxed};
 /// Bytes of frames that wait for an exporter.
 const LIMIT: usize = 8 << 20;
 /// How long a full queue is waited for while its exporter takes nothing.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// How long an exporter that failed is left alone.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long an exporter's thread sleeps while nothing happens.

@@ -9,6 +9,7 @@ mod layers;
 mod model_calls;
 mod msrv;
 mod sessions;
+mod spool;
 mod steady_state;
 mod threads;
 mod wire;

@@ -210,3 +210,35 @@ OPERATION step {"n":2} -> 3
 "#;
     assert_eq!(draw(&trace), expected);
 }
+
+#[test]
+fn spans_by_hand_held_across_awaits_leave_nothing_behind() {
+    let trace = crate::harness::record_async(async {
+        for _ in 0..200 {
+            let span = agentops::span("held").start();
+            tokio::task::yield_now().await;
+            drop(span);
+        }
+        agentops::span("after").start();
+        step(1);
+    });
+    let root = trace.spans[0].id.some();
+    let strays = trace.spans[1..]
+        .iter()
+        .filter(|span| span.parent_id != root)
+        .count();
+    assert_eq!((trace.spans.len(), strays), (203, 0));
+}
+
+/// A guard that outlives the session it was made in, and one that ends while another place is current.
+#[test]
+fn an_ended_span_is_not_current_again_after_another_session() {
+    let trace = crate::harness::record(|| {
+        let a = agentops::span("a").start();
+        let inner = agentops::start_session("inner");
+        inner.in_scope(|| drop(a));
+        inner.end(EndState::Success);
+        step(1);
+    });
+    assert_eq!(draw(&trace), "OPERATION a\nOPERATION step {\"n\":1} -> 2\n");
+}

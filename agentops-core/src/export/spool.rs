@@ -30,6 +30,7 @@ pub struct Spool {
     started: u64,
     file: Option<Current>,
     files: u32,
+    rotate: u64,
     cap: u64,
 }
 
@@ -69,25 +70,32 @@ impl Spool {
             started: clock::wall() / 1_000_000,
             file: None,
             files: 0,
+            rotate: ROTATE,
             cap: DEFAULT_CAP,
         }
     }
 
     fn write(&mut self, batch: &Batch) -> io::Result<()> {
-        if self
-            .file
-            .as_ref()
-            .is_some_and(|current| current.length > ROTATE)
-        {
-            self.file = None;
-        }
-        if self.file.is_none() {
-            self.file = Some(self.open()?);
+        let length = self.file.as_ref().map(|current| current.length);
+        if length.is_none_or(|length| length > self.rotate) {
+            // The new lock is held before the old one goes: at no time does the process look dead.
+            let next = self.open()?;
+            self.close();
+            self.file = Some(next);
         }
         let Some(current) = &mut self.file else {
             return Ok(());
         };
         current.append(batch)
+    }
+
+    /// Done with a file. Its lock goes: whether the process lives is what the lock of its newest file says.
+    fn close(&mut self) {
+        if let Some(current) = self.file.take() {
+            let lock = lock_path(&current.path);
+            drop(current);
+            let _ = fs::remove_file(lock);
+        }
     }
 
     fn open(&mut self) -> io::Result<Current> {
@@ -238,11 +246,7 @@ impl SpanExporter for Spool {
     }
 
     fn shutdown(&mut self) {
-        if let Some(current) = self.file.take() {
-            let lock = lock_path(&current.path);
-            drop(current);
-            let _ = fs::remove_file(lock);
-        }
+        self.close();
     }
 }
 
@@ -307,5 +311,44 @@ mod tests {
         assert_eq!(file_name("research_team"), "research_team");
         assert_eq!(file_name("../a b\u{1b}"), "___a_b_");
         assert_eq!(file_name(""), "unnamed");
+    }
+
+    #[test]
+    fn a_long_file_is_followed_by_another_and_one_lock_is_held() {
+        let home = std::env::temp_dir().join(format!("agentops-rotation-{}", std::process::id()));
+        let mut spool = Spool {
+            rotate: 100,
+            ..Spool::at(&home)
+        };
+        spool.set_resource(&Resource {
+            service: "s".into(),
+            ..Resource::default()
+        });
+        let mut batch = Batch::default();
+        frame::append(&mut batch.frames, frame::Kind::Heartbeat, &[&[0; 200]])
+            .expect("it is short");
+        let names = || {
+            let entries = fs::read_dir(home.join("spool"))
+                .expect("there is a spool")
+                .flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            let (locks, files): (Vec<_>, Vec<_>) = names.partition(|name| name.ends_with(".lock"));
+            (files.len(), locks)
+        };
+        for files in 1..=3 {
+            spool.export(&batch).expect("it can be written");
+            let (count, locks) = names();
+            assert_eq!((count, locks.len()), (files, 1));
+            assert!(
+                locks[0].ends_with(&format!("-{}.agentops.lock", files - 1)),
+                "{locks:?}"
+            );
+            assert!(!is_abandoned(
+                &home.join("spool").join(locks[0].trim_end_matches(".lock"))
+            ));
+        }
+        spool.shutdown();
+        assert_eq!(names(), (3, vec![]));
+        fs::remove_dir_all(&home).expect("it can be removed");
     }
 }

@@ -86,8 +86,11 @@ pub(crate) fn wake() {
 
 thread_local! {
     static LOCAL: Local = const { Local::new() };
-    static OWNED: Owned = const { Owned { buffer: RefCell::new(Vec::new()), places: RefCell::new(Vec::new()), ended: RefCell::new(Vec::new()) } };
+    static OWNED: Owned = const { Owned::new() };
 }
+
+/// How many spans that ended out of order are remembered: guards that are never met again must not add up.
+const ENDED: usize = 16;
 
 /// What a thread has to give back when it ends.
 struct Owned {
@@ -97,6 +100,24 @@ struct Owned {
     places: RefCell<Vec<Option<Context>>>,
     /// Spans that ended while one within them was still current, each with the span to go back to in its stead.
     ended: RefCell<Vec<(u64, u64)>>,
+}
+
+impl Owned {
+    const fn new() -> Self {
+        Self {
+            buffer: RefCell::new(Vec::new()),
+            places: RefCell::new(Vec::new()),
+            ended: RefCell::new(Vec::new()),
+        }
+    }
+}
+
+/// The span itself, or the nearest around it that has not ended.
+fn living(ended: &mut Vec<(u64, u64)>, mut span: u64) -> u64 {
+    while let Some(at) = ended.iter().position(|(ended, _)| *ended == span) {
+        span = ended.swap_remove(at).1;
+    }
+    span
 }
 
 impl Drop for Owned {
@@ -187,16 +208,34 @@ impl Local {
         let _ = OWNED.try_with(|owned| {
             let mut ended = owned.ended.borrow_mut();
             if self.span.get() == span {
-                let mut back = before;
-                while let Some(at) = ended.iter().position(|(ended, _)| *ended == back) {
-                    back = ended.swap_remove(at).1;
-                }
-                self.span.set(back);
+                self.span.set(living(&mut ended, before));
             } else {
+                if ended.len() == ENDED {
+                    ended.remove(0);
+                }
                 ended.push((span, before));
             }
             self.disordered.set(!ended.is_empty());
         });
+    }
+
+    /// Another place is current now: what ended out of order in the one before is of no more interest.
+    #[inline(always)]
+    pub(crate) fn settle_order(&self) {
+        if self.disordered.get() {
+            self.forget_order();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_order(&self) {
+        let _ = OWNED.try_with(|owned| {
+            let mut ended = owned.ended.borrow_mut();
+            self.span.set(living(&mut ended, self.span.get()));
+            ended.clear();
+        });
+        self.disordered.set(false);
     }
 
     /// Keeps a place to go back to; 0 where the thread is ending and can keep nothing.
@@ -232,6 +271,7 @@ impl Local {
         };
         let place = OWNED.try_with(release).ok().flatten();
         self.set_context(place.unwrap_or(Context::NONE));
+        self.settle_order();
     }
 
     /// An id that no other span has. Never 0.

@@ -731,7 +731,10 @@ impl Place {
 impl Drop for Place {
     #[inline(always)]
     fn drop(&mut self) {
-        local::with(|local| local.set_context(self.before));
+        local::with(|local| {
+            local.set_context(self.before);
+            local.settle_order();
+        });
     }
 }
 

@@ -13,8 +13,8 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    pub(crate) fn add_span(&self) {
-        self.spans.fetch_add(1, Relaxed);
+    pub(crate) fn add_spans(&self, count: u64) {
+        self.spans.fetch_add(count, Relaxed);
     }
 
     /// `None`: a model call whose price is not known.

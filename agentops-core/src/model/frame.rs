@@ -130,10 +130,25 @@ pub fn append_span(
     refs: &[u32],
     otlp: &[u8],
 ) -> Result<(), TooLong> {
+    append_span_with(buf, kind, refs, |buf| buf.extend_from_slice(otlp))
+}
+
+/// As [`append_span`], where `write` appends the span's own part, touching nothing before it.
+///
+/// # Errors
+///
+/// Where the payload is longer than a frame may be; the buffer is then as it was.
+#[inline]
+pub fn append_span_with(
+    buf: &mut Vec<u8>,
+    kind: Kind,
+    refs: &[u32],
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), TooLong> {
     append_with(buf, kind, |buf| {
         varint(buf, refs.len() as u64);
         refs.iter().for_each(|&number| varint(buf, number.into()));
-        buf.extend_from_slice(otlp);
+        write(buf);
     })
 }
 

@@ -17,6 +17,19 @@ pub struct Piece {
     pub bytes: Arc<[u8]>,
 }
 
+/// A piece, and the last batch that has it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    piece: Piece,
+    batch: u64,
+}
+
+impl Shared {
+    pub(super) fn new(piece: Piece) -> Self {
+        Self { piece, batch: 0 }
+    }
+}
+
 /// Frames that happened together.
 #[derive(Clone, Default)]
 pub struct Batch {
@@ -26,6 +39,26 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Adds a span that refers to `pieces`, and the pieces where it has them not; `false` where it is too long for a
+    /// frame. `number` is this batch's.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        kind: frame::Kind,
+        pieces: [&mut Shared; 3],
+        number: u64,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let refs = pieces.map(|shared| {
+            if shared.batch != number {
+                shared.batch = number;
+                self.pieces.push(shared.piece.clone());
+            }
+            shared.piece.number
+        });
+        frame::append_span_with(&mut self.frames, kind, &refs, write).is_ok()
+    }
+
     /// Frames in the spool's format, one after another.
     #[must_use]
     pub fn frames(&self) -> &[u8] {

@@ -23,7 +23,6 @@ use crate::sync::Relaxed;
 #[derive(Debug)]
 pub(super) struct Own<'a> {
     pub(super) meta: &'a Meta,
-    pub(super) trace: u128,
     pub(super) id: u64,
     pub(super) parent: u64,
     pub(super) adopted: bool,
@@ -122,6 +121,7 @@ fn is_named_by_site(kind: SpanKind) -> bool {
 /// What all spans of a scope have in common.
 pub(super) fn scope_piece(scope: &Scope) -> Vec<u8> {
     let mut piece = Vec::with_capacity(192);
+    put::trace(&mut piece, TraceId(scope.trace));
     put::session(&mut piece, SessionId(scope.session));
     put::agent(&mut piece, &scope.agent_ref());
     piece
@@ -142,16 +142,14 @@ pub(super) fn thread_piece(thread: &ThreadName) -> Vec<u8> {
 
 /// A span that has started and not ended.
 pub(super) fn pending(out: &mut Vec<u8>, own: &Own<'_>) {
-    own.write(out, None);
-    put::end(out, 0);
+    own.write(out, 0, None);
     put::pending(out);
 }
 
 /// A span that has ended; the model call that it was, if it was one.
 pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<LlmCall> {
     let call = (own.meta.kind == SpanKind::Llm).then(|| model_call(own, end));
-    own.write(out, call.as_ref());
-    put::end(out, end.time);
+    own.write(out, end.time, call.as_ref());
     let outputs = end.output.unwrap_or_default();
     let mut at = 0;
     if own.meta.output && !outputs.is_empty() {
@@ -189,14 +187,14 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
 }
 
 impl Own<'_> {
-    fn write(&self, out: &mut Vec<u8>, call: Option<&LlmCall>) {
-        put::ids(
+    fn write(&self, out: &mut Vec<u8>, end: UnixNanos, call: Option<&LlmCall>) {
+        put::bounds(
             out,
-            TraceId(self.trace),
             SpanId(self.id),
             SpanId(self.parent).some(),
+            self.start,
+            end,
         );
-        put::start(out, self.start);
         if !is_named_by_site(self.meta.kind) {
             put::entity(
                 out,

@@ -4,6 +4,8 @@
 //! written earlier on another thread. So an END is held until every ring has been looked at once more, by when all
 //! that was said of its span is in; and a START or a note waits for what it refers to.
 
+mod plain;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::batch::{Batch, Piece};
+use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own};
 use super::queue::Queue;
@@ -77,11 +79,13 @@ impl Hasher for IdHasher {
 
 type Ids<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
-/// A piece, and the last batch that has it.
+/// A callsite, as its spans refer to it.
 #[derive(Debug)]
-struct Shared {
-    piece: Piece,
-    batch: u64,
+struct Site {
+    callsite: &'static Callsite,
+    shared: Shared,
+    /// Its spans may go the short way.
+    plain: bool,
 }
 
 #[derive(Debug)]
@@ -156,7 +160,7 @@ pub(crate) struct Processor {
     totals: Arc<Totals>,
     anchor: Anchor,
     pass: u64,
-    sites: Vec<(&'static Callsite, Shared)>,
+    sites: Vec<Site>,
     scopes: Ids<u64, ScopeInfo>,
     sessions: Ids<u128, SessionInfo>,
     /// Sessions that have ended, and when, oldest first.
@@ -180,6 +184,7 @@ pub(crate) struct Processor {
     /// Payloads that arrived before their record, by ring.
     boxes: HashMap<usize, VecDeque<Box<[u8]>>>,
     waiting: Vec<Waiting>,
+    plain: plain::Stack,
     batch: Batch,
     batch_number: u64,
     next_piece: u32,
@@ -222,6 +227,7 @@ impl Processor {
             arena: 0,
             boxes: HashMap::new(),
             waiting: Vec::new(),
+            plain: plain::Stack::default(),
             batch: Batch::default(),
             batch_number: 1,
             next_piece: 0,
@@ -277,18 +283,21 @@ impl Processor {
                 break;
             };
             rest = after;
-            let mut padded = [0; 5];
-            padded[..fixed].copy_from_slice(record);
-            let payload = self.payload(chunk.ring, first, payload, length);
-            self.record(padded, payload, thread);
+            if !self.take_plain(first, record, payload, thread) {
+                let mut padded = [0; 5];
+                padded[..fixed].copy_from_slice(record);
+                let payload = self.payload(chunk.ring, first, payload, length);
+                self.record(padded, payload, thread);
+            }
             if self.batch.frames.len() > BATCH {
                 self.ship();
             }
             records += 1;
-            if length > 0 || records.is_multiple_of(PROGRESS_EVERY) {
+            if records.is_multiple_of(PROGRESS_EVERY) {
                 PROGRESS.0.fetch_add(1, Relaxed);
             }
         }
+        self.end_of_look(thread);
         PROGRESS.0.fetch_add(1, Relaxed);
         for [first, span, clock] in chunk.ends {
             self.record([first, span, clock, 0, 0], Payload::None, thread);
@@ -318,6 +327,14 @@ impl Processor {
         }
         arena.truncate(at + length);
         Payload::Arena(self.arena, at..at + length)
+    }
+
+    /// Keeps bytes for as long as this pass.
+    fn store(&mut self, bytes: &[u8]) -> Payload {
+        let arena = &mut self.arenas[self.arena];
+        let at = arena.len();
+        arena.extend_from_slice(bytes);
+        Payload::Arena(self.arena, at..arena.len())
     }
 
     fn record(&mut self, record: [u64; 5], payload: Payload, thread: u32) {
@@ -458,7 +475,7 @@ impl Processor {
         self.append(frame::Kind::Span, open, &bytes);
         self.span = bytes;
         self.batch.spans += 1;
-        self.totals.add_span();
+        self.totals.add_spans(1);
         let session = self.scopes.get(&open.scope).map(|scope| scope.session);
         if let Some(session) = session.and_then(|session| self.sessions.get_mut(&session)) {
             session.open = session.open.saturating_sub(1);
@@ -467,7 +484,7 @@ impl Processor {
 
     /// The error record that an END carries; an END that lost its payload still failed.
     fn error(&self, id: u64, open: &Open, values: &[u8], time: u64) -> ErrorRecord {
-        let kind = self.sites[open.site as usize - 1].0.meta.kind;
+        let kind = self.sites[open.site as usize - 1].callsite.meta.kind;
         let mut error = read_error(values, kind, time);
         if values.is_empty()
             && let Some(reason) = self.said_reason(id)
@@ -502,7 +519,7 @@ impl Processor {
     }
 
     fn name<'a>(&'a self, open: &Open) -> &'a str {
-        let site = self.sites[open.site as usize - 1].0;
+        let site = self.sites[open.site as usize - 1].callsite;
         self.dynamic_name(site.meta.kind, open.scope)
             .unwrap_or(site.meta.name)
     }
@@ -559,12 +576,10 @@ impl Processor {
     }
 
     fn own<'a>(&'a self, id: u64, open: &'a Open) -> Own<'a> {
-        let meta = &self.sites[open.site as usize - 1].0.meta;
-        let trace = self.scopes.get(&open.scope).map_or(0, |scope| scope.trace);
+        let meta = &self.sites[open.site as usize - 1].callsite.meta;
         let input = open.input.bytes(&self.arenas);
         Own {
             meta,
-            trace,
             id,
             parent: open.parent,
             adopted: open.adopted,
@@ -584,26 +599,19 @@ impl Processor {
             batch_number,
             ..
         } = self;
-        let mut refs = [0; 3];
-        let mut count = 0;
-        let site = sites
-            .get_mut(open.site as usize - 1)
-            .map(|(_, shared)| shared);
-        let scope = scopes.get_mut(&open.scope).map(|scope| &mut scope.shared);
-        for shared in [site, scope, threads.get_mut(open.thread as usize)]
-            .into_iter()
-            .flatten()
-        {
-            if shared.batch != *batch_number {
-                shared.batch = *batch_number;
-                batch.pieces.push(shared.piece.clone());
-            }
-            refs[count] = shared.piece.number;
-            count += 1;
-        }
+        let (Some(site), Some(scope), Some(thread)) = (
+            sites.get_mut(open.site as usize - 1),
+            scopes.get_mut(&open.scope),
+            threads.get_mut(open.thread as usize),
+        ) else {
+            return;
+        };
+        let pieces = [&mut site.shared, &mut scope.shared, thread];
         // Those who wait for room in a ring wait for as long as this moves.
         PROGRESS.0.fetch_add(1, Relaxed);
-        if frame::append_span(&mut batch.frames, kind, &refs[..count], bytes).is_err() {
+        if !batch.append(kind, pieces, *batch_number, |frame| {
+            frame.extend_from_slice(bytes)
+        }) {
             self.lost_too_long += 1;
         }
     }
@@ -618,6 +626,9 @@ impl Processor {
     fn noted(&mut self, record: [u64; 5], payload: Payload) -> Result<(), Payload> {
         let [first, span, clock, ..] = record;
         let kind = word::low(first);
+        if kind == note::SHARED {
+            return Ok(());
+        }
         let time = self.anchor.unix(clock);
         let bytes = payload.bytes(&self.arenas);
         if matches!(
@@ -877,9 +888,13 @@ impl Processor {
     }
 
     fn learn_sites(&mut self) {
-        for site in callsite::since(self.sites.len()) {
-            let shared = self.share(encode::site_piece(&site.meta));
-            self.sites.push((site, shared));
+        for callsite in callsite::since(self.sites.len()) {
+            let shared = self.share(encode::site_piece(&callsite.meta));
+            self.sites.push(Site {
+                callsite,
+                shared,
+                plain: plain::may_be_plain(callsite),
+            });
         }
     }
 
@@ -889,7 +904,7 @@ impl Processor {
             bytes: bytes.into(),
         };
         self.next_piece += 1;
-        Shared { piece, batch: 0 }
+        Shared::new(piece)
     }
 
     fn keep(&self, payload: Payload) -> Box<[u8]> {
@@ -1098,6 +1113,11 @@ mod tests {
         vec![word::first(word::END, 0, 0, 0), id, clock::raw()]
     }
 
+    /// The span is handed out.
+    fn shared(id: u64) -> Vec<u64> {
+        vec![word::first(word::NOTE, 0, 0, note::SHARED), id, 0]
+    }
+
     /// What the drainer sends where a START is written just behind its look at that ring, and the END just before its
     /// look at the other, in the second pass of a flush.
     #[test]
@@ -1129,6 +1149,7 @@ mod tests {
         note.resize(note.len().next_multiple_of(8), 0);
         let said_at = clock::raw();
         let mut words = start(5, 1, 70);
+        words.extend(shared(5));
         words.extend(end(5));
         processor.chunk(chunk(0, words));
         let mut words = vec![
@@ -1148,6 +1169,47 @@ mod tests {
             (processor.totals.spans(), processor.lost_without_start),
             (1, 0)
         );
+    }
+
+    /// What nobody else knows of is written at once, innermost first; anything else on the way makes all of it wait.
+    #[test]
+    fn a_plain_span_waits_for_no_pass() {
+        let mut processor = processor();
+        processor.chunk(chunk(0, scope(7, 70)));
+        let mut words = start(5, 1, 70);
+        words.extend([start(6, 5, 70), end(6), end(5), start(8, 1, 70)].concat());
+        words.extend(
+            [
+                start(9, 8, 70),
+                shared(9),
+                start(10, 9, 70),
+                end(10),
+                end(9),
+                end(8),
+            ]
+            .concat(),
+        );
+        processor.chunk(chunk(0, words));
+        assert_eq!(processor.totals.spans(), 3);
+        let ids = |processor: &Processor| -> Vec<u64> {
+            let spans = processor
+                .batch
+                .events()
+                .into_iter()
+                .filter_map(|event| match event {
+                    crate::model::event::Event::SpanEnded(span) => Some(span.id.0),
+                    _ => None,
+                });
+            spans.collect()
+        };
+        assert_eq!(ids(&processor), [6, 5, 10]);
+        processor.pass_ended();
+        processor.pass_ended();
+        assert_eq!(
+            (processor.totals.spans(), processor.lost_without_start),
+            (5, 0)
+        );
+        assert!(processor.open.is_empty());
     }
 
     /// A session that ended is forgotten while one of its spans is open.

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::thread::{self, Thread};
 
 use super::context::{Context, mix};
+use super::note;
 use super::ring::{self, Segment, ThreadName};
 use super::word::{self, BOXED, INLINE};
 use crate::model::span::Level;
@@ -151,6 +152,8 @@ pub(crate) struct Local {
     muted: Cell<bool>,
     /// What it owned is gone.
     ending: Cell<bool>,
+    /// The span that was last handed out.
+    shared: Cell<u64>,
     /// Guards were dropped in another order than that of their spans.
     pub(crate) disordered: Cell<bool>,
     /// Where orphans go, as of the registry's epoch beside it.
@@ -171,6 +174,7 @@ impl Local {
             capturing: Cell::new(false),
             muted: Cell::new(false),
             ending: Cell::new(false),
+            shared: Cell::new(0),
             disordered: Cell::new(false),
             orphans: Cell::new((0, Context::NONE, 0)),
         }
@@ -199,6 +203,18 @@ impl Local {
         let before = self.context();
         self.set_context(context);
         before
+    }
+
+    /// Says that the current span is handed out, before anybody has it: what others say of it may arrive after its end.
+    pub(crate) fn share(&self) {
+        let span = self.span.get();
+        if span == 0 || self.shared.get() == span || !recording() || !self.ready() {
+            return;
+        }
+        let first = word::first(word::NOTE, 0, 0, note::SHARED);
+        if self.put([first, span, 0], &[]) {
+            self.shared.set(span);
+        }
     }
 
     /// Ends a span where guards are dropped in any order: an ended span never becomes current again.

@@ -29,6 +29,8 @@ pub(crate) const USER: u32 = 7;
 pub(crate) const CONVERSATION: u32 = 8;
 pub(crate) const VIDEO: u32 = 9;
 pub(crate) const SESSION_ATTRIBUTE: u32 = 10;
+/// Somebody holds the span: another thread may speak of it, or start spans in it.
+pub(crate) const SHARED: u32 = 11;
 
 fn write(local: &Local, kind: u32, span: u64, fill: impl FnOnce(&mut Sink<'_>)) {
     if !local.ready() {
@@ -98,7 +100,10 @@ pub struct CurrentSpan {
 #[must_use]
 pub fn current_span() -> CurrentSpan {
     CurrentSpan {
-        context: local::with(|local| local.context()),
+        context: local::with(|local| {
+            local.share();
+            local.context()
+        }),
     }
 }
 

@@ -102,6 +102,20 @@ pub(super) fn fixed64(buf: &mut Vec<u8>, field: u8, value: u64) {
     buf.extend_from_slice(&bytes);
 }
 
+/// As [`fixed64`], into nine bytes.
+#[inline]
+pub(super) fn fixed64_into(nine: &mut [u8], field: u8, value: u64) {
+    nine[0] = field << 3 | FIXED64;
+    nine[1..9].copy_from_slice(&value.to_le_bytes());
+}
+
+/// An id of eight bytes, big-endian, as a field in ten bytes.
+#[inline]
+pub(super) fn eight_bytes(ten: &mut [u8], field: u8, value: u64) {
+    ten[..2].copy_from_slice(&[length_tag(field), 8]);
+    ten[2..10].copy_from_slice(&value.to_be_bytes());
+}
+
 /// Appends bytes, a text, or a message that is encoded already.
 #[inline]
 pub(super) fn bytes(buf: &mut Vec<u8>, field: u8, value: &[u8]) {

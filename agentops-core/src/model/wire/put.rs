@@ -226,6 +226,42 @@ pub fn ids(buf: &mut Vec<u8>, trace: TraceId, span: SpanId, parent: Option<SpanI
     }
 }
 
+/// The trace that a span belongs to.
+#[inline]
+pub fn trace(buf: &mut Vec<u8>, trace: TraceId) {
+    proto::bytes(buf, span_field::TRACE_ID, &trace.0.to_be_bytes());
+}
+
+/// A span's id and parent, when it started and when it ended: 0 where it has not. One append, for it is all that most
+/// spans have of their own.
+#[inline]
+pub fn bounds(
+    buf: &mut Vec<u8>,
+    span: SpanId,
+    parent: Option<SpanId>,
+    start: UnixNanos,
+    end: UnixNanos,
+) {
+    let mut bytes = [0; 38];
+    let (id, rest) = bytes.split_at_mut(10);
+    let (above, times) = rest.split_at_mut(10);
+    proto::eight_bytes(id, span_field::SPAN_ID, span.0);
+    proto::eight_bytes(
+        above,
+        span_field::PARENT_SPAN_ID,
+        parent.map_or(0, |parent| parent.0),
+    );
+    let (from, to) = times.split_at_mut(9);
+    proto::fixed64_into(from, span_field::START, start);
+    proto::fixed64_into(to, span_field::END, end);
+    if parent.is_some() {
+        buf.extend_from_slice(&bytes);
+    } else {
+        buf.extend_from_slice(&bytes[..10]);
+        buf.extend_from_slice(&bytes[20..]);
+    }
+}
+
 /// A span's OTLP name.
 pub fn name(buf: &mut Vec<u8>, name: &str) {
     proto::bytes(buf, span_field::NAME, name.as_bytes());
@@ -321,7 +357,11 @@ pub fn status(buf: &mut Vec<u8>, status: Status, message: Option<&str>) {
         Status::Ok => 1,
         Status::Error => 2,
     };
-    if code == 0 && message.is_none() {
+    if message.is_none() {
+        if code != 0 {
+            let tag = proto::length_tag(span_field::STATUS);
+            buf.extend_from_slice(&[tag, 2, span_field::STATUS_CODE << 3, code as u8]);
+        }
         return;
     }
     proto::nested(buf, span_field::STATUS, |buf| {

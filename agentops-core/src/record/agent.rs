@@ -191,7 +191,7 @@ impl Arrival {
 }
 
 fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option<Arrival> {
-    if !local::wants(site.meta.level) || !local.ready() {
+    if !local.ready() {
         return None;
     }
     let (around, flags, span) = match local.context() {
@@ -208,15 +208,21 @@ fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option
 }
 
 /// An AGENT span around a function that is an agent.
+#[inline(always)]
 pub fn enter_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Entered::off();
     }
+    enter_function(site, &mut span::once(capture))
+}
+
+#[inline(never)]
+fn enter_function(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     local::with(|local| {
         let identity = of_site(site);
         match arrive(local, site, &identity) {
             Some(arrival) if arrival.declare(local, identity) => {
-                span::enter_at(local, site, arrival, capture)
+                span::enter_at(local, site, arrival, Some(fill))
             }
             _ => Entered::off(),
         }
@@ -224,15 +230,21 @@ pub fn enter_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>))
 }
 
 /// As [`enter_agent`], for a future.
+#[inline(always)]
 pub fn start_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Started::off();
     }
+    start_function(site, &mut span::once(capture))
+}
+
+#[inline(never)]
+fn start_function(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
     local::with(|local| {
         let identity = of_site(site);
         match arrive(local, site, &identity) {
             Some(arrival) if arrival.declare(local, identity) => {
-                span::start_at(local, site, arrival, capture)
+                span::start_at(local, site, arrival, Some(fill))
             }
             _ => Started::off(),
         }
@@ -241,7 +253,7 @@ pub fn start_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>))
 
 /// An AGENT span around an agent's method, unless the agent itself calls it.
 pub fn join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) -> Entered {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Entered::off();
     }
     let Some(identity) = identify(site, identity) else {
@@ -249,7 +261,7 @@ pub fn join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) 
     };
     local::with(|local| match arrive(local, site, &identity) {
         Some(arrival) if arrival.is_new() && arrival.declare(local, identity) => {
-            span::enter_at(local, site, arrival, |_| {})
+            span::enter_at(local, site, arrival, None)
         }
         _ => Entered::off(),
     })
@@ -257,7 +269,7 @@ pub fn join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) 
 
 /// As [`join_agent`], for a future.
 pub fn start_join_agent(site: &'static Callsite, identity: impl FnOnce() -> Identity) -> Started {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Started::off();
     }
     let Some(identity) = identify(site, identity) else {
@@ -265,7 +277,7 @@ pub fn start_join_agent(site: &'static Callsite, identity: impl FnOnce() -> Iden
     };
     local::with(|local| match arrive(local, site, &identity) {
         Some(arrival) if arrival.is_new() && arrival.declare(local, identity) => {
-            span::start_at(local, site, arrival, |_| {})
+            span::start_at(local, site, arrival, None)
         }
         _ => Started::off(),
     })

@@ -27,7 +27,7 @@ pin_project! {
     impl<F> PinnedDrop for Instrumented<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if this.span.span != 0 {
+            if !this.span.is_off() {
                 this.after.0 = Some(local::with(|local| local.replace_context(this.span.context)).into());
             }
         }
@@ -63,7 +63,7 @@ impl<F: Future> Future for Instrumented<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.span.span == 0 {
+        if this.span.is_off() {
             return this
                 .inner
                 .poll(task)

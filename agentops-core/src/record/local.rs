@@ -11,26 +11,31 @@ use std::thread::{self, Thread};
 use super::context::{Context, mix};
 use super::note;
 use super::ring::{self, Segment, ThreadName};
+use super::span::Role;
 use super::word::{self, BOXED, INLINE};
 use crate::model::span::Level;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Padded, Relaxed, Release, lock};
 
 /// What every call reads, and hardly anybody writes.
 static SWITCHES: Padded<Switches> = Padded(Switches {
-    recording: AtomicBool::new(false),
+    least: AtomicU64::new(OFF),
     capture_content: AtomicBool::new(true),
     busy_time: AtomicBool::new(true),
     min_level: AtomicU64::new(Level::Trace as u64),
 });
 
+/// No level is as high as this.
+const OFF: u64 = u64::MAX;
+
 #[derive(Debug)]
 struct Switches {
-    recording: AtomicBool,
+    /// The lowest level that is recorded now: `OFF` while nothing records.
+    least: AtomicU64,
     /// Whether arguments and return values are captured at all.
     capture_content: AtomicBool,
     /// Whether the time inside polls is measured: two readings of the clock for each poll but the first and the last.
     busy_time: AtomicBool,
-    /// Levels below this one are not recorded.
+    /// The lowest level that is recorded while anything is.
     min_level: AtomicU64,
 }
 
@@ -41,10 +46,16 @@ pub(crate) static LOST: Padded<AtomicU64> = Padded(AtomicU64::new(0));
 /// `PROGRESS` when waiting was last in vain: until it moves nobody waits again.
 static IN_VAIN: AtomicU64 = AtomicU64::new(u64::MAX);
 
-/// Whether anything records. One relaxed load.
+/// Whether anything records.
 #[inline(always)]
 pub(crate) fn recording() -> bool {
-    SWITCHES.0.recording.load(Relaxed)
+    SWITCHES.0.least.load(Relaxed) != OFF
+}
+
+/// Whether spans of this level are recorded now. One relaxed load.
+#[inline(always)]
+pub(crate) fn wants(level: Level) -> bool {
+    level as u64 >= SWITCHES.0.least.load(Relaxed)
 }
 
 #[inline(always)]
@@ -64,17 +75,15 @@ pub(crate) fn configure(capture_content: bool, busy_time: bool, min_level: Level
     SWITCHES.0.min_level.store(min_level as u64, Relaxed);
 }
 
-#[inline(always)]
-pub(crate) fn wants(level: Level) -> bool {
-    level as u64 >= SWITCHES.0.min_level.load(Relaxed)
-}
-
 /// Starts or stops recording. `drainer` is woken when a ring is half full.
 pub(crate) fn set_recording(drainer: Option<Thread>) {
-    let on = drainer.is_some();
+    let least = match drainer {
+        Some(_) => SWITCHES.0.min_level.load(Relaxed),
+        None => OFF,
+    };
     *lock(&WAKE) = drainer;
     IN_VAIN.store(u64::MAX, Relaxed);
-    SWITCHES.0.recording.store(on, Release);
+    SWITCHES.0.least.store(least, Release);
 }
 
 /// Wakes the drainer.
@@ -97,8 +106,8 @@ const ENDED: usize = 16;
 struct Owned {
     buffer: RefCell<Vec<u8>>,
     /// Places to go back to when spans end that opened a place of their own. Beside the guards and not in them, so
-    /// that a plain span's guard is small.
-    places: RefCell<Vec<Option<Context>>>,
+    /// that a plain span's guard is two words.
+    places: RefCell<Vec<Kept>>,
     /// Spans that ended while one within them was still current, each with the span to go back to in its stead.
     ended: RefCell<Vec<(u64, u64)>>,
 }
@@ -111,6 +120,24 @@ impl Owned {
             ended: RefCell::new(Vec::new()),
         }
     }
+}
+
+/// A span that opened a place of its own, and the one to go back to.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    span: u64,
+    place: Context,
+    role: Role,
+}
+
+/// Places of threads that own nothing any more, because they are ending.
+static LAST_PLACES: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+
+fn with_places<R>(ask: impl FnOnce(&mut Vec<Kept>) -> R) -> R {
+    if LOCAL.with(|local| local.ending.get()) {
+        return ask(&mut lock(&LAST_PLACES));
+    }
+    OWNED.with(|owned| ask(&mut owned.places.borrow_mut()))
 }
 
 /// The span itself, or the nearest around it that has not ended.
@@ -254,38 +281,35 @@ impl Local {
         self.disordered.set(false);
     }
 
-    /// Keeps a place to go back to; 0 where the thread is ending and can keep nothing.
+    /// Keeps a place to go back to when `span` ends.
     #[cold]
-    pub(crate) fn keep_place(&self, place: Context) -> u32 {
-        let keep = |owned: &Owned| {
-            let mut places = owned.places.borrow_mut();
-            places.push(Some(place));
-            places.len() as u32
-        };
-        OWNED.try_with(keep).unwrap_or(0)
+    pub(super) fn keep_place(&self, span: u64, place: Context, role: Role) {
+        with_places(|places| places.push(Kept { span, place, role }));
     }
 
     /// Puts another place in the stead of one that was kept.
-    pub(crate) fn replace_place(&self, kept: u32, place: Context) {
-        let _ = OWNED.try_with(|owned| {
-            if let Some(old) = owned.places.borrow_mut().get_mut(kept as usize - 1) {
-                *old = Some(place);
+    pub(super) fn replace_place(&self, span: u64, place: Context) {
+        with_places(|places| {
+            if let Some(kept) = places.iter_mut().rfind(|kept| kept.span == span) {
+                kept.place = place;
             }
         });
     }
 
-    /// Goes to a place that was kept; guards may be dropped in any order.
+    /// What the end of a span for which a place is kept has to do.
+    pub(super) fn role_of(&self, span: u64) -> Role {
+        let role =
+            |places: &mut Vec<Kept>| Some(places.iter().rfind(|kept| kept.span == span)?.role);
+        with_places(role).unwrap_or(Role::Plain)
+    }
+
+    /// Goes to the place that was kept for a span; guards may be dropped in any order.
     #[cold]
-    pub(crate) fn go_to_place(&self, kept: u32) {
-        let release = |owned: &Owned| {
-            let mut places = owned.places.borrow_mut();
-            let place = places.get_mut(kept as usize - 1).and_then(Option::take);
-            while places.last().is_some_and(Option::is_none) {
-                places.pop();
-            }
-            place
-        };
-        let place = OWNED.try_with(release).ok().flatten();
+    pub(super) fn go_to_place(&self, span: u64) {
+        let place = with_places(|places| {
+            let at = places.iter().rposition(|kept| kept.span == span)?;
+            Some(places.remove(at).place)
+        });
         self.set_context(place.unwrap_or(Context::NONE));
         self.settle_order();
     }
@@ -330,6 +354,16 @@ impl Local {
         self.ring.set(Some(segment));
         self.head.set(segment.head());
         self.limit.set(segment.tail() + segment.capacity() / 2);
+    }
+
+    /// Room for a record of so many words; `None` where it has to be waited for, or where this thread has no ring.
+    #[inline(always)]
+    pub(crate) fn room(&self, words: u64) -> Option<Room> {
+        let head = self.head.get();
+        match self.ring.get() {
+            Some(ring) if head + words <= self.limit.get() => Some(Room { ring, head }),
+            _ => None,
+        }
     }
 
     /// Writes a record; `false` where nobody makes room for it.
@@ -472,6 +506,21 @@ impl Local {
             }
             Err(_) => with_new_buffer(fill),
         })
+    }
+}
+
+/// Room in this thread's ring.
+#[derive(Debug)]
+pub(crate) struct Room {
+    ring: &'static Segment,
+    head: u64,
+}
+
+impl Room {
+    /// Writes a record without a payload, of no more words than were asked for.
+    #[inline(always)]
+    pub(crate) fn write<const K: usize>(self, local: &Local, record: [u64; K]) {
+        local.head.set(self.ring.write(self.head, record, &[]));
     }
 }
 

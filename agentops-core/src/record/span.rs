@@ -2,6 +2,7 @@
 //!
 //! START and END are separate records, so that a run can be watched while it goes on. An [`Entered`] stays on its
 //! thread; a [`Started`] travels with its future. Both end what they began, whatever way the body is left.
+//! What is generic here only hands closures on: a program has many annotated functions, and compiles the rest once.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -44,45 +45,45 @@ impl Role {
     }
 }
 
+/// Captures values; called at most once. `None` where there are none.
+pub(super) type Fill<'f> = Option<&'f mut dyn FnMut(&mut Sink<'_>)>;
+
+/// A closure that is called once, as one that could be called again.
+#[inline(always)]
+pub(super) fn once(fill: impl FnOnce(&mut Sink<'_>)) -> impl FnMut(&mut Sink<'_>) {
+    let mut fill = Some(fill);
+    move |sink| {
+        if let Some(fill) = fill.take() {
+            fill(sink);
+        }
+    }
+}
+
 /// A synchronous call that is being recorded, on this thread.
 #[must_use]
 pub struct Entered {
     /// 0: nothing is recorded.
     span: u64,
-    /// The span to go back to, where session and agent are the same.
+    /// The span to go back to, where nothing but the span changes; [`ELSEWHERE`] where the thread keeps a place.
     before: u64,
-    /// Where they are not: the place to go back to, as the thread keeps it.
-    place: u32,
-    role: Role,
     _stays_on_this_thread: PhantomData<*const ()>,
 }
+
+/// No span's id but one in 2^64, which only goes a longer way then.
+const ELSEWHERE: u64 = u64::MAX;
 
 /// An asynchronous call that is being recorded; goes where its future goes.
 #[must_use]
 pub struct Started {
-    /// 0: nothing is recorded.
-    pub(super) span: u64,
-    pub(super) role: Role,
-    /// Set for each poll, and while the future is dropped.
+    /// Set for each poll, and while the future is dropped. Its span is 0 where nothing is recorded.
     pub(super) context: Context,
     /// When it started; from the second poll on, when the current one began.
     pub(super) poll_began: u64,
     pub(super) busy: u64,
     pub(super) polls: u32,
+    pub(super) role: Role,
     /// A poll is going on: a drop now means that it panicked.
     pub(super) polling: bool,
-}
-
-/// Writes a START around which nothing changes but the span; `None` where it is not to be recorded.
-#[inline(always)]
-fn begin<const VALUES: bool>(
-    local: &Local,
-    site: &'static Callsite,
-    span: u64,
-    capture: impl FnOnce(&mut Sink<'_>),
-) -> Option<u64> {
-    let (parent, scope) = (local.span.get(), local.scope.get());
-    write_start::<VALUES>(local, site, [span, parent, scope], 0, capture)
 }
 
 /// Where a span outside every session is to go; the flags of its START, and its id. `None`: nowhere any more.
@@ -99,29 +100,31 @@ pub(super) fn orphan(local: &Local, site: &'static Callsite) -> Option<(Context,
     Some((home, flags, id))
 }
 
-#[inline(always)]
-fn write_start<const VALUES: bool>(
+/// Writes a START; when that was, or `None` where nobody takes it.
+fn write_start(
     local: &Local,
     site: &'static Callsite,
     [span, parent, scope]: [u64; 3],
     flags: u64,
-    capture: impl FnOnce(&mut Sink<'_>),
+    fill: Fill<'_>,
 ) -> Option<u64> {
-    let meta = &site.meta;
-    let (written, clock) = if VALUES && !local.capturing.get() && local::captures_content() {
-        local.with_buffer(|buffer| {
-            capture(&mut Sink::new(buffer, matches!(meta.kind, SpanKind::Llm)));
+    let (written, clock) = match fill {
+        Some(fill) if !local.capturing.get() && local::captures_content() => {
+            local.with_buffer(|buffer| {
+                fill(&mut Sink::new(buffer, Role::of(site) == Role::Llm));
+                let clock = clock::raw();
+                let first = word::first(START, flags | CAPTURED, buffer.len(), site.number());
+                (
+                    local.put([first, span, parent, scope, clock], buffer),
+                    clock,
+                )
+            })
+        }
+        _ => {
             let clock = clock::raw();
-            let first = word::first(START, flags | CAPTURED, buffer.len(), site.number());
-            (
-                local.put([first, span, parent, scope, clock], buffer),
-                clock,
-            )
-        })
-    } else {
-        let clock = clock::raw();
-        let first = word::first(START, flags, 0, site.number());
-        (local.put([first, span, parent, scope, clock], &[]), clock)
+            let first = word::first(START, flags, 0, site.number());
+            (local.put([first, span, parent, scope, clock], &[]), clock)
+        }
     };
     if written { Some(clock) } else { lost() }
 }
@@ -133,56 +136,76 @@ fn lost<T>() -> Option<T> {
     None
 }
 
-#[inline(always)]
-fn nothing(_: &mut Sink<'_>) {}
-
 /// Starts a span and makes it current.
 #[inline(always)]
 pub fn enter(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
-    enter_with::<true>(site, capture)
+    if !local::wants(site.meta.level) {
+        return Entered::OFF;
+    }
+    enter_filled(site, &mut once(capture))
 }
 
 /// As [`enter`], where there is nothing to capture.
 #[inline(always)]
 pub fn enter_bare(site: &'static Callsite) -> Entered {
-    enter_with::<false>(site, nothing)
-}
-
-#[inline(always)]
-fn enter_with<const VALUES: bool>(
-    site: &'static Callsite,
-    capture: impl FnOnce(&mut Sink<'_>),
-) -> Entered {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Entered::OFF;
     }
-    local::with(|local| {
-        if !local::wants(site.meta.level) || !local.ready() {
-            return Entered::OFF;
-        }
-        if local.scope.get() == 0 {
-            return enter_orphan::<VALUES>(local, site, capture);
-        }
-        let (span, before) = (local.next_id(), local.span.get());
-        if begin::<VALUES>(local, site, span, capture).is_none() {
-            return Entered::OFF;
-        }
-        local.span.set(span);
-        Entered::new(span, before, Role::of(site))
-    })
+    enter_empty(site)
 }
 
 #[inline(never)]
-fn enter_orphan<const VALUES: bool>(
-    local: &Local,
-    site: &'static Callsite,
-    capture: impl FnOnce(&mut Sink<'_>),
-) -> Entered {
-    let Some((home, flags, span)) = orphan(local, site) else {
+fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
+    local::with(|local| {
+        let (scope, before) = (local.scope.get(), local.span.get());
+        if scope == 0 || Role::of(site) != Role::Plain || !local.ready() {
+            return enter_elsewhere(local, site, Some(fill));
+        }
+        let span = local.next_id();
+        if write_start(local, site, [span, before, scope], 0, Some(fill)).is_none() {
+            return Entered::OFF;
+        }
+        local.span.set(span);
+        Entered::new(span, before)
+    })
+}
+
+/// The path that matters: one look at the ring, one reading of the clock, five words.
+#[inline(never)]
+fn enter_empty(site: &'static Callsite) -> Entered {
+    local::with(|local| {
+        let (scope, before) = (local.scope.get(), local.span.get());
+        if scope == 0 || Role::of(site) != Role::Plain {
+            return enter_elsewhere(local, site, None);
+        }
+        let Some(room) = local.room(5) else {
+            return enter_elsewhere(local, site, None);
+        };
+        let span = local.next_id();
+        let first = word::first(START, 0, 0, site.number());
+        room.write(local, [first, span, before, scope, clock::raw()]);
+        local.span.set(span);
+        Entered::new(span, before)
+    })
+}
+
+/// A span outside every session, one of more than plain meaning, or one for which there is no room at once.
+#[cold]
+#[inline(never)]
+fn enter_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Entered {
+    if !local.ready() {
         return Entered::OFF;
-    };
+    }
     let before = local.context();
-    if write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture).is_none() {
+    let (home, flags, span) = if before.scope == 0 {
+        match orphan(local, site) {
+            Some(found) => found,
+            None => return Entered::OFF,
+        }
+    } else {
+        (before, 0, local.next_id())
+    };
+    if write_start(local, site, [span, home.span, home.scope], flags, fill).is_none() {
         return Entered::OFF;
     }
     local.set_context(Context { span, ..home });
@@ -192,69 +215,49 @@ fn enter_orphan<const VALUES: bool>(
 /// Starts a span for a future; its wrapper makes it current for each poll.
 #[inline(always)]
 pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
-    start_with::<true>(site, capture)
+    if !local::wants(site.meta.level) {
+        return Started::OFF;
+    }
+    start_filled(site, Some(&mut once(capture)))
 }
 
 /// As [`start`], where there is nothing to capture.
 #[inline(always)]
 pub fn start_bare(site: &'static Callsite) -> Started {
-    start_with::<false>(site, nothing)
-}
-
-#[inline(always)]
-fn start_with<const VALUES: bool>(
-    site: &'static Callsite,
-    capture: impl FnOnce(&mut Sink<'_>),
-) -> Started {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Started::OFF;
     }
+    start_filled(site, None)
+}
+
+#[inline(never)]
+fn start_filled(site: &'static Callsite, fill: Fill<'_>) -> Started {
     local::with(|local| {
-        if !local::wants(site.meta.level) || !local.ready() {
+        if !local.ready() {
             return Started::OFF;
         }
-        if local.scope.get() == 0 {
-            return start_orphan::<VALUES>(local, site, capture);
-        }
-        let span = local.next_id();
-        match begin::<VALUES>(local, site, span, capture) {
-            Some(clock) => {
-                let context = Context {
-                    span,
-                    ..local.context()
-                };
-                Started::new(context, clock, Role::of(site))
+        let before = local.context();
+        let (home, flags, span) = if before.scope == 0 {
+            match orphan(local, site) {
+                Some(found) => found,
+                None => return Started::OFF,
             }
+        } else {
+            (before, 0, local.next_id())
+        };
+        match write_start(local, site, [span, home.span, home.scope], flags, fill) {
+            Some(clock) => Started::new(Context { span, ..home }, clock, Role::of(site)),
             None => Started::OFF,
         }
     })
 }
 
-#[inline(never)]
-fn start_orphan<const VALUES: bool>(
-    local: &Local,
-    site: &'static Callsite,
-    capture: impl FnOnce(&mut Sink<'_>),
-) -> Started {
-    let Some((home, flags, span)) = orphan(local, site) else {
-        return Started::OFF;
-    };
-    match write_start::<VALUES>(local, site, [span, home.span, home.scope], flags, capture) {
-        Some(clock) => Started::new(Context { span, ..home }, clock, Role::of(site)),
-        None => Started::OFF,
-    }
-}
-
-fn begin_session(
-    local: &Local,
-    site: &'static Callsite,
-    capture: impl FnOnce(&mut Sink<'_>),
-) -> Option<(Context, u64)> {
-    if !local::wants(site.meta.level) || !local.ready() {
+fn begin_session(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Option<(Context, u64)> {
+    if !local.ready() {
         return None;
     }
     let place = session::open_explicit(local, site.meta.name, site.meta.tags)?;
-    let started = write_start::<true>(local, site, [place.span, 0, place.scope], 0, capture);
+    let started = write_start(local, site, [place.span, 0, place.scope], 0, fill);
     match started {
         Some(_) => session::link_outwards(local, place),
         None => session::closed(place.session),
@@ -264,11 +267,16 @@ fn begin_session(
 
 /// Opens a session, and its span around a call.
 pub fn enter_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Entered::OFF;
     }
+    enter_session_filled(site, &mut once(capture))
+}
+
+#[inline(never)]
+fn enter_session_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     local::with(|local| {
-        let Some((place, _)) = begin_session(local, site, capture) else {
+        let Some((place, _)) = begin_session(local, site, Some(fill)) else {
             return Entered::OFF;
         };
         let before = local.replace_context(place);
@@ -278,10 +286,15 @@ pub fn enter_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>
 
 /// Opens a session, and its span around a future.
 pub fn start_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
-    if !local::recording() {
+    if !local::wants(site.meta.level) {
         return Started::OFF;
     }
-    local::with(|local| match begin_session(local, site, capture) {
+    start_session_filled(site, &mut once(capture))
+}
+
+#[inline(never)]
+fn start_session_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
+    local::with(|local| match begin_session(local, site, Some(fill)) {
         Some((place, clock)) => Started::new(place, clock, Role::Session),
         None => Started::OFF,
     })
@@ -292,9 +305,9 @@ pub(super) fn enter_at(
     local: &Local,
     site: &'static Callsite,
     arrival: Arrival,
-    capture: impl FnOnce(&mut Sink<'_>),
+    fill: Fill<'_>,
 ) -> Entered {
-    let Some((place, _)) = begin_agent(local, site, &arrival, capture) else {
+    let Some((place, _)) = begin_agent(local, site, &arrival, fill) else {
         return Entered::OFF;
     };
     let before = local.replace_context(place);
@@ -306,9 +319,9 @@ pub(super) fn start_at(
     local: &Local,
     site: &'static Callsite,
     arrival: Arrival,
-    capture: impl FnOnce(&mut Sink<'_>),
+    fill: Fill<'_>,
 ) -> Started {
-    match begin_agent(local, site, &arrival, capture) {
+    match begin_agent(local, site, &arrival, fill) {
         Some((place, clock)) => Started::new(place, clock, Role::Plain),
         None => Started::OFF,
     }
@@ -318,7 +331,7 @@ fn begin_agent(
     local: &Local,
     site: &'static Callsite,
     arrival: &Arrival,
-    capture: impl FnOnce(&mut Sink<'_>),
+    fill: Fill<'_>,
 ) -> Option<(Context, u64)> {
     let Arrival {
         around,
@@ -331,8 +344,7 @@ fn begin_agent(
         scope,
         ..around
     };
-    write_start::<true>(local, site, [span, around.span, scope], flags, capture)
-        .map(|clock| (place, clock))
+    write_start(local, site, [span, around.span, scope], flags, fill).map(|clock| (place, clock))
 }
 
 /// Runs `enter` as if `parent` were the current span.
@@ -380,10 +392,11 @@ impl Recording for Entered {
         local::with(|local| {
             if self.span == 0 {
                 local.set_context(before);
-            } else if self.place == 0 {
-                self.place = local.keep_place(before);
+            } else if self.before != ELSEWHERE {
+                local.keep_place(self.span, before, Role::Plain);
+                self.before = ELSEWHERE;
             } else {
-                local.replace_place(self.place, before);
+                local.replace_place(self.span, before);
             }
         });
     }
@@ -391,7 +404,7 @@ impl Recording for Entered {
 
 impl Recording for Started {
     fn id(&self) -> u64 {
-        self.span
+        self.context.span
     }
 
     fn came_from(&mut self, SpanContext(before): SpanContext) {
@@ -403,81 +416,110 @@ impl Recording for Started {
 #[inline(always)]
 pub fn exit(span: Entered, end: impl FnOnce(&mut Sink<'_>)) {
     if span.span != 0 {
-        let id = span.span;
-        local::with(|local| {
-            let clock = clock::raw();
-            write_end(local, span.role, end, |local, flags, payload| {
-                local.put_end(
-                    [word::first(END, flags, payload.len(), 0), id, clock],
-                    payload,
-                );
-            });
-            span.left(local);
-        });
+        exit_filled(&span, &mut once(end));
+        // Its end is written; what its drop would write is another.
+        std::mem::forget(span);
     }
+}
+
+#[inline(never)]
+fn exit_filled(span: &Entered, fill: &mut dyn FnMut(&mut Sink<'_>)) {
+    local::with(|local| {
+        let clock = clock::raw();
+        let llm = span.before == ELSEWHERE && local.role_of(span.span) == Role::Llm;
+        write_end(local, llm, fill, |local, flags, payload| {
+            let first = word::first(END, flags, payload.len(), 0);
+            local.put_end([first, span.span, clock], payload);
+        });
+        span.go_back(local);
+    });
 }
 
 /// Ends a call of which only the end is recorded.
 #[inline(always)]
 pub fn leave(span: Entered) {
     if span.span != 0 {
-        let id = span.span;
-        local::with(|local| {
-            local.put_end([word::first(END, 0, 0, 0), id, clock::raw()], &[]);
-            span.left(local);
-        });
+        leave_empty(span.span, span.before);
+        std::mem::forget(span);
     }
+}
+
+#[inline(never)]
+fn leave_empty(span: u64, before: u64) {
+    local::with(|local| {
+        let record = [word::first(END, 0, 0, 0), span, clock::raw()];
+        match local.room(3) {
+            Some(room) => room.write(local, record),
+            None => local.put_end(record, &[]),
+        }
+        go_back(local, span, before);
+    });
 }
 
 /// Ends a future's span with what came of it.
 #[inline(always)]
-pub fn finish(mut span: Started, end: impl FnOnce(&mut Sink<'_>)) {
-    if span.span != 0 {
-        local::with(|local| {
-            let clock = clock::raw();
-            span.count_last_poll(clock);
-            let record = [span.span, clock, u64::from(span.polls), span.busy];
-            write_end(local, span.role, end, |local, flags, payload| {
-                let [id, clock, polls, busy] = record;
-                local.put_end(
-                    [
-                        word::first(END_ASYNC, flags, payload.len(), 0),
-                        id,
-                        clock,
-                        polls,
-                        busy,
-                    ],
-                    payload,
-                );
-            });
-        });
-        span.done();
+pub fn finish(span: Started, end: impl FnOnce(&mut Sink<'_>)) {
+    if span.context.span != 0 {
+        finish_filled(span, &mut once(end));
     }
+}
+
+#[inline(never)]
+fn finish_filled(mut span: Started, fill: &mut dyn FnMut(&mut Sink<'_>)) {
+    local::with(|local| {
+        let clock = clock::raw();
+        span.count_last_poll(clock);
+        let [id, polls, busy] = [span.context.span, u64::from(span.polls), span.busy];
+        write_end(
+            local,
+            span.role == Role::Llm,
+            fill,
+            |local, flags, payload| {
+                let first = word::first(END_ASYNC, flags, payload.len(), 0);
+                local.put_end([first, id, clock, polls, busy], payload);
+            },
+        );
+    });
+    span.done();
 }
 
 /// Ends a future's span of which only the end is recorded.
 #[inline(always)]
-pub fn settle(mut span: Started) {
-    if span.span != 0 {
-        span.write_end(0);
-        span.done();
+pub fn settle(span: Started) {
+    if span.context.span != 0 {
+        settle_empty(span);
     }
 }
 
+#[inline(never)]
+fn settle_empty(mut span: Started) {
+    let clock = clock::raw();
+    span.count_last_poll(clock);
+    let first = word::first(END_ASYNC, 0, 0, 0);
+    let record = [
+        first,
+        span.context.span,
+        clock,
+        u64::from(span.polls),
+        span.busy,
+    ];
+    local::with(|local| local.put_end(record, &[]));
+    span.done();
+}
+
 /// Captures an END's payload; where values are not captured, an error still is.
-#[inline(always)]
 fn write_end(
     local: &Local,
-    role: Role,
-    end: impl FnOnce(&mut Sink<'_>),
+    llm: bool,
+    fill: &mut dyn FnMut(&mut Sink<'_>),
     put: impl FnOnce(&Local, u64, &[u8]),
 ) {
     if local.capturing.get() {
         return put(local, 0, &[]);
     }
     local.with_buffer(|buffer| {
-        let mut sink = Sink::new(buffer, role == Role::Llm);
-        end(&mut sink);
+        let mut sink = Sink::new(buffer, llm);
+        fill(&mut sink);
         if sink.failed {
             put(local, FAILED | CAPTURED, buffer);
         } else if local::captures_content() {
@@ -489,35 +531,21 @@ fn write_end(
 }
 
 impl Entered {
-    const OFF: Self = Self {
-        span: 0,
-        before: 0,
-        place: 0,
-        role: Role::Plain,
-        _stays_on_this_thread: PhantomData,
-    };
+    const OFF: Self = Self::new(0, 0);
 
     #[inline(always)]
-    fn new(span: u64, before: u64, role: Role) -> Self {
+    const fn new(span: u64, before: u64) -> Self {
         Self {
             span,
             before,
-            role,
-            ..Self::OFF
+            _stays_on_this_thread: PhantomData,
         }
     }
 
-    /// One that opened a session or an agent, or was given to a session.
+    /// One that opened a session or an agent, was given to a session, or means more than itself.
     fn elsewhere(local: &Local, span: u64, before: Context, role: Role) -> Self {
-        let place = local.keep_place(before);
-        // Without a place it goes back to the span alone: the thread is ending.
-        Self {
-            span,
-            before: before.span,
-            place,
-            role,
-            ..Self::OFF
-        }
+        local.keep_place(span, before, role);
+        Self::new(span, ELSEWHERE)
     }
 
     /// Nothing is recorded here.
@@ -525,32 +553,29 @@ impl Entered {
         Self::OFF
     }
 
-    #[inline(always)]
-    fn left(self, local: &Local) {
-        self.go_back(local);
-        // Its end is written; what its drop would write is another.
-        std::mem::forget(self);
-    }
-
-    #[inline(always)]
     fn go_back(&self, local: &Local) {
-        if self.place != 0 {
-            self.go_to_place(local);
-        } else if local.span.get() == self.span && !local.disordered.get() {
-            local.span.set(self.before);
-        } else {
-            local.end_out_of_order(self.span, self.before);
-        }
+        go_back(local, self.span, self.before);
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn go_to_place(&self, local: &Local) {
-        if self.role == Role::Session {
-            session::closed(local.context().session);
-        }
-        local.go_to_place(self.place);
+#[inline(always)]
+fn go_back(local: &Local, span: u64, before: u64) {
+    if before == ELSEWHERE {
+        go_to_place(local, span);
+    } else if local.span.get() == span && !local.disordered.get() {
+        local.span.set(before);
+    } else {
+        local.end_out_of_order(span, before);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn go_to_place(local: &Local, span: u64) {
+    if local.role_of(span) == Role::Session {
+        session::closed(local.context().session);
+    }
+    local.go_to_place(span);
 }
 
 impl Drop for Entered {
@@ -601,25 +626,16 @@ pub(crate) fn panic_record(buffer: &mut Vec<u8>) -> u64 {
 }
 
 impl Started {
-    const OFF: Self = Self {
-        span: 0,
-        role: Role::Plain,
-        context: Context::NONE,
-        poll_began: 0,
-        busy: 0,
-        polls: 0,
-        polling: false,
-    };
+    const OFF: Self = Self::new(Context::NONE, 0, Role::Plain);
 
     #[inline(always)]
-    fn new(context: Context, clock: u64, role: Role) -> Self {
+    const fn new(context: Context, clock: u64, role: Role) -> Self {
         Self {
-            span: context.span,
-            role,
             context,
             poll_began: clock,
             busy: 0,
             polls: 0,
+            role,
             polling: false,
         }
     }
@@ -630,23 +646,15 @@ impl Started {
     }
 
     #[inline(always)]
+    pub(super) fn is_off(&self) -> bool {
+        self.context.span == 0
+    }
+
+    #[inline(always)]
     fn count_last_poll(&mut self, now: u64) {
         if local::measures_busy_time() {
             self.busy += now.saturating_sub(self.poll_began);
         }
-    }
-
-    fn write_end(&mut self, flags: u64) {
-        let clock = clock::raw();
-        self.count_last_poll(clock);
-        let record = [
-            word::first(END_ASYNC, flags, 0, 0),
-            self.span,
-            clock,
-            u64::from(self.polls),
-            self.busy,
-        ];
-        local::with(|local| local.put_end(record, &[]));
     }
 
     #[inline(always)]
@@ -654,14 +662,14 @@ impl Started {
         if self.role == Role::Session {
             session::closed(self.context.session);
         }
-        self.span = 0;
+        self.context.span = 0;
     }
 }
 
 impl Drop for Started {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.span != 0 {
+        if !self.is_off() {
             self.dropped();
         }
     }
@@ -671,7 +679,7 @@ impl Started {
     #[cold]
     #[inline(never)]
     fn dropped(&mut self) {
-        let (id, polls, busy) = (self.span, u64::from(self.polls), self.busy);
+        let (id, polls, busy) = (self.context.span, u64::from(self.polls), self.busy);
         let panicked = self.polling;
         local::with(|local| {
             local.ready();
@@ -706,7 +714,7 @@ impl fmt::Debug for Entered {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Started").field(&self.span).finish()
+        f.debug_tuple("Started").field(&self.context.span).finish()
     }
 }
 
@@ -782,7 +790,7 @@ impl SpanBuilder {
     pub fn start(self) -> ManualSpan {
         if !local::recording() {
             return ManualSpan {
-                entered: Entered::OFF,
+                entered: Entered::off(),
             };
         }
         let site = by_hand(&self.name, self.kind, Location::caller());

@@ -9,11 +9,11 @@ pub use crate::record::callsite::{Callsite, Meta};
 pub use crate::record::capture::{Probe, Sink};
 pub use crate::record::context::SpanContext;
 pub use crate::record::fault::Fault;
-pub use crate::record::future::{Instrumented, boxed, instrument};
+pub use crate::record::future::{Instrumented, boxed, instrument, instrument_with};
 pub use crate::record::outcome::Outcome;
 pub use crate::record::span::{
-    Entered, Recording, Started, enter, enter_bare, enter_session, exit, finish, leave, link,
-    settle, start, start_bare, start_session, under,
+    Entered, Recording, Started, enter, enter_bare, enter_session, exit, leave, link, start,
+    start_bare, start_session, under,
 };
 
 /// The ladders' traits, for method lookup alone.

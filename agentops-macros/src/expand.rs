@@ -151,7 +151,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
         layer,
         ..
     } = frame;
-    let (open, close) = (frame.open(), frame.close());
+    let open = frame.open();
     let inner = nested(function, inner);
     let mut future = generated!(async move { #inner });
     if layer.arguments.boxed && matches!(layer.role, Role::Span) {
@@ -160,15 +160,26 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
     match (&layer.role, &function.output) {
         (Role::Program, Output::Never) => generated!(#open #future.await),
         (Role::Program, _) => {
+            let close = frame.close();
             generated!(#open let __agentops_ret = #future.await; #close __agentops_ret)
         }
-        (_, Output::Never) => generated!(#open #runtime::instrument(#span, #future).await.1),
+        _ if frame.captures_end() => {
+            let (allow, end) = (frame.allow_closures(), frame.end_of_future());
+            // On its own, so that its output's type is known where the closure is read.
+            generated! {
+                #open
+                #[allow(clippy::async_yields_async)]
+                let __agentops_future = #future;
+                #allow
+                let __agentops_future = #runtime::instrument_with(#span, __agentops_future, #end);
+                __agentops_future.await
+            }
+        }
         _ => generated! {
             #open
             #[allow(clippy::async_yields_async)]
-            let (#span, __agentops_ret) = #runtime::instrument(#span, #future).await;
-            #close
-            __agentops_ret
+            let __agentops_future = #runtime::instrument(#span, #future);
+            __agentops_future.await
         },
     }
 }
@@ -332,17 +343,22 @@ impl Frame<'_> {
             };
             return generated!(#runtime::main_finish(#span, #end););
         }
-        if matches!(layer.role, Role::Span) && layer.reads_output(&function.output) {
-            let exit = self.either("exit", "finish");
-            let end = self.end();
-            // `returns` asks for closures.
-            let allow = (!layer.arguments.returns.is_empty()).then(|| {
-                generated!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)])
-            });
-            return generated!(#allow #runtime::#exit(#span, #end););
+        if self.captures_end() {
+            let (allow, end) = (self.allow_closures(), self.end());
+            return generated!(#allow #runtime::exit(#span, #end););
         }
-        let leave = self.either("leave", "settle");
-        generated!(#runtime::#leave(#span);)
+        generated!(#runtime::leave(#span);)
+    }
+
+    fn captures_end(&self) -> bool {
+        matches!(self.layer.role, Role::Span) && self.layer.reads_output(&self.function.output)
+    }
+
+    /// `returns` asks for closures.
+    fn allow_closures(&self) -> Option<TokenStream> {
+        (!self.layer.arguments.returns.is_empty()).then(|| {
+            generated!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)])
+        })
     }
 
     fn either(&self, sync: &str, future: &str) -> Ident {
@@ -408,6 +424,17 @@ impl Frame<'_> {
 
     /// The closure that captures the value, or the error in it.
     fn end(&self) -> TokenStream {
+        let captures = self.captures(&generated!(&__agentops_ret));
+        generated!(|__agentops_w| { #captures })
+    }
+
+    /// As [`end`](Self::end), of a future: the value is what it is called with.
+    fn end_of_future(&self) -> TokenStream {
+        let captures = self.captures(&generated!(__agentops_ret));
+        generated!(|__agentops_ret, __agentops_w| { #captures })
+    }
+
+    fn captures(&self, returned: &TokenStream) -> TokenStream {
         let Frame {
             runtime,
             layer,
@@ -415,8 +442,8 @@ impl Frame<'_> {
             ..
         } = self;
         if layer.arguments.no_error || !function.output.may_fail() {
-            let value = self.value(&generated!(&__agentops_ret));
-            return generated!(|__agentops_w| { use #runtime::ladder::*; #value });
+            let value = self.value(returned);
+            return generated!(use #runtime::ladder::*; #value);
         }
         let value = self.value(&generated!(__agentops_value));
         let binding = if value.is_empty() {
@@ -425,13 +452,11 @@ impl Frame<'_> {
             generated!(__agentops_value)
         };
         generated! {
-            |__agentops_w| {
-                use #runtime::ladder::*;
-                match (&&#runtime::Outcome(&__agentops_ret)).agentops_outcome() {
-                    ::core::result::Result::Ok(#binding) => { #value }
-                    ::core::result::Result::Err(__agentops_error) => {
-                        (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
-                    }
+            use #runtime::ladder::*;
+            match (&&#runtime::Outcome(#returned)).agentops_outcome() {
+                ::core::result::Result::Ok(#binding) => { #value }
+                ::core::result::Result::Err(__agentops_error) => {
+                    (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
                 }
             }
         }

@@ -7,24 +7,25 @@ use std::task::{Context as Task, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::clock;
+use super::capture::Sink;
 use super::context::Context;
 use super::local;
 use super::span::{Place, Started};
 
 pin_project! {
-    /// Made by [`instrument`]; gives the span back with the output, so that the output is captured before the end.
+    /// Made by [`instrument`]: writes the span's end when it is ready, with what came of it.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Instrumented<F> {
+    pub struct Instrumented<F, E> {
         #[pin]
         inner: F,
         // After `inner`: what it does while it is dropped belongs to the span.
         span: Started,
+        end: E,
         after: Restore,
     }
 
-    impl<F> PinnedDrop for Instrumented<F> {
+    impl<F, E> PinnedDrop for Instrumented<F, E> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if !this.span.is_off() {
@@ -40,6 +41,7 @@ pin_project! {
 struct Restore(Option<Box<Context>>);
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
         if let Some(before) = self.0.take() {
             local::with(|local| local.set_context(*before));
@@ -47,52 +49,77 @@ impl Drop for Restore {
     }
 }
 
+/// Captures a future's output at the end of its span.
+pub trait Ending<T> {
+    /// Ends the span.
+    fn end(&mut self, span: &mut Started, output: &T);
+}
+
+/// Of the end of the span nothing is recorded but when it was.
+#[derive(Debug)]
+pub struct Bare;
+
+impl<T> Ending<T> for Bare {
+    #[inline(always)]
+    fn end(&mut self, span: &mut Started, _: &T) {
+        span.settle();
+    }
+}
+
+impl<T, E: FnMut(&T, &mut Sink<'_>)> Ending<T> for E {
+    #[inline(always)]
+    fn end(&mut self, span: &mut Started, output: &T) {
+        span.finish(&mut |sink| self(output, sink));
+    }
+}
+
 /// Wraps a future in a span that was started for it.
 #[inline(always)]
-pub fn instrument<F: Future>(span: Started, inner: F) -> Instrumented<F> {
+pub fn instrument<F: Future>(span: Started, inner: F) -> Instrumented<F, Bare> {
     Instrumented {
         inner,
         span,
+        end: Bare,
         after: Restore(None),
     }
 }
 
-impl<F: Future> Future for Instrumented<F> {
-    type Output = (Started, F::Output);
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if this.span.is_off() {
-            return this
-                .inner
-                .poll(task)
-                .map(|output| (take(this.span), output));
-        }
-        let measure = local::measures_busy_time();
-        if measure && this.span.polls != 0 {
-            this.span.poll_began = clock::raw();
-        }
-        this.span.polls = this.span.polls.saturating_add(1);
-        this.span.polling = true;
-        let place = Place::enter(this.span.context);
-        let polled = this.inner.poll(task);
-        drop(place);
-        this.span.polling = false;
-        match polled {
-            Poll::Ready(output) => Poll::Ready((take(this.span), output)),
-            Poll::Pending => {
-                if measure {
-                    this.span.busy += clock::raw().saturating_sub(this.span.poll_began);
-                }
-                Poll::Pending
-            }
-        }
+/// As [`instrument`], where `end` captures the output.
+#[inline(always)]
+pub fn instrument_with<F, E>(span: Started, inner: F, end: E) -> Instrumented<F, E>
+where
+    F: Future,
+    E: FnMut(&F::Output, &mut Sink<'_>),
+{
+    Instrumented {
+        inner,
+        span,
+        end,
+        after: Restore(None),
     }
 }
 
-fn take(span: &mut Started) -> Started {
-    std::mem::replace(span, Started::off())
+impl<F: Future, E: Ending<F::Output>> Future for Instrumented<F, E> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        if this.span.is_off() {
+            return this.inner.poll(task);
+        }
+        let place = this.span.begin_poll();
+        let polled = this.inner.poll(task);
+        drop(place);
+        match &polled {
+            Poll::Ready(output) => {
+                this.span.polling = false;
+                this.end.end(this.span, output);
+            }
+            Poll::Pending => this.span.end_poll(),
+        }
+        polled
+    }
 }
 
 pin_project! {

@@ -168,11 +168,7 @@ pub(crate) struct Local {
     head: Cell<u64>,
     limit: Cell<u64>,
     seed: Cell<u64>,
-    /// The context, in parts: a plain span reads two of them and writes one.
-    pub(crate) span: Cell<u64>,
-    pub(crate) scope: Cell<u64>,
-    session: Cell<u128>,
-    trace: Cell<u128>,
+    context: Cell<Context>,
     /// A user's code is being run to capture a value: spans in it are recorded without values.
     pub(crate) capturing: Cell<bool>,
     /// One of our own threads: it never records, for it would wait for itself.
@@ -194,10 +190,7 @@ impl Local {
             head: Cell::new(0),
             limit: Cell::new(0),
             seed: Cell::new(0),
-            span: Cell::new(0),
-            scope: Cell::new(0),
-            session: Cell::new(0),
-            trace: Cell::new(0),
+            context: Cell::new(Context::NONE),
             capturing: Cell::new(false),
             muted: Cell::new(false),
             ending: Cell::new(false),
@@ -209,32 +202,40 @@ impl Local {
 
     #[inline(always)]
     pub(crate) fn context(&self) -> Context {
-        Context {
-            span: self.span.get(),
-            scope: self.scope.get(),
-            session: self.session.get(),
-            trace: self.trace.get(),
-        }
+        self.context.get()
     }
 
     #[inline(always)]
     pub(crate) fn set_context(&self, context: Context) {
-        self.span.set(context.span);
-        self.scope.set(context.scope);
-        self.session.set(context.session);
-        self.trace.set(context.trace);
+        self.context.set(context);
+    }
+
+    #[inline(always)]
+    pub(crate) fn span(&self) -> u64 {
+        self.context.get().span
+    }
+
+    #[inline(always)]
+    pub(crate) fn scope(&self) -> u64 {
+        self.context.get().scope
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_span(&self, span: u64) {
+        self.context.set(Context {
+            span,
+            ..self.context.get()
+        });
     }
 
     #[inline(always)]
     pub(crate) fn replace_context(&self, context: Context) -> Context {
-        let before = self.context();
-        self.set_context(context);
-        before
+        self.context.replace(context)
     }
 
     /// Says that the current span is handed out, before anybody has it: what others say of it may arrive after its end.
     pub(crate) fn share(&self) {
-        let span = self.span.get();
+        let span = self.span();
         if span == 0 || self.shared.get() == span || !recording() || !self.ready() {
             return;
         }
@@ -250,8 +251,8 @@ impl Local {
     pub(crate) fn end_out_of_order(&self, span: u64, before: u64) {
         let _ = OWNED.try_with(|owned| {
             let mut ended = owned.ended.borrow_mut();
-            if self.span.get() == span {
-                self.span.set(living(&mut ended, before));
+            if self.span() == span {
+                self.set_span(living(&mut ended, before));
             } else {
                 if ended.len() == ENDED {
                     ended.remove(0);
@@ -275,7 +276,7 @@ impl Local {
     fn forget_order(&self) {
         let _ = OWNED.try_with(|owned| {
             let mut ended = owned.ended.borrow_mut();
-            self.span.set(living(&mut ended, self.span.get()));
+            self.set_span(living(&mut ended, self.span()));
             ended.clear();
         });
         self.disordered.set(false);
@@ -553,6 +554,13 @@ fn thread_name() -> ThreadName {
 #[inline(always)]
 pub(crate) fn with<R>(record: impl FnOnce(&Local) -> R) -> R {
     LOCAL.with(record)
+}
+
+/// As [`with`], for what is more than a word: `record` fills in the answer where it stands, which `LocalKey` would copy.
+#[inline(always)]
+pub(crate) fn with_answer<R>(mut answer: R, record: impl FnOnce(&Local, &mut R)) -> R {
+    LOCAL.with(|local| record(local, &mut answer));
+    answer
 }
 
 /// Makes the current thread one of our own.

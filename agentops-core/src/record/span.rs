@@ -157,7 +157,7 @@ pub fn enter_bare(site: &'static Callsite) -> Entered {
 #[inline(never)]
 fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     local::with(|local| {
-        let (scope, before) = (local.scope.get(), local.span.get());
+        let (scope, before) = (local.scope(), local.span());
         if scope == 0 || Role::of(site) != Role::Plain || !local.ready() {
             return enter_elsewhere(local, site, Some(fill));
         }
@@ -165,7 +165,7 @@ fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) ->
         if write_start(local, site, [span, before, scope], 0, Some(fill)).is_none() {
             return Entered::OFF;
         }
-        local.span.set(span);
+        local.set_span(span);
         Entered::new(span, before)
     })
 }
@@ -173,19 +173,22 @@ fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) ->
 /// The path that matters: one look at the ring, one reading of the clock, five words.
 #[inline(never)]
 fn enter_empty(site: &'static Callsite) -> Entered {
-    local::with(|local| {
-        let (scope, before) = (local.scope.get(), local.span.get());
-        if scope == 0 || Role::of(site) != Role::Plain {
-            return enter_elsewhere(local, site, None);
-        }
-        let Some(room) = local.room(5) else {
-            return enter_elsewhere(local, site, None);
+    local::with_answer(Entered::OFF, |local, entered| {
+        let (scope, before) = (local.scope(), local.span());
+        let room = if scope == 0 || Role::of(site) != Role::Plain {
+            None
+        } else {
+            local.room(5)
+        };
+        let Some(room) = room else {
+            *entered = enter_elsewhere(local, site, None);
+            return;
         };
         let span = local.next_id();
         let first = word::first(START, 0, 0, site.number());
         room.write(local, [first, span, before, scope, clock::raw()]);
-        local.span.set(span);
-        Entered::new(span, before)
+        local.set_span(span);
+        *entered = Entered::new(span, before);
     })
 }
 
@@ -218,7 +221,7 @@ pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> St
     if !local::wants(site.meta.level) {
         return Started::OFF;
     }
-    start_filled(site, Some(&mut once(capture)))
+    start_filled(site, &mut once(capture))
 }
 
 /// As [`start`], where there is nothing to capture.
@@ -227,29 +230,73 @@ pub fn start_bare(site: &'static Callsite) -> Started {
     if !local::wants(site.meta.level) {
         return Started::OFF;
     }
-    start_filled(site, None)
+    start_empty(site)
 }
 
 #[inline(never)]
-fn start_filled(site: &'static Callsite, fill: Fill<'_>) -> Started {
+fn start_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
     local::with(|local| {
-        if !local.ready() {
-            return Started::OFF;
+        let around = local.context();
+        if around.scope == 0 || !local.ready() {
+            return start_elsewhere(local, site, Some(fill));
         }
-        let before = local.context();
-        let (home, flags, span) = if before.scope == 0 {
-            match orphan(local, site) {
-                Some(found) => found,
-                None => return Started::OFF,
-            }
-        } else {
-            (before, 0, local.next_id())
-        };
-        match write_start(local, site, [span, home.span, home.scope], flags, fill) {
-            Some(clock) => Started::new(Context { span, ..home }, clock, Role::of(site)),
+        let span = local.next_id();
+        match write_start(
+            local,
+            site,
+            [span, around.span, around.scope],
+            0,
+            Some(fill),
+        ) {
+            Some(clock) => Started::new(Context { span, ..around }, clock, Role::of(site)),
             None => Started::OFF,
         }
     })
+}
+
+#[inline(never)]
+fn start_empty(site: &'static Callsite) -> Started {
+    local::with_answer(Started::OFF, |local, started| {
+        let around = local.context();
+        let room = if around.scope == 0 {
+            None
+        } else {
+            local.room(5)
+        };
+        let Some(room) = room else {
+            *started = start_elsewhere(local, site, None);
+            return;
+        };
+        let span = local.next_id();
+        let first = word::first(START, 0, 0, site.number());
+        let clock = clock::raw();
+        room.write(local, [first, span, around.span, around.scope, clock]);
+        started.context = Context { span, ..around };
+        started.poll_began = clock;
+        started.role = Role::of(site);
+    })
+}
+
+/// As [`enter_elsewhere`].
+#[cold]
+#[inline(never)]
+fn start_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Started {
+    if !local.ready() {
+        return Started::OFF;
+    }
+    let around = local.context();
+    let (home, flags, span) = if around.scope == 0 {
+        match orphan(local, site) {
+            Some(found) => found,
+            None => return Started::OFF,
+        }
+    } else {
+        (around, 0, local.next_id())
+    };
+    match write_start(local, site, [span, home.span, home.scope], flags, fill) {
+        Some(clock) => Started::new(Context { span, ..home }, clock, Role::of(site)),
+        None => Started::OFF,
+    }
 }
 
 fn begin_session(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Option<(Context, u64)> {
@@ -456,57 +503,6 @@ fn leave_empty(span: u64, before: u64) {
     });
 }
 
-/// Ends a future's span with what came of it.
-#[inline(always)]
-pub fn finish(span: Started, end: impl FnOnce(&mut Sink<'_>)) {
-    if span.context.span != 0 {
-        finish_filled(span, &mut once(end));
-    }
-}
-
-#[inline(never)]
-fn finish_filled(mut span: Started, fill: &mut dyn FnMut(&mut Sink<'_>)) {
-    local::with(|local| {
-        let clock = clock::raw();
-        span.count_last_poll(clock);
-        let [id, polls, busy] = [span.context.span, u64::from(span.polls), span.busy];
-        write_end(
-            local,
-            span.role == Role::Llm,
-            fill,
-            |local, flags, payload| {
-                let first = word::first(END_ASYNC, flags, payload.len(), 0);
-                local.put_end([first, id, clock, polls, busy], payload);
-            },
-        );
-    });
-    span.done();
-}
-
-/// Ends a future's span of which only the end is recorded.
-#[inline(always)]
-pub fn settle(span: Started) {
-    if span.context.span != 0 {
-        settle_empty(span);
-    }
-}
-
-#[inline(never)]
-fn settle_empty(mut span: Started) {
-    let clock = clock::raw();
-    span.count_last_poll(clock);
-    let first = word::first(END_ASYNC, 0, 0, 0);
-    let record = [
-        first,
-        span.context.span,
-        clock,
-        u64::from(span.polls),
-        span.busy,
-    ];
-    local::with(|local| local.put_end(record, &[]));
-    span.done();
-}
-
 /// Captures an END's payload; where values are not captured, an error still is.
 fn write_end(
     local: &Local,
@@ -562,8 +558,8 @@ impl Entered {
 fn go_back(local: &Local, span: u64, before: u64) {
     if before == ELSEWHERE {
         go_to_place(local, span);
-    } else if local.span.get() == span && !local.disordered.get() {
-        local.span.set(before);
+    } else if local.span() == span && !local.disordered.get() {
+        local.set_span(before);
     } else {
         local.end_out_of_order(span, before);
     }
@@ -650,11 +646,66 @@ impl Started {
         self.context.span == 0
     }
 
+    /// Makes the span current for a poll, until what is returned is dropped.
+    #[inline]
+    pub(super) fn begin_poll(&mut self) -> Place {
+        if self.polls != 0 && local::measures_busy_time() {
+            self.poll_began = clock::raw();
+        }
+        self.polls = self.polls.saturating_add(1);
+        self.polling = true;
+        Place::enter(self.context)
+    }
+
+    /// A poll is over that was not the last.
+    #[inline]
+    pub(super) fn end_poll(&mut self) {
+        self.polling = false;
+        if local::measures_busy_time() {
+            self.busy += clock::raw().saturating_sub(self.poll_began);
+        }
+    }
+
     #[inline(always)]
     fn count_last_poll(&mut self, now: u64) {
         if local::measures_busy_time() {
             self.busy += now.saturating_sub(self.poll_began);
         }
+    }
+
+    /// Ends the span with what came of it.
+    #[inline(never)]
+    pub(super) fn finish(&mut self, fill: &mut dyn FnMut(&mut Sink<'_>)) {
+        let clock = clock::raw();
+        self.count_last_poll(clock);
+        let [id, polls, busy] = [self.context.span, u64::from(self.polls), self.busy];
+        local::with(|local| {
+            write_end(
+                local,
+                self.role == Role::Llm,
+                fill,
+                |local, flags, payload| {
+                    let first = word::first(END_ASYNC, flags, payload.len(), 0);
+                    local.put_end([first, id, clock, polls, busy], payload);
+                },
+            );
+        });
+        self.done();
+    }
+
+    /// Ends the span, of which only the end is recorded.
+    #[inline(never)]
+    pub(super) fn settle(&mut self) {
+        let clock = clock::raw();
+        self.count_last_poll(clock);
+        let first = word::first(END_ASYNC, 0, 0, 0);
+        let (polls, busy) = (u64::from(self.polls), self.busy);
+        let record = [first, self.context.span, clock, polls, busy];
+        local::with(|local| match local.room(5) {
+            Some(room) => room.write(local, record),
+            None => local.put_end(record, &[]),
+        });
+        self.done();
     }
 
     #[inline(always)]

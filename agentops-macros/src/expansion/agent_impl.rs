@@ -109,65 +109,60 @@ impl Planner<'_> {
             },
         );
         #[allow(clippy::async_yields_async)]
-        let (__agentops_span_1, __agentops_ret) = ::agentops::__private::instrument(
-                __agentops_span_1,
-                async move {
-                    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
-                        ::agentops::__private::Meta::new(
-                                ::agentops::__private::Kind::Tool,
-                                "look up",
-                                ::core::module_path!(),
-                                "Planner::look_up",
-                            )
-                            .arguments(&["word"])
-                            .output(),
-                    );
-                    let __agentops_span = ::agentops::__private::start(
-                        &__AGENTOPS_CALLSITE,
-                        |__agentops_w| {
-                            use ::agentops::__private::ladder::*;
-                            (&&&&::agentops::__private::Probe(&word))
-                                .agentops_capture(__agentops_w);
-                        },
-                    );
-                    #[allow(clippy::async_yields_async)]
-                    let (__agentops_span, __agentops_ret) = ::agentops::__private::instrument(
-                            __agentops_span,
-                            async move {
-                                #[allow(unreachable_code)]
-                                if false {
-                                    let __agentops_expected: Option<String> = loop {};
-                                    return __agentops_expected;
-                                }
-                                let word = word;
-                                #[allow(clippy::needless_else)] { self.words.get(&word) }
-                            },
+        let __agentops_future = ::agentops::__private::instrument(
+            __agentops_span_1,
+            async move {
+                static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+                    ::agentops::__private::Meta::new(
+                            ::agentops::__private::Kind::Tool,
+                            "look up",
+                            ::core::module_path!(),
+                            "Planner::look_up",
                         )
-                        .await;
-                    ::agentops::__private::finish(
-                        __agentops_span,
-                        |__agentops_w| {
-                            use ::agentops::__private::ladder::*;
-                            match (&&::agentops::__private::Outcome(&__agentops_ret))
-                                .agentops_outcome()
-                            {
-                                ::core::result::Result::Ok(__agentops_value) => {
-                                    (&&&&::agentops::__private::Probe(__agentops_value))
-                                        .agentops_capture(__agentops_w);
-                                }
-                                ::core::result::Result::Err(__agentops_error) => {
-                                    (&&&&&&::agentops::__private::Fault(__agentops_error))
-                                        .agentops_fault(__agentops_w)
-                                }
+                        .arguments(&["word"])
+                        .output(),
+                );
+                let __agentops_span = ::agentops::__private::start(
+                    &__AGENTOPS_CALLSITE,
+                    |__agentops_w| {
+                        use ::agentops::__private::ladder::*;
+                        (&&&&::agentops::__private::Probe(&word))
+                            .agentops_capture(__agentops_w);
+                    },
+                );
+                #[allow(clippy::async_yields_async)]
+                let __agentops_future = async move {
+                    #[allow(unreachable_code)]
+                    if false {
+                        let __agentops_expected: Option<String> = loop {};
+                        return __agentops_expected;
+                    }
+                    let word = word;
+                    #[allow(clippy::needless_else)] { self.words.get(&word) }
+                };
+                let __agentops_future = ::agentops::__private::instrument_with(
+                    __agentops_span,
+                    __agentops_future,
+                    |__agentops_ret, __agentops_w| {
+                        use ::agentops::__private::ladder::*;
+                        match (&&::agentops::__private::Outcome(__agentops_ret))
+                            .agentops_outcome()
+                        {
+                            ::core::result::Result::Ok(__agentops_value) => {
+                                (&&&&::agentops::__private::Probe(__agentops_value))
+                                    .agentops_capture(__agentops_w);
                             }
-                        },
-                    );
-                    __agentops_ret
-                },
-            )
-            .await;
-        ::agentops::__private::settle(__agentops_span_1);
-        __agentops_ret
+                            ::core::result::Result::Err(__agentops_error) => {
+                                (&&&&&&::agentops::__private::Fault(__agentops_error))
+                                    .agentops_fault(__agentops_w)
+                            }
+                        }
+                    },
+                );
+                __agentops_future.await
+            },
+        );
+        __agentops_future.await
     }
     #[agentops::skip]
     fn reset(&mut self) {}

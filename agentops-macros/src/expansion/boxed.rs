@@ -23,26 +23,23 @@ async fn dive(depth: u32) -> u32 {
         },
     );
     #[allow(clippy::async_yields_async)]
-    let (__agentops_span, __agentops_ret) = crate::telemetry::__private::instrument(
-            __agentops_span,
-            crate::telemetry::__private::boxed(async move {
-                #[allow(unreachable_code)]
-                if false {
-                    let __agentops_expected: u32 = loop {};
-                    return __agentops_expected;
-                }
-                #[allow(clippy::needless_else)]
-                { if depth == 0 { 0 } else { dive(depth - 1).await } }
-            }),
-        )
-        .await;
-    crate::telemetry::__private::finish(
+    let __agentops_future = crate::telemetry::__private::boxed(async move {
+        #[allow(unreachable_code)]
+        if false {
+            let __agentops_expected: u32 = loop {};
+            return __agentops_expected;
+        }
+        #[allow(clippy::needless_else)]
+        { if depth == 0 { 0 } else { dive(depth - 1).await } }
+    });
+    let __agentops_future = crate::telemetry::__private::instrument_with(
         __agentops_span,
-        |__agentops_w| {
+        __agentops_future,
+        |__agentops_ret, __agentops_w| {
             use crate::telemetry::__private::ladder::*;
-            (&&&&crate::telemetry::__private::Probe(&__agentops_ret))
+            (&&&&crate::telemetry::__private::Probe(__agentops_ret))
                 .agentops_capture(__agentops_w);
         },
     );
-    __agentops_ret
+    __agentops_future.await
 }

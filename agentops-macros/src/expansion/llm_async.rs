@@ -24,25 +24,21 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
         },
     );
     #[allow(clippy::async_yields_async)]
-    let (__agentops_span, __agentops_ret) = ::agentops::__private::instrument(
-            __agentops_span,
-            async move {
-                #[allow(unreachable_code)]
-                if false {
-                    let __agentops_expected: Result<Response, Error> = loop {};
-                    return __agentops_expected;
-                }
-                let request = request;
-                #[allow(clippy::needless_else)] { client(key).send(request).await }
-            },
-        )
-        .await;
-    ::agentops::__private::finish(
+    let __agentops_future = async move {
+        #[allow(unreachable_code)]
+        if false {
+            let __agentops_expected: Result<Response, Error> = loop {};
+            return __agentops_expected;
+        }
+        let request = request;
+        #[allow(clippy::needless_else)] { client(key).send(request).await }
+    };
+    let __agentops_future = ::agentops::__private::instrument_with(
         __agentops_span,
-        |__agentops_w| {
+        __agentops_future,
+        |__agentops_ret, __agentops_w| {
             use ::agentops::__private::ladder::*;
-            match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
-            {
+            match (&&::agentops::__private::Outcome(__agentops_ret)).agentops_outcome() {
                 ::core::result::Result::Ok(__agentops_value) => {
                     (&&&&::agentops::__private::Probe(__agentops_value))
                         .agentops_capture(__agentops_w);
@@ -54,5 +50,5 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
             }
         },
     );
-    __agentops_ret
+    __agentops_future.await
 }

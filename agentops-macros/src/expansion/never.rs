@@ -22,18 +22,24 @@ async fn serve(listener: Listener) -> ! {
             (&&&&::agentops::__private::Probe(&listener)).agentops_capture(__agentops_w);
         },
     );
-    ::agentops::__private::instrument(
-            __agentops_span,
-            async move {
-                let listener = listener;
-                #[allow(clippy::needless_else)]
-                {
-                    loop {
-                        listener.accept().await;
-                    }
-                }
-            },
-        )
-        .await
-        .1
+    #[allow(clippy::async_yields_async)]
+    let __agentops_future = async move {
+        let listener = listener;
+        #[allow(clippy::needless_else)]
+        {
+            loop {
+                listener.accept().await;
+            }
+        }
+    };
+    let __agentops_future = ::agentops::__private::instrument_with(
+        __agentops_span,
+        __agentops_future,
+        |__agentops_ret, __agentops_w| {
+            use ::agentops::__private::ladder::*;
+            (&&&&::agentops::__private::Probe(__agentops_ret))
+                .agentops_capture(__agentops_w);
+        },
+    );
+    __agentops_future.await
 }

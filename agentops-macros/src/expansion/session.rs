@@ -19,19 +19,17 @@ async fn answer() {
         |_| {},
     );
     #[allow(clippy::async_yields_async)]
-    let (__agentops_span, __agentops_ret) = ::agentops::__private::instrument(
-            __agentops_span,
-            async move {
-                if false {
-                    return;
-                }
-                #[allow(clippy::needless_else)]
-                {
-                    work().await;
-                }
-            },
-        )
-        .await;
-    ::agentops::__private::settle(__agentops_span);
-    __agentops_ret
+    let __agentops_future = ::agentops::__private::instrument(
+        __agentops_span,
+        async move {
+            if false {
+                return;
+            }
+            #[allow(clippy::needless_else)]
+            {
+                work().await;
+            }
+        },
+    );
+    __agentops_future.await
 }

@@ -164,14 +164,16 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
             generated!(#open let __agentops_ret = #future.await; #close __agentops_ret)
         }
         _ if frame.captures_end() => {
-            let (allow, end) = (frame.allow_closures(), frame.end_of_future());
+            let allow = frame.allow_closures();
+            let end = frame.ending(&generated!(__agentops_ret), ["finish", "settle"]);
             // On its own, so that its output's type is known where the closure is read.
             generated! {
                 #open
                 #[allow(clippy::async_yields_async)]
                 let __agentops_future = #future;
                 #allow
-                let __agentops_future = #runtime::instrument_with(#span, __agentops_future, #end);
+                let __agentops_future =
+                    #runtime::instrument_with(#span, __agentops_future, |#span, __agentops_ret| #end);
                 __agentops_future.await
             }
         }
@@ -344,8 +346,9 @@ impl Frame<'_> {
             return generated!(#runtime::main_finish(#span, #end););
         }
         if self.captures_end() {
-            let (allow, end) = (self.allow_closures(), self.end());
-            return generated!(#allow #runtime::exit(#span, #end););
+            let allow = self.allow_closures();
+            let end = self.ending(&generated!(&__agentops_ret), ["exit", "leave"]);
+            return generated!(#allow #end;);
         }
         generated!(#runtime::leave(#span);)
     }
@@ -422,16 +425,42 @@ impl Frame<'_> {
         })
     }
 
-    /// The closure that captures the value, or the error in it.
+    /// The closure that captures what `main` returned, if that is an error.
     fn end(&self) -> TokenStream {
+        let runtime = &self.runtime;
         let captures = self.captures(&generated!(&__agentops_ret));
-        generated!(|__agentops_w| { #captures })
+        generated!(|__agentops_w| { use #runtime::ladder::*; #captures })
     }
 
-    /// As [`end`](Self::end), of a future: the value is what it is called with.
-    fn end_of_future(&self) -> TokenStream {
-        let captures = self.captures(&generated!(__agentops_ret));
-        generated!(|__agentops_ret, __agentops_w| { #captures })
+    /// Ends the span with what is captured of the returned value: by `exit`, or by `leave` where that is nothing.
+    fn ending(&self, returned: &TokenStream, [exit, leave]: [&str; 2]) -> TokenStream {
+        let Frame { runtime, span, .. } = self;
+        let [exit, leave] = [exit, leave].map(|name| Ident::new(name, Span::mixed_site()));
+        let captures = self.captures(returned);
+        if self.captures_value() {
+            return generated!(#runtime::#exit(#span, |__agentops_w| {
+                use #runtime::ladder::*;
+                #captures
+            }));
+        }
+        generated! {
+            {
+                use #runtime::ladder::*;
+                match (&&#runtime::Outcome(#returned)).agentops_outcome() {
+                    ::core::result::Result::Ok(_) => #runtime::#leave(#span),
+                    ::core::result::Result::Err(__agentops_error) => #runtime::#exit(#span, |__agentops_w| {
+                        (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Whether more than an error is captured at the end.
+    fn captures_value(&self) -> bool {
+        let arguments = &self.layer.arguments;
+        !arguments.no_return && !matches!(self.function.output, Output::Unit)
+            || !arguments.returns.is_empty()
     }
 
     fn captures(&self, returned: &TokenStream) -> TokenStream {
@@ -442,8 +471,7 @@ impl Frame<'_> {
             ..
         } = self;
         if layer.arguments.no_error || !function.output.may_fail() {
-            let value = self.value(returned);
-            return generated!(use #runtime::ladder::*; #value);
+            return self.value(returned);
         }
         let value = self.value(&generated!(__agentops_value));
         let binding = if value.is_empty() {
@@ -452,7 +480,6 @@ impl Frame<'_> {
             generated!(__agentops_value)
         };
         generated! {
-            use #runtime::ladder::*;
             match (&&#runtime::Outcome(#returned)).agentops_outcome() {
                 ::core::result::Result::Ok(#binding) => { #value }
                 ::core::result::Result::Err(__agentops_error) => {
@@ -816,6 +843,19 @@ mod tests {
             fn handle(job: &Job) -> bool {
                 job.run()
             }"#,
+        );
+    }
+
+    #[test]
+    fn errors_only() {
+        check(
+            "errors_only",
+            r#"
+            #[operation(skip_all, capture_return = false)]
+            async fn store(row: Row) -> Result<(), Error> {
+                table().insert(row).await
+            }
+            "#,
         );
     }
 

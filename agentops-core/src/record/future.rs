@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use super::capture::Sink;
 use super::context::Context;
 use super::local;
-use super::span::{Place, Started};
+use super::span::{Place, Started, once};
 
 pin_project! {
     /// Made by [`instrument`]: writes the span's end when it is ready, with what came of it.
@@ -49,9 +49,9 @@ impl Drop for Restore {
     }
 }
 
-/// Captures a future's output at the end of its span.
+/// Ends the span of a future that is ready.
 pub trait Ending<T> {
-    /// Ends the span.
+    /// Ends it, with what came out.
     fn end(&mut self, span: &mut Started, output: &T);
 }
 
@@ -66,11 +66,23 @@ impl<T> Ending<T> for Bare {
     }
 }
 
-impl<T, E: FnMut(&T, &mut Sink<'_>)> Ending<T> for E {
+impl<T, E: FnMut(&mut Started, &T)> Ending<T> for E {
     #[inline(always)]
     fn end(&mut self, span: &mut Started, output: &T) {
-        span.finish(&mut |sink| self(output, sink));
+        self(span, output);
     }
+}
+
+/// Ends a future's span with what came of it.
+#[inline(always)]
+pub fn finish(span: &mut Started, end: impl FnOnce(&mut Sink<'_>)) {
+    span.finish(&mut once(end));
+}
+
+/// Ends a future's span of which only the end is recorded.
+#[inline(always)]
+pub fn settle(span: &mut Started) {
+    span.settle();
 }
 
 /// Wraps a future in a span that was started for it.
@@ -84,12 +96,12 @@ pub fn instrument<F: Future>(span: Started, inner: F) -> Instrumented<F, Bare> {
     }
 }
 
-/// As [`instrument`], where `end` captures the output.
+/// As [`instrument`], where `end` ends the span, by [`finish`] or [`settle`].
 #[inline(always)]
 pub fn instrument_with<F, E>(span: Started, inner: F, end: E) -> Instrumented<F, E>
 where
     F: Future,
-    E: FnMut(&F::Output, &mut Sink<'_>),
+    E: FnMut(&mut Started, &F::Output),
 {
     Instrumented {
         inner,

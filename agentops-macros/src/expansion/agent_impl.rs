@@ -143,21 +143,24 @@ impl Planner<'_> {
                 let __agentops_future = ::agentops::__private::instrument_with(
                     __agentops_span,
                     __agentops_future,
-                    |__agentops_ret, __agentops_w| {
-                        use ::agentops::__private::ladder::*;
-                        match (&&::agentops::__private::Outcome(__agentops_ret))
-                            .agentops_outcome()
-                        {
-                            ::core::result::Result::Ok(__agentops_value) => {
-                                (&&&&::agentops::__private::Probe(__agentops_value))
-                                    .agentops_capture(__agentops_w);
+                    |__agentops_span, __agentops_ret| ::agentops::__private::finish(
+                        __agentops_span,
+                        |__agentops_w| {
+                            use ::agentops::__private::ladder::*;
+                            match (&&::agentops::__private::Outcome(__agentops_ret))
+                                .agentops_outcome()
+                            {
+                                ::core::result::Result::Ok(__agentops_value) => {
+                                    (&&&&::agentops::__private::Probe(__agentops_value))
+                                        .agentops_capture(__agentops_w);
+                                }
+                                ::core::result::Result::Err(__agentops_error) => {
+                                    (&&&&&&::agentops::__private::Fault(__agentops_error))
+                                        .agentops_fault(__agentops_w)
+                                }
                             }
-                            ::core::result::Result::Err(__agentops_error) => {
-                                (&&&&&&::agentops::__private::Fault(__agentops_error))
-                                    .agentops_fault(__agentops_w)
-                            }
-                        }
-                    },
+                        },
+                    ),
                 );
                 __agentops_future.await
             },

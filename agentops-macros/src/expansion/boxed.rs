@@ -35,11 +35,14 @@ async fn dive(depth: u32) -> u32 {
     let __agentops_future = crate::telemetry::__private::instrument_with(
         __agentops_span,
         __agentops_future,
-        |__agentops_ret, __agentops_w| {
-            use crate::telemetry::__private::ladder::*;
-            (&&&&crate::telemetry::__private::Probe(__agentops_ret))
-                .agentops_capture(__agentops_w);
-        },
+        |__agentops_span, __agentops_ret| crate::telemetry::__private::finish(
+            __agentops_span,
+            |__agentops_w| {
+                use crate::telemetry::__private::ladder::*;
+                (&&&&crate::telemetry::__private::Probe(__agentops_ret))
+                    .agentops_capture(__agentops_w);
+            },
+        ),
     );
     __agentops_future.await
 }

@@ -35,11 +35,14 @@ async fn serve(listener: Listener) -> ! {
     let __agentops_future = ::agentops::__private::instrument_with(
         __agentops_span,
         __agentops_future,
-        |__agentops_ret, __agentops_w| {
-            use ::agentops::__private::ladder::*;
-            (&&&&::agentops::__private::Probe(__agentops_ret))
-                .agentops_capture(__agentops_w);
-        },
+        |__agentops_span, __agentops_ret| ::agentops::__private::finish(
+            __agentops_span,
+            |__agentops_w| {
+                use ::agentops::__private::ladder::*;
+                (&&&&::agentops::__private::Probe(__agentops_ret))
+                    .agentops_capture(__agentops_w);
+            },
+        ),
     );
     __agentops_future.await
 }

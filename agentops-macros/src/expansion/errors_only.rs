@@ -1,0 +1,49 @@
+// #[operation(skip_all, capture_return = false)]
+// async fn store(row: Row) -> Result<(), Error> {
+//     table().insert(row).await
+// }
+//
+
+async fn store(row: Row) -> Result<(), Error> {
+    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+        ::agentops::__private::Meta::new(
+            ::agentops::__private::Kind::Operation,
+            "store",
+            ::core::module_path!(),
+            "store",
+        ),
+    );
+    let __agentops_span = ::agentops::__private::start_bare(&__AGENTOPS_CALLSITE);
+    #[allow(clippy::async_yields_async)]
+    let __agentops_future = async move {
+        #[allow(unreachable_code)]
+        if false {
+            let __agentops_expected: Result<(), Error> = loop {};
+            return __agentops_expected;
+        }
+        let row = row;
+        #[allow(clippy::needless_else)] { table().insert(row).await }
+    };
+    let __agentops_future = ::agentops::__private::instrument_with(
+        __agentops_span,
+        __agentops_future,
+        |__agentops_span, __agentops_ret| {
+            use ::agentops::__private::ladder::*;
+            match (&&::agentops::__private::Outcome(__agentops_ret)).agentops_outcome() {
+                ::core::result::Result::Ok(_) => {
+                    ::agentops::__private::settle(__agentops_span)
+                }
+                ::core::result::Result::Err(__agentops_error) => {
+                    ::agentops::__private::finish(
+                        __agentops_span,
+                        |__agentops_w| {
+                            (&&&&&&::agentops::__private::Fault(__agentops_error))
+                                .agentops_fault(__agentops_w)
+                        },
+                    )
+                }
+            }
+        },
+    );
+    __agentops_future.await
+}

@@ -16,7 +16,7 @@ use crate::record::ring::{self, PROGRESS, Segment, ThreadName};
 use crate::sync::{AtomicBool, Relaxed, lock};
 
 /// Bytes of raw words that wait for the processor.
-pub(crate) const RAW_LIMIT: usize = 16 << 20;
+pub(crate) const RAW_LIMIT: usize = 8 << 20;
 /// How long the drainer sleeps while something is going on, and while nothing is.
 const AWAKE: Duration = Duration::from_millis(5);
 const ASLEEP: Duration = Duration::from_millis(40);

@@ -452,15 +452,19 @@ impl Local {
             self.limit.set(half);
             return true;
         }
-        wake();
+        if capacity >= ring::LARGEST as u64 {
+            wake();
+        }
         if head + words <= tail + capacity {
             self.limit.set(tail + capacity);
             return true;
         }
+        // A wake-up costs more than a hundred spans; more room costs once, and the drainer comes by itself.
         if let Some(larger) = ring::grow(ring) {
             self.use_segment(larger);
             return true;
         }
+        wake();
         if ring::PROGRESS.0.load(Relaxed) == IN_VAIN.load(Relaxed) {
             return false;
         }

@@ -15,8 +15,8 @@ use crate::sync::{
 
 /// Words of a thread's first segment: 16 KiB.
 pub(crate) const FIRST: usize = 2 * 1024;
-/// Words of the largest segment: 256 KiB.
-const LARGEST: usize = 32 * 1024;
+/// Words of the largest segment: 512 KiB.
+pub(crate) const LARGEST: usize = 64 * 1024;
 /// Bytes of all segments together, beyond which rings no longer grow. First segments are given out regardless.
 const BUDGET: usize = 24 << 20;
 
@@ -214,26 +214,27 @@ impl fmt::Debug for Segment {
 
 #[inline(always)]
 fn store_bytes(room: &[AtomicU64], bytes: &[u8]) {
-    let mut chunks = bytes.chunks_exact(8);
-    let mut room = room.iter();
-    for (chunk, word) in chunks.by_ref().zip(room.by_ref()) {
-        word.store(word_of(chunk), Relaxed);
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let (words, last) = room.split_at(whole.len());
+    for (word, eight) in words.iter().zip(whole) {
+        word.store(u64::from_le_bytes(*eight), Relaxed);
     }
-    if let (false, Some(word)) = (chunks.remainder().is_empty(), room.next()) {
-        word.store(word_of(chunks.remainder()), Relaxed);
+    if let [word] = last {
+        // The last eight bytes overlap with the word before, which is shifted out.
+        let value = match bytes.last_chunk() {
+            Some(eight) => u64::from_le_bytes(*eight) >> (64 - 8 * rest.len()),
+            None => word_of(rest),
+        };
+        word.store(value, Relaxed);
     }
 }
 
-#[inline(always)]
+/// Fewer than eight bytes as a word, the missing ones 0.
 fn word_of(bytes: &[u8]) -> u64 {
-    match bytes.try_into() {
-        Ok(all) => u64::from_le_bytes(all),
-        Err(_) => {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u64::from_le_bytes(word)
-        }
-    }
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// A first segment for a new thread, and its introduction to the drainer.

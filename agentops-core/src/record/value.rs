@@ -200,6 +200,7 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     fn key(&mut self, key: &str) {
         let mut length = key.len() + KEY;
+        self.out.reserve(key.len() + 5);
         while length >= 0x80 {
             self.out.push(length as u8 | 0x80);
             length >>= 7;

@@ -112,6 +112,9 @@ pub use agentops_core::{
 
 pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Sink, opaque};
 
+#[cfg(feature = "tracing")]
+pub use agentops_core::{layer, layer_with};
+
 /// The traits whose methods are wanted everywhere: `use agentops::prelude::*`.
 pub mod prelude {
     pub use agentops_core::InCurrentSpan;

@@ -51,6 +51,9 @@ fn main() -> ExitCode {
             let _ = job(3);
         }
         "late" => late(),
+        "hears" => hears(),
+        "deaf" => deaf(),
+        "has a subscriber" => has_a_subscriber(),
         other => {
             println!("unknown case {other:?}");
             return ExitCode::from(2);
@@ -83,6 +86,48 @@ fn late() {
     let _ = hear.recv();
     drop(guard);
     thread.join().expect("it runs");
+}
+
+/// Asks for events and records of the whole program.
+fn hears() {
+    let guard = agentops::builder().install_tracing().init();
+    tracing::info!("before anything is open");
+    log::info!("likewise");
+    let _ = step(1);
+    tracing::info!(from = "tracing", "outside");
+    log::warn!(target: "another", "from {}", "log");
+    log::debug!("below the level");
+    drop(agentops::span("work").start());
+    std::thread::spawn(|| tracing::error!("on a thread"))
+        .join()
+        .expect("it runs");
+    drop(guard);
+    tracing::info!("after the guard");
+    // Asked again, it is there already.
+    let guard = agentops::builder().install_tracing().init();
+    let _ = step(2);
+    log::info!("the second time");
+    drop(guard);
+}
+
+/// Asks for nothing, and nothing is installed.
+fn deaf() {
+    let guard = agentops::init();
+    let _ = step(1);
+    tracing::error!("nobody hears it");
+    log::error!("nor this");
+    drop(guard);
+    assert!(!tracing::dispatcher::has_been_set());
+    assert_eq!(log::max_level(), log::LevelFilter::Off);
+}
+
+fn has_a_subscriber() {
+    tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new())
+        .expect("it is the first");
+    let guard = agentops::builder().install_tracing().init();
+    let _ = step(1);
+    drop(guard);
+    assert_eq!(log::max_level(), log::LevelFilter::Off);
 }
 
 fn fails() -> ExitCode {

@@ -52,7 +52,7 @@ fn write(local: &Local, kind: u32, span: u64, fill: impl FnOnce(&mut Sink<'_>)) 
     });
 }
 
-/// As [`write`], where the caller has no `Local` at hand.
+/// As [`write()`], where the caller has no `Local` at hand.
 fn note(kind: u32, span: u64, fill: impl FnOnce(&mut Sink<'_>)) {
     if local::recording() && span != 0 {
         local::with(|local| write(local, kind, span, fill));

@@ -12,6 +12,7 @@ use agentops::model::trace::Trace;
 use agentops::prelude::*;
 use agentops::{EndState, operation, session, start_session, tool};
 use serde_json::{Map, Value, json};
+use tracing::instrument::WithSubscriber as _;
 use tracing::{Event, Subscriber, debug, error, info, info_span, trace, warn};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer};
@@ -244,40 +245,39 @@ fn blocking_threads_and_nested_executors_are_where_they_are() {
     assert_eq!(messages(&trace.spans[0]), Vec::<&str>::new());
 }
 
+#[operation(skip_all)]
+async fn entered_elsewhere(foreign: tracing::Span, outer: agentops::SpanContext) {
+    info!("in the task");
+    let _entered = foreign.enter();
+    info!("in both");
+    outer.in_scope(|| info!("outside"));
+    info!(parent: &foreign, "of the other");
+}
+
 #[test]
 fn a_span_of_tracing_takes_no_events_elsewhere() {
-    listen();
+    // Another layer wants spans, so they are there.
+    let subscriber = tracing_subscriber::registry()
+        .with(Count(Arc::default()))
+        .with(agentops::layer());
+    let dispatch = tracing::Dispatch::new(subscriber);
     let trace = record_async(async {
-        let a = agentops::span("a").start();
-        let foreign = info_span!("foreign", n = 1);
-        let place = agentops::current_span().context();
-        let task = {
-            let foreign = foreign.clone();
-            async move {
-                let _b = agentops::span("b").start();
-                let _entered = foreign.enter();
-                info!("in b");
-                place.in_scope(|| info!("in a"));
-                info!(parent: &foreign, "in b, too");
-            }
-        };
-        drop(a);
-        let session = agentops::current_span().context();
-        tokio::spawn(async move { session.in_scope(|| futures_ready(task)) })
-            .await
-            .expect("it runs");
+        let (foreign, outer) = tracing::dispatcher::with_default(&dispatch, || {
+            let _outer = agentops::span("outer").start();
+            let foreign = info_span!("foreign", n = 1);
+            foreign.in_scope(|| info!("at home"));
+            (foreign, agentops::current_span().context())
+        });
+        assert!(!foreign.is_disabled());
+        let task = entered_elsewhere(foreign.clone(), outer);
+        let task = tracing::Instrument::instrument(task, foreign).with_subscriber(dispatch);
+        tokio::spawn(task.in_current_span()).await.expect("it runs");
     });
     assert_eq!(
         draw(&trace),
-        "OPERATION a [INFO in a]\nOPERATION b [INFO in b] [INFO in b, too]\n"
+        "OPERATION outer [INFO at home] [INFO outside]\n\
+         OPERATION entered_elsewhere [INFO in the task] [INFO in both] [INFO of the other]\n"
     );
-}
-
-/// Runs a future that never waits.
-fn futures_ready(future: impl Future<Output = ()>) {
-    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
-    let ready = std::pin::pin!(future).poll(&mut task).is_ready();
-    assert!(ready, "nothing in it waits");
 }
 
 #[session]
@@ -659,6 +659,34 @@ fn a_program_that_asks_for_it_is_heard_as_a_whole() {
     assert_eq!(attributes(0), with(json!({"from": "tracing"})));
     assert_eq!(attributes(1), with(json!({})));
     assert_eq!(messages(&second.spans[0]), ["the second time"]);
+}
+
+#[test]
+fn what_our_own_threads_say_is_not_recorded() {
+    let home = Home::new("loud-exporter");
+    assert_eq!(
+        home.run("loud exporter"),
+        (0, "loud exporter done\n".into(), String::new())
+    );
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(messages(&trace.spans[0]), ["the program"]);
+    assert_eq!(trace.session.counts.dropped, 0);
+}
+
+#[test]
+fn a_panic_hook_that_logs_is_heard() {
+    let home = Home::new("hook");
+    let (status, output, _) = home.run("hook logs");
+    assert_eq!((status, &*output), (0, "hook logs done\n"));
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    assert_eq!(
+        draw(trace),
+        "OPERATION explode [ERROR it panicked] ! panic: on purpose\n"
+    );
 }
 
 #[test]

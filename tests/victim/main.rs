@@ -53,6 +53,8 @@ fn main() -> ExitCode {
         "late" => late(),
         "hears" => hears(),
         "deaf" => deaf(),
+        "loud exporter" => loud_exporter(),
+        "hook logs" => hook_logs(),
         "has a subscriber" => has_a_subscriber(),
         other => {
             println!("unknown case {other:?}");
@@ -91,6 +93,15 @@ fn late() {
 /// Asks for events and records of the whole program.
 fn hears() {
     let guard = agentops::builder().install_tracing().init();
+    let (open, opened) = std::sync::mpsc::channel();
+    let (said, hear) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        tracing::error!("on a thread, too early");
+        said.send(()).expect("somebody waits");
+        opened.recv().expect("it is told");
+        tracing::error!("on a thread");
+    });
+    hear.recv().expect("it speaks");
     tracing::info!("before anything is open");
     log::info!("likewise");
     let _ = step(1);
@@ -98,9 +109,8 @@ fn hears() {
     log::warn!(target: "another", "from {}", "log");
     log::debug!("below the level");
     drop(agentops::span("work").start());
-    std::thread::spawn(|| tracing::error!("on a thread"))
-        .join()
-        .expect("it runs");
+    open.send(()).expect("it waits");
+    thread.join().expect("it runs");
     drop(guard);
     tracing::info!("after the guard");
     // Asked again, it is there already.
@@ -119,6 +129,36 @@ fn deaf() {
     drop(guard);
     assert!(!tracing::dispatcher::has_been_set());
     assert_eq!(log::max_level(), log::LevelFilter::Off);
+}
+
+/// Says on our own threads what it does.
+struct Loud;
+
+impl agentops::export::SpanExporter for Loud {
+    fn export(&mut self, _: &agentops::export::Batch) -> Result<(), agentops::export::ExportError> {
+        tracing::error!("exporting");
+        let _ = step(1);
+        Ok(())
+    }
+}
+
+fn loud_exporter() {
+    let builder = agentops::builder().spool().exporter(Loud);
+    let guard = builder.install_tracing().init();
+    let session = agentops::start_session("the only one");
+    session.in_scope(|| tracing::info!("the program"));
+    // It is open while the exporter speaks, and would adopt what belongs to nobody.
+    assert!(agentops::flush(std::time::Duration::from_secs(10)));
+    assert!(agentops::flush(std::time::Duration::from_secs(10)));
+    session.end(agentops::EndState::Success);
+    drop(guard);
+}
+
+fn hook_logs() {
+    std::panic::set_hook(Box::new(|_| tracing::error!("it panicked")));
+    let guard = agentops::builder().install_tracing().init();
+    assert!(std::panic::catch_unwind(explode).is_err());
+    drop(guard);
 }
 
 fn has_a_subscriber() {

@@ -90,6 +90,19 @@
 //! # Ok::<(), agentops::Error>(())
 //! ```
 //!
+//! # Logs
+//!
+//! [`current_span`]`().log(…)` logs in the span around it. With the feature `tracing`, [`layer`] makes logs of the events
+//! of `tracing` and the records of `log`, beside the layers that a program has already. A program that has none may ask
+//! for one; without that nothing global is ever installed.
+//!
+#![cfg_attr(feature = "tracing", doc = "```")]
+#![cfg_attr(not(feature = "tracing"), doc = "```ignore")]
+//! let guard = agentops::builder().install_tracing().init()?;
+//! # drop(guard);
+//! # Ok::<(), agentops::Error>(())
+//! ```
+//!
 //! Where recorded data is kept, how it is deleted, and every option with its environment variable stand in the README.
 //!
 //! # Features
@@ -97,6 +110,8 @@
 //! - `macros` (default): the attributes.
 //! - `enable` (default): attributes record. Without it they give their items back untouched; the switch is the
 //!   application's, never a library's.
+//! - `tracing` (default): events of `tracing` and records of `log` become logs of the innermost span, where [`layer`] is
+//!   added to a subscriber or `builder().install_tracing()` asks for it.
 //! - `pricing`: prices model calls in the program itself. The `agentops` command always does.
 //! - `signals`: SIGINT and SIGTERM end the sessions that are open before the program dies of them, in
 //!   [`#[main]`](macro@main) and where `builder().handle_signals(true)` asks for it. Unix only.
@@ -111,6 +126,9 @@ pub use agentops_core::{
 };
 
 pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Sink, opaque};
+
+#[cfg(feature = "tracing")]
+pub use agentops_core::{layer, layer_with};
 
 /// The traits whose methods are wanted everywhere: `use agentops::prelude::*`.
 pub mod prelude {

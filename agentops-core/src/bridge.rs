@@ -1,5 +1,7 @@
-//! Where a session goes on elsewhere: other tasks, other threads.
+//! Where a session goes on elsewhere, other tasks and other threads, and what others say of it: `tracing` and `log`.
 //!
-//! Knows contexts, not how spans are recorded, and no runtime.
+//! Knows contexts and notes, not how spans are recorded, and no runtime.
 
 pub(crate) mod spawn;
+#[cfg(feature = "tracing")]
+pub(crate) mod tracing;

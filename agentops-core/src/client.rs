@@ -95,6 +95,10 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     if config.handle_signals {
         crate::monitor::signal::install().map_err(Error::thread)?;
     }
+    #[cfg(feature = "tracing")]
+    if config.install_tracing {
+        crate::bridge::tracing::install();
+    }
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
     local::set_recording(Some(drainer.thread().clone()));

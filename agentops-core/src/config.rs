@@ -31,6 +31,8 @@ pub struct Builder {
     disabled: Option<bool>,
     #[cfg(feature = "signals")]
     handle_signals: bool,
+    #[cfg(feature = "tracing")]
+    install_tracing: bool,
     exporters: Vec<Box<dyn SpanExporter>>,
     spool: bool,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) disabled: bool,
     #[cfg(feature = "signals")]
     pub(crate) handle_signals: bool,
+    #[cfg(feature = "tracing")]
+    pub(crate) install_tracing: bool,
     pub(crate) exporters: Vec<Box<dyn SpanExporter>>,
 }
 
@@ -145,6 +149,18 @@ impl Builder {
         self
     }
 
+    /// Makes [`layer`](crate::layer) hear the whole program: as its `tracing` subscriber, and as the logger of `log`.
+    /// Without this nothing global is ever installed.
+    ///
+    /// For programs that have neither. Where there is a subscriber already it stays, one warning says so, and recording
+    /// starts all the same: add the layer to it instead. A logger that is there already stays, too. What is installed
+    /// stays for as long as the program runs, and does nothing while nothing is recorded.
+    #[cfg(feature = "tracing")]
+    pub fn install_tracing(mut self) -> Self {
+        self.install_tracing = true;
+        self
+    }
+
     /// Where to send what was recorded. Called again it adds another; not called, it is the spool on this machine.
     pub fn exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
         self.exporters.push(Box::new(exporter));
@@ -213,6 +229,8 @@ impl Builder {
             disabled: switch(self.disabled, "disabled")?.unwrap_or(false),
             #[cfg(feature = "signals")]
             handle_signals: self.handle_signals,
+            #[cfg(feature = "tracing")]
+            install_tracing: self.install_tracing,
             exporters,
         })
     }

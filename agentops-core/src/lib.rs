@@ -32,6 +32,8 @@ mod sync;
 
 #[cfg(feature = "record")]
 pub use bridge::spawn::InCurrentSpan;
+#[cfg(feature = "tracing")]
+pub use bridge::tracing::{layer, layer_with};
 #[cfg(feature = "record")]
 pub use client::{Guard, flush, init};
 #[cfg(feature = "record")]

@@ -10,6 +10,7 @@ pub(crate) mod capture;
 pub(crate) mod clock;
 pub(crate) mod context;
 pub(crate) mod fault;
+pub(crate) mod fields;
 pub(crate) mod future;
 pub(crate) mod local;
 pub(crate) mod note;

@@ -35,6 +35,21 @@ fn readme_shows_the_quickstart_as_it_is() {
     assert!(program.lines().count() <= 32, "at most 30 lines");
 }
 
+#[test]
+fn readme_adds_the_layer_as_its_documentation_does() {
+    let source = read("agentops-core/src/bridge/tracing.rs");
+    let example = source.split("/// ```\n").nth(1).expect("an example");
+    let example = example.replace("/// ", "").replace("///\n", "\n");
+    let example = example.replace("agentops_core::", "agentops::");
+    let (shown, _) = example.split_once("\ntracing::info!").expect("an event");
+    assert!(shown.lines().count() > 5, "{shown}");
+    let block = format!("```rust\n{}```\n", shown);
+    assert!(
+        read("README.md").contains(&block),
+        "README.md lacks:\n{block}"
+    );
+}
+
 /// What stands in backticks and ends as a path does: `model/id.rs`, `model/wire/`.
 #[test]
 fn files_that_the_documents_name_exist() {

@@ -11,10 +11,10 @@ use agentops::{EndState, SpanKind};
 use crate::harness::draw;
 
 /// A home that is removed when the test is over.
-struct Home(PathBuf);
+pub(crate) struct Home(PathBuf);
 
 impl Home {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let home =
             std::env::temp_dir().join(format!("agentops-exits-{name}-{}", std::process::id()));
         // Left behind by a run that was killed.
@@ -35,7 +35,7 @@ impl Home {
         command
     }
 
-    fn run(&self, case: &str) -> (i32, String, String) {
+    pub(crate) fn run(&self, case: &str) -> (i32, String, String) {
         let output = self.command(case).output().expect("it runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
         (
@@ -45,7 +45,7 @@ impl Home {
         )
     }
 
-    fn traces(&self) -> Vec<Trace> {
+    pub(crate) fn traces(&self) -> Vec<Trace> {
         read(&self.0)
     }
 }

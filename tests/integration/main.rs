@@ -6,6 +6,7 @@ mod errors;
 mod exits;
 mod harness;
 mod layers;
+mod logs;
 mod model_calls;
 mod msrv;
 mod sessions;

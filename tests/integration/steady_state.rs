@@ -52,3 +52,39 @@ fn recording_allocates_nothing_on_the_callers_thread() {
     });
     session.end(agentops::EndState::Success);
 }
+
+struct Shown(u64);
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "shown {}", self.0)
+    }
+}
+
+#[test]
+fn an_event_allocates_nothing_either() {
+    use tracing_subscriber::prelude::*;
+
+    memory();
+    let session = start_session("steady events");
+    let round = || {
+        for n in 0..100_u64 {
+            tracing::info!(n, ratio = 0.5, name = "a name", "turn");
+            tracing::warn!(value = ?Shown(n), large = i128::from(n), "turn {n} of {}", 100);
+            tracing::debug!(n, "below the level");
+        }
+    };
+    let measured = || {
+        round();
+        let rounds = (0..100).map(|_| allocation_counter::measure(round).count_total);
+        let allocating: Vec<_> = rounds.filter(|allocations| *allocations > 0).collect();
+        assert!(allocating.len() <= GROWTHS, "{allocating:?}");
+    };
+    let subscriber = tracing_subscriber::registry().with(agentops::layer());
+    tracing::subscriber::with_default(subscriber, || {
+        session.in_scope(measured);
+        // Outside every session nothing is recorded, at no price either.
+        measured();
+    });
+    session.end(agentops::EndState::Success);
+}

@@ -51,6 +51,11 @@ fn main() -> ExitCode {
             let _ = job(3);
         }
         "late" => late(),
+        "hears" => hears(),
+        "deaf" => deaf(),
+        "loud exporter" => loud_exporter(),
+        "hook logs" => hook_logs(),
+        "has a subscriber" => has_a_subscriber(),
         other => {
             println!("unknown case {other:?}");
             return ExitCode::from(2);
@@ -83,6 +88,86 @@ fn late() {
     let _ = hear.recv();
     drop(guard);
     thread.join().expect("it runs");
+}
+
+/// Asks for events and records of the whole program.
+fn hears() {
+    let guard = agentops::builder().install_tracing().init();
+    let (open, opened) = std::sync::mpsc::channel();
+    let (said, hear) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        tracing::error!("on a thread, too early");
+        said.send(()).expect("somebody waits");
+        opened.recv().expect("it is told");
+        tracing::error!("on a thread");
+    });
+    hear.recv().expect("it speaks");
+    tracing::info!("before anything is open");
+    log::info!("likewise");
+    let _ = step(1);
+    tracing::info!(from = "tracing", "outside");
+    log::warn!(target: "another", "from {}", "log");
+    log::debug!("below the level");
+    drop(agentops::span("work").start());
+    open.send(()).expect("it waits");
+    thread.join().expect("it runs");
+    drop(guard);
+    tracing::info!("after the guard");
+    // Asked again, it is there already.
+    let guard = agentops::builder().install_tracing().init();
+    let _ = step(2);
+    log::info!("the second time");
+    drop(guard);
+}
+
+/// Asks for nothing, and nothing is installed.
+fn deaf() {
+    let guard = agentops::init();
+    let _ = step(1);
+    tracing::error!("nobody hears it");
+    log::error!("nor this");
+    drop(guard);
+    assert!(!tracing::dispatcher::has_been_set());
+    assert_eq!(log::max_level(), log::LevelFilter::Off);
+}
+
+/// Says on our own threads what it does.
+struct Loud;
+
+impl agentops::export::SpanExporter for Loud {
+    fn export(&mut self, _: &agentops::export::Batch) -> Result<(), agentops::export::ExportError> {
+        tracing::error!("exporting");
+        let _ = step(1);
+        Ok(())
+    }
+}
+
+fn loud_exporter() {
+    let builder = agentops::builder().spool().exporter(Loud);
+    let guard = builder.install_tracing().init();
+    let session = agentops::start_session("the only one");
+    session.in_scope(|| tracing::info!("the program"));
+    // It is open while the exporter speaks, and would adopt what belongs to nobody.
+    assert!(agentops::flush(std::time::Duration::from_secs(10)));
+    assert!(agentops::flush(std::time::Duration::from_secs(10)));
+    session.end(agentops::EndState::Success);
+    drop(guard);
+}
+
+fn hook_logs() {
+    std::panic::set_hook(Box::new(|_| tracing::error!("it panicked")));
+    let guard = agentops::builder().install_tracing().init();
+    assert!(std::panic::catch_unwind(explode).is_err());
+    drop(guard);
+}
+
+fn has_a_subscriber() {
+    tracing::subscriber::set_global_default(tracing::subscriber::NoSubscriber::new())
+        .expect("it is the first");
+    let guard = agentops::builder().install_tracing().init();
+    let _ = step(1);
+    drop(guard);
+    assert_eq!(log::max_level(), log::LevelFilter::Off);
 }
 
 fn fails() -> ExitCode {

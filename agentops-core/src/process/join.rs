@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
@@ -26,6 +26,7 @@ use crate::model::error::ErrorRecord;
 use crate::model::event::{Loss, LossCause};
 use crate::model::frame;
 use crate::model::id::{AgentId, SessionId, SpanId, TraceId};
+use crate::model::semconv;
 use crate::model::session::{EndState, SessionFacts};
 use crate::model::span::{Level, Link, Log, SpanKind};
 use crate::model::wire;
@@ -651,13 +652,14 @@ impl Processor {
             return Ok(());
         }
         if kind == note::LOG {
-            let Some(open) = self.open.get(&span) else {
-                return Err(payload);
-            };
-            let Some(scope) = self.scopes.get(&open.scope) else {
+            // A log is a frame of its own, and needs its span neither to have started nor to go on.
+            let Some((scope, said)) = note::split_scope(bytes) else {
                 return Ok(());
             };
-            let log = read_log(bytes, time);
+            let Some(scope) = self.scopes.get(&scope) else {
+                return Err(payload);
+            };
+            let log = read_log(said, time);
             let record = wire::encode_log(
                 &log,
                 SessionId(scope.session),
@@ -1021,7 +1023,16 @@ fn text_of(value: &Value) -> Option<String> {
 
 fn read_log(values: &[u8], time: u64) -> Log {
     let (head, length) = encode::value(values);
-    let (message, _) = encode::value(&values[length..]);
+    let mut attributes = match encode::value(&values[length..]).0 {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    let message = attributes.remove(note::MESSAGE).unwrap_or_default();
+    for (key, at) in [(semconv::CODE_FILE, 2), (semconv::CODE_LINE, 3)] {
+        if !head[at].is_null() {
+            attributes.entry(key).or_insert(head[at].clone());
+        }
+    }
     let level = head[0]
         .as_str()
         .and_then(|level| level.parse().ok())
@@ -1029,9 +1040,13 @@ fn read_log(values: &[u8], time: u64) -> Log {
     Log {
         time,
         level,
-        target: head[1].as_str().unwrap_or_default().into(),
-        message: text_of(&message).unwrap_or_default(),
-        attributes: serde_json::Map::new(),
+        target: text_of(&head[1]).unwrap_or_default(),
+        message: match text_of(&message) {
+            Some(text) => text,
+            None if message.is_null() => String::new(),
+            None => message.to_string(),
+        },
+        attributes,
     }
 }
 
@@ -1049,7 +1064,7 @@ fn read_link(values: &[u8]) -> Option<Link> {
     Some(Link {
         trace_id,
         span_id: SpanId(link[1].as_u64()?),
-        attributes: serde_json::Map::new(),
+        attributes: Map::new(),
     })
 }
 

@@ -106,11 +106,6 @@ impl<'a> Sink<'a> {
         self.contained(type_name::<T>(), |sink| sink.serialize(value));
     }
 
-    /// What the value's `Display` says, with its panics contained.
-    pub(crate) fn text_contained<T: fmt::Display + ?Sized>(&mut self, value: &T) {
-        self.contained(type_name::<T>(), |sink| sink.text(format_args!("{value}")));
-    }
-
     /// Runs `write`, and takes back what it wrote if it panics.
     fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
         let start = self.out.len();

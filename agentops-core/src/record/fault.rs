@@ -49,7 +49,7 @@ pub(crate) struct Found {
 /// How much of each text is kept, in bytes.
 const TEXT: usize = 64 * 1024;
 /// How many sources are followed: a chain may be a circle.
-const CHAIN: usize = 32;
+pub(crate) const CHAIN: usize = 32;
 
 impl Found {
     fn of<E: ?Sized>() -> Self {

@@ -3,7 +3,9 @@
 //! A note is one record; the processor puts it where it belongs. Formatting happens here, for the values are the
 //! caller's; that costs the caller, and only where something records.
 
+use std::any::type_name;
 use std::fmt::Display;
+use std::panic::Location;
 
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ use super::capture::Sink;
 use super::clock;
 use super::context::{Context, SpanContext};
 use super::fault;
+use super::fields::Fields;
 use super::local::{self, Local};
 use super::scope;
 use super::session;
@@ -18,6 +21,7 @@ use super::word::{self, NOTE};
 use crate::model::id::{SessionId, SpanId};
 use crate::model::session::EndState;
 use crate::model::span::Level;
+use crate::sync::Relaxed;
 
 pub(crate) const LOG: u32 = 1;
 pub(crate) const ATTRIBUTE: u32 = 2;
@@ -32,23 +36,51 @@ pub(crate) const SESSION_ATTRIBUTE: u32 = 10;
 /// Somebody holds the span: another thread may speak of it, or start spans in it.
 pub(crate) const SHARED: u32 = 11;
 
+/// The scope word that a log begins with, and the rest of it.
+pub(crate) fn split_scope(payload: &[u8]) -> Option<(u64, &[u8])> {
+    let (scope, rest) = payload.split_first_chunk()?;
+    Some((u64::from_le_bytes(*scope), rest))
+}
+
 fn write(local: &Local, kind: u32, span: u64, fill: impl FnOnce(&mut Sink<'_>)) {
     if !local.ready() {
         return;
     }
     local.with_buffer(|buffer| {
         fill(&mut Sink::new(buffer, false));
-        local.put(
-            [word::first(NOTE, 0, buffer.len(), kind), span, clock::raw()],
-            buffer,
-        );
+        prepared(local, kind, span, buffer);
     });
 }
 
-/// As [`write`], where the caller has no `Local` at hand.
+/// As [`write()`], where the caller has no `Local` at hand.
 fn note(kind: u32, span: u64, fill: impl FnOnce(&mut Sink<'_>)) {
     if local::recording() && span != 0 {
         local::with(|local| write(local, kind, span, fill));
+    }
+}
+
+/// Says something about the span that is current in `context`.
+fn about(context: Context, kind: u32, fill: impl FnOnce(&mut Sink<'_>)) {
+    if !local::recording() || context.span == 0 {
+        return;
+    }
+    local::with(|local| {
+        if !local.ready() {
+            return;
+        }
+        local.with_buffer(|buffer| {
+            buffer.extend_from_slice(&context.scope.to_le_bytes());
+            fill(&mut Sink::new(buffer, false));
+            prepared(local, kind, context.span, buffer);
+        });
+    });
+}
+
+/// A note whose payload was made before.
+fn prepared(local: &Local, kind: u32, span: u64, payload: &[u8]) {
+    let first = word::first(NOTE, 0, payload.len(), kind);
+    if !local.put([first, span, clock::raw()], payload) {
+        local::LOST.0.fetch_add(1, Relaxed);
     }
 }
 
@@ -81,9 +113,53 @@ pub(super) fn session_attribute(context: Context, key: &str, value: &impl Serial
     }
 }
 
+/// The field of a log that is its message.
+pub(crate) const MESSAGE: &str = "message";
+
+/// What a log says besides its message and its fields.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) level: Level,
+    /// Who says it.
+    pub(crate) target: &'a str,
+    pub(crate) file: Option<&'a str>,
+    pub(crate) line: Option<u32>,
+}
+
+/// Writes a log in a place. It carries the place's scope, for its span may have ended by now.
+///
+/// What formats its fields is users' code that runs for our sake: what that logs is not recorded.
+pub(crate) fn log(place: Context, head: &Head<'_>, fill: impl FnOnce(&mut Fields<'_, '_>)) {
+    about(place, LOG, |sink| {
+        let Head {
+            level,
+            target,
+            file,
+            line,
+        } = *head;
+        sink.serialize(&(level.as_str(), target, file, line));
+        let _quiet = local::Quiet::enter();
+        Fields::write(&mut sink.writer(), fill);
+    });
+}
+
 fn keyed<T: Serialize>(sink: &mut Sink<'_>, key: &str, value: &T) {
     sink.serialize(key);
     sink.serialize_contained(value);
+}
+
+#[track_caller]
+fn write_log<T: Display>(place: Context, level: Level, message: &T) {
+    let at = Location::caller();
+    let head = Head {
+        level,
+        target: at.file(),
+        file: Some(at.file()),
+        line: Some(at.line()),
+    };
+    log(place, &head, |fields| {
+        fields.put(type_name::<T>(), MESSAGE, &format_args!("{message}"));
+    });
 }
 
 /// The span that runs here now, to say something about it.
@@ -145,13 +221,11 @@ impl CurrentSpan {
     }
 
     /// Logs a message in it.
+    ///
+    /// Its target is the file that says it.
     #[track_caller]
     pub fn log(&self, level: Level, message: impl Display) {
-        let at = std::panic::Location::caller();
-        note(LOG, self.target(), |sink| {
-            sink.serialize(&(level.as_str(), at.file()));
-            sink.text_contained(&message);
-        });
+        write_log(session::here(self.context), level, &message);
     }
 
     /// Records an error that is not returned, and marks it as failed.

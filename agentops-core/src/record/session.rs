@@ -3,6 +3,8 @@
 //! Opening and ending a session takes a lock; spans do not: a thread remembers where its orphans go until a session
 //! opens or ends. Knows nothing of what becomes of a session's records.
 
+#[cfg(feature = "tracing")]
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Serialize;
@@ -137,6 +139,7 @@ fn automatic(local: &Local, registry: &mut Registry) -> Option<Context> {
     start_span(local, session, &HANDLE);
     registry.automatic = Some(session);
     registry.opened += 1;
+    EPOCH.fetch_add(1, Release);
     Some(session)
 }
 
@@ -238,6 +241,63 @@ pub(super) fn here(context: Context) -> Context {
         let home = (automatic && local.ready()).then(|| orphan(local, &HANDLE));
         home.flatten().map_or(context, |(home, _)| home)
     })
+}
+
+#[cfg(feature = "tracing")]
+thread_local! {
+    /// The registry's epoch when this thread last found that there is nowhere for orphans to go.
+    static HOMELESS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The place of what is overheard here, by a bridge: the current span, else where orphans go. Unlike [`here`] it opens
+/// no session, for nobody asked for one; `None` where there is none, and while a value is captured.
+#[cfg(feature = "tracing")]
+pub(crate) fn overheard() -> Option<Context> {
+    if !local::recording() {
+        return None;
+    }
+    local::with(|local| {
+        if local.capturing.get() {
+            return None;
+        }
+        let here = local.context();
+        if here.session == 0 {
+            open_home(local)
+        } else {
+            Some(here)
+        }
+    })
+}
+
+/// Where orphans go, if that is open already. Locks once for each session that opens or ends.
+#[cfg(feature = "tracing")]
+fn open_home(local: &Local) -> Option<Context> {
+    let epoch = EPOCH.load(Acquire);
+    if let (found, home, _) = local.orphans.get()
+        && found == epoch
+    {
+        return Some(home);
+    }
+    if HOMELESS.get() == epoch {
+        return None;
+    }
+    let registry = lock(&REGISTRY);
+    let (home, flags) = match (
+        &registry.automatic_session,
+        &registry.open[..],
+        registry.automatic,
+    ) {
+        (AutomaticSession::Off, ..) => (None, 0),
+        (_, [only], _) => (Some(*only), ADOPTED),
+        (.., automatic) => (automatic, 0),
+    };
+    // The epoch moves under this lock.
+    let epoch = EPOCH.load(Acquire);
+    match home {
+        Some(home) => local.orphans.set((epoch, home, flags)),
+        None => HOMELESS.set(epoch),
+    }
+    home
 }
 
 /// Ends the automatic session, if it was opened at all; `fault` is the captured error that it ends with, if any. Spans

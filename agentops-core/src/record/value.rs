@@ -124,6 +124,7 @@ impl<'a> Writer<'a> {
 
     /// The name of a type whose value cannot be captured.
     pub(crate) fn opaque(&mut self, name: &str) {
+        self.after_key = false;
         self.tagged(OPAQUE, name);
     }
 
@@ -137,7 +138,19 @@ impl<'a> Writer<'a> {
         (self.depth, self.after_key) = (0, false);
     }
 
-    fn close_all(&mut self) {
+    /// Where it stands, to go back to.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.out.len(), self.depth)
+    }
+
+    /// Takes back what was written since a mark.
+    pub(crate) fn go_back(&mut self, (length, depth): (usize, usize)) {
+        self.out.truncate(length);
+        (self.depth, self.after_key) = (depth, false);
+    }
+
+    /// Ends every container that is open, each as one of which something was left out.
+    pub(crate) fn close_all(&mut self) {
         if self.after_key {
             self.out.push(NULL);
             self.after_key = false;
@@ -329,6 +342,10 @@ impl<'w, 'a> Container<'w, 'a> {
             elements: 0,
             wrapped: variant.is_some(),
         })
+    }
+
+    pub(crate) fn writer(&mut self) -> &mut Writer<'a> {
+        self.writer
     }
 
     /// Whether one more element may be written.

@@ -309,11 +309,18 @@ pub(crate) static PROGRESS: Padded<AtomicU64> = Padded(AtomicU64::new(0));
 /// For how long a full ring is waited for while [`PROGRESS`] stands still.
 pub(crate) const PATIENCE_NS: u64 = 100_000_000;
 
+/// How often it is looked at in that time, at the least: where all processors are busy with others, our own threads come
+/// round as seldom as the one that waits.
+const PATIENCE_TURNS: u32 = 300;
+
+/// However few turns it was.
+const PATIENCE_AT_MOST_NS: u64 = 10 * PATIENCE_NS;
+
 /// Waits until `ready`, for as long as somebody reads. `false`: nobody does.
 pub(crate) fn wait_for_room(ready: impl Fn() -> bool, wake: impl Fn()) -> bool {
     let mut seen = PROGRESS.0.load(Relaxed);
     let mut since = clock::monotonic_ns();
-    let mut turns = 0_u32;
+    let (mut turns, mut since_turn) = (0_u32, 0);
     loop {
         if ready() {
             return true;
@@ -328,8 +335,12 @@ pub(crate) fn wait_for_room(ready: impl Fn() -> bool, wake: impl Fn()) -> bool {
         turns += 1;
         let now = PROGRESS.0.load(Relaxed);
         if now != seen {
-            (seen, since) = (now, clock::monotonic_ns());
-        } else if clock::monotonic_ns().saturating_sub(since) > PATIENCE_NS {
+            (seen, since, since_turn) = (now, clock::monotonic_ns(), turns);
+            continue;
+        }
+        let waited = clock::monotonic_ns().saturating_sub(since);
+        let enough = waited > PATIENCE_NS && turns - since_turn >= PATIENCE_TURNS;
+        if enough || waited > PATIENCE_AT_MOST_NS {
             return false;
         }
     }

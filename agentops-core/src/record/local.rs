@@ -315,15 +315,12 @@ impl Local {
         self.settle_order();
     }
 
-    /// An id that no other span has. Never 0.
+    /// An id that no other span has; 0, which means no span, as seldom as two that are the same.
     #[inline(always)]
     pub(crate) fn next_id(&self) -> u64 {
         let seed = self.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.seed.set(seed);
-        match mix(seed) {
-            0 => 1,
-            id => id,
-        }
+        mix(seed)
     }
 
     /// Whether this thread records; from here on it has a ring and a seed. Our own threads never have one.

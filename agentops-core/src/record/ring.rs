@@ -108,7 +108,13 @@ impl Segment {
                 }
                 store_bytes(rest, payload);
             }
-            None => self.write_around_the_end(head, record, payload),
+            None => {
+                // Word by word and not as an array: that would be built for the other way as well.
+                for (offset, value) in (0..).zip(record) {
+                    self.put_word(head + offset, value);
+                }
+                self.put_bytes(head + K as u64, payload);
+            }
         }
         let head = head + words as u64;
         self.head.0.store(head, Release);
@@ -117,19 +123,16 @@ impl Segment {
 
     #[cold]
     #[inline(never)]
-    fn write_around_the_end<const K: usize>(
-        &self,
-        mut head: u64,
-        record: [u64; K],
-        payload: &[u8],
-    ) {
-        let mask = self.words.len() - 1;
-        let mut put = |value| {
-            self.words[head as usize & mask].store(value, Relaxed);
-            head += 1;
-        };
-        record.into_iter().for_each(&mut put);
-        payload.chunks(8).for_each(|chunk| put(word_of(chunk)));
+    fn put_word(&self, at: u64, value: u64) {
+        self.words[at as usize & (self.words.len() - 1)].store(value, Relaxed);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_bytes(&self, at: u64, payload: &[u8]) {
+        for (offset, chunk) in (0..).zip(payload.chunks(8)) {
+            self.put_word(at + offset, word_of(chunk));
+        }
     }
 
     /// Copies all that is published to the end of `out` and gives the room back.
@@ -229,7 +232,7 @@ fn store_bytes(room: &[AtomicU64], bytes: &[u8]) {
     }
 }
 
-/// Fewer than eight bytes as a word, the missing ones 0.
+/// Up to eight bytes as a word, the missing ones 0.
 fn word_of(bytes: &[u8]) -> u64 {
     bytes
         .iter()

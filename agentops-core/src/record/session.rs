@@ -145,7 +145,10 @@ fn automatic(local: &Local, registry: &mut Registry) -> Option<Context> {
 
 /// Opens a session; its SESSION span is still to be started. `None` where nobody takes it.
 fn open(local: &Local, opened: Opened) -> Option<Context> {
-    let session = uuid::Uuid::now_v7().as_u128();
+    if !local.ready() {
+        return None;
+    }
+    let session = new_id(local);
     let context = Context {
         span: scope::root_of(session),
         scope: scope::default_word(session),
@@ -154,6 +157,18 @@ fn open(local: &Local, opened: Opened) -> Option<Context> {
     };
     let scope = Scope::session(session, session, Some(opened));
     declare(local, context.scope, &scope).then_some(context)
+}
+
+/// A UUID v7 of the present, whose random bits are this thread's own: asking the system for them would cost as much as
+/// ten spans.
+fn new_id(local: &Local) -> u128 {
+    let [random, more] = [local.next_id(), local.next_id()].map(u64::to_le_bytes);
+    let mut bytes = [0; 10];
+    bytes[..8].copy_from_slice(&random);
+    bytes[8..].copy_from_slice(&more[..2]);
+    uuid::Builder::from_unix_timestamp_millis(clock::wall() / 1_000_000, &bytes)
+        .into_uuid()
+        .as_u128()
 }
 
 /// Writes down what a scope word stands for, before the first span that carries it.

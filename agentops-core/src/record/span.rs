@@ -175,24 +175,21 @@ fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) ->
 fn enter_empty(site: &'static Callsite) -> Entered {
     local::with_answer(Entered::OFF, |local, entered| {
         let (scope, before) = (local.scope(), local.span());
-        let room = if scope == 0 || Role::of(site) != Role::Plain {
-            None
-        } else {
-            local.room(5)
-        };
-        let Some(room) = room else {
+        let (Some(number), Some(room), true) = (site.plain_number(), local.room(5), scope != 0)
+        else {
             *entered = enter_elsewhere(local, site, None);
             return;
         };
         let span = local.next_id();
-        let first = word::first(START, 0, 0, site.number());
+        let first = word::first(START, 0, 0, number);
         room.write(local, [first, span, before, scope, clock::raw()]);
         local.set_span(span);
         *entered = Entered::new(span, before);
     })
 }
 
-/// A span outside every session, one of more than plain meaning, or one for which there is no room at once.
+/// A span outside every session, one of more than plain meaning, the first of its callsite, or one for which there is
+/// no room at once.
 #[cold]
 #[inline(never)]
 fn enter_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Entered {
@@ -210,6 +207,10 @@ fn enter_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> En
     };
     if write_start(local, site, [span, home.span, home.scope], flags, fill).is_none() {
         return Entered::OFF;
+    }
+    if before.scope != 0 && Role::of(site) == Role::Plain {
+        local.set_span(span);
+        return Entered::new(span, before.span);
     }
     local.set_context(Context { span, ..home });
     Entered::elsewhere(local, span, before, Role::of(site))

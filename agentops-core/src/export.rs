@@ -3,39 +3,32 @@
 //! An exporter that is slow or broken costs its own queue, never the program and never another exporter; what its
 //! queue cannot hold is counted and told to it later. Knows frames, not how they came about.
 
+mod backlog;
 pub(crate) mod console;
+mod disk;
 pub(crate) mod memory;
+mod private;
 pub(crate) mod spool;
+mod thin;
 
 pub use crate::process::batch::{Batch, Piece};
 pub use console::Console;
 pub use memory::Memory;
 pub use spool::Spool;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::model::event::{Loss, LossCause, Resource};
-use crate::model::{frame, wire};
-use crate::process::batch::Delivery;
-use crate::process::queue::Queue;
+use crate::model::event::{LossCause, Resource};
 use crate::process::ticket::Ticket;
 use crate::record::ring::PROGRESS;
 use crate::record::{clock, local};
-use crate::sync::{AtomicBool, AtomicU64, Relaxed};
-
-/// Bytes of frames that wait for an exporter.
-const LIMIT: usize = 8 << 20;
-/// How long a full queue is waited for while its exporter takes nothing.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// How long an exporter that failed is left alone.
-const RETRY: Duration = Duration::from_secs(1);
-/// How long an exporter's thread sleeps while nothing happens.
-const IDLE: Duration = Duration::from_secs(60);
+use crate::sync::Relaxed;
+pub(crate) use backlog::OverflowTo;
+use backlog::{Backlog, Next};
 
 /// Takes what was recorded somewhere.
 ///
@@ -64,6 +57,12 @@ pub trait SpanExporter: Send {
 
     /// Called once, after everything else.
     fn shutdown(&mut self) {}
+
+    /// Whether what is exported goes to this machine's disk. What waits for others may wait on disk; what waits for the
+    /// disk waits in memory.
+    fn is_local_disk(&self) -> bool {
+        false
+    }
 }
 
 /// Why a batch was not kept.
@@ -94,24 +93,20 @@ impl std::error::Error for ExportError {}
 /// The processor's end of an exporter's queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
-    queue: Arc<Queue<Delivery>>,
-    /// Spans that were left out and not told of yet.
-    lost: Arc<AtomicU64>,
-    /// Something was left out since the last flush.
-    incomplete: Arc<AtomicBool>,
+    backlog: Arc<Backlog>,
 }
 
 impl Outlet {
-    /// Starts a thread for an exporter.
+    /// Starts a thread for an exporter. What it cannot take in time waits where `overflow` says.
     pub(crate) fn start(
         name: &str,
         exporter: Box<dyn SpanExporter>,
         resource: &Arc<Resource>,
+        overflow: Option<OverflowTo>,
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+        let overflow = overflow.filter(|_| !exporter.is_local_disk());
         let outlet = Self {
-            queue: Arc::new(Queue::new(LIMIT)),
-            lost: Arc::default(),
-            incomplete: Arc::default(),
+            backlog: Arc::new(Backlog::new(overflow)),
         };
         let (worker, resource) = (outlet.clone(), resource.clone());
         let thread = thread::Builder::new()
@@ -121,157 +116,110 @@ impl Outlet {
     }
 
     pub(crate) fn deliver(&self, batch: &Arc<Batch>) {
-        let delivery = Delivery::Batch(batch.clone());
-        let tell = || {
+        self.backlog.push(batch, || {
             PROGRESS.0.fetch_add(1, Relaxed);
-        };
-        if self.queue.push_patiently(delivery, PATIENCE, tell).is_err() {
-            self.lose(batch);
-        }
-    }
-
-    fn lose(&self, batch: &Batch) {
-        self.lost.fetch_add(batch.spans(), Relaxed);
-        self.incomplete.store(true, Relaxed);
+        });
     }
 
     pub(crate) fn flush(&self, ticket: Arc<Ticket>) {
-        if let Err(Delivery::Flush(ticket)) = self.queue.push(Delivery::Flush(ticket)) {
-            ticket.done(false);
-        }
+        self.backlog.flush(ticket);
     }
 
     pub(crate) fn close(&self) {
-        self.queue.close();
+        self.backlog.close();
+    }
+
+    /// Once closed, it leaves what it could not hand over by then.
+    pub(crate) fn leave_by(&self, deadline: Instant) {
+        self.backlog.leave_by(deadline);
     }
 
     fn run(&self, exporter: Box<dyn SpanExporter>, resource: &Resource) {
         local::mute();
         let mut worker = Worker {
-            outlet: self,
+            backlog: &self.backlog,
             exporter,
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
-            retry_at: Instant::now(),
-            cause: LossCause::ExportFull,
             warned: false,
         };
         worker.exporter.set_resource(resource);
-        loop {
-            let patience = if worker.backlog.is_empty() {
-                IDLE
-            } else {
-                RETRY
-            };
-            match self.queue.pop(patience) {
-                Some(Delivery::Batch(batch)) => worker.take(batch),
-                Some(Delivery::Flush(ticket)) => ticket.done(worker.flush()),
-                None if self.queue.is_done() => break,
-                None => worker.catch_up(),
-            }
-        }
-        worker.leave();
+        while worker.step() {}
+        self.backlog.close();
+        self.backlog.abandon();
+        let _ = worker.tell_losses();
+        worker.exporter.shutdown();
     }
 }
 
 /// An exporter's thread.
 struct Worker<'a> {
-    outlet: &'a Outlet,
+    backlog: &'a Backlog,
     exporter: Box<dyn SpanExporter>,
-    /// What the exporter did not take, oldest first.
-    backlog: VecDeque<Arc<Batch>>,
-    backlog_bytes: usize,
-    /// When it is asked again.
-    retry_at: Instant,
-    /// Why it did not, the last time.
-    cause: LossCause,
     warned: bool,
 }
 
 impl Worker<'_> {
-    fn take(&mut self, batch: Arc<Batch>) {
-        if !self.backlog.is_empty() && Instant::now() >= self.retry_at {
-            self.catch_up();
+    /// `false`: there is nothing more to do.
+    fn step(&mut self) -> bool {
+        match self.backlog.next() {
+            Next::Batch(batch) => self.offer(&batch),
+            Next::Flush(ticket) => {
+                ticket.done(self.flush());
+                true
+            }
+            Next::Losses => match self.tell_losses() {
+                Ok(()) => true,
+                Err(cause) => self.backlog.refused(cause, 0),
+            },
+            Next::Closed => false,
         }
-        if !self.backlog.is_empty() || !self.export(&batch) {
-            self.postpone(batch);
-        } else {
-            self.tell_losses();
+    }
+
+    /// Offers a batch until it is taken. `false`: it never will be.
+    fn offer(&mut self, batch: &Batch) -> bool {
+        let mut flushes = 0;
+        while let Err(cause) = self.export(batch) {
+            if !self.backlog.refused(cause, flushes) {
+                return false;
+            }
+            flushes = self.backlog.flushes();
         }
+        self.backlog.taken();
+        // Where it is not taken, it is told later.
+        let _ = self.tell_losses();
+        true
     }
 
     /// Offers a batch once. An exporter that panics has not taken it.
-    fn export(&mut self, batch: &Batch) -> bool {
+    fn export(&mut self, batch: &Batch) -> Result<(), LossCause> {
         let exported = catch_unwind(AssertUnwindSafe(|| self.exporter.export(batch)));
         let panicked = |_| Err(ExportError::new("an exporter panicked", LossCause::Refused));
         let Err(error) = exported.unwrap_or_else(panicked) else {
-            return true;
+            return Ok(());
         };
-        self.cause = error.cause;
-        self.retry_at = Instant::now() + RETRY;
         if !std::mem::replace(&mut self.warned, true) {
             warn(&error);
         }
-        false
+        Err(error.cause)
     }
 
-    /// Keeps a batch for later, where there is room.
-    fn postpone(&mut self, batch: Arc<Batch>) {
-        if self.backlog_bytes + batch.frames().len() > LIMIT {
-            self.outlet.lose(&batch);
-        } else {
-            self.backlog_bytes += batch.frames().len();
-            self.backlog.push_back(batch);
-        }
-    }
-
-    /// Offers what was postponed, up to the first batch that is not taken.
-    fn catch_up(&mut self) {
-        while let Some(batch) = self.backlog.pop_front() {
-            if !self.export(&batch) {
-                self.backlog.push_front(batch);
-                return;
-            }
-            self.backlog_bytes -= batch.frames().len();
-        }
-        self.tell_losses();
-    }
-
-    /// Whether all that was delivered since the last flush is kept. Never waits for an exporter that fails.
+    /// Whether all that was delivered since the last flush is kept.
     fn flush(&mut self) -> bool {
-        self.catch_up();
+        let told = self.tell_losses();
         let flushed = catch_unwind(AssertUnwindSafe(|| self.exporter.force_flush()));
-        let kept = self.backlog.is_empty() && matches!(flushed, Ok(Ok(())));
-        kept && !self.outlet.incomplete.swap(false, Relaxed)
-    }
-
-    fn leave(mut self) {
-        self.catch_up();
-        self.exporter.shutdown();
+        self.backlog.is_complete() && told.is_ok() && matches!(flushed, Ok(Ok(())))
     }
 
     /// What had to be left out is told as soon as something gets through.
-    fn tell_losses(&mut self) {
-        let count = self.outlet.lost.swap(0, Relaxed);
-        if count == 0 {
-            return;
+    fn tell_losses(&mut self) -> Result<(), LossCause> {
+        let losses = self.backlog.losses();
+        if losses.is_empty() {
+            return Ok(());
         }
-        let loss = Loss {
-            time: clock::wall(),
-            session: None,
-            cause: self.cause,
-            count,
-        };
-        let mut batch = Batch::default();
-        let told = frame::append(
-            &mut batch.frames,
-            frame::Kind::Loss,
-            &[&wire::encode_loss(&loss)],
-        );
-        if told.is_err() || !self.export(&batch) {
-            self.outlet.lost.fetch_add(count, Relaxed);
+        let told = self.export(&losses.batch(clock::wall()));
+        if told.is_err() {
+            self.backlog.give_back(losses);
         }
-        self.cause = LossCause::ExportFull;
+        told
     }
 }
 
@@ -287,6 +235,8 @@ fn warn(error: &ExportError) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::AtomicU64;
+    use std::time::Duration;
 
     /// Panics, refuses, and then takes everything, in turn.
     struct Moody {
@@ -315,7 +265,7 @@ mod tests {
             calls: 0,
             taken: taken.clone(),
         };
-        let started = Outlet::start("test", Box::new(exporter), &Arc::default());
+        let started = Outlet::start("test", Box::new(exporter), &Arc::default(), None);
         let (outlet, thread) = started.expect("a thread starts");
         let flush = || {
             let ticket = Arc::new(Ticket::default());
@@ -352,16 +302,17 @@ mod tests {
     #[test]
     fn a_slow_exporter_is_waited_for() {
         let taken = Arc::new(AtomicU64::new(0));
-        let started = Outlet::start("test", Box::new(Slow(taken.clone())), &Arc::default());
+        let started = Outlet::start("test", Box::new(Slow(taken.clone())), &Arc::default(), None);
         let (outlet, thread) = started.expect("a thread starts");
         let batch = Arc::new(Batch {
-            frames: vec![0; LIMIT / 4],
+            frames: vec![0; backlog::WHOLE / 4],
             spans: 1,
             ..Batch::default()
         });
         (0..100).for_each(|_| outlet.deliver(&batch));
         outlet.close();
         thread.join().expect("it ends");
-        assert_eq!((taken.load(Relaxed), outlet.lost.load(Relaxed)), (100, 0));
+        assert_eq!(taken.load(Relaxed), 100);
+        assert!(outlet.backlog.losses().is_empty());
     }
 }

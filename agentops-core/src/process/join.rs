@@ -774,6 +774,7 @@ impl Processor {
             bytes.clear();
             encode::pending(&mut bytes, &self.own(id, &open));
             self.append(frame::Kind::Pending, &open, &bytes);
+            self.batch.latest = self.batch.latest.max(open.start);
             self.span = bytes;
             let input = mem::replace(&mut open.input, Payload::None);
             open.input = if matches!(input, Payload::None) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::config::{Builder, Config, builder};
+use crate::config::{Builder, Config, Overflow, builder};
 use crate::error::Error;
 use crate::export::Outlet;
 use crate::model::session::EndState;
@@ -16,7 +16,7 @@ use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, session, span};
+use crate::record::{local, ring, session, span};
 use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
@@ -114,6 +114,7 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     }
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
+    ring::never_wait(config.overflow == Overflow::Drop);
     local::set_recording(Some(drainer.thread().clone()));
     let service = resource.service.clone();
     *client = Some(Client {

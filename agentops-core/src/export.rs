@@ -144,7 +144,9 @@ impl Outlet {
         worker.exporter.set_resource(resource);
         while worker.step() {}
         self.backlog.close();
-        self.backlog.abandon();
+        if let Some(last) = self.backlog.abandon() {
+            let _ = worker.export(&last);
+        }
         let _ = worker.tell_losses();
         worker.exporter.shutdown();
     }
@@ -235,7 +237,17 @@ fn warn(error: &ExportError) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::AtomicU64;
+    use crate::model::event::Event;
+    use crate::model::frame::{self, Kind};
+    use crate::model::id::{SessionId, SpanId, TraceId};
+    use crate::model::semconv;
+    use crate::model::session::SessionFacts;
+    use crate::model::span::SpanKind;
+    use crate::model::wire::{self, put};
+    use crate::sync::{AtomicU64, Mutex, lock};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::PathBuf;
+    use std::sync::Condvar;
     use std::time::Duration;
 
     /// Panics, refuses, and then takes everything, in turn.
@@ -286,6 +298,393 @@ mod tests {
         thread
             .join()
             .expect("a panic of an exporter is not one of its thread");
+    }
+
+    /// What the exporter of a test does with what it is offered.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Mood {
+        Takes,
+        Refuses,
+        Hangs,
+    }
+
+    /// An exporter whose mood is the test's to choose.
+    #[derive(Clone)]
+    struct Gate {
+        mood: Arc<(Mutex<Mood>, Condvar)>,
+        taken: Arc<Mutex<Vec<Event>>>,
+    }
+
+    impl Gate {
+        fn new(mood: Mood) -> Self {
+            Self {
+                mood: Arc::new((Mutex::new(mood), Condvar::new())),
+                taken: Arc::default(),
+            }
+        }
+
+        fn set(&self, mood: Mood) {
+            *lock(&self.mood.0) = mood;
+            self.mood.1.notify_all();
+        }
+
+        fn start(&self, overflow: Option<OverflowTo>) -> (Outlet, thread::JoinHandle<()>) {
+            let exporter = Box::new(self.clone());
+            let started = Outlet::start("test", exporter, &Arc::default(), overflow);
+            started.expect("a thread starts")
+        }
+
+        /// Everything that was taken, once nothing more comes.
+        fn end(&self, outlet: &Outlet, thread: thread::JoinHandle<()>) -> Vec<Event> {
+            self.set(Mood::Takes);
+            outlet.close();
+            thread.join().expect("it ends");
+            std::mem::take(&mut *lock(&self.taken))
+        }
+    }
+
+    impl SpanExporter for Gate {
+        fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+            let (mood, changed) = &*self.mood;
+            let hangs = |mood: &mut Mood| *mood == Mood::Hangs;
+            let mood = changed.wait_while(lock(mood), hangs);
+            if *mood.expect("no test panics with it") == Mood::Refuses {
+                return Err(ExportError::new("not now", LossCause::Refused));
+            }
+            lock(&self.taken).extend(batch.events());
+            Ok(())
+        }
+    }
+
+    const SESSIONS: u128 = 3;
+
+    /// Makes batches, and knows what is in them.
+    #[derive(Default)]
+    struct Program {
+        spans: u64,
+        /// Told as open by the batch before.
+        open: Vec<u64>,
+        recorded: BTreeMap<SessionId, u64>,
+    }
+
+    impl Program {
+        /// So many spans that end, in turn of each session, with an input of so many bytes; of every ten as many more
+        /// as have started in this batch, and end in the next.
+        fn batch(&mut self, spans: u64, input: usize) -> Arc<Batch> {
+            let mut batch = Batch::default();
+            let mut ended = std::mem::take(&mut self.open);
+            ended.extend(self.spans + 1..=self.spans + spans);
+            self.spans += spans;
+            for id in ended {
+                let session = SessionId(u128::from(id) % SESSIONS + 1);
+                *self.recorded.entry(session).or_default() += 1;
+                span(&mut batch, Kind::Span, session, id, id, input);
+                batch.spans += 1;
+            }
+            for id in self.spans + 1..=self.spans + spans / 10 {
+                let session = SessionId(u128::from(id) % SESSIONS + 1);
+                span(&mut batch, Kind::Pending, session, id, id, input);
+                self.open.push(id);
+            }
+            self.spans += spans / 10;
+            Arc::new(batch)
+        }
+
+        fn fill(&mut self, outlet: &Outlet, batches: usize) {
+            for _ in 0..batches {
+                outlet.deliver(&self.batch(100, 5_000));
+                let bytes = outlet.backlog.bytes();
+                assert!(bytes <= backlog::LIMIT, "{bytes} bytes wait in memory");
+            }
+            outlet.deliver(&self.batch(0, 0));
+        }
+    }
+
+    fn span(batch: &mut Batch, kind: Kind, session: SessionId, id: u64, start: u64, input: usize) {
+        let number = session.0 as u32;
+        if batch.pieces.iter().all(|piece| piece.number != number) {
+            let mut bytes = Vec::new();
+            put::session(&mut bytes, session);
+            let bytes = bytes.into();
+            batch.pieces.push(Piece { number, bytes });
+        }
+        let mut own = Vec::new();
+        put::ids(&mut own, TraceId(session.0), SpanId(id), None);
+        put::start(&mut own, start);
+        put::entity(&mut own, SpanKind::Operation, "work", None);
+        if input > 0 {
+            put::attr_str(
+                &mut own,
+                semconv::ENTITY_INPUT,
+                &format!("{:?}", "x".repeat(input)),
+            );
+        }
+        if kind == Kind::Pending {
+            put::end(&mut own, 0);
+            put::pending(&mut own);
+            batch.latest = batch.latest.max(start);
+        } else {
+            put::end(&mut own, start + 1);
+        }
+        frame::append_span(&mut batch.frames, kind, &[number], &own).expect("it is short");
+    }
+
+    fn end_of_session() -> Batch {
+        let mut batch = Batch::default();
+        let facts = wire::encode_facts(&SessionFacts {
+            id: SessionId(1),
+            end: Some(1),
+            ..SessionFacts::default()
+        });
+        frame::append(&mut batch.frames, Kind::Session, &[&facts]).expect("it is short");
+        batch
+    }
+
+    fn is_end_of_session(event: &Event) -> bool {
+        matches!(event, Event::Session(facts) if facts.end.is_some())
+    }
+
+    /// What became of spans: those that ended, in order, and losses by cause and session.
+    #[derive(Debug, Default)]
+    struct Told {
+        ended: Vec<u64>,
+        open: BTreeSet<u64>,
+        without_content: u64,
+        by_session: BTreeMap<SessionId, u64>,
+        lost: BTreeMap<(LossCause, SessionId), u64>,
+    }
+
+    impl Told {
+        fn of(events: Vec<Event>) -> Self {
+            let mut told = Self::default();
+            for event in events {
+                match event {
+                    Event::SpanStarted(span) => drop(told.open.insert(span.id.0)),
+                    Event::SpanEnded(span) => {
+                        told.open.remove(&span.id.0);
+                        told.ended.push(span.id.0);
+                        *told.by_session.entry(span.session_id).or_default() += 1;
+                        let marked = span.attributes.contains_key(semconv::CONTENT_DROPPED);
+                        let cut = span
+                            .input
+                            .is_some_and(|input| !input["$truncated"].is_null());
+                        assert_eq!(marked, cut);
+                        told.without_content += u64::from(marked);
+                    }
+                    Event::Loss(loss) => {
+                        let session = loss.session.expect("each span has a session");
+                        *told.lost.entry((loss.cause, session)).or_default() += loss.count;
+                    }
+                    _ => {}
+                }
+            }
+            told
+        }
+
+        fn lost(&self, cause: LossCause) -> u64 {
+            let of_it = self.lost.iter().filter(|((of, _), _)| *of == cause);
+            of_it.map(|(_, count)| count).sum()
+        }
+
+        /// In each session, what is there and what was counted as lost is all that was recorded.
+        #[track_caller]
+        fn adds_up(&self, program: &Program) {
+            assert!(self.ended.is_sorted(), "the order was not kept");
+            // Unless there was no time: what has begun also ends.
+            let in_time = self.lost(LossCause::Shutdown) == 0;
+            let open = &self.open;
+            assert!(!in_time || open.is_empty(), "open for ever: {open:?}");
+            let mut known = self.by_session.clone();
+            for ((cause, session), count) in &self.lost {
+                if cause.is_missing() {
+                    *known.entry(*session).or_default() += count;
+                }
+            }
+            assert_eq!(known, program.recorded);
+            // What was left out of spans that were lost later counts too.
+            assert!(self.without_content <= self.lost(LossCause::Content));
+        }
+    }
+
+    /// A directory for what overflows, so large, that is empty again at the end.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let name = format!("agentops-overflow-{name}-{}", std::process::id());
+            Self(std::env::temp_dir().join(name))
+        }
+
+        fn of(&self, limit: u64) -> Option<OverflowTo> {
+            let directory = self.0.clone();
+            Some(OverflowTo { directory, limit })
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            // Fails where something is left in it, and was asserted not to be.
+            let _ = std::fs::remove_dir(&self.0);
+        }
+    }
+
+    #[test]
+    fn what_a_hanging_exporter_does_not_take_waits_on_disk() {
+        let directory = Directory::new("hangs");
+        let gate = Gate::new(Mood::Hangs);
+        let (outlet, thread) = gate.start(directory.of(1 << 30));
+        let mut program = Program::default();
+        program.fill(&outlet, 120);
+        if cfg!(unix) {
+            let files = std::fs::read_dir(&directory.0).expect("it was made");
+            assert_eq!(files.count(), 0, "files with names can be read by others");
+        }
+        assert!(outlet.backlog.is_complete());
+        let told = Told::of(gate.end(&outlet, thread));
+        told.adds_up(&program);
+        assert_eq!(
+            (told.ended.len() as u64, told.lost.len()),
+            (program.spans, 0)
+        );
+    }
+
+    #[test]
+    fn what_a_failing_exporter_does_not_take_waits_on_disk_and_no_flush_waits_for_it() {
+        let directory = Directory::new("refuses");
+        let gate = Gate::new(Mood::Refuses);
+        let (outlet, thread) = gate.start(directory.of(1 << 30));
+        let mut program = Program::default();
+        program.fill(&outlet, 40);
+        let flush = || {
+            let ticket = Arc::new(Ticket::default());
+            ticket.expect(1);
+            outlet.flush(ticket.clone());
+            ticket.wait(Duration::from_secs(20))
+        };
+        assert!(!flush());
+        program.fill(&outlet, 10);
+        gate.set(Mood::Takes);
+        assert!(flush(), "it takes everything now, and nothing was left out");
+        let taken = lock(&gate.taken).clone();
+        assert_eq!(Told::of(taken).ended.len() as u64, program.spans);
+        let told = Told::of(gate.end(&outlet, thread));
+        told.adds_up(&program);
+        assert!(told.lost.is_empty());
+    }
+
+    #[test]
+    fn without_a_disk_content_goes_before_spans_and_what_has_begun_ends() {
+        let gate = Gate::new(Mood::Hangs);
+        // There is no directory to be made in a file.
+        let file = std::env::current_exe().expect("the test is a program");
+        let (outlet, thread) = gate.start(Some(OverflowTo {
+            directory: file.join("overflow"),
+            limit: 1 << 30,
+        }));
+        let mut program = Program::default();
+        let long_ago = 1_000_000;
+        let mut first = Batch::default();
+        for id in long_ago..long_ago + 10 {
+            span(&mut first, Kind::Pending, SessionId(1), id, 0, 10);
+        }
+        outlet.deliver(&Arc::new(first));
+        program.fill(&outlet, 400);
+        // What is not to be lost: spans that were told to have begun, one that failed, the end of a session.
+        let mut last = Batch::default();
+        for id in long_ago..long_ago + 10 {
+            span(&mut last, Kind::Span, SessionId(1), id, 0, 10);
+        }
+        last.frames.extend(end_of_session().frames);
+        *program.recorded.entry(SessionId(1)).or_default() += 10;
+        outlet.deliver(&Arc::new(last));
+        assert!(!outlet.backlog.is_complete());
+        let events = gate.end(&outlet, thread);
+        assert!(events.iter().any(is_end_of_session));
+        let told = Told::of(events);
+        assert!(told.lost(LossCause::Content) > 100, "{told:?}");
+        assert!(told.lost(LossCause::ExportFull) > 100, "{told:?}");
+        assert!(
+            told.ended
+                .ends_with(&(long_ago..long_ago + 10).collect::<Vec<_>>())
+        );
+        let whole = told.ended.len() as u64 - told.without_content;
+        assert!(
+            whole * 5_000 > backlog::WHOLE as u64 / 2,
+            "{whole} are whole"
+        );
+        told.adds_up(&program);
+    }
+
+    #[test]
+    fn room_that_comes_back_is_used_again() {
+        let directory = Directory::new("comes-back");
+        let gate = Gate::new(Mood::Hangs);
+        let (outlet, thread) = gate.start(directory.of(1 << 20));
+        let mut program = Program::default();
+        program.fill(&outlet, 60);
+        assert!(!outlet.backlog.is_complete());
+        gate.set(Mood::Takes);
+        let ticket = Arc::new(Ticket::default());
+        ticket.expect(1);
+        outlet.flush(ticket.clone());
+        assert!(
+            ticket.wait(Duration::from_secs(20)),
+            "nothing was left out since"
+        );
+        let before = Told::of(lock(&gate.taken).clone());
+        program.fill(&outlet, 10);
+        let told = Told::of(gate.end(&outlet, thread));
+        told.adds_up(&program);
+        assert_eq!(told.ended.len() - before.ended.len(), 1_100);
+        assert_eq!(told.without_content, before.without_content);
+    }
+
+    #[test]
+    fn what_there_is_no_time_for_is_counted() {
+        let directory = Directory::new("no-time");
+        let gate = Gate::new(Mood::Hangs);
+        let (outlet, thread) = gate.start(directory.of(1 << 30));
+        let mut program = Program::default();
+        program.fill(&outlet, 60);
+        outlet.deliver(&Arc::new(end_of_session()));
+        outlet.leave_by(Instant::now());
+        let events = gate.end(&outlet, thread);
+        assert!(events.iter().any(is_end_of_session));
+        let told = Told::of(events);
+        told.adds_up(&program);
+        assert!(told.lost(LossCause::Shutdown) > 6_000, "{told:?}");
+        assert_eq!(told.lost(LossCause::Content), 0);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None,
+            ..proptest::prelude::ProptestConfig::with_cases(12)
+        })]
+
+        /// Whatever an exporter and a disk do, what is there and what is counted is what was recorded.
+        #[test]
+        fn nothing_is_lost_without_being_counted(
+            disk in proptest::option::of(0_u64..20 << 20),
+            steps in proptest::collection::vec((0..3_usize, 0_usize..25, 0_usize..20_000), 1..8),
+            hurry: bool,
+        ) {
+            let directory = Directory::new("any");
+            let gate = Gate::new(Mood::Takes);
+            let (outlet, thread) = gate.start(disk.and_then(|limit| directory.of(limit)));
+            let mut program = Program::default();
+            for (mood, batches, input) in steps {
+                gate.set([Mood::Takes, Mood::Refuses, Mood::Hangs][mood]);
+                for _ in 0..batches {
+                    outlet.deliver(&program.batch(50, input));
+                }
+            }
+            outlet.deliver(&program.batch(0, 0));
+            if hurry {
+                outlet.leave_by(Instant::now());
+            }
+            Told::of(gate.end(&outlet, thread)).adds_up(&program);
+        }
     }
 
     /// Takes its time over each batch.

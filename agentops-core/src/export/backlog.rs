@@ -314,9 +314,7 @@ impl Backlog {
                 state.on_disk = state.on_disk.saturating_sub(unreadable.batches);
                 state.gone += unreadable.batches;
                 state.incomplete = true;
-                for (session, count) in unreadable.spans {
-                    state.losses.add(LossCause::Write, session, count);
-                }
+                state.losses.add_all(unreadable.losses);
             }
         }
         self.changed.notify_all();
@@ -399,9 +397,12 @@ impl Backlog {
         self.changed.notify_all();
     }
 
-    /// Gives up all that is left, and counts it.
-    pub(super) fn abandon(&self) {
-        let on_disk = self.disk.as_ref().map(|disk| lock(disk).clear());
+    /// Gives up all that is left, and counts it. What is said in it of sessions, as far as that is at hand, is short
+    /// enough for last words.
+    pub(super) fn abandon(&self) -> Option<Batch> {
+        let mut last = Batch::default();
+        let mut facts = |batch: &Batch| thin::facts(batch, &mut last.frames);
+        let on_disk = self.disk.as_ref().map(|disk| lock(disk).clear(&mut facts));
         let mut state = lock(&self.state);
         let state = &mut *state;
         let cause = match state.cause {
@@ -413,16 +414,25 @@ impl Backlog {
             .chain(state.front.drain(..))
             .chain(state.back.drain(..));
         for batch in left.collect::<Vec<_>>() {
+            facts(&batch);
             state.losses.add_all(thin::lose(&batch, cause));
         }
-        for (session, count) in on_disk.unwrap_or_default() {
-            state.losses.add(cause, session, count);
-        }
+        let on_disk = on_disk.unwrap_or_default();
+        state
+            .losses
+            .add_all(on_disk.renamed(LossCause::Shutdown, cause));
         (state.bytes, state.front_bytes, state.on_disk) = (0, 0, 0);
         state.incomplete |= !state.losses.is_empty();
         for (_, ticket) in state.flushes.drain(..) {
             ticket.done(false);
         }
+        (!last.frames.is_empty()).then_some(last)
+    }
+
+    /// Bytes that wait in memory.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        lock(&self.state).bytes
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, patience: Duration) -> MutexGuard<'a, State> {

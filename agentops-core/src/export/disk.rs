@@ -4,20 +4,20 @@
 //! the processor, redaction included. On Unix a file has no name from the moment it is open: a crash leaves nothing
 //! behind, and what must outlive one is in the spool. Knows batches as bytes, not exporters.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Batch, Piece, private, thin};
-use crate::model::id::SessionId;
+use super::thin::{self, Losses};
+use super::{Batch, Piece, private};
+use crate::model::event::LossCause;
 use crate::sync::{AtomicU64, Relaxed};
 
 /// Bytes after which a new file is begun.
 const SEGMENT: u64 = 16 << 20;
-/// Sessions that a file's spans are told apart by; those of more are counted without their session.
-const SESSIONS: usize = 4096;
 
 /// Tells files of one process apart.
 static FILES: AtomicU64 = AtomicU64::new(0);
@@ -41,7 +41,8 @@ struct Segment {
     written: u64,
     read: u64,
     batches: u64,
-    spans: HashMap<Option<SessionId>, u64>,
+    /// What is lost where the rest is never read.
+    left: Losses,
 }
 
 /// A file's name, removed at the latest when nobody holds it any more.
@@ -52,7 +53,7 @@ struct Name(PathBuf);
 #[derive(Debug)]
 pub(super) struct Unreadable {
     pub(super) batches: u64,
-    pub(super) spans: HashMap<Option<SessionId>, u64>,
+    pub(super) losses: Losses,
 }
 
 impl Disk {
@@ -82,10 +83,7 @@ impl Disk {
         };
         last.append(&bytes)?;
         last.batches += 1;
-        for (session, count) in thin::tally(batch) {
-            let known = last.spans.len() < SESSIONS || last.spans.contains_key(&session);
-            *last.spans.entry(session.filter(|_| known)).or_default() += count;
-        }
+        last.left.add_all(thin::lose(batch, LossCause::Shutdown));
         Ok(())
     }
 
@@ -110,21 +108,28 @@ impl Disk {
 
     fn give_up_first(&mut self) -> Unreadable {
         let first = self.segments.pop_front();
-        let (batches, spans) = first
-            .map(|first| (first.batches, first.spans))
+        let (batches, left) = first
+            .map(|first| (first.batches, first.left))
             .unwrap_or_default();
-        Unreadable { batches, spans }
+        let losses = left.renamed(LossCause::Shutdown, LossCause::Write);
+        Unreadable { batches, losses }
     }
 
-    /// Gives up all that is left.
-    pub(super) fn clear(&mut self) -> HashMap<Option<SessionId>, u64> {
-        let mut spans = HashMap::new();
-        for segment in self.segments.drain(..) {
-            for (session, count) in segment.spans {
-                *spans.entry(session).or_default() += count;
+    /// Gives up all that is left; `last` still sees what is in the last file.
+    pub(super) fn clear(&mut self, mut last: impl FnMut(&Batch)) -> Losses {
+        let mut losses = Losses::default();
+        for segment in &mut self.segments {
+            losses.add_all(mem::take(&mut segment.left));
+        }
+        if let Some(mut segment) = self.segments.pop_back() {
+            while !segment.is_read()
+                && let Ok(batch) = segment.take()
+            {
+                last(&batch);
             }
         }
-        spans
+        self.segments.clear();
+        losses
     }
 }
 
@@ -148,7 +153,7 @@ impl Segment {
             written: 0,
             read: 0,
             batches: 0,
-            spans: HashMap::new(),
+            left: Losses::default(),
         })
     }
 
@@ -173,16 +178,8 @@ impl Segment {
         self.read += 4 + bytes.len() as u64;
         let batch = decode(bytes).ok_or(io::ErrorKind::InvalidData)?;
         self.batches = self.batches.saturating_sub(1);
-        for (session, count) in thin::tally(&batch) {
-            let key = if self.spans.contains_key(&session) {
-                session
-            } else {
-                None
-            };
-            if let Some(left) = self.spans.get_mut(&key) {
-                *left = left.saturating_sub(count);
-            }
-        }
+        self.left
+            .remove_all(&thin::lose(&batch, LossCause::Shutdown));
         Ok(batch)
     }
 

@@ -24,7 +24,7 @@ pub(super) enum Keep {
     Spans,
     /// Of spans that started after this, only those that failed, and sessions' own.
     Begun(UnixNanos),
-    /// No spans, but what is said of sessions.
+    /// No spans, but what is said of sessions, of losses, and that the process lives.
     Facts,
 }
 
@@ -47,6 +47,26 @@ impl Losses {
         }
     }
 
+    /// Takes back what was added.
+    pub(super) fn remove_all(&mut self, others: &Self) {
+        for (&(cause, session), &count) in &others.0 {
+            let known = self.0.contains_key(&(cause, session));
+            let session = session.filter(|_| known);
+            if let Some(left) = self.0.get_mut(&(cause, session)) {
+                *left = left.saturating_sub(count);
+            }
+        }
+    }
+
+    /// The same, with one cause for another.
+    pub(super) fn renamed(self, from: LossCause, to: LossCause) -> Self {
+        let mut renamed = Self::default();
+        for ((cause, session), count) in self.0 {
+            renamed.add(if cause == from { to } else { cause }, session, count);
+        }
+        renamed
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -66,25 +86,6 @@ impl Losses {
         }
         batch
     }
-
-    #[cfg(test)]
-    pub(super) fn of(&self, cause: LossCause, session: Option<SessionId>) -> u64 {
-        self.0.get(&(cause, session)).copied().unwrap_or(0)
-    }
-}
-
-/// How many spans of which session are in a batch.
-pub(super) fn tally(batch: &Batch) -> HashMap<Option<SessionId>, u64> {
-    let sessions = sessions(&batch.pieces);
-    let mut tally = HashMap::new();
-    for (kind, payload) in frame::frames(&batch.frames) {
-        if kind == Kind::Span {
-            let refs = frame::split_span(payload).map(|(refs, _)| refs);
-            let session = refs.and_then(|refs| find(&sessions, &refs));
-            *tally.entry(session).or_default() += 1;
-        }
-    }
-    tally
 }
 
 /// What is left of a batch; what is not is counted, missing spans under `cause`.
@@ -132,14 +133,16 @@ pub(super) fn thin(batch: &Batch, keep: Keep, cause: LossCause) -> (Batch, Losse
     (kept, losses)
 }
 
-/// Counts all of a batch; accounts of losses that are in it are taken over.
+/// Counts all of a batch, its spans under `cause`; accounts of losses that are in it are taken over.
 pub(super) fn lose(batch: &Batch, cause: LossCause) -> Losses {
+    let sessions = sessions(&batch.pieces);
     let mut losses = Losses::default();
-    for (session, count) in tally(batch) {
-        losses.add(cause, session, count);
-    }
     for (kind, payload) in frame::frames(&batch.frames) {
         match kind {
+            Kind::Span => {
+                let refs = frame::split_span(payload).map(|(refs, _)| refs);
+                losses.add(cause, refs.and_then(|refs| find(&sessions, &refs)), 1);
+            }
             Kind::Loss => {
                 if let Ok(loss) = wire::decode_loss(payload) {
                     losses.add(loss.cause, loss.session, loss.count);
@@ -154,6 +157,15 @@ pub(super) fn lose(batch: &Batch, cause: LossCause) -> Losses {
         }
     }
     losses
+}
+
+/// Appends what a batch says of sessions.
+pub(super) fn facts(batch: &Batch, out: &mut Vec<u8>) {
+    for (kind, payload) in frame::frames(&batch.frames) {
+        if kind == Kind::Session {
+            let _ = frame::append(out, kind, &[payload]);
+        }
+    }
 }
 
 impl Keep {

@@ -125,7 +125,7 @@ impl LossCause {
         !matches!(self, Self::Content)
     }
 
-    /// What it says to people, after a number of spans: `12 spans were not kept: …`.
+    /// What it says to people, after how many of what there are: `lost: 12 spans: …`.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {

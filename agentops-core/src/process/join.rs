@@ -34,6 +34,7 @@ use crate::monitor::heartbeat;
 use crate::record::callsite::{self, Callsite};
 use crate::record::clock::{self, Anchor};
 use crate::record::local;
+use crate::record::lost;
 use crate::record::note;
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::{Scope, root_of};
@@ -190,10 +191,9 @@ pub(crate) struct Processor {
     batch_number: u64,
     next_piece: u32,
     span: Vec<u8>,
-    lost_in_rings: u64,
     lost_without_start: u64,
-    /// Spans whose encoding is longer than a frame may be.
-    lost_too_long: u64,
+    /// Spans whose encoding is longer than a frame may be, by session.
+    lost_too_long: Ids<u128, u64>,
     next_heartbeat: u64,
 }
 
@@ -233,9 +233,8 @@ impl Processor {
             batch_number: 1,
             next_piece: 0,
             span: Vec::new(),
-            lost_in_rings: local::LOST.0.load(Relaxed),
             lost_without_start: 0,
-            lost_too_long: 0,
+            lost_too_long: Ids::default(),
             next_heartbeat: clock::monotonic_ns() + heartbeat::EVERY,
         }
     }
@@ -473,10 +472,11 @@ impl Processor {
         if let Some(call) = call.filter(|call| call.usage.is_some() || call.cost.is_some()) {
             self.count(open, call.cost.map(|cost| cost.total));
         }
-        self.append(frame::Kind::Span, open, &bytes);
+        if self.append(frame::Kind::Span, open, &bytes) {
+            self.batch.spans += 1;
+            self.totals.add_spans(1);
+        }
         self.span = bytes;
-        self.batch.spans += 1;
-        self.totals.add_spans(1);
         let session = self.scopes.get(&open.scope).map(|scope| scope.session);
         if let Some(session) = session.and_then(|session| self.sessions.get_mut(&session)) {
             session.open = session.open.saturating_sub(1);
@@ -591,7 +591,8 @@ impl Processor {
         }
     }
 
-    fn append(&mut self, kind: frame::Kind, open: &Open, bytes: &[u8]) {
+    /// `false`: it is too long, which is counted.
+    fn append(&mut self, kind: frame::Kind, open: &Open, bytes: &[u8]) -> bool {
         let Self {
             sites,
             scopes,
@@ -605,23 +606,24 @@ impl Processor {
             scopes.get_mut(&open.scope),
             threads.get_mut(open.thread as usize),
         ) else {
-            return;
+            return false;
         };
+        let session = scope.session;
         let pieces = [&mut site.shared, &mut scope.shared, thread];
         // Those who wait for room in a ring wait for as long as this moves.
         PROGRESS.0.fetch_add(1, Relaxed);
-        if !batch.append(kind, pieces, *batch_number, |frame| {
+        let written = batch.append(kind, pieces, *batch_number, |frame| {
             frame.extend_from_slice(bytes)
-        }) {
-            self.lost_too_long += 1;
+        });
+        if !written && kind == frame::Kind::Span {
+            *self.lost_too_long.entry(session).or_default() += 1;
         }
+        written
     }
 
     /// Frames of a few values; a frame cannot be too short, and these cannot be too long.
     fn append_plain(&mut self, kind: frame::Kind, payload: &[u8]) {
-        if frame::append(&mut self.batch.frames, kind, &[payload]).is_err() {
-            self.lost_too_long += 1;
-        }
+        let _ = frame::append(&mut self.batch.frames, kind, &[payload]);
     }
 
     fn noted(&mut self, record: [u64; 5], payload: Payload) -> Result<(), Payload> {
@@ -709,12 +711,28 @@ impl Processor {
         for Held { record, payload } in mem::take(&mut self.held) {
             match self.open.remove(&record[1]) {
                 Some(open) => self.ended(record, &open, &payload),
-                None => self.lost_without_start += 1,
+                None => self.ended_unseen(record, &payload),
             }
             if self.batch.frames.len() > BATCH {
                 self.ship();
             }
         }
+    }
+
+    /// An END without its START. A session whose own span was lost, and counted when it was, ends all the same.
+    #[cold]
+    fn ended_unseen(&mut self, [first, id, clock, ..]: [u64; 5], payload: &Payload) {
+        if !self.roots.contains_key(&id) {
+            self.lost_without_start += 1;
+            return;
+        }
+        let time = self.anchor.unix(clock);
+        let failed = first & word::FAILED != 0;
+        let error = failed.then(|| {
+            let values = payload.bytes(&self.arenas);
+            read_error(values, SpanKind::Session, time)
+        });
+        self.end_session(id, time, error.as_ref(), first & word::CANCELLED != 0);
     }
 
     fn hold(&mut self) {
@@ -797,21 +815,22 @@ impl Processor {
     }
 
     fn write_losses(&mut self) {
-        let in_rings = local::LOST.0.load(Relaxed);
-        let losses = [
-            (
-                LossCause::RingFull,
-                in_rings.saturating_sub(self.lost_in_rings),
-            ),
-            (LossCause::NoStart, mem::take(&mut self.lost_without_start)),
-            (LossCause::TooLong, mem::take(&mut self.lost_too_long)),
-        ];
-        self.lost_in_rings = in_rings;
-        for (cause, count) in losses {
+        let mut losses = Vec::new();
+        for (scope, lost) in lost::take() {
+            let session = self.scopes.get(&scope).map(|scope| scope.session);
+            losses.push((LossCause::RingFull, session, lost.spans));
+            losses.push((LossCause::Content, session, lost.contents));
+        }
+        for (session, count) in mem::take(&mut self.lost_too_long) {
+            losses.push((LossCause::TooLong, Some(session), count));
+        }
+        let without_start = mem::take(&mut self.lost_without_start);
+        losses.push((LossCause::NoStart, None, without_start));
+        for (cause, session, count) in losses {
             if count > 0 {
                 let loss = Loss {
                     time: clock::wall(),
-                    session: None,
+                    session: session.map(SessionId),
                     cause,
                     count,
                 };

@@ -275,7 +275,9 @@ fn tell(service: &str, totals: &Totals, kept: bool) {
             how_to_get_it()
         );
     } else {
-        eprintln!("recorded {service} · {spans}{cost} · not all of it could be kept");
+        eprintln!(
+            "recorded {service} · {spans}{cost} · not all of it could be kept; `agentops sessions` says what was lost"
+        );
     }
 }
 

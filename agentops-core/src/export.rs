@@ -165,7 +165,7 @@ impl Worker<'_> {
         match self.backlog.next() {
             Next::Batch(batch) => self.offer(&batch),
             Next::Flush(ticket) => {
-                ticket.done(self.flush());
+                ticket.done(self.flush(&ticket));
                 true
             }
             Next::Losses => match self.tell_losses() {
@@ -205,10 +205,14 @@ impl Worker<'_> {
     }
 
     /// Whether all that was delivered since the last flush is kept.
-    fn flush(&mut self) -> bool {
+    fn flush(&mut self, ticket: &Ticket) -> bool {
         let told = self.tell_losses();
         let flushed = catch_unwind(AssertUnwindSafe(|| self.exporter.force_flush()));
-        self.backlog.is_complete() && told.is_ok() && matches!(flushed, Ok(Ok(())))
+        // Nobody hears of it where nobody waits: then it is for the next one to say.
+        ticket.is_awaited()
+            && self.backlog.is_complete()
+            && told.is_ok()
+            && matches!(flushed, Ok(Ok(())))
     }
 
     /// What had to be left out is told as soon as something gets through.

@@ -192,6 +192,8 @@ pub(crate) struct Processor {
     next_piece: u32,
     span: Vec<u8>,
     lost_without_start: u64,
+    /// Since the last flush.
+    lost_any: bool,
     /// Spans whose encoding is longer than a frame may be, by session.
     lost_too_long: Ids<u128, u64>,
     next_heartbeat: u64,
@@ -234,6 +236,7 @@ impl Processor {
             next_piece: 0,
             span: Vec::new(),
             lost_without_start: 0,
+            lost_any: false,
             lost_too_long: Ids::default(),
             next_heartbeat: clock::monotonic_ns() + heartbeat::EVERY,
         }
@@ -828,6 +831,7 @@ impl Processor {
         losses.push((LossCause::NoStart, None, without_start));
         for (cause, session, count) in losses {
             if count > 0 {
+                self.lost_any = true;
                 let loss = Loss {
                     time: clock::wall(),
                     session: session.map(SessionId),
@@ -862,7 +866,8 @@ impl Processor {
 
     /// The drainer has looked at every ring twice since it was asked, so that nothing of before is held any more.
     fn flush(&mut self, ticket: &Arc<Ticket>) {
-        ticket.expect(self.outlets.len());
+        ticket.expect(self.outlets.len() + 1);
+        ticket.done(!ticket.is_awaited() || !mem::take(&mut self.lost_any));
         self.outlets
             .iter()
             .for_each(|outlet| outlet.flush(ticket.clone()));
@@ -1245,6 +1250,25 @@ mod tests {
             (5, 0)
         );
         assert!(processor.open.is_empty());
+    }
+
+    /// A session's own START found no room; the session is there, and ends.
+    #[test]
+    fn a_session_without_its_own_span_ends() {
+        let mut processor = processor();
+        processor.chunk(chunk(0, scope(7, 70)));
+        processor.chunk(chunk(0, end(root_of(7))));
+        processor.pass_ended();
+        processor.pass_ended();
+        assert_eq!(
+            processor.sessions[&7].facts.end_state,
+            Some(EndState::Success)
+        );
+        assert_eq!(
+            (processor.totals.spans(), processor.lost_without_start),
+            (0, 0),
+            "the START was counted where it was lost"
+        );
     }
 
     /// A session that ended is forgotten while one of its spans is open.

@@ -383,6 +383,19 @@ mod tests {
     }
 
     #[test]
+    fn who_is_never_to_wait_does_not() {
+        let asked = std::cell::Cell::new(0);
+        let full = || {
+            asked.set(asked.get() + 1);
+            false
+        };
+        never_wait(true);
+        let found = wait_for_room(full, || unreachable!("nobody is to make room"));
+        never_wait(false);
+        assert_eq!((found, asked.get()), (false, 1));
+    }
+
+    #[test]
     fn a_grown_ring_is_read_in_the_order_of_writing() {
         let first = open(ThreadName { id: 7, name: None });
         let head = first.write(first.head(), [1], &[]);

@@ -34,7 +34,7 @@ use crate::monitor::heartbeat;
 use crate::record::callsite::{self, Callsite};
 use crate::record::clock::{self, Anchor};
 use crate::record::local;
-use crate::record::lost;
+use crate::record::lost::{self, Lost};
 use crate::record::note;
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::{Scope, root_of};
@@ -51,6 +51,9 @@ const PATIENCE: u64 = 2;
 const REMEMBERED: usize = 4096;
 const REMEMBERED_AT_MOST: usize = 8 * 1024;
 const REMEMBERED_FOR: u64 = 60_000_000_000;
+
+/// Scopes whose losses wait for what the scope stands for.
+const LOST_EARLY: usize = 1024;
 
 /// Records after which those who wait for room are told that there is progress.
 const PROGRESS_EVERY: u32 = 256;
@@ -194,6 +197,10 @@ pub(crate) struct Processor {
     lost_without_start: u64,
     /// Since the last flush.
     lost_any: bool,
+    /// What found no room in a ring, by scopes whose own record is still on its way.
+    lost_early: Ids<u64, Lost>,
+    /// Nothing more is on its way.
+    leaving: bool,
     /// Spans whose encoding is longer than a frame may be, by session.
     lost_too_long: Ids<u128, u64>,
     next_heartbeat: u64,
@@ -237,6 +244,8 @@ impl Processor {
             span: Vec::new(),
             lost_without_start: 0,
             lost_any: false,
+            lost_early: Ids::default(),
+            leaving: false,
             lost_too_long: Ids::default(),
             next_heartbeat: clock::monotonic_ns() + heartbeat::EVERY,
         }
@@ -255,6 +264,7 @@ impl Processor {
             }
             self.beat();
         }
+        self.leaving = true;
         // What is held goes out, and what still waits has nothing more to wait for.
         for _ in 0..=PATIENCE {
             self.pass_ended();
@@ -820,7 +830,18 @@ impl Processor {
     fn write_losses(&mut self) {
         let mut losses = Vec::new();
         for (scope, lost) in lost::take() {
+            self.lost_any = true;
+            let early = self.lost_early.entry(scope).or_default();
+            early.spans += lost.spans;
+            early.contents += lost.contents;
+        }
+        for (scope, lost) in mem::take(&mut self.lost_early) {
             let session = self.scopes.get(&scope).map(|scope| scope.session);
+            let comes = scope != 0 && !self.leaving && self.lost_early.len() < LOST_EARLY;
+            if session.is_none() && comes {
+                self.lost_early.insert(scope, lost);
+                continue;
+            }
             losses.push((LossCause::RingFull, session, lost.spans));
             losses.push((LossCause::Content, session, lost.contents));
         }

@@ -1,12 +1,14 @@
 //! What found no room in a ring, counted by the scope that it was of.
 //!
 //! Written where recording gives up, read by the processor, which knows the session behind a scope. Whoever counts
-//! never waits: a lock that is taken, as it stays in a forked child, costs the scope and not the count.
+//! does not wait for long: a lock that stays taken, as in a forked child, costs the scope and not the count.
 
-use crate::sync::{AtomicU64, Mutex, Padded, Relaxed};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Padded, Relaxed};
 
 /// Scopes that are told apart between two looks of the processor.
 const SCOPES: usize = 256;
+/// How often the lock is tried.
+const TRIES: u32 = 100;
 
 static BY_SCOPE: Mutex<Vec<(u64, Lost)>> = Mutex::new(Vec::new());
 static SPANS: Padded<AtomicU64> = Padded(AtomicU64::new(0));
@@ -40,7 +42,7 @@ pub(super) fn content(scope: u64) {
 }
 
 fn count(scope: u64, add: impl FnOnce(&mut Lost)) -> bool {
-    let Ok(mut scopes) = BY_SCOPE.try_lock() else {
+    let Some(mut scopes) = (0..TRIES).find_map(try_lock) else {
         return false;
     };
     let at = scopes.iter().rposition(|(known, _)| *known == scope);
@@ -56,12 +58,17 @@ fn count(scope: u64, add: impl FnOnce(&mut Lost)) -> bool {
     true
 }
 
+fn try_lock(tries: u32) -> Option<MutexGuard<'static, Vec<(u64, Lost)>>> {
+    if tries > TRIES / 2 {
+        std::thread::yield_now();
+    }
+    BY_SCOPE.try_lock().ok()
+}
+
 /// What was counted since this was last asked, by scope; scope 0 is any.
 pub(crate) fn take() -> Vec<(u64, Lost)> {
-    let mut all = match BY_SCOPE.try_lock() {
-        Ok(mut scopes) => std::mem::take(&mut *scopes),
-        Err(_) => Vec::new(),
-    };
+    let scopes = (0..TRIES).find_map(try_lock);
+    let mut all = scopes.map_or_else(Vec::new, |mut scopes| std::mem::take(&mut *scopes));
     let any = Lost {
         spans: SPANS.0.swap(0, Relaxed),
         contents: CONTENTS.0.swap(0, Relaxed),

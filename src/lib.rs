@@ -118,7 +118,7 @@
 
 // Everything public, in the order of use.
 
-pub use agentops_core::{Builder, Error, Guard, builder, flush, init};
+pub use agentops_core::{Builder, Error, Guard, Overflow, builder, flush, init};
 
 pub use agentops_core::{
     CurrentSession, CurrentSpan, EndState, Level, ManualSpan, Session, SpanBuilder, SpanContext,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::config::{Builder, Config, builder};
+use crate::config::{Builder, Config, Overflow, builder};
 use crate::error::Error;
 use crate::export::Outlet;
 use crate::model::session::EndState;
@@ -16,12 +16,14 @@ use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, session, span};
+use crate::record::{local, ring, session, span};
 use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
 /// How long a dropped guard waits for what was recorded to be kept.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
+/// What of it is left for exporters to be told of what there was no time for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 static CLIENT: Mutex<Option<Client>> = Mutex::new(None);
 
@@ -30,6 +32,7 @@ struct Client {
     requests: Arc<Requests>,
     drainer: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
+    outlets: Vec<Outlet>,
 }
 
 /// Keeps recording on; dropping it flushes, for two seconds at most, and stops recording.
@@ -80,13 +83,23 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     let mut outlets = Vec::new();
     let mut rest = Vec::new();
     for exporter in config.exporters {
-        let (outlet, thread) =
-            Outlet::start("export", exporter, &resource).map_err(Error::thread)?;
+        let (outlet, thread) = Outlet::start(
+            "export",
+            exporter,
+            &resource,
+            Some(config.overflow_to.clone()),
+        )
+        .map_err(Error::thread)?;
         outlets.push(outlet);
         rest.push(thread);
     }
     let totals = Arc::new(Totals::default());
-    let processor = Processor::new(raw.clone(), buffers.clone(), outlets, totals.clone());
+    let processor = Processor::new(
+        raw.clone(),
+        buffers.clone(),
+        outlets.clone(),
+        totals.clone(),
+    );
     rest.push(spawn("agentops-process", move || processor.run())?);
     let drainer = Drainer::new(raw, buffers, requests.clone());
     let drainer = spawn("agentops-drain", move || drainer.run())?;
@@ -101,12 +114,14 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     }
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
+    ring::never_wait(config.overflow == Overflow::Drop);
     local::set_recording(Some(drainer.thread().clone()));
     let service = resource.service.clone();
     *client = Some(Client {
         requests,
         drainer,
         rest,
+        outlets,
     });
     Ok(Guard {
         service,
@@ -156,11 +171,14 @@ impl Guard {
         }
         session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
-        let kept = flush(LAST_FLUSH);
+        let kept = flush(LAST_FLUSH - LAST_WORDS);
         local::set_recording(None);
         let Some(client) = lock(&CLIENT).take() else {
             return kept;
         };
+        for outlet in &client.outlets {
+            outlet.leave_by(deadline - LAST_WORDS);
+        }
         client.requests.stop();
         client.drainer.thread().unpark();
         for thread in std::iter::once(client.drainer).chain(client.rest) {
@@ -257,7 +275,9 @@ fn tell(service: &str, totals: &Totals, kept: bool) {
             how_to_get_it()
         );
     } else {
-        eprintln!("recorded {service} · {spans}{cost} · not all of it could be kept");
+        eprintln!(
+            "recorded {service} · {spans}{cost} · not all of it could be kept; `agentops sessions` says what was lost"
+        );
     }
 }
 

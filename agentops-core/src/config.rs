@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::client::{self, Guard};
 use crate::error::Error;
-use crate::export::SpanExporter;
 use crate::export::spool::Spool;
+use crate::export::{OverflowTo, SpanExporter};
 use crate::model::event::Resource;
 use crate::model::options::{self, Lookup, Unparsable};
 use crate::model::span::Level;
@@ -35,6 +35,19 @@ pub struct Builder {
     install_tracing: bool,
     exporters: Vec<Box<dyn SpanExporter>>,
     spool: bool,
+    overflow: Option<Overflow>,
+    overflow_limit: Option<u64>,
+}
+
+/// What a thread does that makes records faster than they can be taken from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It waits for a moment, for as long as the threads behind the recorder get on; nothing is lost.
+    #[default]
+    Wait,
+    /// It goes on at once; spans that found no room are counted, and each loss is told with its session.
+    Drop,
 }
 
 /// Everything decided.
@@ -50,7 +63,12 @@ pub(crate) struct Config {
     #[cfg(feature = "tracing")]
     pub(crate) install_tracing: bool,
     pub(crate) exporters: Vec<Box<dyn SpanExporter>>,
+    pub(crate) overflow: Overflow,
+    pub(crate) overflow_to: OverflowTo,
 }
+
+/// Bytes that may wait on disk for one exporter.
+const OVERFLOW_LIMIT: u64 = 1 << 30;
 
 /// Starts to describe how to record.
 ///
@@ -173,6 +191,30 @@ impl Builder {
         self
     }
 
+    /// What happens where spans are made faster than they can be recorded; `AGENTOPS_OVERFLOW`, `wait` or `drop`, else
+    /// the thread that makes them waits for a moment.
+    ///
+    /// ```no_run
+    /// use agentops_core::{Overflow, builder};
+    ///
+    /// let guard = builder().overflow(Overflow::Drop).init()?;
+    /// # drop(guard);
+    /// # Ok::<(), agentops_core::Error>(())
+    /// ```
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = Some(overflow);
+        self
+    }
+
+    /// Bytes that may wait on disk for an exporter that is slow or away; `AGENTOPS_OVERFLOW_LIMIT`, else 1 GiB.
+    ///
+    /// They wait below the home, in files without a name that the system removes with the process. Where there is no
+    /// room left either, inputs and outputs are left out first, then whole spans, and all of it is counted.
+    pub fn overflow_limit(mut self, bytes: u64) -> Self {
+        self.overflow_limit = Some(bytes);
+        self
+    }
+
     /// Starts recording, until the guard is dropped.
     ///
     /// # Errors
@@ -216,8 +258,14 @@ impl Builder {
             },
         };
         let mut exporters = self.exporters;
+        let home = self.home.or_else(|| options::home(|name: &str| env(name)));
+        let overflow_to = OverflowTo {
+            directory: home
+                .as_ref()
+                .map_or_else(std::env::temp_dir, |home| home.join("overflow")),
+            limit: overflow_limit(self.overflow_limit, env)?,
+        };
         if exporters.is_empty() || self.spool {
-            let home = self.home.or_else(|| options::home(|name: &str| env(name)));
             exporters.push(Box::new(home.map_or_else(Spool::nowhere, Spool::at)));
         }
         Ok(Config {
@@ -232,6 +280,8 @@ impl Builder {
             #[cfg(feature = "tracing")]
             install_tracing: self.install_tracing,
             exporters,
+            overflow: overflow(self.overflow, env)?,
+            overflow_to,
         })
     }
 }
@@ -247,6 +297,36 @@ fn min_level(said: Option<Level>, env: &impl Lookup) -> Result<Level, Unparsable
         variable,
         value,
         expected: "trace, debug, info, warn or error",
+    })
+}
+
+fn overflow(said: Option<Overflow>, env: &impl Lookup) -> Result<Overflow, Unparsable> {
+    if let Some(said) = said {
+        return Ok(said);
+    }
+    match options::text(env, "overflow") {
+        None => Ok(Overflow::Wait),
+        Some((_, value)) if value.eq_ignore_ascii_case("wait") => Ok(Overflow::Wait),
+        Some((_, value)) if value.eq_ignore_ascii_case("drop") => Ok(Overflow::Drop),
+        Some((variable, value)) => Err(Unparsable {
+            variable,
+            value,
+            expected: "wait or drop",
+        }),
+    }
+}
+
+fn overflow_limit(said: Option<u64>, env: &impl Lookup) -> Result<u64, Unparsable> {
+    if let Some(said) = said {
+        return Ok(said);
+    }
+    let Some((variable, value)) = options::text(env, "overflow_limit") else {
+        return Ok(OVERFLOW_LIMIT);
+    };
+    value.parse().map_err(|_| Unparsable {
+        variable,
+        value,
+        expected: "a number of bytes",
     })
 }
 
@@ -290,6 +370,7 @@ mod tests {
         };
         assert_eq!(config.automatic, expected);
         assert!(config.capture_content && !config.disabled);
+        assert_eq!(config.overflow, Overflow::Wait);
         assert!(config.resource.host.sdk.is_some());
     }
 
@@ -313,5 +394,33 @@ mod tests {
             error.to_string(),
             "AGENTOPS_MIN_LEVEL is \"loud\"; it expects trace, debug, info, warn or error"
         );
+    }
+
+    #[test]
+    fn overflow_is_a_choice() {
+        let env = |name: &str| match name {
+            "AGENTOPS_OVERFLOW" => Some("Drop".into()),
+            "AGENTOPS_OVERFLOW_LIMIT" => Some("1000".into()),
+            "AGENTOPS_HOME" => Some("home".into()),
+            _ => None,
+        };
+        let config = builder().decide(&env).expect("it is decided");
+        let expected = OverflowTo {
+            directory: PathBuf::from("home").join("overflow"),
+            limit: 1000,
+        };
+        assert_eq!(
+            (config.overflow, config.overflow_to),
+            (Overflow::Drop, expected)
+        );
+        let said = builder().overflow(Overflow::Wait).decide(&env);
+        assert_eq!(
+            said.map(|config| config.overflow).ok(),
+            Some(Overflow::Wait)
+        );
+        for variable in ["AGENTOPS_OVERFLOW", "AGENTOPS_OVERFLOW_LIMIT"] {
+            let env = |name: &str| (name == variable).then(|| "a lot".into());
+            assert!(builder().decide(&env).is_err(), "{variable}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub use bridge::tracing::{layer, layer_with};
 #[cfg(feature = "record")]
 pub use client::{Guard, flush, init};
 #[cfg(feature = "record")]
-pub use config::{Builder, builder};
+pub use config::{Builder, Overflow, builder};
 #[cfg(feature = "record")]
 pub use error::Error;
 

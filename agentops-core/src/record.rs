@@ -13,6 +13,7 @@ pub(crate) mod fault;
 pub(crate) mod fields;
 pub(crate) mod future;
 pub(crate) mod local;
+pub(crate) mod lost;
 pub(crate) mod note;
 pub(crate) mod outcome;
 pub(crate) mod ring;

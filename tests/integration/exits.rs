@@ -22,6 +22,10 @@ impl Home {
         Self(home)
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     fn command(&self, case: &str) -> Command {
         self.program(env!("CARGO_BIN_EXE_victim"), case)
     }
@@ -56,7 +60,7 @@ impl Drop for Home {
     }
 }
 
-fn read(home: &Path) -> Vec<Trace> {
+pub(crate) fn read(home: &Path) -> Vec<Trace> {
     let mut traces = Traces::default();
     for entry in std::fs::read_dir(home.join("spool")).expect("there is a spool") {
         let path = entry.expect("it can be listed").path();

@@ -5,11 +5,11 @@
 //! is taken back to the last whole frame, so that a full disk leaves nothing torn.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{ExportError, SpanExporter};
+use super::{ExportError, SpanExporter, private};
 use crate::model::event::{LossCause, Resource};
 use crate::model::{frame, options, wire};
 use crate::process::batch::Batch;
@@ -248,6 +248,10 @@ impl SpanExporter for Spool {
     fn shutdown(&mut self) {
         self.close();
     }
+
+    fn is_local_disk(&self) -> bool {
+        true
+    }
 }
 
 /// What is safe in a file's name on every system.
@@ -264,41 +268,6 @@ fn file_name(service: &str) -> String {
         "unnamed".into()
     } else {
         name
-    }
-}
-
-/// Files that only their owner can read: they hold prompts.
-mod private {
-    use super::*;
-
-    #[cfg(unix)]
-    pub(super) fn create(path: &Path) -> io::Result<File> {
-        use std::os::unix::fs::OpenOptionsExt;
-        OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-    }
-
-    #[cfg(unix)]
-    pub(super) fn create_dir(path: &Path) -> io::Result<()> {
-        use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-    }
-
-    // A user's own data directory is private on the other systems we write for; never compiled so far.
-    #[cfg(not(unix))]
-    pub(super) fn create(path: &Path) -> io::Result<File> {
-        OpenOptions::new().append(true).create_new(true).open(path)
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn create_dir(path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
     }
 }
 

@@ -87,11 +87,13 @@ pub enum LossCause {
     Refused,
     /// The program ended before it could be handed over.
     Shutdown,
+    /// There was no room for what spans carried: they are there, without it.
+    Content,
 }
 
 impl LossCause {
     /// Every cause.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RingFull,
         Self::NoStart,
         Self::TooLong,
@@ -99,6 +101,7 @@ impl LossCause {
         Self::Write,
         Self::Refused,
         Self::Shutdown,
+        Self::Content,
     ];
 
     /// As it is written on the wire.
@@ -112,6 +115,30 @@ impl LossCause {
             Self::Write => "write",
             Self::Refused => "refused",
             Self::Shutdown => "shutdown",
+            Self::Content => "content",
+        }
+    }
+
+    /// Whether what is counted under it is missing, rather than there in part.
+    #[must_use]
+    pub const fn is_missing(self) -> bool {
+        !matches!(self, Self::Content)
+    }
+
+    /// What it says to people, after how many of what there are: `lost: 12 spans: …`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::RingFull => "the program made them faster than they could be taken",
+            Self::NoStart => "their start was never seen",
+            Self::TooLong => "they were longer than 64 MiB",
+            Self::ExportFull => {
+                "their destination could not keep up, and there was no room to wait in"
+            }
+            Self::Write => "the disk did not take them",
+            Self::Refused => "their destination refused them",
+            Self::Shutdown => "the program ended before they were delivered",
+            Self::Content => "there was no room for more",
         }
     }
 }

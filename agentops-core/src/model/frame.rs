@@ -521,6 +521,25 @@ impl Iterator for Events<'_> {
     }
 }
 
+/// The frames in bytes that this process wrote itself, each as its kind and its payload.
+#[cfg(feature = "record")]
+pub(crate) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
+    std::iter::from_fn(move || {
+        let len = le_u32(bytes.get(..4)?) as usize;
+        let body = bytes.get(HEAD_LEN..HEAD_LEN + len)?;
+        bytes = &bytes[HEAD_LEN + len..];
+        Some((Kind::from_byte(*body.first()?)?, &body[1..]))
+    })
+}
+
+/// A span frame's payload as the numbers of the pieces that it refers to, and what is its own.
+#[cfg(feature = "record")]
+pub(crate) fn split_span(mut payload: &[u8]) -> Option<(Vec<u32>, &[u8])> {
+    let count = take_varint(&mut payload)?;
+    let refs: Option<Vec<u32>> = (0..count).map(|_| take_number(&mut payload)).collect();
+    Some((refs?, payload))
+}
+
 /// What stands at the front of some bytes.
 enum Next<'a> {
     Frame(Frame<'a>),

@@ -82,6 +82,18 @@ pub const ALL: &[OptionInfo] = &[
         purpose: "leaves the host out of what is recorded",
     },
     OptionInfo {
+        name: "overflow",
+        variables: &["AGENTOPS_OVERFLOW"],
+        default: "wait",
+        purpose: "what a thread does that makes spans faster than they are taken: wait for a moment, or drop them",
+    },
+    OptionInfo {
+        name: "overflow_limit",
+        variables: &["AGENTOPS_OVERFLOW_LIMIT"],
+        default: "1 GiB",
+        purpose: "bytes that may wait on disk for each exporter but the spool",
+    },
+    OptionInfo {
         name: "disabled",
         variables: &["AGENTOPS_DISABLED", "OTEL_SDK_DISABLED"],
         default: "false",

@@ -48,6 +48,8 @@ pub const ENTITY_NAME: &str = "agentops.entity.name";
 pub const ENTITY_INPUT: &str = "agentops.entity.input";
 /// What came out, as JSON text.
 pub const ENTITY_OUTPUT: &str = "agentops.entity.output";
+/// Bytes of inputs, outputs, messages and attributes that were left out of the span because there was no room for them.
+pub const CONTENT_DROPPED: &str = "agentops.content.dropped_bytes";
 /// The version that its author gave.
 pub const VERSION: &str = "agentops.entity.version";
 /// How often the future was polled.

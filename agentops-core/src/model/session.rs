@@ -1,10 +1,12 @@
 //! A session: one execution, with all that ran in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
+use super::event::LossCause;
 use super::id::{SessionId, SpanId, TraceId};
 use super::time::UnixNanos;
 
@@ -46,6 +48,8 @@ pub struct Session {
     pub host: Host,
     /// How many of what.
     pub counts: Counts,
+    /// What was lost of it, by cause: all of [`Counts::dropped`], and content that spans are without.
+    pub losses: BTreeMap<LossCause, u64>,
     /// Names of the agents that ran, by first appearance; `default` only where nothing else did.
     pub agents: Vec<String>,
     /// Names of the models that answered, by first appearance.

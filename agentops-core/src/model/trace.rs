@@ -4,10 +4,10 @@
 //! a [`Trace`], ordered and summed up. Knows nothing of files, of which process is alive, or of how a trace is shown.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::event::{Event, Loss, Resource};
+use super::event::{Event, Loss, LossCause, Resource};
 use super::id::{SessionId, SpanId};
 use super::rollup::{self, SpanTotals};
 use super::session::{EndState, Session, SessionFacts, SessionState};
@@ -60,7 +60,7 @@ struct Draft {
     spans: Vec<Span>,
     places: HashMap<SpanId, usize>,
     logs: Vec<(SpanId, Log)>,
-    dropped: u64,
+    losses: BTreeMap<LossCause, u64>,
     lost: bool,
 }
 
@@ -90,7 +90,10 @@ impl Traces {
                 }
             }
             Event::Loss(loss) => match loss.session {
-                Some(session) => self.draft(session, process).dropped += loss.count,
+                Some(session) => {
+                    let losses = &mut self.draft(session, process).losses;
+                    *losses.entry(loss.cause).or_default() += loss.count;
+                }
                 None => self.losses.push((process, loss)),
             },
             Event::Heartbeat(_) => {}
@@ -124,6 +127,11 @@ impl Traces {
     /// One session, as far as it is known.
     #[must_use]
     pub fn get(&self, session: SessionId) -> Option<Trace> {
+        if !self.losses.is_empty() {
+            // Whose they may be shows beside the others only.
+            let mut all = self.clone().finish().into_iter();
+            return all.find(|trace| trace.session.facts.id == session);
+        }
         let draft = self.drafts.get(&session)?.clone();
         Some(draft.finish(session, &self.processes))
     }
@@ -196,7 +204,7 @@ impl Draft {
             resource.project
         };
         let mut counts = sums.counts;
-        counts.dropped = self.dropped;
+        counts.dropped = missing(&self.losses);
         let session = Session {
             facts,
             state,
@@ -204,6 +212,7 @@ impl Draft {
             project,
             host: resource.host,
             counts,
+            losses: self.losses,
             agents: sums.agents,
             models: sums.models,
             tokens: sums.tokens,
@@ -310,6 +319,12 @@ fn last_end(spans: &[Span]) -> Option<UnixNanos> {
     ends?.into_iter().max()
 }
 
+/// Spans that are not there, whatever became of them.
+fn missing(losses: &BTreeMap<LossCause, u64>) -> u64 {
+    let missing = losses.iter().filter(|(cause, _)| cause.is_missing());
+    missing.map(|(_, count)| count).sum()
+}
+
 /// A loss that names no session may be of any that was open in its process then, so each of them counts it.
 /// Where none was, it is the latest one's: what is lost at the end is counted after the end.
 fn blame(traces: &mut [(usize, Trace)], process: usize, loss: &Loss) {
@@ -328,7 +343,9 @@ fn blame(traces: &mut [(usize, Trace)], process: usize, loss: &Loss) {
                 Some(index) == latest
             }
         {
-            trace.session.counts.dropped += loss.count;
+            let session = &mut trace.session;
+            *session.losses.entry(loss.cause).or_default() += loss.count;
+            session.counts.dropped = missing(&session.losses);
         }
     }
 }
@@ -598,7 +615,6 @@ mod tests {
 
     use super::samples::*;
     use super::*;
-    use crate::model::event::LossCause;
     use crate::model::span::Level;
 
     use SpanKind::{Agent, Llm, Session, Tool};
@@ -856,7 +872,10 @@ mod tests {
             loss(None, 900, 1_000),
             loss(Some(SessionId(77)), 0, 5),
         ];
-        let dropped: Vec<_> = traces(events)
+        let traces = traces(events);
+        let alone = traces.get(other).expect("it was told of");
+        assert_eq!(alone.session.counts.dropped, 1_100);
+        let dropped: Vec<_> = traces
             .finish()
             .iter()
             .map(|trace| (trace.session.facts.id, trace.session.counts.dropped))

@@ -455,6 +455,14 @@ fn head(trace: &Trace, width: Option<usize>) -> Vec<Line> {
             ),
         );
     }
+    for (&cause, &lost) in &session.losses {
+        let what = if cause.is_missing() {
+            format!("lost: {}", plural(lost, "span"))
+        } else {
+            format!("left out: inputs, outputs or logs, {} times", count(lost))
+        };
+        note(Paint::Yellow, format!("{what}: {}", cause.reason()));
+    }
     if !session.cost.unpriced_models.is_empty() {
         note(
             Paint::Yellow,
@@ -793,6 +801,34 @@ GUARDRAIL  └ ✗ check_c… (tr…   400 µs
             .replace('\x1b', "^"),
             expected
         );
+    }
+
+    #[test]
+    fn what_was_lost_says_why() {
+        use crate::model::event::{Loss, LossCause};
+        let lost = |cause, count| {
+            Event::Loss(Loss {
+                time: 50,
+                session: Some(SESSION),
+                cause,
+                count,
+            })
+        };
+        let events = [
+            ended(span(Session, "run", 1, 0, 0, 90)),
+            lost(LossCause::Content, 1500),
+            lost(LossCause::RingFull, 1),
+            lost(LossCause::Shutdown, 7),
+        ];
+        let expected = "
+run · 6a7e8c90 · Success · 90.0 µs · 1 span · 8 lost in recording
+lost: 1 span: the program made them faster than they could be taken
+lost: 7 spans: the program ended before they were delivered
+left out: inputs, outputs or logs, 1500 times: there was no room for more
+
+SESSION  run  90.0 µs
+";
+        assert_eq!(drawn(events, Style::default()), expected);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) mod proto;
 mod request;
 mod resource;
 mod span;
+#[cfg(feature = "record")]
+pub(crate) mod thin;
 mod value;
 
 pub use facts::{

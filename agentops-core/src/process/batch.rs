@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::queue::Weighed;
-use super::ticket::Ticket;
 use crate::model::event::Event;
 use crate::model::frame::{self, Reader};
+use crate::model::time::UnixNanos;
 
 /// Bytes that several spans have in common, under a number.
 #[derive(Debug, Clone)]
@@ -36,6 +35,8 @@ pub struct Batch {
     pub(crate) frames: Vec<u8>,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) spans: u64,
+    /// When the latest span started of which it says that it is open.
+    pub(crate) latest: UnixNanos,
 }
 
 impl Batch {
@@ -101,23 +102,5 @@ impl fmt::Debug for Batch {
             .field("spans", &self.spans)
             .field("bytes", &self.frames.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// What goes to an exporter's thread.
-#[derive(Debug, Clone)]
-pub(crate) enum Delivery {
-    /// Frames to keep.
-    Batch(Arc<Batch>),
-    /// All that came before must be kept by now.
-    Flush(Arc<Ticket>),
-}
-
-impl Weighed for Delivery {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Batch(batch) => batch.frames.len() + 64,
-            Self::Flush(_) => 0,
-        }
     }
 }

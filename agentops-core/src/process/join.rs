@@ -34,6 +34,7 @@ use crate::monitor::heartbeat;
 use crate::record::callsite::{self, Callsite};
 use crate::record::clock::{self, Anchor};
 use crate::record::local;
+use crate::record::lost::{self, Lost};
 use crate::record::note;
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::{Scope, root_of};
@@ -50,6 +51,9 @@ const PATIENCE: u64 = 2;
 const REMEMBERED: usize = 4096;
 const REMEMBERED_AT_MOST: usize = 8 * 1024;
 const REMEMBERED_FOR: u64 = 60_000_000_000;
+
+/// Scopes whose losses wait for what the scope stands for.
+const LOST_EARLY: usize = 1024;
 
 /// Records after which those who wait for room are told that there is progress.
 const PROGRESS_EVERY: u32 = 256;
@@ -190,10 +194,15 @@ pub(crate) struct Processor {
     batch_number: u64,
     next_piece: u32,
     span: Vec<u8>,
-    lost_in_rings: u64,
     lost_without_start: u64,
-    /// Spans whose encoding is longer than a frame may be.
-    lost_too_long: u64,
+    /// Since the last flush.
+    lost_any: bool,
+    /// What found no room in a ring, by scopes whose own record is still on its way.
+    lost_early: Ids<u64, Lost>,
+    /// Nothing more is on its way.
+    leaving: bool,
+    /// Spans whose encoding is longer than a frame may be, by session.
+    lost_too_long: Ids<u128, u64>,
     next_heartbeat: u64,
 }
 
@@ -233,9 +242,11 @@ impl Processor {
             batch_number: 1,
             next_piece: 0,
             span: Vec::new(),
-            lost_in_rings: local::LOST.0.load(Relaxed),
             lost_without_start: 0,
-            lost_too_long: 0,
+            lost_any: false,
+            lost_early: Ids::default(),
+            leaving: false,
+            lost_too_long: Ids::default(),
             next_heartbeat: clock::monotonic_ns() + heartbeat::EVERY,
         }
     }
@@ -253,6 +264,7 @@ impl Processor {
             }
             self.beat();
         }
+        self.leaving = true;
         // What is held goes out, and what still waits has nothing more to wait for.
         for _ in 0..=PATIENCE {
             self.pass_ended();
@@ -473,10 +485,11 @@ impl Processor {
         if let Some(call) = call.filter(|call| call.usage.is_some() || call.cost.is_some()) {
             self.count(open, call.cost.map(|cost| cost.total));
         }
-        self.append(frame::Kind::Span, open, &bytes);
+        if self.append(frame::Kind::Span, open, &bytes) {
+            self.batch.spans += 1;
+            self.totals.add_spans(1);
+        }
         self.span = bytes;
-        self.batch.spans += 1;
-        self.totals.add_spans(1);
         let session = self.scopes.get(&open.scope).map(|scope| scope.session);
         if let Some(session) = session.and_then(|session| self.sessions.get_mut(&session)) {
             session.open = session.open.saturating_sub(1);
@@ -591,7 +604,8 @@ impl Processor {
         }
     }
 
-    fn append(&mut self, kind: frame::Kind, open: &Open, bytes: &[u8]) {
+    /// `false`: it is too long, which is counted.
+    fn append(&mut self, kind: frame::Kind, open: &Open, bytes: &[u8]) -> bool {
         let Self {
             sites,
             scopes,
@@ -605,23 +619,24 @@ impl Processor {
             scopes.get_mut(&open.scope),
             threads.get_mut(open.thread as usize),
         ) else {
-            return;
+            return false;
         };
+        let session = scope.session;
         let pieces = [&mut site.shared, &mut scope.shared, thread];
         // Those who wait for room in a ring wait for as long as this moves.
         PROGRESS.0.fetch_add(1, Relaxed);
-        if !batch.append(kind, pieces, *batch_number, |frame| {
+        let written = batch.append(kind, pieces, *batch_number, |frame| {
             frame.extend_from_slice(bytes)
-        }) {
-            self.lost_too_long += 1;
+        });
+        if !written && kind == frame::Kind::Span {
+            *self.lost_too_long.entry(session).or_default() += 1;
         }
+        written
     }
 
     /// Frames of a few values; a frame cannot be too short, and these cannot be too long.
     fn append_plain(&mut self, kind: frame::Kind, payload: &[u8]) {
-        if frame::append(&mut self.batch.frames, kind, &[payload]).is_err() {
-            self.lost_too_long += 1;
-        }
+        let _ = frame::append(&mut self.batch.frames, kind, &[payload]);
     }
 
     fn noted(&mut self, record: [u64; 5], payload: Payload) -> Result<(), Payload> {
@@ -709,12 +724,28 @@ impl Processor {
         for Held { record, payload } in mem::take(&mut self.held) {
             match self.open.remove(&record[1]) {
                 Some(open) => self.ended(record, &open, &payload),
-                None => self.lost_without_start += 1,
+                None => self.ended_unseen(record, &payload),
             }
             if self.batch.frames.len() > BATCH {
                 self.ship();
             }
         }
+    }
+
+    /// An END without its START. A session whose own span was lost, and counted when it was, ends all the same.
+    #[cold]
+    fn ended_unseen(&mut self, [first, id, clock, ..]: [u64; 5], payload: &Payload) {
+        if !self.roots.contains_key(&id) {
+            self.lost_without_start += 1;
+            return;
+        }
+        let time = self.anchor.unix(clock);
+        let failed = first & word::FAILED != 0;
+        let error = failed.then(|| {
+            let values = payload.bytes(&self.arenas);
+            read_error(values, SpanKind::Session, time)
+        });
+        self.end_session(id, time, error.as_ref(), first & word::CANCELLED != 0);
     }
 
     fn hold(&mut self) {
@@ -774,6 +805,7 @@ impl Processor {
             bytes.clear();
             encode::pending(&mut bytes, &self.own(id, &open));
             self.append(frame::Kind::Pending, &open, &bytes);
+            self.batch.latest = self.batch.latest.max(open.start);
             self.span = bytes;
             let input = mem::replace(&mut open.input, Payload::None);
             open.input = if matches!(input, Payload::None) {
@@ -796,21 +828,34 @@ impl Processor {
     }
 
     fn write_losses(&mut self) {
-        let in_rings = local::LOST.0.load(Relaxed);
-        let losses = [
-            (
-                LossCause::RingFull,
-                in_rings.saturating_sub(self.lost_in_rings),
-            ),
-            (LossCause::NoStart, mem::take(&mut self.lost_without_start)),
-            (LossCause::TooLong, mem::take(&mut self.lost_too_long)),
-        ];
-        self.lost_in_rings = in_rings;
-        for (cause, count) in losses {
+        let mut losses = Vec::new();
+        for (scope, lost) in lost::take() {
+            self.lost_any = true;
+            let early = self.lost_early.entry(scope).or_default();
+            early.spans += lost.spans;
+            early.contents += lost.contents;
+        }
+        for (scope, lost) in mem::take(&mut self.lost_early) {
+            let session = self.scopes.get(&scope).map(|scope| scope.session);
+            let comes = scope != 0 && !self.leaving && self.lost_early.len() < LOST_EARLY;
+            if session.is_none() && comes {
+                self.lost_early.insert(scope, lost);
+                continue;
+            }
+            losses.push((LossCause::RingFull, session, lost.spans));
+            losses.push((LossCause::Content, session, lost.contents));
+        }
+        for (session, count) in mem::take(&mut self.lost_too_long) {
+            losses.push((LossCause::TooLong, Some(session), count));
+        }
+        let without_start = mem::take(&mut self.lost_without_start);
+        losses.push((LossCause::NoStart, None, without_start));
+        for (cause, session, count) in losses {
             if count > 0 {
+                self.lost_any = true;
                 let loss = Loss {
                     time: clock::wall(),
-                    session: None,
+                    session: session.map(SessionId),
                     cause,
                     count,
                 };
@@ -842,7 +887,8 @@ impl Processor {
 
     /// The drainer has looked at every ring twice since it was asked, so that nothing of before is held any more.
     fn flush(&mut self, ticket: &Arc<Ticket>) {
-        ticket.expect(self.outlets.len());
+        ticket.expect(self.outlets.len() + 1);
+        ticket.done(!ticket.is_awaited() || !mem::take(&mut self.lost_any));
         self.outlets
             .iter()
             .for_each(|outlet| outlet.flush(ticket.clone()));
@@ -1225,6 +1271,25 @@ mod tests {
             (5, 0)
         );
         assert!(processor.open.is_empty());
+    }
+
+    /// A session's own START found no room; the session is there, and ends.
+    #[test]
+    fn a_session_without_its_own_span_ends() {
+        let mut processor = processor();
+        processor.chunk(chunk(0, scope(7, 70)));
+        processor.chunk(chunk(0, end(root_of(7))));
+        processor.pass_ended();
+        processor.pass_ended();
+        assert_eq!(
+            processor.sessions[&7].facts.end_state,
+            Some(EndState::Success)
+        );
+        assert_eq!(
+            (processor.totals.spans(), processor.lost_without_start),
+            (0, 0),
+            "the START was counted where it was lost"
+        );
     }
 
     /// A session that ended is forgotten while one of its spans is open.

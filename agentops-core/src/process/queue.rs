@@ -25,9 +25,6 @@ struct Inner<T> {
     items: VecDeque<T>,
     weight: usize,
     closed: bool,
-    /// Items ever taken, and how many it were when somebody last waited for room in vain.
-    taken: u64,
-    given_up_at: u64,
 }
 
 impl<T: Weighed> Queue<T> {
@@ -36,8 +33,6 @@ impl<T: Weighed> Queue<T> {
             items: VecDeque::new(),
             weight: 0,
             closed: false,
-            taken: 0,
-            given_up_at: u64::MAX,
         };
         Self {
             inner: Mutex::new(inner),
@@ -63,51 +58,8 @@ impl<T: Weighed> Queue<T> {
         true
     }
 
-    /// Puts an item in, waiting for room while somebody takes items out; gives it back after `patience` without.
-    ///
-    /// `waiting` is called each time it looks again.
-    pub(crate) fn push_patiently(
-        &self,
-        item: T,
-        patience: Duration,
-        waiting: impl Fn(),
-    ) -> Result<(), T> {
-        let mut inner = lock(&self.inner);
-        while !inner.closed && !self.fits(&inner, &item) {
-            if inner.taken == inner.given_up_at {
-                // Nothing has moved since somebody waited in vain.
-                return Err(item);
-            }
-            let before = inner.taken;
-            waiting();
-            let waited = self.changed.wait_timeout(inner, patience);
-            let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            inner = again;
-            if timeout.timed_out() && inner.taken == before {
-                inner.given_up_at = before;
-            }
-        }
-        if inner.closed {
-            return Err(item);
-        }
-        inner.add(item);
-        self.changed.notify_all();
-        Ok(())
-    }
-
     fn fits(&self, inner: &Inner<T>, item: &T) -> bool {
         inner.weight == 0 || inner.weight + item.weight() <= self.limit
-    }
-
-    /// Puts an item in, or gives it back where there is no room.
-    pub(crate) fn push(&self, item: T) -> Result<(), T> {
-        let mut inner = lock(&self.inner);
-        if inner.closed || !self.fits(&inner, &item) {
-            return Err(item);
-        }
-        inner.add(item);
-        self.changed.notify_all();
-        Ok(())
     }
 
     /// The next item; `None` when the time is up, or when the queue is closed and empty.
@@ -119,7 +71,6 @@ impl<T: Weighed> Queue<T> {
         }
         let item = inner.items.pop_front()?;
         inner.weight -= item.weight();
-        inner.taken += 1;
         self.changed.notify_all();
         Some(item)
     }
@@ -156,32 +107,20 @@ mod tests {
     #[test]
     fn weight_bounds_what_is_in_it_but_one_item_always_fits() {
         let queue = Queue::new(10);
-        assert_eq!(queue.push(100), Ok(()));
-        assert_eq!(queue.push(1), Err(1));
-        assert_eq!(queue.pop(Duration::ZERO), Some(100));
-        assert_eq!(
-            (queue.push(6), queue.push(4), queue.push(1)),
-            (Ok(()), Ok(()), Err(1))
-        );
-        queue.close();
-        assert_eq!((queue.push(1), queue.push_waiting(1)), (Err(1), false));
+        assert!(queue.push_waiting(100));
+        std::thread::scope(|scope| {
+            let later = scope.spawn(|| queue.push_waiting(6) && queue.push_waiting(4));
+            assert_eq!(queue.pop(Duration::from_secs(20)), Some(100));
+            assert!(later.join().expect("it does not panic"));
+            let last = scope.spawn(|| queue.push_waiting(1));
+            queue.close();
+            let put = last.join().expect("it does not panic");
+            assert!(!put, "there was no room, and then it was closed");
+        });
         assert_eq!(
             (queue.pop(Duration::ZERO), queue.pop(Duration::ZERO)),
             (Some(6), Some(4))
         );
         assert!(queue.pop(Duration::MAX).is_none() && queue.is_done());
-    }
-
-    #[test]
-    fn who_waits_in_vain_waits_once() {
-        let queue = Queue::new(10);
-        assert_eq!(queue.push(10), Ok(()));
-        let looks = std::cell::Cell::new(0);
-        let push =
-            || queue.push_patiently(1, Duration::from_millis(1), || looks.set(looks.get() + 1));
-        assert_eq!((push(), push(), push()), (Err(1), Err(1), Err(1)));
-        assert_eq!(looks.get(), 1);
-        assert_eq!(queue.pop(Duration::ZERO), Some(10));
-        assert_eq!(push(), Ok(()));
     }
 }

@@ -17,6 +17,8 @@ struct Left {
     waiting_for: usize,
     failed: bool,
     issued: bool,
+    /// Whoever waited waits no longer.
+    given_up: bool,
 }
 
 impl Ticket {
@@ -36,6 +38,11 @@ impl Ticket {
         self.changed.notify_all();
     }
 
+    /// Whether there is somebody to hear of it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !lock(&self.left).given_up
+    }
+
     /// Waits until all are done. `false`: the time was up, or one of them failed.
     pub(crate) fn wait(&self, patience: Duration) -> bool {
         // Longer than a clock can say is for ever, or as good as that.
@@ -44,6 +51,7 @@ impl Ticket {
         while !left.issued || left.waiting_for > 0 {
             let rest = patience.saturating_sub(start.elapsed());
             if rest.is_zero() {
+                left.given_up = true;
                 return false;
             }
             let (again, _) = self

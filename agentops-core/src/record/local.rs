@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::thread::{self, Thread};
 
 use super::context::{Context, mix};
+use super::lost;
 use super::note;
 use super::ring::{self, Segment, ThreadName};
 use super::span::Role;
@@ -41,8 +42,6 @@ struct Switches {
 
 static WAKE: Mutex<Option<Thread>> = Mutex::new(None);
 static THREADS: AtomicU64 = AtomicU64::new(1);
-/// Records that found no room and nobody reading.
-pub(crate) static LOST: Padded<AtomicU64> = Padded(AtomicU64::new(0));
 /// `PROGRESS` when waiting was last in vain: until it moves nobody waits again.
 static IN_VAIN: AtomicU64 = AtomicU64::new(u64::MAX);
 
@@ -483,6 +482,9 @@ impl Local {
 
     #[cold]
     fn end_aside(&self, [first, span, clock]: [u64; 3]) {
+        if word::length(first) > 0 || flags(first) & BOXED != 0 {
+            lost::content(self.scope());
+        }
         let keep = flags(first) & (word::FAILED | word::CANCELLED);
         if let Some(ring) = self.ring.get() {
             ring.side()

@@ -15,13 +15,13 @@ use super::context::{Context, SpanContext};
 use super::fault;
 use super::fields::Fields;
 use super::local::{self, Local};
+use super::lost;
 use super::scope;
 use super::session;
 use super::word::{self, NOTE};
 use crate::model::id::{SessionId, SpanId};
 use crate::model::session::EndState;
 use crate::model::span::Level;
-use crate::sync::Relaxed;
 
 pub(crate) const LOG: u32 = 1;
 pub(crate) const ATTRIBUTE: u32 = 2;
@@ -80,7 +80,7 @@ fn about(context: Context, kind: u32, fill: impl FnOnce(&mut Sink<'_>)) {
 fn prepared(local: &Local, kind: u32, span: u64, payload: &[u8]) {
     let first = word::first(NOTE, 0, payload.len(), kind);
     if !local.put([first, span, clock::raw()], payload) {
-        local::LOST.0.fetch_add(1, Relaxed);
+        lost::content(local.scope());
     }
 }
 

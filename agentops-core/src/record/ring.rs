@@ -319,8 +319,19 @@ const PATIENCE_TURNS: u32 = 300;
 /// However few turns it was.
 const PATIENCE_AT_MOST_NS: u64 = 10 * PATIENCE_NS;
 
-/// Waits until `ready`, for as long as somebody reads. `false`: nobody does.
+/// Nobody waits.
+static NEVER_WAIT: AtomicBool = AtomicBool::new(false);
+
+/// Says whether threads go on at once where there is no room, rather than wait for it.
+pub(crate) fn never_wait(never: bool) {
+    NEVER_WAIT.store(never, Relaxed);
+}
+
+/// Waits until `ready`, for as long as somebody reads. `false`: nobody does, or nobody is to wait.
 pub(crate) fn wait_for_room(ready: impl Fn() -> bool, wake: impl Fn()) -> bool {
+    if NEVER_WAIT.load(Relaxed) {
+        return ready();
+    }
     let mut seen = PROGRESS.0.load(Relaxed);
     let mut since = clock::monotonic_ns();
     let (mut turns, mut since_turn) = (0_u32, 0);
@@ -372,6 +383,19 @@ mod tests {
             assert_eq!(drained(&segment), [turn, turn + 1, word_of(a), word_of(b)]);
         }
         assert!(!segment.has_news());
+    }
+
+    #[test]
+    fn who_is_never_to_wait_does_not() {
+        let asked = std::cell::Cell::new(0);
+        let full = || {
+            asked.set(asked.get() + 1);
+            false
+        };
+        never_wait(true);
+        let found = wait_for_room(full, || unreachable!("nobody is to make room"));
+        never_wait(false);
+        assert_eq!((found, asked.get()), (false, 1));
     }
 
     #[test]

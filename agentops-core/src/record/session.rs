@@ -13,13 +13,14 @@ use super::callsite::{Callsite, Meta};
 use super::clock;
 use super::context::{Context, SpanContext};
 use super::local::{self, Local};
+use super::lost;
 use super::note;
 use super::scope::{self, Opened, Scope};
 use super::word::{self, ADOPTED, FAILED, START};
 use crate::model::id::{SessionId, SpanId};
 use crate::model::session::EndState;
 use crate::model::span::SpanKind;
-use crate::sync::{Acquire, AtomicU64, Mutex, Relaxed, Release, lock};
+use crate::sync::{Acquire, AtomicU64, Mutex, Release, lock};
 
 /// The span of sessions that no annotated function stands for.
 static HANDLE: Callsite = Callsite::new(Meta::new(
@@ -178,14 +179,18 @@ pub(super) fn declare(local: &Local, word: u64, scope: &Scope) -> bool {
     let first = word::first(word::SCOPE, 0, payload.len(), 0);
     let written = local.ready() && local.put([first, word, clock::raw()], &payload);
     if !written {
-        local::LOST.0.fetch_add(1, Relaxed);
+        lost::span(0);
     }
     written
 }
 
 fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool {
     let first = word::first(START, 0, 0, site.number());
-    local.put([first, session.span, 0, session.scope, clock::raw()], &[])
+    let written = local.put([first, session.span, 0, session.scope, clock::raw()], &[]);
+    if !written {
+        lost::span(session.scope);
+    }
+    written
 }
 
 /// Opens an explicit session, for an annotated function or for a handle; its span is still to be started.
@@ -388,8 +393,9 @@ pub fn start_session(name: impl AsRef<str>) -> Session {
         let Some(context) = open_explicit(local, name.as_ref(), &[]) else {
             return Context::NONE;
         };
-        start_span(local, context, &HANDLE);
-        link_outwards(local, context);
+        if start_span(local, context, &HANDLE) {
+            link_outwards(local, context);
+        }
         context
     });
     Session { context }

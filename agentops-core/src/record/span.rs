@@ -17,13 +17,13 @@ use super::clock;
 use super::context::{Context, SpanContext};
 use super::fault::Found;
 use super::local::{self, Local};
+use super::lost;
 use super::note;
 use super::scope;
 use super::session;
 use super::word::{self, CANCELLED, CAPTURED, END, END_ASYNC, FAILED, START};
 use crate::model::span::SpanKind;
 use crate::monitor::panic;
-use crate::sync::Relaxed;
 
 /// What a span's end has to do besides being written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,13 +126,13 @@ fn write_start(
             (local.put([first, span, parent, scope, clock], &[]), clock)
         }
     };
-    if written { Some(clock) } else { lost() }
+    if written { Some(clock) } else { lost(scope) }
 }
 
 /// A START that nobody took: its END will not be written either.
 #[cold]
-fn lost<T>() -> Option<T> {
-    local::LOST.0.fetch_add(1, Relaxed);
+fn lost<T>(scope: u64) -> Option<T> {
+    lost::span(scope);
     None
 }
 
@@ -205,7 +205,9 @@ fn enter_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> En
     } else {
         (before, 0, local.next_id())
     };
-    if write_start(local, site, [span, home.span, home.scope], flags, fill).is_none() {
+    let started = write_start(local, site, [span, home.span, home.scope], flags, fill);
+    // What is the session of its own goes on without its span: it must end.
+    if started.is_none() && home.span != 0 {
         return Entered::OFF;
     }
     if before.scope != 0 && Role::of(site) == Role::Plain {
@@ -295,8 +297,11 @@ fn start_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> St
         (around, 0, local.next_id())
     };
     match write_start(local, site, [span, home.span, home.scope], flags, fill) {
-        Some(clock) => Started::new(Context { span, ..home }, clock, Role::of(site)),
-        None => Started::OFF,
+        None if home.span != 0 => Started::OFF,
+        started => {
+            let clock = started.unwrap_or_else(clock::raw);
+            Started::new(Context { span, ..home }, clock, Role::of(site))
+        }
     }
 }
 
@@ -306,11 +311,11 @@ fn begin_session(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Opti
     }
     let place = session::open_explicit(local, site.meta.name, site.meta.tags)?;
     let started = write_start(local, site, [place.span, 0, place.scope], 0, fill);
-    match started {
-        Some(_) => session::link_outwards(local, place),
-        None => session::closed(place.session),
+    if started.is_some() {
+        session::link_outwards(local, place);
     }
-    started.map(|clock| (place, clock))
+    // A session without a span of its own is still the place of others, and it ends.
+    Some((place, started.unwrap_or_else(clock::raw)))
 }
 
 /// Opens a session, and its span around a call.

@@ -177,7 +177,7 @@ impl<'a> Fields<'a> {
     }
 
     /// What has not been read yet.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "record"))]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.0
     }

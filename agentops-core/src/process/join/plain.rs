@@ -144,7 +144,9 @@ impl Processor {
         let written = batch.append(frame::Kind::Span, pieces, *batch_number, |frame| {
             encode::ended(frame, &own, &end);
         });
-        *lost_too_long += u64::from(!written);
+        if !written {
+            *lost_too_long.entry(scope.session).or_default() += 1;
+        }
         batch.spans += u64::from(written);
         *ended += u64::from(written);
         values.truncate(input.start);

@@ -125,7 +125,7 @@ pub use agentops_core::{
     SpanKind, current_session, current_span, span, start_session,
 };
 
-pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Sink, opaque};
+pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Redact, Sink, opaque};
 
 #[cfg(feature = "tracing")]
 pub use agentops_core::{layer, layer_with};

@@ -16,7 +16,7 @@ use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, session, span};
+use crate::record::{local, session, span, value};
 use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
@@ -86,7 +86,13 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
         rest.push(thread);
     }
     let totals = Arc::new(Totals::default());
-    let processor = Processor::new(raw.clone(), buffers.clone(), outlets, totals.clone());
+    let processor = Processor::new(
+        raw.clone(),
+        buffers.clone(),
+        outlets,
+        totals.clone(),
+        config.redactor,
+    );
     rest.push(spawn("agentops-process", move || processor.run())?);
     let drainer = Drainer::new(raw, buffers, requests.clone());
     let drainer = spawn("agentops-drain", move || drainer.run())?;
@@ -101,6 +107,7 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     }
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
+    value::configure(config.string_limit, config.collection_limit);
     local::set_recording(Some(drainer.thread().clone()));
     let service = resource.service.clone();
     *client = Some(Client {

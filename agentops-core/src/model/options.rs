@@ -138,7 +138,11 @@ pub fn table() -> String {
             .collect();
         let row = [
             format!("`{}`", option.name),
-            variables.join(", "),
+            if variables.is_empty() {
+                "in code alone".into()
+            } else {
+                variables.join(", ")
+            },
             option.default.into(),
             option.purpose.into(),
         ];

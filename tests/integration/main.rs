@@ -9,6 +9,7 @@ mod layers;
 mod logs;
 mod model_calls;
 mod msrv;
+mod redaction;
 mod sessions;
 mod spool;
 mod steady_state;

@@ -79,7 +79,7 @@ pub const ALL: &[OptionInfo] = &[
         name: "redact_pointers",
         variables: &[],
         default: "none",
-        purpose: "places in inputs and outputs that nobody may see: `/input/card/number`",
+        purpose: "places in inputs and outputs that nobody may see, as JSON pointers",
     },
     OptionInfo {
         name: "redact",

@@ -32,8 +32,39 @@ pub(super) struct Own<'a> {
     pub(super) dynamic_name: Option<&'a str>,
     pub(super) input: Option<&'a [u8]>,
     pub(super) notes: Option<&'a Notes>,
+    /// Its callsite's, made once.
+    pub(super) arguments: &'a [Argument],
     /// Says what of it may be seen.
     pub(super) redactor: &'a Redactor,
+}
+
+/// An argument of a callsite.
+#[derive(Debug)]
+pub(super) struct Argument {
+    name: &'static str,
+    /// What stands before its value in the JSON of all.
+    head: Box<[u8]>,
+    /// Its name is not that of a secret.
+    visible: bool,
+}
+
+/// What the JSON of a callsite's arguments is made of.
+pub(super) fn arguments(meta: &Meta, redactor: &Redactor) -> Box<[Argument]> {
+    let one = |(number, name): (usize, &&'static str)| {
+        let mut head = vec![if number == 0 { b'{' } else { b',' }];
+        let place = Place {
+            name: meta.name,
+            kind: meta.kind,
+        };
+        let visible = redactor.walk(place, "").key(name.as_bytes(), &mut head);
+        head.push(b':');
+        Argument {
+            name,
+            head: head.into(),
+            visible,
+        }
+    };
+    meta.arguments.iter().enumerate().map(one).collect()
 }
 
 /// How a span ended.
@@ -131,13 +162,14 @@ pub(super) fn scope_piece(scope: &Scope) -> Vec<u8> {
 }
 
 /// What all spans that start on a thread have in common.
-pub(super) fn thread_piece(thread: &ThreadName) -> Vec<u8> {
+pub(super) fn thread_piece(thread: &ThreadName, redactor: &Redactor) -> Vec<u8> {
     let mut piece = Vec::with_capacity(64);
+    let name = thread.name.as_deref().map(|name| redactor.thread(name));
     put::thread(
         &mut piece,
         &Thread {
             id: thread.id,
-            name: thread.name.as_deref().map(Into::into),
+            name,
         },
     );
     piece
@@ -239,14 +271,7 @@ impl Own<'_> {
                         at = self.arguments(input, out).0;
                     });
                 }
-                None => {
-                    at = object(
-                        self.meta.arguments,
-                        input,
-                        &mut value::Unfiltered,
-                        &mut Vec::new(),
-                    )
-                }
+                None => at = object(self.arguments, input, None, &mut Vec::new()),
             }
             self.attributes(out, self.meta.attributes, &input[at..]);
         }
@@ -274,15 +299,14 @@ impl Own<'_> {
 
     /// The arguments as one JSON object: how many bytes they were, and whether it says less than they did.
     fn arguments(&self, input: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
-        self.visible("/input", out, |filter, out| match filter {
-            None => object(self.meta.arguments, input, &mut value::Unfiltered, out),
-            Some(walk) => object(self.meta.arguments, input, walk, out),
+        self.visible("/input", out, |walk, out| {
+            object(self.arguments, input, walk, out)
         })
     }
 
     /// As [`arguments`](Self::arguments), of what came out.
     fn output(&self, output: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
-        self.visible("/output", out, |filter, out| match filter {
+        self.visible("/output", out, |walk, out| match walk {
             None => value::to_json(output, out),
             Some(walk) => value::read(output, walk, out),
         })
@@ -298,8 +322,7 @@ impl Own<'_> {
         if walk.is_visible() {
             return (write(Some(&mut walk), out), walk.changed);
         }
-        string(REDACTED.as_bytes(), out);
-        (write(None, &mut Vec::new()), true)
+        (hidden(out, |json| write(None, json)), true)
     }
 
     /// Values in a row as attributes of their own.
@@ -315,27 +338,40 @@ impl Own<'_> {
     }
 }
 
-/// Values in a row as one JSON object; how many bytes they were.
-fn object(names: &[&str], payload: &[u8], filter: &mut impl Filter, out: &mut Vec<u8>) -> usize {
+/// Values in a row as one JSON object, without a way through them all of it; how many bytes they were.
+fn object(
+    arguments: &[Argument],
+    payload: &[u8],
+    mut walk: Option<&mut Walk<'_>>,
+    out: &mut Vec<u8>,
+) -> usize {
     let mut at = 0;
-    out.push(b'{');
-    filter.open();
-    for (number, name) in names.iter().enumerate() {
-        if number > 0 {
-            out.push(b',');
-        }
-        let visible = filter.key(name.as_bytes(), out);
-        out.push(b':');
-        if visible {
-            at += value::read(&payload[at..], filter, out);
-        } else {
-            at += value::to_json(&payload[at..], &mut Vec::new());
-            string(REDACTED.as_bytes(), out);
-        }
+    if let Some(walk) = &mut walk {
+        walk.open();
     }
-    filter.close();
+    for argument in arguments {
+        out.extend_from_slice(&argument.head);
+        let rest = &payload[at..];
+        at += match &mut walk {
+            None => value::to_json(rest, out),
+            Some(walk) => {
+                if walk.argument(argument.name, argument.visible) {
+                    value::read(rest, *walk, out)
+                } else {
+                    hidden(out, |json| value::to_json(rest, json))
+                }
+            }
+        };
+    }
     out.push(b'}');
     at
+}
+
+/// In the place of what is not to be seen.
+#[cold]
+fn hidden(out: &mut Vec<u8>, pass_over: impl FnOnce(&mut Vec<u8>) -> usize) -> usize {
+    string(REDACTED.as_bytes(), out);
+    pass_over(&mut Vec::new())
 }
 
 /// An attribute that its author named. Ours cannot be spoken over: a key of our own namespace gets another.
@@ -414,7 +450,7 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
     if input_changed || output_changed {
         let whole_request = input_shown.json.as_ref().map(|_| {
             let mut json = Vec::new();
-            object(own.meta.arguments, input, &mut value::Unfiltered, &mut json);
+            object(own.arguments, input, None, &mut json);
             parse(&json)
         });
         let whole_response = output_shown.json.as_ref().map(|_| value(output).0);

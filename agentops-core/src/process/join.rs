@@ -86,6 +86,7 @@ type Ids<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 struct Site {
     callsite: &'static Callsite,
     shared: Shared,
+    arguments: Box<[encode::Argument]>,
     /// Its spans may go the short way.
     plain: bool,
 }
@@ -602,7 +603,8 @@ impl Processor {
     }
 
     fn own<'a>(&'a self, id: u64, open: &'a Open) -> Own<'a> {
-        let meta = &self.sites[open.site as usize - 1].callsite.meta;
+        let site = &self.sites[open.site as usize - 1];
+        let meta = &site.callsite.meta;
         let input = open.input.bytes(&self.arenas);
         Own {
             meta,
@@ -613,6 +615,7 @@ impl Processor {
             dynamic_name: self.dynamic_name(meta.kind, open.scope),
             input: (!input.is_empty()).then_some(input),
             notes: open.notes.as_deref(),
+            arguments: &site.arguments,
             redactor: &self.redactor,
         }
     }
@@ -918,7 +921,7 @@ impl Processor {
         if let Some(number) = self.thread_numbers.get(&thread.id) {
             return *number;
         }
-        let shared = self.share(encode::thread_piece(thread));
+        let shared = self.share(encode::thread_piece(thread, &self.redactor));
         let number = self.threads.len() as u32;
         self.threads.push(shared);
         self.thread_numbers.insert(thread.id, number);
@@ -936,6 +939,7 @@ impl Processor {
             self.sites.push(Site {
                 callsite,
                 shared,
+                arguments: encode::arguments(&callsite.meta, &self.redactor),
                 plain: plain::may_be_plain(callsite),
             });
         }

@@ -165,6 +165,7 @@ impl Redactor {
     }
 
     /// Begins with a value that stands at `path`.
+    #[inline]
     pub(super) fn walk<'a>(&'a self, span: Place<'a>, path: &str) -> Walk<'a> {
         let is_tracked = self.closure.is_some() || !self.pointers.is_empty();
         let limit = if span.kind == SpanKind::Llm {
@@ -231,7 +232,16 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Goes to an argument, whose name has been looked at: whether its value may be seen.
+    #[inline]
+    pub(super) fn argument(&mut self, name: &str, visible: bool) -> bool {
+        let visible = visible && (!self.is_tracked || self.descend(name.as_bytes()).1);
+        self.note(!visible);
+        visible
+    }
+
     /// Whether the value itself may be seen.
+    #[inline]
     pub(super) fn is_visible(&mut self) -> bool {
         let visible = !self.is_pointed_at();
         self.note(!visible);
@@ -369,7 +379,13 @@ impl Walk<'_> {
         *next - 1
     }
 
+    #[inline]
     fn is_pointed_at(&self) -> bool {
+        !self.redactor.pointers.is_empty() && self.is_at_a_pointer()
+    }
+
+    #[inline(never)]
+    fn is_at_a_pointer(&self) -> bool {
         let mut pointers = self.redactor.pointers.iter();
         pointers.any(|pointer| {
             let mut parts = self.path.split('/').skip(1);

@@ -131,6 +131,7 @@ impl Processor {
             dynamic_name: None,
             input: (!input.is_empty()).then_some(&values[input.clone()]),
             notes: None,
+            arguments: &site.arguments,
             redactor,
         };
         let end = End {

@@ -79,6 +79,17 @@ impl Redactor {
         })
     }
 
+    /// A thread's name.
+    pub(in crate::process) fn thread(&self, name: &str) -> String {
+        let place = Place {
+            name,
+            kind: SpanKind::Unknown,
+        };
+        let mut clean = name.to_owned();
+        self.text(place, "/thread/name", &mut clean);
+        clean
+    }
+
     /// A session or an agent that was opened.
     pub(in crate::process) fn scope(&self, scope: &mut Scope) {
         let name = scope.agent_name.clone();

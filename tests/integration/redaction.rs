@@ -231,7 +231,7 @@ proptest! {
         }
         let facts = &trace.session.facts;
         prop_assert_eq!(facts.attributes.get(name), Some(&REDACTED.into()));
-        prop_assert_eq!(&facts.tags, &[text.seen.clone()]);
+        prop_assert_eq!(&facts.tags, std::slice::from_ref(&text.seen));
         let span = the(&trace, "refuse");
         prop_assert_eq!(&span.logs[0].message, &text.seen);
         prop_assert_eq!(&span.error.as_ref().expect("it failed").details, &text.seen);

@@ -20,9 +20,9 @@ const I64: u8 = 3;
 const U64: u8 = 4;
 const F64: u8 = 5;
 const STR: u8 = 6;
-const OBJECT: u8 = 7;
-const ARRAY: u8 = 8;
-const END: u8 = 9;
+pub(crate) const OBJECT: u8 = 7;
+pub(crate) const ARRAY: u8 = 8;
+pub(crate) const END: u8 = 9;
 /// A number in digits: what does not fit 64 bits.
 const DIGITS: u8 = 10;
 /// A type's name, of a value that could not be captured.
@@ -32,7 +32,7 @@ const CUT_STR: u8 = 12;
 /// Where the length of a key begins to count, so that its first byte is never `END` or `CUT`.
 const KEY: usize = 16;
 /// Before `END`: elements were left out.
-const CUT: u8 = 13;
+pub(crate) const CUT: u8 = 13;
 /// A short float: its shortest digits are not those of the long one.
 const F32: u8 = 14;
 
@@ -76,6 +76,12 @@ pub(crate) fn configure(string_limit: usize, collection_limit: usize) {
 #[inline(always)]
 pub(crate) fn captured() -> usize {
     CAPTURED.load(Relaxed)
+}
+
+/// Whether a collection that has so many bytes and elements takes one more.
+#[inline(always)]
+pub(crate) fn has_room(bytes: usize, elements: usize) -> bool {
+    bytes <= ENDLESS && elements < ELEMENTS.load(Relaxed)
 }
 
 /// Why a value could not be written to its end.
@@ -146,6 +152,16 @@ impl<'a> Writer<'a> {
     pub(crate) fn opaque(&mut self, name: &str) {
         self.after_key = false;
         self.tagged(OPAQUE, name);
+    }
+
+    /// The key of an object's next value.
+    pub(crate) fn key_of<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
+        let at = self.out.len();
+        let made = key.serialize(&mut *self).and_then(|()| self.make_key(at));
+        if made.is_err() {
+            self.out.truncate(at);
+        }
+        made
     }
 
     pub(crate) fn null(&mut self) {

@@ -47,7 +47,8 @@ use crate::record::value;
 /// | passwords in URLs | what is between the first colon and the last `@` of `scheme://user:password@host` | RFC 3986 |
 ///
 /// Lengths are the least. Text that begins with `{` or `[` is read as JSON, as far as it is: names count in it too.
-/// In other text (what `Debug` prints, for one) secrets are known by their form only, as they are in keys of maps.
+/// In other text (what `Debug` prints, for one) they count before a colon and a text in quotes: `password: "…"`,
+/// `"api_key": Some("…")`; not before numbers, and not in prose. In keys of maps secrets are known by their form only.
 ///
 /// **By place**: [`redact_pointers`](Self::redact_pointers). **By your own code**: [`redact`](Self::redact). By type:
 /// [`opaque!`](crate::opaque) and [`Capture`](crate::Capture), which take effect before a value is even looked at.

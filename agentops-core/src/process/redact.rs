@@ -138,7 +138,7 @@ impl Default for Rules {
 /// The rules, ready to be followed.
 pub(crate) struct Redactor {
     keys: keys::Keys,
-    patterns: bool,
+    forms: bool,
     /// Parts of pointers, escaped as in a pointer.
     pointers: Vec<Vec<String>>,
     closure: Option<Closure>,
@@ -151,7 +151,7 @@ impl Redactor {
         let pointers = rules.pointers.into_iter().map(parse_pointer);
         Ok(Self {
             keys: keys::Keys::new(rules.keys.iter().map(|key| &**key), rules.defaults),
-            patterns: rules.defaults,
+            forms: rules.defaults,
             pointers: pointers.collect::<Result<_, _>>()?,
             closure: rules.closure,
             content: rules.content,
@@ -254,7 +254,7 @@ impl Walk<'_> {
             Value::Null => {}
             Value::Bool(_) | Value::Number(_) => {
                 if let Some(with) = self.ask(&value.to_string()) {
-                    *value = patterns::replace(&with, false).unwrap_or(with).into();
+                    *value = self.without_secrets(&with, false).unwrap_or(with).into();
                 }
             }
             Value::String(text) => self.replace(text),
@@ -298,10 +298,11 @@ impl Walk<'_> {
     }
 
     fn without_secrets(&mut self, text: &str, cut: bool) -> Option<String> {
-        if !self.redactor.patterns || !patterns::is_suspect(patterns::classes(text.as_bytes())) {
+        let Redactor { keys, forms, .. } = self.redactor;
+        if !forms && keys.is_empty() || !patterns::is_suspect(patterns::classes(text.as_bytes())) {
             return None;
         }
-        let clean = patterns::replace(text, cut);
+        let clean = patterns::replace(text, keys, *forms, cut);
         self.note(clean.is_some());
         clean
     }

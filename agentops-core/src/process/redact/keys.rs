@@ -106,6 +106,11 @@ impl Keys {
         Self { rules, letters }
     }
 
+    /// Whether there is no such name.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether what has this name is secret.
     #[inline]
     pub(super) fn hit(&self, name: &[u8]) -> bool {

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::REDACTED;
+use super::keys::Keys;
 
 /// Cannot stand in a JSON string as it is.
 pub(super) const ESCAPED: u8 = 1;
@@ -47,9 +48,10 @@ pub(super) fn is_suspect(classes: u8) -> bool {
     classes & SUSPECT != 0
 }
 
-/// The text without its secrets; `None` where there are none. `cut`: there was more of it.
-pub(super) fn replace(text: &str, cut: bool) -> Option<String> {
-    let secrets = find(text.as_bytes(), cut);
+/// The text without its secrets; `None` where there are none. `cut`: there was more of it. `forms`: secrets are known by
+/// their form too, and not only by the names before them.
+pub(super) fn replace(text: &str, keys: &Keys, forms: bool, cut: bool) -> Option<String> {
+    let secrets = find(text.as_bytes(), keys, forms, cut);
     if secrets.is_empty() {
         return None;
     }
@@ -66,10 +68,11 @@ pub(super) fn replace(text: &str, cut: bool) -> Option<String> {
 }
 
 /// Where the secrets are, in order and apart from each other.
-fn find(text: &[u8], cut: bool) -> Vec<Range<usize>> {
+fn find(text: &[u8], keys: &Keys, forms: bool, cut: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut scan = Scan {
         text,
+        keys,
         cut,
         from: 0,
         no_sk_before: 0,
@@ -82,12 +85,14 @@ fn find(text: &[u8], cut: bool) -> Vec<Range<usize>> {
     {
         at += suspect;
         let secret = match text[at] {
+            b':' if !forms => scan.named(at),
+            _ if !forms => None,
             b'-' => scan.pem(at).or_else(|| scan.dashed(at)),
             b'_' => scan.underscored(at),
             b':' => {
                 // A user's name may be a secret too, so that the search goes on behind the colon.
                 found.extend(scan.password(at));
-                None
+                scan.named(at)
             }
             b'I' => scan.aws(at),
             b'z' | b'Z' => scan.google(at).or_else(|| scan.authorization(at)),
@@ -118,6 +123,7 @@ fn merge(mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
 
 struct Scan<'a> {
     text: &'a [u8],
+    keys: &'a Keys,
     cut: bool,
     /// Where the last secret ended: what follows begins anew.
     from: usize,
@@ -125,6 +131,9 @@ struct Scan<'a> {
     no_sk_before: usize,
     no_jwt_before: usize,
 }
+
+/// How much of what stands before a colon is looked at.
+const LONGEST_NAME: usize = 64;
 
 /// Letters, digits, `-` and `_`: the alphabet of most keys.
 fn is_key(byte: u8) -> bool {
@@ -365,6 +374,12 @@ impl Scan<'_> {
         if between == 0 || between > 16 {
             return None;
         }
+        // All of a text in quotes is hidden by its name.
+        if let Some(colon) = position(&self.text[end..end + between], b":")
+            && let Some(named) = self.named(end + colon)
+        {
+            return Some(named);
+        }
         let scheme = end + between;
         let length = self.run(scheme, |byte| byte.is_ascii_alphabetic());
         let said = &self.text[scheme..scheme + length];
@@ -385,6 +400,61 @@ impl Scan<'_> {
             return None;
         }
         Some(start..start + credential)
+    }
+
+    /// What stands in quotes behind the name of a secret: `password: "…"` or `"api_key": Some("…")`, as `Debug` prints
+    /// a value, or as JSON stands in other text.
+    fn named(&self, at: usize) -> Option<Range<usize>> {
+        let before = &self.text[self.from..at];
+        let unquoted = match before {
+            [name @ .., b'"' | b'\''] => match name {
+                [name @ .., b'\\'] => name,
+                name => name,
+            },
+            name => name,
+        };
+        let length = unquoted
+            .iter()
+            .rev()
+            .take(LONGEST_NAME)
+            .take_while(|byte| is_key(**byte) || **byte == b'.')
+            .count();
+        let name = &unquoted[unquoted.len() - length..];
+        let mut value = at + 1 + self.run(at + 1, |byte| byte == b' ');
+        // `Some("…")`, `Some(Secret("…"))`
+        for _ in 0..3 {
+            let rest = &self.text[value..];
+            let wrapper = rest
+                .iter()
+                .take(LONGEST_NAME)
+                .take_while(|byte| is_word(**byte) || **byte == b':')
+                .count();
+            if wrapper > 0 && rest.get(wrapper) == Some(&b'(') {
+                value += wrapper + 1;
+            }
+        }
+        let escapes = self.run(value, |byte| byte == b'\\');
+        let quote = *self.text.get(value + escapes)?;
+        let is_quote = quote == b'"' || quote == b'\'' && before.ends_with(b"'");
+        if !is_quote || name.is_empty() || !self.keys.hit(name) {
+            return None;
+        }
+        let start = value + escapes + 1;
+        let end = self.closing(start, quote, escapes);
+        let is_new = start < end && self.text[start..end] != *REDACTED.as_bytes();
+        is_new.then_some(start..end)
+    }
+
+    /// Where the text ends that a quote behind so many backslashes begins. Each level of escapes doubles them.
+    fn closing(&self, start: usize, quote: u8, escapes: usize) -> usize {
+        let mut backslashes = 0;
+        for (at, &byte) in self.text.iter().enumerate().skip(start) {
+            if byte == quote && backslashes % (2 * (escapes + 1)) == escapes {
+                return at - escapes;
+            }
+            backslashes = if byte == b'\\' { backslashes + 1 } else { 0 };
+        }
+        self.text.len()
     }
 
     /// The password of `scheme://user:password@host`, as long as it is not longer than any password.
@@ -436,9 +506,13 @@ mod tests {
     const PEM: &str =
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
 
+    fn keys() -> Keys {
+        Keys::new([], true)
+    }
+
     fn clean(text: &str) -> String {
         let clean = is_suspect(classes(text.as_bytes()))
-            .then(|| replace(text, false))
+            .then(|| replace(text, &keys(), true, false))
             .flatten();
         clean.unwrap_or_else(|| text.into())
     }
@@ -485,7 +559,7 @@ mod tests {
             "Bearer <abcdefghijklmnop1234>",
             "Authorization: Basic <dTpw>",
             "authorization: bearer <x>",
-            r#"{"Authorization": "Bearer <secret>"}"#,
+            r#"{"Authorization": "<Bearer secret>"}"#,
             "-H 'Authorization: token <abc>' -H 'A: b'",
             "<eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl>.",
             "jwt=<eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.>;",
@@ -497,6 +571,9 @@ mod tests {
             "<sk-0123456789abcdef><-----BEGIN PRIVATE KEY-----\nMII>",
             "<hf_abcdefghijklmnopqrstuvwxyzABCDEFGH> <sk_live_0123456789abcdef>",
             "ü<sk-0123456789abcdef>ü",
+            r#"Login { user: "bob", password: "<hunter2>", api_key: Some("<x\"y>"), n: 1 }"#,
+            r#"Outer { map: {"db-password": "<x>", "a": 1}, text: "{\"secret\": \"<y>\"}" }"#,
+            r#"said {'token': '<x>'}, and Secret { token: secrets::Key("<"#,
         ] {
             check(marked);
         }
@@ -531,6 +608,11 @@ mod tests {
             "-----",
             "",
             "ümlaut: z-b_J",
+            r#"Usage { prompt_tokens: 7, author: "me", token: 5, text: "a" }"#,
+            "the password: ask somebody",
+            r#"let password: String = "x";"#,
+            r#"password: """#,
+            "fn f<'token>(token: &'token str)",
         ] {
             assert_eq!(clean(text), text);
         }
@@ -539,8 +621,11 @@ mod tests {
     #[test]
     fn what_was_cut_is_a_secret_as_far_as_it_goes() {
         let head = format!("eyJ{}", "a".repeat(100));
-        assert_eq!(replace(&head, true).as_deref(), Some(REDACTED));
-        assert_eq!(replace(&head, false), None);
+        assert_eq!(
+            replace(&head, &keys(), true, true).as_deref(),
+            Some(REDACTED)
+        );
+        assert_eq!(replace(&head, &keys(), true, false), None);
     }
 
     #[test]
@@ -554,20 +639,27 @@ mod tests {
             "-",
             "authorization",
             "ghp_",
+            ":a",
+            "a:a(",
+            "token:a(",
+            "a: \\",
+            "password: ",
+            "\"token\"",
+            "token: \"\"",
         ] {
             let text = almost.repeat((1 << 20) / almost.len());
-            let found = find(text.as_bytes(), false);
+            let found = find(text.as_bytes(), &keys(), true, false);
             assert!(found.len() <= 1, "{almost}: {} found", found.len());
         }
     }
 
     /// What a fuzzer would call: any bytes, taken for text.
-    fn fuzz(bytes: &[u8]) {
+    fn fuzz(keys: &Keys, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
         for cut in [false, true] {
-            let once = replace(&text, cut).unwrap_or_else(|| text.clone().into());
-            let twice = replace(&once, false).unwrap_or_else(|| once.clone());
-            let settled = replace(&twice, false).unwrap_or_else(|| twice.clone());
+            let once = replace(&text, keys, true, cut).unwrap_or_else(|| text.clone().into());
+            let twice = replace(&once, keys, true, false).unwrap_or_else(|| once.clone());
+            let settled = replace(&twice, keys, true, false).unwrap_or_else(|| twice.clone());
             assert_eq!(once, twice, "of {text:?}");
             assert_eq!(twice, settled);
             if !is_suspect(classes(text.as_bytes())) {
@@ -578,7 +670,14 @@ mod tests {
 
     #[test]
     fn any_text_comes_out_as_text_that_stays_as_it_is() {
-        const PIECES: [&str; 30] = [
+        const PIECES: [&str; 37] = [
+            "password",
+            ": \"",
+            "\\\"",
+            "'",
+            "Some(",
+            "token",
+            "\\",
             "sk-",
             "proj-",
             "AKIA",
@@ -617,6 +716,7 @@ mod tests {
             seed ^= seed << 17;
             seed as usize % bound
         };
+        let keys = keys();
         for _ in 0..100_000 {
             let mut bytes = Vec::new();
             for _ in 0..next(14) {
@@ -626,7 +726,7 @@ mod tests {
                 let at = next(bytes.len());
                 bytes[at] = next(256) as u8;
             }
-            fuzz(&bytes);
+            fuzz(&keys, &bytes);
         }
     }
 }

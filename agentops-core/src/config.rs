@@ -316,7 +316,7 @@ impl Builder {
             AutomaticSession::Off
         };
         let opt_out = switch(self.env_data_opt_out, "env_data_opt_out")?.unwrap_or(false);
-        let resource = Resource {
+        let mut resource = Resource {
             service,
             project: text(self.project, "project").unwrap_or_default(),
             service_version: None,
@@ -348,6 +348,7 @@ impl Builder {
             string_limit,
             ..self.redaction
         })?;
+        redactor.resource(&mut resource);
         Ok(Config {
             resource,
             automatic,
@@ -460,6 +461,15 @@ mod tests {
             error.to_string(),
             "AGENTOPS_STRING_LIMIT is \"much\"; it expects a whole number"
         );
+    }
+
+    #[test]
+    fn a_secret_is_no_name_for_a_program() {
+        let config = builder()
+            .service_name("x sk-0123456789abcdef")
+            .decide(&|_: &str| None)
+            .expect("it is decided");
+        assert_eq!(config.resource.service, "x [redacted]");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use agentops::{Level, current_span, operation, tool};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
+use tracing_subscriber::prelude::*;
 
 use crate::harness::{record, the};
 
@@ -546,3 +547,37 @@ fn a_closure_that_takes_its_time_costs_nothing_but_time() {
         (200_001, 0)
     );
 }
+
+/// What a library logs, it logs into other libraries' hands.
+#[test]
+fn fields_of_logs_are_looked_through() {
+    let subscriber = tracing_subscriber::registry().with(agentops::layer());
+    let trace = record(|| {
+        let span = agentops::span("logs").start();
+        tracing::subscriber::with_default(subscriber, || {
+            let headers = [("authorization", "Basic eDp5")];
+            tracing::warn!(
+                password = CANARY,
+                ?headers,
+                url = "https://u:hunter2@host",
+                tokens = 5,
+                "sent {CANARY_KEY}"
+            );
+        });
+        drop(span);
+    });
+    let log = &the(&trace, "logs").logs[0];
+    assert_eq!(log.message, "sent [redacted]");
+    let field = |key: &str| log.attributes[key].clone();
+    assert_eq!(field("password"), REDACTED);
+    assert_eq!(
+        field("headers"),
+        r#"[("authorization", "Basic [redacted]")]"#
+    );
+    assert_eq!(
+        (field("url"), field("tokens")),
+        (json!("https://u:[redacted]@host"), json!(5))
+    );
+}
+
+const CANARY_KEY: &str = "ghp_C4N4RY0123456789ABCDEF";

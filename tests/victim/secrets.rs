@@ -183,7 +183,7 @@ fn many() {
     static ASKED: AtomicU64 = AtomicU64::new(0);
     let guard = agentops::builder()
         .redact(|_| {
-            if ASKED.fetch_add(1, Relaxed) % 1000 == 0 {
+            if ASKED.fetch_add(1, Relaxed).is_multiple_of(1000) {
                 thread::sleep(Duration::from_millis(1));
             }
         })

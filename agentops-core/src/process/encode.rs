@@ -426,7 +426,8 @@ impl Shown {
 /// It is shown all of it, so that what is counted and paid for is known whatever may be seen; what was said is taken
 /// from what may be seen.
 fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
-    let input = own.input.unwrap_or_default();
+    let input = own.input.filter(|_| !own.arguments.is_empty());
+    let input = input.unwrap_or_default();
     let output = end.output.filter(|_| own.meta.output).unwrap_or_default();
     let show = |captured: &[u8], write: &dyn Fn(&mut Vec<u8>) -> (usize, bool)| {
         let mut json = Vec::new();

@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::Value;
 
 use super::limit;
+use crate::model::event::Resource;
 use crate::model::options::Unparsable;
 use crate::model::span::SpanKind;
 use crate::record::local::Quiet;
@@ -186,6 +187,20 @@ impl Redactor {
             marks: Vec::new(),
             changed: false,
             found: false,
+        }
+    }
+
+    /// What the program is called, before anything is recorded: nobody else is asked about that.
+    pub(crate) fn resource(&self, resource: &mut Resource) {
+        let program = Place {
+            name: "",
+            kind: SpanKind::Unknown,
+        };
+        let mut walk = self.walk(program, "");
+        for text in [&mut resource.service, &mut resource.project] {
+            if let Some(clean) = walk.without_secrets(text, false) {
+                *text = clean;
+            }
         }
     }
 

@@ -60,7 +60,11 @@
 //!
 //! Nothing is asked of a type. The first that it has is used: [`Capture`], `Serialize`, `Debug`, its name. In a generic
 //! function that follows from the bounds in scope. A value that fails or panics while it is captured costs that value,
-//! never the call. [`opaque!`] takes a type out.
+//! never the call. [`opaque!`] takes a type out, also in options, lists, maps and tuples of it, but not in types of yours
+//! that hold it: what these say is up to their own `Serialize` or `Debug`.
+//!
+//! Secrets that are known by their name or their form are replaced by `[redacted]` before anything leaves the process:
+//! see [`Builder`](Builder#what-is-redacted).
 //!
 //! An error's code, by which errors are grouped, is what its [`ErrorCode`] says, else the kind of an `io::Error` among
 //! its causes, else an HTTP status that it shows, else the leading word of its `Debug`, else its type's name.
@@ -125,7 +129,7 @@ pub use agentops_core::{
     SpanKind, current_session, current_span, span, start_session,
 };
 
-pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Sink, opaque};
+pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Redact, Sink, opaque};
 
 #[cfg(feature = "tracing")]
 pub use agentops_core::{layer, layer_with};

@@ -16,7 +16,7 @@ use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, ring, session, span};
+use crate::record::{local, ring, session, span, value};
 use crate::stats::Totals;
 use crate::sync::{Mutex, lock};
 
@@ -99,6 +99,7 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
         buffers.clone(),
         outlets.clone(),
         totals.clone(),
+        config.redactor,
     );
     rest.push(spawn("agentops-process", move || processor.run())?);
     let drainer = Drainer::new(raw, buffers, requests.clone());
@@ -115,6 +116,7 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
     ring::never_wait(config.overflow == Overflow::Drop);
+    value::configure(config.string_limit, config.collection_limit);
     local::set_recording(Some(drainer.thread().clone()));
     let service = resource.service.clone();
     *client = Some(Client {

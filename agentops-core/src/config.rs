@@ -10,9 +10,48 @@ use crate::model::event::Resource;
 use crate::model::options::{self, Lookup, Unparsable};
 use crate::model::span::Level;
 use crate::monitor::host;
+use crate::process::redact::{Redact, Redactor, Rules};
 use crate::record::session::AutomaticSession;
+use crate::record::value;
 
 /// Describes how to record; [`init`](Builder::init) starts it. See [`builder`].
+///
+/// # What is redacted
+///
+/// Secrets are replaced by `[redacted]` before anything is written or sent: in inputs, outputs, attributes, logs,
+/// errors and panics, messages and parameters of model calls, and in names, tags and all else that is said of sessions,
+/// spans and agents. First model calls are recognised, then secrets are taken out, then what is too long is cut: what a
+/// call took is known whatever is redacted, and no secret is cut in half and left.
+///
+/// **By name.** What stands under one of these is replaced whole, whatever its type. Names are found as whole words,
+/// in any case and however they are joined ([`redact_keys`](Self::redact_keys) adds to them): `access key`, `api key`,
+/// `authorization`, `cookie`, `credential`, `encryption key`, `jwt`, `passcode`, `passphrase`, `passwd`, `password`,
+/// `private key`, `pwd`, `secret`, `signing key`, and most of them in the plural; and `token`, where it is the last word
+/// or goes on with `value`, `string`, `text`, `data`, `header` or `raw`, and does not follow a word that counts tokens or
+/// tells one of many (`max`, `prompt`, `total`, `per`, `first`, `eos`, …).
+///
+/// **By form**, anywhere in a text, where a word begins. Only the secret itself is replaced.
+///
+/// | secret | what is looked for | from |
+/// |---|---|---|
+/// | OpenAI, Anthropic and those like them | `sk-` and 16 of `A-Za-z0-9_-` after `sk-ant-`, `sk-proj-`, `sk-svcacct-`, `sk-admin-`, `sk-or-`; else a piece without dashes of 8 with a digit, or of 24, must be among them | their keys |
+/// | AWS | `AKIA`, `ASIA` and 16 of `A-Z0-9` | IAM identifiers |
+/// | GitHub | `ghp_`, `gho_`, `ghu_`, `ghs_`, `ghr_`, `github_pat_` and 20 of `A-Za-z0-9_` | GitHub's token formats |
+/// | Slack | `xoxa-`, `xoxb-`, `xoxd-`, `xoxe-`, `xoxp-`, `xoxr-`, `xoxs-`, `xapp-` and 10 of `A-Za-z0-9_-` | Slack's token types |
+/// | Google | `AIza` and 30 of `A-Za-z0-9_-` | Google Cloud's API keys |
+/// | GitLab, Hugging Face, Groq, npm, xAI, Stripe | `glpat-` and 20, `hf_`, `gsk_`, `npm_` and 30, `xai-` and 40, `sk_live_`, `sk_test_`, `rk_live_`, `rk_test_`, `whsec_` and 16 | their keys |
+/// | bearer tokens | `Bearer ` and 16 of `A-Za-z0-9-._~+/=` with a digit among them | RFC 6750 |
+/// | HTTP credentials | what follows `Authorization` and `Basic`, `Bearer`, `Token` or `ApiKey`, to the next space, quote, comma or semicolon | RFC 9110, 7617 |
+/// | JSON Web Tokens | `eyJ…`, a dot, 8 of `A-Za-z0-9_-`, a dot, and what follows; the first part is 8 long at least | RFC 7515, 7516 |
+/// | private keys | from `-----BEGIN … PRIVATE KEY…-----` to the end of its END line, or of the text | RFC 7468 |
+/// | passwords in URLs | what is between the first colon and the last `@` of `scheme://user:password@host` | RFC 3986 |
+///
+/// Lengths are the least. Text that begins with `{` or `[` is read as JSON, as far as it is: names count in it too.
+/// In other text (what `Debug` prints, for one) they count before a colon and a text in quotes: `password: "…"`,
+/// `"api_key": Some("…")`; not before numbers, and not in prose. In keys of maps secrets are known by their form only.
+///
+/// **By place**: [`redact_pointers`](Self::redact_pointers). **By your own code**: [`redact`](Self::redact). By type:
+/// [`opaque!`](crate::opaque) and [`Capture`](crate::Capture), which take effect before a value is even looked at.
 #[derive(Default)]
 #[must_use = "nothing is recorded before `init()`"]
 pub struct Builder {
@@ -25,6 +64,10 @@ pub struct Builder {
     default_tags: Option<Vec<String>>,
     auto_start_session: Option<bool>,
     capture_content: Option<bool>,
+    redaction: Rules,
+    redact_defaults: Option<bool>,
+    string_limit: Option<usize>,
+    collection_limit: Option<usize>,
     busy_time: Option<bool>,
     min_level: Option<Level>,
     env_data_opt_out: Option<bool>,
@@ -55,6 +98,9 @@ pub(crate) struct Config {
     pub(crate) resource: Resource,
     pub(crate) automatic: AutomaticSession,
     pub(crate) capture_content: bool,
+    pub(crate) redactor: Redactor,
+    pub(crate) string_limit: usize,
+    pub(crate) collection_limit: usize,
     pub(crate) busy_time: bool,
     pub(crate) min_level: Level,
     pub(crate) disabled: bool,
@@ -127,9 +173,75 @@ impl Builder {
         self
     }
 
-    /// Whether arguments, return values, prompts and answers are recorded; `AGENTOPS_CAPTURE_CONTENT`, else yes.
+    /// Whether content is recorded; `AGENTOPS_CAPTURE_CONTENT`, else yes.
+    ///
+    /// Content is what programs and models say: inputs, outputs, messages of model calls, messages and fields of logs,
+    /// and what errors and panics say of themselves, with their causes and backtraces. Without it there are still
+    /// names, kinds, times and tags; models, tokens, costs, parameters and finish reasons; codes and types of errors;
+    /// and what was attached by hand: attributes, also those of `attributes(…)` and `returns(…)`, and reasons.
     pub fn capture_content(mut self, on: bool) -> Self {
         self.capture_content = Some(on);
+        self
+    }
+
+    /// More names of what is secret, beside [those known](#what-is-redacted); `AGENTOPS_REDACT_KEYS`, separated by
+    /// commas, adds to these.
+    ///
+    /// A name is found as whole words, however they are joined: `credit card` is `creditCard`, `CREDIT_CARD`,
+    /// `x-credit-card-number` and `creditcard`, and no part of `creditcards`. Whatever stands under such a name is
+    /// `"[redacted]"`: an argument, an attribute, a key of an object or a map at any depth, also within JSON text.
+    pub fn redact_keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.redaction.keys.extend(keys.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether names and forms of secrets that are [known](#what-is-redacted) are looked for;
+    /// `AGENTOPS_REDACT_DEFAULTS`, else yes.
+    pub fn redact_defaults(mut self, on: bool) -> Self {
+        self.redact_defaults = Some(on);
+        self
+    }
+
+    /// Places in the input or the output of spans that nobody may see, as JSON pointers (RFC 6901):
+    /// `/input/card/number`, `/output/0/ssn`, `/output`. `*` stands for any one key or index: `/input/*/iban`.
+    ///
+    /// Where what they point at is JSON text, they go on in it. One that is no pointer is refused by [`init`](Self::init).
+    pub fn redact_pointers(
+        mut self,
+        pointers: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.redaction
+            .pointers
+            .extend(pointers.into_iter().map(Into::into));
+        self
+    }
+
+    /// Asks about every text, number and boolean that was recorded, and puts something else in its place where it says
+    /// so. See [`Redact`].
+    ///
+    /// It runs on a thread of the recorder's, never on the program's, and before secrets are looked for by their form.
+    /// It may be asked twice about one value: when a span is still open, and when it has ended. Where it panics the value
+    /// is `"[redacted]"`; what it records itself is not recorded. While it works the program goes on; a program that has
+    /// recorded more than fits in between waits for it, for as long as each call takes less than 100 ms.
+    pub fn redact(mut self, ask: impl Fn(&mut Redact<'_>) + Send + 'static) -> Self {
+        self.redaction.closure = Some(Box::new(ask));
+        self
+    }
+
+    /// How many bytes of a string are kept; `AGENTOPS_STRING_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else 64 KiB.
+    ///
+    /// In model calls it is 1 MiB, unless this is more. What is cut shows as
+    /// `{"$truncated": {"bytes": 70000}, "text": "…"}`.
+    pub fn string_limit(mut self, bytes: usize) -> Self {
+        self.string_limit = Some(bytes);
+        self
+    }
+
+    /// How many elements of a collection are kept; `AGENTOPS_COLLECTION_LIMIT`, else 10 000.
+    ///
+    /// Where there are more, `"$truncated": {"bytes": null}` stands in their place.
+    pub fn collection_limit(mut self, elements: usize) -> Self {
+        self.collection_limit = Some(elements);
         self
     }
 
@@ -225,7 +337,7 @@ impl Builder {
         client::start(self.decide(&|name: &str| std::env::var_os(name))?)
     }
 
-    fn decide(self, env: &impl Lookup) -> Result<Config, Error> {
+    fn decide(mut self, env: &impl Lookup) -> Result<Config, Error> {
         let switch = |said: Option<bool>, option| match said {
             Some(said) => Ok(Some(said)),
             None => options::switch(env, option),
@@ -246,7 +358,7 @@ impl Builder {
             AutomaticSession::Off
         };
         let opt_out = switch(self.env_data_opt_out, "env_data_opt_out")?.unwrap_or(false);
-        let resource = Resource {
+        let mut resource = Resource {
             service,
             project: text(self.project, "project").unwrap_or_default(),
             service_version: None,
@@ -268,10 +380,34 @@ impl Builder {
         if exporters.is_empty() || self.spool {
             exporters.push(Box::new(home.map_or_else(Spool::nowhere, Spool::at)));
         }
+        let number = |said: Option<usize>, option, default| match said {
+            Some(said) => Ok(said),
+            None => options::number(env, option).map(|said| said.unwrap_or(default)),
+        };
+        let string_limit = number(self.string_limit, "string_limit", value::STRING_LIMIT)?;
+        let capture_content = switch(self.capture_content, "capture_content")?.unwrap_or(true);
+        // A name that the environment adds is one that somebody wants hidden, whatever the code says.
+        self.redaction
+            .keys
+            .extend(options::words(env, "redact_keys").unwrap_or_default());
+        let redactor = Redactor::new(Rules {
+            defaults: switch(self.redact_defaults, "redact_defaults")?.unwrap_or(true),
+            content: capture_content,
+            string_limit,
+            ..self.redaction
+        })?;
+        redactor.resource(&mut resource);
         Ok(Config {
             resource,
             automatic,
-            capture_content: switch(self.capture_content, "capture_content")?.unwrap_or(true),
+            capture_content,
+            redactor,
+            string_limit,
+            collection_limit: number(
+                self.collection_limit,
+                "collection_limit",
+                value::COLLECTION_LIMIT,
+            )?,
             busy_time: switch(self.busy_time, "busy_time")?.unwrap_or(true),
             min_level: min_level(self.min_level, env)?,
             disabled: switch(self.disabled, "disabled")?.unwrap_or(false),
@@ -384,6 +520,46 @@ mod tests {
             (config.resource.host.hostname, config.resource.pid),
             (None, None)
         );
+    }
+
+    #[test]
+    fn limits_and_names_come_from_both_sides() {
+        let env = |name: &str| match name {
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT" => Some("100".into()),
+            "AGENTOPS_COLLECTION_LIMIT" => Some("7".into()),
+            _ => None,
+        };
+        let config = builder().decide(&env).expect("it is decided");
+        assert_eq!((config.string_limit, config.collection_limit), (100, 7));
+        let config = builder()
+            .string_limit(5)
+            .decide(&env)
+            .expect("it is decided");
+        assert_eq!(config.string_limit, 5);
+        let env = |name: &str| (name == "AGENTOPS_STRING_LIMIT").then(|| "much".into());
+        let error = builder().decide(&env).err().expect("it is refused");
+        assert_eq!(
+            error.to_string(),
+            "AGENTOPS_STRING_LIMIT is \"much\"; it expects a whole number"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_no_name_for_a_program() {
+        let config = builder()
+            .service_name("x sk-0123456789abcdef")
+            .decide(&|_: &str| None)
+            .expect("it is decided");
+        assert_eq!(config.resource.service, "x [redacted]");
+    }
+
+    #[test]
+    fn a_pointer_that_is_none_is_refused() {
+        for pointer in ["", "input", "/a~", "/a~2b"] {
+            let error = builder().redact_pointers([pointer]).decide(&|_: &str| None);
+            let error = error.err().expect("it is refused");
+            assert!(error.is_option(), "{error}");
+        }
     }
 
     #[test]

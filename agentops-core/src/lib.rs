@@ -46,6 +46,8 @@ pub use model::session::EndState;
 #[cfg(feature = "record")]
 pub use model::span::{Level, SpanKind};
 #[cfg(feature = "record")]
+pub use process::redact::Redact;
+#[cfg(feature = "record")]
 pub use record::agent::Agent;
 #[cfg(feature = "record")]
 pub use record::capture::{Capture, Sink};

@@ -17,6 +17,7 @@ pub(crate) fn memory() -> &'static Memory {
         let memory = Memory::new();
         let builder = agentops::builder()
             .exporter(memory.clone())
+            .exporter(crate::redaction::Leaving)
             .service_name("tests");
         let guard = builder
             .auto_start_session(false)

@@ -10,6 +10,7 @@ mod logs;
 mod model_calls;
 mod msrv;
 mod pressure;
+mod redaction;
 mod sessions;
 mod spool;
 mod steady_state;

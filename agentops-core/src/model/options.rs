@@ -61,7 +61,43 @@ pub const ALL: &[OptionInfo] = &[
             "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         ],
         default: "true",
-        purpose: "whether arguments, return values, prompts and answers are recorded",
+        purpose: "whether inputs, outputs, messages, log texts and what errors say are recorded",
+    },
+    OptionInfo {
+        name: "redact_keys",
+        variables: &["AGENTOPS_REDACT_KEYS"],
+        default: "none",
+        purpose: "more names of what is secret; separated by commas in the variable, which adds to the code's",
+    },
+    OptionInfo {
+        name: "redact_defaults",
+        variables: &["AGENTOPS_REDACT_DEFAULTS"],
+        default: "true",
+        purpose: "whether names and forms of secrets that are known are looked for",
+    },
+    OptionInfo {
+        name: "redact_pointers",
+        variables: &[],
+        default: "none",
+        purpose: "places in inputs and outputs that nobody may see, as JSON pointers",
+    },
+    OptionInfo {
+        name: "redact",
+        variables: &[],
+        default: "none",
+        purpose: "a closure that is asked about every value",
+    },
+    OptionInfo {
+        name: "string_limit",
+        variables: &["AGENTOPS_STRING_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"],
+        default: "65536",
+        purpose: "bytes of a string that are kept; 1 MiB in model calls, unless this is more",
+    },
+    OptionInfo {
+        name: "collection_limit",
+        variables: &["AGENTOPS_COLLECTION_LIMIT"],
+        default: "10000",
+        purpose: "elements of a collection that are kept",
     },
     OptionInfo {
         name: "busy_time",
@@ -114,7 +150,11 @@ pub fn table() -> String {
             .collect();
         let row = [
             format!("`{}`", option.name),
-            variables.join(", "),
+            if variables.is_empty() {
+                "in code alone".into()
+            } else {
+                variables.join(", ")
+            },
             option.default.into(),
             option.purpose.into(),
         ];
@@ -165,6 +205,23 @@ pub fn switch(env: &impl Lookup, option: &str) -> Result<Option<bool>, Unparsabl
             expected: "true or false",
         }),
     }
+}
+
+/// A whole number.
+///
+/// # Errors
+///
+/// Where the variable says something else.
+pub fn number(env: &impl Lookup, option: &str) -> Result<Option<usize>, Unparsable> {
+    let Some((variable, value)) = text(env, option) else {
+        return Ok(None);
+    };
+    let number = value.parse().map(Some);
+    number.map_err(|_| Unparsable {
+        variable,
+        value,
+        expected: "a whole number",
+    })
 }
 
 /// Words separated by commas.

@@ -5,9 +5,10 @@
 
 use serde_json::{Map, Value};
 
+use super::redact::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
-use crate::model::llm::LlmCall;
+use crate::model::llm::{Completion, LlmCall};
 use crate::model::semconv;
 use crate::model::session::SessionFacts;
 use crate::model::span::{Guardrail, Link, Source, SpanKind, Status, Thread, ToolCall};
@@ -16,7 +17,7 @@ use crate::model::wire::put;
 use crate::record::callsite::Meta;
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::Scope;
-use crate::record::value::{string, to_json};
+use crate::record::value::{self, Filter, REDACTED, string};
 use crate::sync::Relaxed;
 
 /// Everything about a span that is its own.
@@ -31,6 +32,39 @@ pub(super) struct Own<'a> {
     pub(super) dynamic_name: Option<&'a str>,
     pub(super) input: Option<&'a [u8]>,
     pub(super) notes: Option<&'a Notes>,
+    /// Its callsite's, made once.
+    pub(super) arguments: &'a [Argument],
+    /// Says what of it may be seen.
+    pub(super) redactor: &'a Redactor,
+}
+
+/// An argument of a callsite.
+#[derive(Debug)]
+pub(super) struct Argument {
+    name: &'static str,
+    /// What stands before its value in the JSON of all.
+    head: Box<[u8]>,
+    /// Its name is not that of a secret.
+    visible: bool,
+}
+
+/// What the JSON of a callsite's arguments is made of.
+pub(super) fn arguments(meta: &Meta, redactor: &Redactor) -> Box<[Argument]> {
+    let one = |(number, name): (usize, &&'static str)| {
+        let mut head = vec![if number == 0 { b'{' } else { b',' }];
+        let place = Place {
+            name: meta.name,
+            kind: meta.kind,
+        };
+        let visible = redactor.walk(place, "").key(name.as_bytes(), &mut head);
+        head.push(b':');
+        Argument {
+            name,
+            head: head.into(),
+            visible,
+        }
+    };
+    meta.arguments.iter().enumerate().map(one).collect()
 }
 
 /// How a span ended.
@@ -128,13 +162,14 @@ pub(super) fn scope_piece(scope: &Scope) -> Vec<u8> {
 }
 
 /// What all spans that start on a thread have in common.
-pub(super) fn thread_piece(thread: &ThreadName) -> Vec<u8> {
+pub(super) fn thread_piece(thread: &ThreadName, redactor: &Redactor) -> Vec<u8> {
     let mut piece = Vec::with_capacity(64);
+    let name = thread.name.as_deref().map(|name| redactor.thread(name));
     put::thread(
         &mut piece,
         &Thread {
             id: thread.id,
-            name: thread.name.as_deref().map(Into::into),
+            name,
         },
     );
     piece
@@ -153,11 +188,20 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     let outputs = end.output.unwrap_or_default();
     let mut at = 0;
     if own.meta.output && !outputs.is_empty() {
-        put::attr_text(out, semconv::ENTITY_OUTPUT, |out| {
-            at = to_json(outputs, out)
-        });
+        match &call {
+            Some(call) => {
+                at = call.output.length;
+                call.output.put(out, semconv::ENTITY_OUTPUT);
+            }
+            None if own.redactor.shows_content() => {
+                put::attr_text(out, semconv::ENTITY_OUTPUT, |out| {
+                    at = own.output(outputs, out).0;
+                });
+            }
+            None => at = value::to_json(outputs, &mut Vec::new()),
+        }
     }
-    values(out, own.meta.returns, &outputs[at..]);
+    own.attributes(out, own.meta.returns, &outputs[at..]);
     if let Some((polls, busy)) = end.polls {
         put::attr_u64(out, semconv::ASYNC_POLLS, polls);
         put::attr_u64(out, semconv::ASYNC_BUSY, busy);
@@ -165,7 +209,12 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     let error = end.error.as_ref().or_else(|| own.notes?.error.as_ref());
     match error {
         Some(error) => {
-            put::status(out, Status::Error, Some(&error.details));
+            let details = Some(&*error.details);
+            put::status(
+                out,
+                Status::Error,
+                details.filter(|_| own.redactor.shows_content()),
+            );
             put::exception(out, error);
         }
         None if end.cancelled => put::attr_bool(out, semconv::SPAN_CANCELLED, true),
@@ -183,11 +232,11 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     if let Some(facts) = end.facts {
         put::facts(out, facts);
     }
-    call
+    call.map(|call| call.record)
 }
 
 impl Own<'_> {
-    fn write(&self, out: &mut Vec<u8>, end: UnixNanos, call: Option<&LlmCall>) {
+    fn write(&self, out: &mut Vec<u8>, end: UnixNanos, call: Option<&ModelCall>) {
         put::bounds(
             out,
             SpanId(self.id),
@@ -199,24 +248,32 @@ impl Own<'_> {
             put::entity(
                 out,
                 self.meta.kind,
-                self.dynamic_name.unwrap_or(self.meta.name),
-                call,
+                self.name(),
+                call.map(|call| &call.record),
             );
         }
         if let Some(call) = call {
-            put::llm(out, call);
+            put::llm(out, &call.record);
         }
         if self.adopted {
             put::attr_bool(out, semconv::SPAN_ADOPTED, true);
         }
         if let Some(input) = self.input {
             let mut at = 0;
-            if !self.meta.arguments.is_empty() {
-                put::attr_text(out, semconv::ENTITY_INPUT, |out| {
-                    at = object(self.meta.arguments, input, out)
-                });
+            match call {
+                _ if self.meta.arguments.is_empty() => {}
+                Some(call) => {
+                    at = call.input.length;
+                    call.input.put(out, semconv::ENTITY_INPUT);
+                }
+                None if self.redactor.shows_content() => {
+                    put::attr_text(out, semconv::ENTITY_INPUT, |out| {
+                        at = self.arguments(input, out).0;
+                    });
+                }
+                None => at = object(self.arguments, input, None, &mut Vec::new()),
             }
-            values(out, self.meta.attributes, &input[at..]);
+            self.attributes(out, self.meta.attributes, &input[at..]);
         }
         if let Some(notes) = self.notes {
             notes
@@ -228,30 +285,93 @@ impl Own<'_> {
     }
 }
 
-/// Values in a row as one JSON object; how many bytes they were.
-fn object(names: &[&str], payload: &[u8], out: &mut Vec<u8>) -> usize {
-    let mut at = 0;
-    out.push(b'{');
-    for (number, name) in names.iter().enumerate() {
-        if number > 0 {
-            out.push(b',');
+impl Own<'_> {
+    fn name(&self) -> &str {
+        self.dynamic_name.unwrap_or(self.meta.name)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            name: self.name(),
+            kind: self.meta.kind,
         }
-        string(name.as_bytes(), out);
-        out.push(b':');
-        at += to_json(&payload[at..], out);
+    }
+
+    /// The arguments as one JSON object: how many bytes they were, and whether it says less than they did.
+    fn arguments(&self, input: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
+        self.visible("/input", out, |walk, out| {
+            object(self.arguments, input, walk, out)
+        })
+    }
+
+    /// As [`arguments`](Self::arguments), of what came out.
+    fn output(&self, output: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
+        self.visible("/output", out, |walk, out| match walk {
+            None => value::to_json(output, out),
+            Some(walk) => value::read(output, walk, out),
+        })
+    }
+
+    fn visible(
+        &self,
+        path: &str,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(Option<&mut Walk<'_>>, &mut Vec<u8>) -> usize,
+    ) -> (usize, bool) {
+        let mut walk = self.redactor.walk(self.place(), path);
+        if walk.is_visible() {
+            return (write(Some(&mut walk), out), walk.changed);
+        }
+        (hidden(out, |json| write(None, json)), true)
+    }
+
+    /// Values in a row as attributes of their own.
+    fn attributes(&self, out: &mut Vec<u8>, keys: &[&str], payload: &[u8]) {
+        let mut at = 0;
+        for key in keys {
+            let (key, value, length) =
+                self.redactor
+                    .named(self.place(), "/attributes", key, &payload[at..]);
+            at += length;
+            attribute(out, &key, &value);
+        }
+    }
+}
+
+/// Values in a row as one JSON object, without a way through them all of it; how many bytes they were.
+fn object(
+    arguments: &[Argument],
+    payload: &[u8],
+    mut walk: Option<&mut Walk<'_>>,
+    out: &mut Vec<u8>,
+) -> usize {
+    let mut at = 0;
+    if let Some(walk) = &mut walk {
+        walk.open();
+    }
+    for argument in arguments {
+        out.extend_from_slice(&argument.head);
+        let rest = &payload[at..];
+        at += match &mut walk {
+            None => value::to_json(rest, out),
+            Some(walk) => {
+                if walk.argument(argument.name, argument.visible) {
+                    value::read(rest, *walk, out)
+                } else {
+                    hidden(out, |json| value::to_json(rest, json))
+                }
+            }
+        };
     }
     out.push(b'}');
     at
 }
 
-/// Values in a row as attributes of their own.
-fn values(out: &mut Vec<u8>, keys: &[&str], payload: &[u8]) {
-    let mut at = 0;
-    for key in keys {
-        let (value, length) = value(&payload[at..]);
-        at += length;
-        attribute(out, key, &value);
-    }
+/// In the place of what is not to be seen.
+#[cold]
+fn hidden(out: &mut Vec<u8>, pass_over: impl FnOnce(&mut Vec<u8>) -> usize) -> usize {
+    string(REDACTED.as_bytes(), out);
+    pass_over(&mut Vec::new())
 }
 
 /// An attribute that its author named. Ours cannot be spoken over: a key of our own namespace gets another.
@@ -266,28 +386,83 @@ fn attribute(out: &mut Vec<u8>, key: &str, value: &Value) {
 /// The namespace in which only we write.
 const RESERVED: &str = "agentops.";
 
-/// The first captured value, and how many bytes it was.
+/// The first captured value, all of it, and how many bytes it was.
 pub(super) fn value(payload: &[u8]) -> (Value, usize) {
     let mut json = Vec::new();
-    let length = to_json(payload, &mut json);
-    (serde_json::from_slice(&json).unwrap_or(Value::Null), length)
+    let length = value::to_json(payload, &mut json);
+    (parse(&json), length)
+}
+
+fn parse(json: &[u8]) -> Value {
+    serde_json::from_slice(json).unwrap_or(Value::Null)
+}
+
+/// A model call, as far as it may be seen.
+struct ModelCall {
+    record: LlmCall,
+    input: Shown,
+    output: Shown,
+}
+
+/// What a model call was given, or what came out: as JSON text.
+#[derive(Default)]
+struct Shown {
+    /// `None` where it is not shown at all.
+    json: Option<Vec<u8>>,
+    /// How many bytes it was as it was captured.
+    length: usize,
+}
+
+impl Shown {
+    fn put(&self, out: &mut Vec<u8>, key: &str) {
+        if let Some(json) = &self.json {
+            put::attr_text(out, key, |out| out.extend_from_slice(json));
+        }
+    }
 }
 
 /// What the recogniser makes of a model call's arguments and answer; what the attribute says fills the gaps.
-fn model_call(own: &Own<'_>, end: &End<'_>) -> LlmCall {
-    let request = own.input.map(|input| {
+///
+/// It is shown all of it, so that what is counted and paid for is known whatever may be seen; what was said is taken
+/// from what may be seen.
+fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
+    let input = own.input.filter(|_| !own.arguments.is_empty());
+    let input = input.unwrap_or_default();
+    let output = end.output.filter(|_| own.meta.output).unwrap_or_default();
+    let show = |captured: &[u8], write: &dyn Fn(&mut Vec<u8>) -> (usize, bool)| {
         let mut json = Vec::new();
-        object(own.meta.arguments, input, &mut json);
-        serde_json::from_slice(&json).unwrap_or(Value::Null)
-    });
-    let response = end
-        .output
-        .filter(|output| own.meta.output && !output.is_empty())
-        .map(|output| value(output).0);
+        let (length, changed) = match captured {
+            [] => (0, false),
+            _ => write(&mut json),
+        };
+        let json = (!captured.is_empty()).then_some(json);
+        (Shown { json, length }, changed)
+    };
+    let (mut input_shown, input_changed) = show(input, &|json| own.arguments(input, json));
+    let (mut output_shown, output_changed) = show(output, &|json| own.output(output, json));
+    let request = input_shown.json.as_deref().map(parse);
+    let response = output_shown.json.as_deref().map(parse);
     // Long prompts take their time, and that is no standstill.
     PROGRESS.0.fetch_add(1, Relaxed);
-    let mut call =
-        crate::model::recognise::recognise(request.as_ref(), response.as_ref()).unwrap_or_default();
+    let recognise = |request: Option<&Value>, response: Option<&Value>| {
+        crate::model::recognise::recognise(request, response).unwrap_or_default()
+    };
+    let mut call = recognise(request.as_ref(), response.as_ref());
+    if input_changed || output_changed {
+        let whole_request = input_shown.json.as_ref().map(|_| {
+            let mut json = Vec::new();
+            object(own.arguments, input, None, &mut json);
+            parse(&json)
+        });
+        let whole_response = output_shown.json.as_ref().map(|_| value(output).0);
+        let whole = recognise(whole_request.as_ref(), whole_response.as_ref());
+        call = LlmCall {
+            messages: call.messages,
+            completions: finished(call.completions, whole.completions),
+            parameters: call.parameters,
+            ..whole
+        };
+    }
     let fill = |known: &mut Option<String>, said: Option<&str>| {
         if known.is_none() {
             *known = said.map(Into::into);
@@ -296,7 +471,31 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> LlmCall {
     fill(&mut call.request_model, own.meta.model);
     fill(&mut call.provider, own.meta.provider);
     price(&mut call, end.time);
-    call
+    let is_pieced_together = own.redactor.call(own.place(), &mut call);
+    if is_pieced_together && output_shown.json.is_some() {
+        output_shown.json = Some(format!("\"{REDACTED}\"").into());
+    }
+    if !own.redactor.shows_content() {
+        (input_shown.json, output_shown.json) = (None, None);
+    }
+    ModelCall {
+        record: call,
+        input: input_shown,
+        output: output_shown,
+    }
+}
+
+/// Why each choice ended is known even where what it said may not be seen.
+fn finished(seen: Vec<Completion>, whole: Vec<Completion>) -> Vec<Completion> {
+    if seen.len() == whole.len() {
+        return seen;
+    }
+    let ended = whole.into_iter().map(|choice| Completion {
+        role: choice.role,
+        finish_reason: choice.finish_reason,
+        ..Completion::default()
+    });
+    ended.collect()
 }
 
 #[cfg(feature = "pricing")]

@@ -19,6 +19,7 @@ use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own};
 use super::queue::Queue;
+use super::redact::{Place, Redactor};
 use super::ticket::Ticket;
 use crate::export::Outlet;
 use crate::model::agent::AgentRef;
@@ -89,6 +90,7 @@ type Ids<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 struct Site {
     callsite: &'static Callsite,
     shared: Shared,
+    arguments: Box<[encode::Argument]>,
     /// Its spans may go the short way.
     plain: bool,
 }
@@ -163,6 +165,8 @@ pub(crate) struct Processor {
     buffers: Buffers,
     outlets: Vec<Outlet>,
     totals: Arc<Totals>,
+    /// Says what may be seen.
+    redactor: Redactor,
     anchor: Anchor,
     pass: u64,
     sites: Vec<Site>,
@@ -212,12 +216,14 @@ impl Processor {
         buffers: Buffers,
         outlets: Vec<Outlet>,
         totals: Arc<Totals>,
+        redactor: Redactor,
     ) -> Self {
         Self {
             input,
             buffers,
             outlets,
             totals,
+            redactor,
             anchor: Anchor::now(),
             pass: 0,
             sites: Vec::new(),
@@ -417,9 +423,10 @@ impl Processor {
 
     fn scope(&mut self, word: u64, clock: u64, payload: &Payload) {
         let known = self.scopes.contains_key(&word);
-        let Some(scope) = Scope::read(payload.bytes(&self.arenas)) else {
+        let Some(mut scope) = Scope::read(payload.bytes(&self.arenas)) else {
             return;
         };
+        self.redactor.scope(&mut scope);
         if let Some(opened) = &scope.opened {
             let root = root_of(scope.session);
             let facts = SessionFacts {
@@ -466,7 +473,7 @@ impl Processor {
         let cancelled = first & word::CANCELLED != 0;
         let values = payload.bytes(&self.arenas);
         let error = failed.then(|| self.error(id, open, values, time));
-        self.end_session(id, time, error.as_ref(), cancelled);
+        self.end_session(id, time, error.as_ref(), cancelled, !values.is_empty());
         let mut buffer = mem::take(&mut self.span);
         buffer.clear();
         let end = End {
@@ -498,14 +505,15 @@ impl Processor {
 
     /// The error record that an END carries; an END that lost its payload still failed.
     fn error(&self, id: u64, open: &Open, values: &[u8], time: u64) -> ErrorRecord {
-        let kind = self.sites[open.site as usize - 1].callsite.meta.kind;
-        let mut error = read_error(values, kind, time);
+        let place = self.place(open);
+        let mut error = read_error(values, place.kind, time);
         if values.is_empty()
             && let Some(reason) = self.said_reason(id)
         {
             error.code = EndState::Error.as_str().into();
             error.details = reason.into();
         }
+        self.redactor.error(place, &mut error);
         error.span_trace = self.span_trace(id, open);
         error
     }
@@ -532,6 +540,13 @@ impl Processor {
         names
     }
 
+    fn place<'a>(&'a self, open: &Open) -> Place<'a> {
+        Place {
+            name: self.name(open),
+            kind: self.sites[open.site as usize - 1].callsite.meta.kind,
+        }
+    }
+
     fn name<'a>(&'a self, open: &Open) -> &'a str {
         let site = self.sites[open.site as usize - 1].callsite;
         self.dynamic_name(site.meta.kind, open.scope)
@@ -548,8 +563,15 @@ impl Processor {
         }
     }
 
-    /// Settles how a session ended, when its own span does.
-    fn end_session(&mut self, span: u64, time: u64, error: Option<&ErrorRecord>, cancelled: bool) {
+    /// Settles how a session ended, when its own span does. `in_its_words`: the END itself carries the error.
+    fn end_session(
+        &mut self,
+        span: u64,
+        time: u64,
+        error: Option<&ErrorRecord>,
+        cancelled: bool,
+        in_its_words: bool,
+    ) {
         let Some(session) = self
             .roots
             .get(&span)
@@ -561,6 +583,10 @@ impl Processor {
             return;
         }
         let (state, reason) = match (session.end.take(), error) {
+            // A reason that repeats what the error says is content as that is.
+            (Some((state, _)), Some(error)) if in_its_words && !self.redactor.shows_content() => {
+                (state, Some(reason(error)))
+            }
             (Some(said), _) => said,
             (None, Some(error)) => (EndState::Error, Some(reason(error))),
             (None, None) if cancelled => (EndState::Indeterminate, Some("cancelled".into())),
@@ -590,7 +616,8 @@ impl Processor {
     }
 
     fn own<'a>(&'a self, id: u64, open: &'a Open) -> Own<'a> {
-        let meta = &self.sites[open.site as usize - 1].callsite.meta;
+        let site = &self.sites[open.site as usize - 1];
+        let meta = &site.callsite.meta;
         let input = open.input.bytes(&self.arenas);
         Own {
             meta,
@@ -601,6 +628,8 @@ impl Processor {
             dynamic_name: self.dynamic_name(meta.kind, open.scope),
             input: (!input.is_empty()).then_some(input),
             notes: open.notes.as_deref(),
+            arguments: &site.arguments,
+            redactor: &self.redactor,
         }
     }
 
@@ -663,7 +692,7 @@ impl Processor {
             else {
                 return Err(payload);
             };
-            session.note(kind, bytes);
+            session.note(kind, bytes, &self.redactor);
             return Ok(());
         }
         if kind == note::LOG {
@@ -674,7 +703,12 @@ impl Processor {
             let Some(scope) = self.scopes.get(&scope) else {
                 return Err(payload);
             };
-            let log = read_log(said, time);
+            let nobody = Place {
+                name: "",
+                kind: SpanKind::Unknown,
+            };
+            let place = self.open.get(&span).map_or(nobody, |open| self.place(open));
+            let log = read_log(&self.redactor, place, said, time);
             let record = wire::encode_log(
                 &log,
                 SessionId(scope.session),
@@ -687,13 +721,18 @@ impl Processor {
         let Some(mut open) = self.open.remove(&span) else {
             return Err(payload);
         };
-        let notes = open.notes.get_or_insert_default();
         match kind {
             note::ATTRIBUTE => {
-                let (key, value) = read_keyed(bytes);
-                notes.attributes.insert(key, value);
+                let (key, value) = read_keyed(&self.redactor, self.place(&open), bytes);
+                open.notes
+                    .get_or_insert_default()
+                    .attributes
+                    .insert(key, value);
             }
-            note::LINK => notes.links.extend(read_link(bytes)),
+            note::LINK => {
+                let notes = open.notes.get_or_insert_default();
+                notes.links.extend(read_link(bytes));
+            }
             note::ERROR => {
                 let error = self.error(span, &open, bytes, time);
                 open.notes.get_or_insert_default().error = Some(error);
@@ -741,11 +780,20 @@ impl Processor {
         }
         let time = self.anchor.unix(clock);
         let failed = first & word::FAILED != 0;
+        let values = payload.bytes(&self.arenas);
+        let in_its_words = !values.is_empty();
         let error = failed.then(|| {
-            let values = payload.bytes(&self.arenas);
-            read_error(values, SpanKind::Session, time)
+            let name = self.roots.get(&id).and_then(|id| self.sessions.get(id));
+            let place = Place {
+                name: name.map_or("", |session| &session.facts.name),
+                kind: SpanKind::Session,
+            };
+            let mut error = read_error(values, place.kind, time);
+            self.redactor.error(place, &mut error);
+            error
         });
-        self.end_session(id, time, error.as_ref(), first & word::CANCELLED != 0);
+        let cancelled = first & word::CANCELLED != 0;
+        self.end_session(id, time, error.as_ref(), cancelled, in_its_words);
     }
 
     fn hold(&mut self) {
@@ -928,7 +976,7 @@ impl Processor {
         if let Some(number) = self.thread_numbers.get(&thread.id) {
             return *number;
         }
-        let shared = self.share(encode::thread_piece(thread));
+        let shared = self.share(encode::thread_piece(thread, &self.redactor));
         let number = self.threads.len() as u32;
         self.threads.push(shared);
         self.thread_numbers.insert(thread.id, number);
@@ -937,10 +985,16 @@ impl Processor {
 
     fn learn_sites(&mut self) {
         for callsite in callsite::since(self.sites.len()) {
+            // As long-lived as the callsite that it stands for.
+            let callsite = match self.redactor.meta(&callsite.meta) {
+                None => callsite,
+                Some(clean) => Box::leak(Box::new(Callsite::new(clean))),
+            };
             let shared = self.share(encode::site_piece(&callsite.meta));
             self.sites.push(Site {
                 callsite,
                 shared,
+                arguments: encode::arguments(&callsite.meta, &self.redactor),
                 plain: plain::may_be_plain(callsite),
             });
         }
@@ -974,30 +1028,41 @@ impl Payload {
 }
 
 impl SessionInfo {
-    fn note(&mut self, kind: u32, bytes: &[u8]) {
+    fn note(&mut self, kind: u32, bytes: &[u8], redactor: &Redactor) {
         let (said, length) = encode::value(bytes);
-        let text = || said.as_str().map(Into::into);
+        let name = self.facts.name.clone();
+        let place = Place {
+            name: &name,
+            kind: SpanKind::Session,
+        };
+        let visible = |path: &str, said: &Value| {
+            let mut text = text_of(said)?;
+            redactor.text(place, path, &mut text);
+            Some(text)
+        };
         match kind {
             note::END_STATE => {
                 let state = said[0].as_str().and_then(|state| state.parse().ok());
-                let reason = said[1].as_str().map(Into::into);
+                let reason = visible("/session/end_state_reason", &said[1]);
                 self.end = Some((state.unwrap_or(EndState::Indeterminate), reason));
                 return;
             }
             note::TAG => {
-                let tag: Option<String> = text();
+                let tag = visible("/session/tags", &said);
                 self.facts
                     .tags
                     .extend(tag.filter(|tag| !self.facts.tags.contains(tag)));
             }
-            note::USER => self.facts.user_id = text(),
-            note::CONVERSATION => self.facts.conversation_id = text(),
-            note::VIDEO => self.facts.video = text(),
+            note::USER => self.facts.user_id = visible("/session/user_id", &said),
+            note::CONVERSATION => {
+                self.facts.conversation_id = visible("/session/conversation_id", &said);
+            }
+            note::VIDEO => self.facts.video = visible("/session/video", &said),
             _ => {
-                let key = said.as_str().unwrap_or_default().to_owned();
-                self.facts
-                    .attributes
-                    .insert(key, encode::value(&bytes[length..]).0);
+                let key = text_of(&said).unwrap_or_default();
+                let (key, value, _) =
+                    redactor.named(place, "/session/attributes", &key, &bytes[length..]);
+                self.facts.attributes.insert(key, value);
             }
         }
         self.changed = true;
@@ -1018,7 +1083,10 @@ impl Scope {
 
 /// What a session says of the error that ended it.
 fn reason(error: &ErrorRecord) -> String {
-    if error.code == "panic" {
+    if error.details.is_empty() {
+        // It may not be seen.
+        error.code.clone()
+    } else if error.code == "panic" {
         format!("panicked: {}", error.details)
     } else {
         error.details.clone()
@@ -1067,10 +1135,13 @@ fn text_of(value: &Value) -> Option<String> {
         .map(Into::into)
 }
 
-fn read_log(values: &[u8], time: u64) -> Log {
+fn read_log(redactor: &Redactor, place: Place<'_>, values: &[u8], time: u64) -> Log {
     let (head, length) = encode::value(values);
-    let mut attributes = match encode::value(&values[length..]).0 {
-        Value::Object(fields) => fields,
+    let fields = redactor
+        .shows_content()
+        .then(|| redactor.value(place, "/logs", &values[length..]));
+    let mut attributes = match fields {
+        Some(Value::Object(fields)) => fields,
         _ => Map::new(),
     };
     let message = attributes.remove(note::MESSAGE).unwrap_or_default();
@@ -1083,10 +1154,12 @@ fn read_log(values: &[u8], time: u64) -> Log {
         .as_str()
         .and_then(|level| level.parse().ok())
         .unwrap_or(Level::Info);
+    let mut target = text_of(&head[1]).unwrap_or_default();
+    redactor.text(place, "/logs/target", &mut target);
     Log {
         time,
         level,
-        target: text_of(&head[1]).unwrap_or_default(),
+        target,
         message: match text_of(&message) {
             Some(text) => text,
             None if message.is_null() => String::new(),
@@ -1096,12 +1169,11 @@ fn read_log(values: &[u8], time: u64) -> Log {
     }
 }
 
-fn read_keyed(values: &[u8]) -> (String, Value) {
+fn read_keyed(redactor: &Redactor, place: Place<'_>, values: &[u8]) -> (String, Value) {
     let (key, length) = encode::value(values);
-    (
-        text_of(&key).unwrap_or_default(),
-        encode::value(&values[length..]).0,
-    )
+    let key = text_of(&key).unwrap_or_default();
+    let (key, value, _) = redactor.named(place, "/attributes", &key, &values[length..]);
+    (key, value)
 }
 
 fn read_link(values: &[u8]) -> Option<Link> {
@@ -1132,7 +1204,13 @@ mod tests {
 
     fn processor() -> Processor {
         let input = Arc::new(Queue::new(1 << 20));
-        Processor::new(input, Buffers::default(), Vec::new(), Arc::default())
+        Processor::new(
+            input,
+            Buffers::default(),
+            Vec::new(),
+            Arc::default(),
+            Redactor::default(),
+        )
     }
 
     fn chunk(ring: usize, words: Vec<u64>) -> Chunk {

@@ -6,6 +6,7 @@
 //! Runs users' code, so it contains their panics and their recursion; knows nothing of spans.
 
 use std::any::type_name;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -14,12 +15,14 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Serialize;
 
 use super::local;
-use super::value::{Stop, Writer};
+use super::value::{self, ARRAY, CUT, END, OBJECT, Stop, Writer};
 
 /// A type that says itself how it is recorded, whatever else it implements.
 ///
 /// Implement it where `Serialize` and `Debug` say too much, or are too slow. [`opaque!`](crate::opaque) implements it
 /// for types of which nothing but their name should be seen. Locks implement it, so that recording never waits for one.
+/// Options, lists, tuples and maps of types that implement it do so too: nothing of what is in them is captured in
+/// another way. A type of yours that holds one decides itself, by its own `Capture`, `Serialize` or `Debug`.
 ///
 /// ```
 /// use agentops_core::{Capture, Sink};
@@ -96,6 +99,39 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// A container of values that say themselves how they are recorded.
+    fn elements<I>(
+        &mut self,
+        tag: u8,
+        items: impl Iterator<Item = I>,
+        mut write: impl FnMut(&mut Self, I),
+    ) {
+        if !self.takes_one() {
+            return;
+        }
+        let start = self.out.len();
+        self.out.push(tag);
+        for (number, item) in items.enumerate() {
+            if !value::has_room(self.out.len() - start, number) {
+                self.out.push(CUT);
+                break;
+            }
+            write(self, item);
+        }
+        self.out.push(END);
+    }
+
+    /// One value, whatever its `Capture` writes.
+    fn element<T: Capture + ?Sized>(&mut self, value: &T) {
+        let start = self.out.len();
+        let around = self.written.replace(false);
+        value.capture(self);
+        self.written = around;
+        if self.out.len() == start {
+            self.writer().null();
+        }
+    }
+
     pub(crate) fn writer(&mut self) -> Writer<'_> {
         Writer::new(self.out, self.llm)
     }
@@ -166,6 +202,61 @@ macro_rules! through {
     })* };
 }
 through!(&T &mut T Box<T> Arc<T> Rc<T>);
+
+impl<T: Capture> Capture for Option<T> {
+    #[inline(always)]
+    fn capture(&self, sink: &mut Sink<'_>) {
+        match self {
+            Some(value) => value.capture(sink),
+            None => sink.serialize(&()),
+        }
+    }
+    const PLAIN: bool = T::PLAIN;
+}
+
+macro_rules! lists {
+    ($($list:ty $(, $length:ident)?;)*) => { $(impl<T: Capture $(, const $length: usize)?> Capture for $list {
+        fn capture(&self, sink: &mut Sink<'_>) {
+            sink.elements(ARRAY, self.iter(), |sink, item| sink.element(item));
+        }
+        const PLAIN: bool = T::PLAIN;
+    })* };
+}
+lists!([T]; [T; N], N; Vec<T>; VecDeque<T>; BTreeSet<T>;);
+
+impl<T: Capture, S> Capture for HashSet<T, S> {
+    fn capture(&self, sink: &mut Sink<'_>) {
+        sink.elements(ARRAY, self.iter(), |sink, item| sink.element(item));
+    }
+    const PLAIN: bool = T::PLAIN;
+}
+
+macro_rules! maps {
+    ($($map:ty $(, $state:ident)?;)*) => { $(impl<K: Serialize, V: Capture $(, $state)?> Capture for $map {
+        fn capture(&self, sink: &mut Sink<'_>) {
+            sink.elements(OBJECT, self.iter(), |sink, (key, value)| {
+                // A key that cannot be one leaves its value without.
+                if sink.writer().key_of(key).is_ok() {
+                    sink.element(value);
+                }
+            });
+        }
+    })* };
+}
+maps!(HashMap<K, V, S>, S; BTreeMap<K, V>;);
+
+macro_rules! tuples {
+    ($(($($name:ident $at:tt)+))*) => { $(impl<$($name: Capture),+> Capture for ($($name,)+) {
+        fn capture(&self, sink: &mut Sink<'_>) {
+            sink.elements(ARRAY, [$($at),+].into_iter(), |sink, at: usize| match at {
+                $($at => sink.element(&self.$at),)+
+                _ => {}
+            });
+        }
+        const PLAIN: bool = $($name::PLAIN)&&+;
+    })* };
+}
+tuples!((A 0) (A 0 B 1) (A 0 B 1 C 2) (A 0 B 1 C 2 D 3));
 
 macro_rules! locks {
     ($($lock:ident)*) => { $(impl<T: ?Sized> Capture for $lock<T> {
@@ -280,6 +371,49 @@ mod tests {
         assert!(json!(Nothing).starts_with(r#"{"$type":"#));
         assert!(json!(vec![Nothing]).contains("Vec<"));
         assert!(json!(Taken).starts_with(r#"{"$type":"#));
+    }
+
+    /// Whatever it is in, if it is in something of the standard library's.
+    #[test]
+    fn what_was_taken_out_is_out_wherever_it_stands() {
+        let taken = || Taken;
+        let name = json!(taken());
+        assert_eq!(json!(Some(taken())), name);
+        assert_eq!(json!(Option::<Taken>::None), "null");
+        assert_eq!(json!(vec![taken(), taken()]), format!("[{name},{name}]"));
+        assert_eq!(json!([taken()]), format!("[{name}]"));
+        assert_eq!(json!([Some(taken())][..]), format!("[{name}]"));
+        assert_eq!(json!((taken(), 1)), format!("[{name},1]"));
+        assert_eq!(
+            json!(BTreeMap::from([(7, taken())])),
+            format!("{{\"7\":{name}}}")
+        );
+        assert_eq!(
+            json!(HashMap::from([("k", vec![taken()])])),
+            format!("{{\"k\":[{name}]}}")
+        );
+        assert_eq!(json!(Arc::new(Box::new(&taken()))), name);
+        assert_eq!(json!(vec![Mutex::new(1)]).matches("Mutex").count(), 1);
+        // And what was not is as it was.
+        assert_eq!(json!(vec![vec![1, 2], vec![]]), "[[1,2],[]]");
+        assert_eq!(
+            json!((1, "a", None::<u8>, [true])),
+            r#"[1,"a",null,[true]]"#
+        );
+        assert_eq!(json!(vec![0_u8; 10_001]).matches("$truncated").count(), 1);
+    }
+
+    /// A `Capture` that writes nothing, or more than it may, among others.
+    #[test]
+    fn each_element_is_one_value() {
+        struct Says(usize);
+        impl Capture for Says {
+            fn capture(&self, sink: &mut Sink<'_>) {
+                (0..self.0).for_each(|n| sink.serialize(&n));
+            }
+        }
+        assert_eq!(json!(vec![Says(0), Says(1), Says(3)]), "[null,0,0]");
+        assert_eq!(json!((Says(2), vec![Says(2)])), "[0,[0]]");
     }
 
     #[test]

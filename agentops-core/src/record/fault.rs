@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::capture::Sink;
 use super::local;
+use super::value;
 
 /// An error that names its own code, by which errors are grouped.
 ///
@@ -46,8 +47,6 @@ pub(crate) struct Found {
     pub(crate) chain: Vec<String>,
 }
 
-/// How much of each text is kept, in bytes.
-const TEXT: usize = 64 * 1024;
 /// How many sources are followed: a chain may be a circle.
 pub(crate) const CHAIN: usize = 32;
 
@@ -83,17 +82,21 @@ fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
     found.write(sink);
 }
 
-/// Text with an end, however much is written.
+/// Text with an end, however much is written: a little longer than is captured, so that what was cut is told from what
+/// was not.
 pub(crate) fn bounded(text: fmt::Arguments<'_>) -> String {
-    struct Bounded(String);
+    struct Bounded {
+        text: String,
+        limit: usize,
+    }
     impl fmt::Write for Bounded {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = TEXT - self.0.len();
+            let room = self.limit - self.text.len();
             let end = (0..=room.min(text.len()))
                 .rev()
                 .find(|at| text.is_char_boundary(*at))
                 .unwrap_or(0);
-            self.0.push_str(&text[..end]);
+            self.text.push_str(&text[..end]);
             if end == text.len() {
                 Ok(())
             } else {
@@ -101,10 +104,13 @@ pub(crate) fn bounded(text: fmt::Arguments<'_>) -> String {
             }
         }
     }
-    let mut bounded = Bounded(String::new());
+    let mut bounded = Bounded {
+        text: String::new(),
+        limit: value::captured().saturating_add(4),
+    };
     // Cut text is still the best there is.
     let _ = bounded.write_fmt(text);
-    bounded.0
+    bounded.text
 }
 
 /// Records an error that says where it comes from.

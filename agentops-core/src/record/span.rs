@@ -109,7 +109,10 @@ fn write_start(
     fill: Fill<'_>,
 ) -> Option<u64> {
     let (written, clock) = match fill {
-        Some(fill) if !local.capturing.get() && local::captures_content() => {
+        Some(fill)
+            if !local.capturing.get()
+                && (local::captures_content() || says_more_than_content(&site.meta)) =>
+        {
             local.with_buffer(|buffer| {
                 fill(&mut Sink::new(buffer, Role::of(site) == Role::Llm));
                 let clock = clock::raw();
@@ -127,6 +130,13 @@ fn write_start(
         }
     };
     if written { Some(clock) } else { lost(scope) }
+}
+
+/// Whether values are needed even where content is not to be seen: what a model call took is read off it, and
+/// attributes were asked for by name. The processor leaves the rest out.
+#[cold]
+fn says_more_than_content(meta: &Meta) -> bool {
+    meta.kind == SpanKind::Llm || !meta.attributes.is_empty()
 }
 
 /// A START that nobody took: its END will not be written either.
@@ -509,7 +519,7 @@ fn leave_empty(span: u64, before: u64) {
     });
 }
 
-/// Captures an END's payload; where values are not captured, an error still is.
+/// Captures an END's payload; the processor leaves out what is not to be seen of it.
 fn write_end(
     local: &Local,
     llm: bool,
@@ -522,13 +532,8 @@ fn write_end(
     local.with_buffer(|buffer| {
         let mut sink = Sink::new(buffer, llm);
         fill(&mut sink);
-        if sink.failed {
-            put(local, FAILED | CAPTURED, buffer);
-        } else if local::captures_content() {
-            put(local, CAPTURED, buffer);
-        } else {
-            put(local, 0, &[]);
-        }
+        let failed = if sink.failed { FAILED } else { 0 };
+        put(local, failed | CAPTURED, buffer);
     });
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Writing this form costs a quarter of writing JSON. Limits apply while writing: a string is cut at a character
 //! boundary, a collection after so many elements, a value that never ends after so many bytes; what is left always
-//! reads as one whole value. The reader, [`to_json`], is here too so that the two cannot drift apart.
+//! reads as one whole value. The reader, [`read`], is here too so that the two cannot drift apart; it asks a
+//! [`Filter`] what may be seen.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -19,9 +20,9 @@ const I64: u8 = 3;
 const U64: u8 = 4;
 const F64: u8 = 5;
 const STR: u8 = 6;
-const OBJECT: u8 = 7;
-const ARRAY: u8 = 8;
-const END: u8 = 9;
+pub(crate) const OBJECT: u8 = 7;
+pub(crate) const ARRAY: u8 = 8;
+pub(crate) const END: u8 = 9;
 /// A number in digits: what does not fit 64 bits.
 const DIGITS: u8 = 10;
 /// A type's name, of a value that could not be captured.
@@ -31,18 +32,26 @@ const CUT_STR: u8 = 12;
 /// Where the length of a key begins to count, so that its first byte is never `END` or `CUT`.
 const KEY: usize = 16;
 /// Before `END`: elements were left out.
-const CUT: u8 = 13;
+pub(crate) const CUT: u8 = 13;
 /// A short float: its shortest digits are not those of the long one.
 const F32: u8 = 14;
 
-/// Bytes of a string that are kept.
-pub(crate) static STRING_LIMIT: AtomicUsize = AtomicUsize::new(64 * 1024);
-/// Bytes of a string in a model call that are kept.
-pub(crate) const LLM_STRING_LIMIT: usize = 1 << 20;
+/// Bytes of a string that are captured: more than are kept, so that a secret at the limit is seen whole.
+static CAPTURED: AtomicUsize = AtomicUsize::new(STRING_LIMIT + SLACK);
 /// Elements of a collection that are kept.
-const ELEMENTS: usize = 10_000;
+static ELEMENTS: AtomicUsize = AtomicUsize::new(COLLECTION_LIMIT);
+/// Bytes of a string that are kept, where nobody says.
+pub(crate) const STRING_LIMIT: usize = 64 * 1024;
+/// Bytes of a string in a model call that are kept, unless it is more everywhere.
+pub(crate) const LLM_STRING_LIMIT: usize = 1 << 20;
+/// Elements of a collection that are kept, where nobody says.
+pub(crate) const COLLECTION_LIMIT: usize = 10_000;
+/// No secret that has a form to be known by is longer.
+const SLACK: usize = 8 * 1024;
 /// Bytes after which a value is taken for endless.
 const ENDLESS: usize = 4 << 20;
+/// Elements that are left out before a collection is taken for endless.
+const LEFT_OUT: usize = 1_000_000;
 /// How deep containers may stand in one another.
 /// JSON readers give up at 128, and a value stands in others where it is shown.
 const DEPTH: usize = 96;
@@ -57,6 +66,24 @@ pub(crate) struct Writer<'a> {
     after_key: bool,
 }
 
+/// Sets how much of a string, and how many elements of a collection, are to be left in the end.
+pub(crate) fn configure(string_limit: usize, collection_limit: usize) {
+    CAPTURED.store(string_limit.saturating_add(SLACK), Relaxed);
+    ELEMENTS.store(collection_limit, Relaxed);
+}
+
+/// How much of a text is captured, in bytes.
+#[inline(always)]
+pub(crate) fn captured() -> usize {
+    CAPTURED.load(Relaxed)
+}
+
+/// Whether a collection that has so many bytes and elements takes one more.
+#[inline(always)]
+pub(crate) fn has_room(bytes: usize, elements: usize) -> bool {
+    bytes <= ENDLESS && elements < ELEMENTS.load(Relaxed)
+}
+
 /// Why a value could not be written to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -68,11 +95,10 @@ pub(crate) enum Stop {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, llm: bool) -> Self {
-        let string_limit = if llm {
-            LLM_STRING_LIMIT
-        } else {
-            STRING_LIMIT.load(Relaxed)
-        };
+        let mut string_limit = captured();
+        if llm {
+            string_limit = string_limit.max(LLM_STRING_LIMIT + SLACK);
+        }
         Self {
             start: out.len(),
             out,
@@ -105,7 +131,7 @@ impl<'a> Writer<'a> {
         let text = self.out.len();
         let mut bounded = Bounded {
             out: self.out,
-            end: text + self.string_limit,
+            end: text.saturating_add(self.string_limit),
             cut: false,
         };
         let failed = bounded.write_fmt(arguments).is_err();
@@ -126,6 +152,16 @@ impl<'a> Writer<'a> {
     pub(crate) fn opaque(&mut self, name: &str) {
         self.after_key = false;
         self.tagged(OPAQUE, name);
+    }
+
+    /// The key of an object's next value.
+    pub(crate) fn key_of<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Stop> {
+        let at = self.out.len();
+        let made = key.serialize(&mut *self).and_then(|()| self.make_key(at));
+        if made.is_err() {
+            self.out.truncate(at);
+        }
+        made
     }
 
     pub(crate) fn null(&mut self) {
@@ -352,7 +388,7 @@ impl<'w, 'a> Container<'w, 'a> {
     #[inline(always)]
     fn more(&mut self) -> Result<bool, Stop> {
         self.elements += 1;
-        if self.elements <= ELEMENTS {
+        if self.elements <= ELEMENTS.load(Relaxed) {
             return if self.writer.out.len() - self.writer.start > ENDLESS {
                 Err(Stop::Limit)
             } else {
@@ -365,7 +401,7 @@ impl<'w, 'a> Container<'w, 'a> {
     #[cold]
     fn at_limit(&mut self) -> Result<bool, Stop> {
         // What is left out still runs the user's iterator; one that never ends is stopped here.
-        if self.elements > ELEMENTS * 100 {
+        if self.elements > ELEMENTS.load(Relaxed).saturating_add(LEFT_OUT) {
             Err(Stop::Limit)
         } else {
             Ok(false)
@@ -374,7 +410,7 @@ impl<'w, 'a> Container<'w, 'a> {
 
     #[inline(always)]
     fn finish(self) -> Result<(), Stop> {
-        if self.elements > ELEMENTS {
+        if self.elements > ELEMENTS.load(Relaxed) {
             self.writer.out.push(CUT);
         }
         self.writer.close()?;
@@ -611,7 +647,7 @@ impl ser::SerializeMap for Container<'_, '_> {
         self.writer.make_key(at)
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
-        if self.elements > ELEMENTS {
+        if self.elements > ELEMENTS.load(Relaxed) {
             Ok(())
         } else {
             v.serialize(&mut *self.writer)
@@ -644,12 +680,59 @@ fn key_text(value: &[u8]) -> Option<String> {
     }
 }
 
-/// Appends the first value in `bytes` to `out` as JSON text, and tells how many bytes it was.
+/// What of a value may be seen. Places are told in order: of a container's elements each, and those within it first.
+pub(crate) trait Filter {
+    /// A container opens: what is told next is in it.
+    fn open(&mut self);
+    /// It ends.
+    fn close(&mut self);
+    /// Appends the next element's key, as a JSON string; `false`: its value is not to be seen.
+    fn key(&mut self, key: &[u8], out: &mut Vec<u8>) -> bool;
+    /// An array's next element; `false`: it is not to be seen.
+    fn item(&mut self) -> bool;
+    /// Appends a text, as JSON. `whole`: it was cut, and was so long.
+    fn text(&mut self, text: &[u8], whole: Option<u64>, out: &mut Vec<u8>);
+    /// A number or a boolean has been appended from `at` on.
+    fn scalar(&mut self, at: usize, out: &mut Vec<u8>);
+}
+
+/// Everything may be seen.
+#[derive(Debug)]
+pub(crate) struct Unfiltered;
+
+impl Filter for Unfiltered {
+    fn open(&mut self) {}
+    fn close(&mut self) {}
+    fn key(&mut self, key: &[u8], out: &mut Vec<u8>) -> bool {
+        string(key, out);
+        true
+    }
+    fn item(&mut self) -> bool {
+        true
+    }
+    fn text(&mut self, text: &[u8], whole: Option<u64>, out: &mut Vec<u8>) {
+        match whole {
+            None => string(text, out),
+            Some(whole) => truncated(text, whole, out),
+        }
+    }
+    fn scalar(&mut self, _: usize, _: &mut Vec<u8>) {}
+}
+
+/// What stands in the place of a value that is not to be seen.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Appends the first value in `bytes` to `out` as JSON text, all of it, and tells how many bytes it was.
+pub(crate) fn to_json(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    read(bytes, &mut Unfiltered, out)
+}
+
+/// Appends what may be seen of the first value in `bytes` to `out` as JSON text, and tells how many bytes it was.
 ///
 /// Bytes that are no value end as `null`: they come out of our own rings, but nothing here relies on it.
-pub(crate) fn to_json(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+pub(crate) fn read(bytes: &[u8], filter: &mut impl Filter, out: &mut Vec<u8>) -> usize {
     let mut reader = Reader { bytes, at: 0 };
-    reader.value(out);
+    reader.value(filter, out);
     reader.at
 }
 
@@ -660,7 +743,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Iterative: a value may be deeper than the stack of a thread that did not make it.
-    fn value(&mut self, out: &mut Vec<u8>) {
+    fn value(&mut self, filter: &mut impl Filter, out: &mut Vec<u8>) {
         // For each open container whether it is an object, and whether it has an element already.
         let mut open: Vec<(bool, bool)> = Vec::new();
         let mut scalars = 0_u32;
@@ -674,6 +757,7 @@ impl<'a> Reader<'a> {
                         cut_mark(out, object, *filled);
                     }
                     out.push(if object { b'}' } else { b']' });
+                    filter.close();
                     open.pop();
                     if open.is_empty() {
                         return;
@@ -683,23 +767,31 @@ impl<'a> Reader<'a> {
                 if std::mem::replace(filled, true) {
                     out.push(b',');
                 }
-                if *object {
-                    let key = self.key();
-                    string(key, out);
+                let visible = if *object {
+                    let visible = filter.key(self.key(), out);
                     out.push(b':');
+                    visible
+                } else {
+                    filter.item()
+                };
+                if !visible {
+                    self.hide(out);
+                    continue;
                 }
             }
             match self.byte() {
                 OBJECT => {
                     out.push(b'{');
                     open.push((true, false));
+                    filter.open();
                 }
                 ARRAY => {
                     out.push(b'[');
                     open.push((false, false));
+                    filter.open();
                 }
                 tag => {
-                    self.scalar(tag, out);
+                    self.scalar(tag, filter, out);
                     scalars += 1;
                     if scalars.is_multiple_of(256) {
                         // A long value is work, not a standstill.
@@ -713,8 +805,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn scalar(&mut self, tag: u8, out: &mut Vec<u8>) {
+    /// Passes over a value that is not to be seen.
+    #[cold]
+    fn hide(&mut self, out: &mut Vec<u8>) {
+        let at = out.len();
+        self.value(&mut Unfiltered, out);
+        out.truncate(at);
+        string(REDACTED.as_bytes(), out);
+    }
+
+    fn scalar(&mut self, tag: u8, filter: &mut impl Filter, out: &mut Vec<u8>) {
+        let at = out.len();
         match tag {
+            STR => return filter.text(self.tagged(), None, out),
+            CUT_STR => {
+                let whole = self.eight();
+                return filter.text(self.tagged(), Some(whole), out);
+            }
+            OPAQUE => {
+                out.extend_from_slice(b"{\"$type\":");
+                string(self.tagged(), out);
+                out.push(b'}');
+                return;
+            }
             FALSE => out.extend_from_slice(b"false"),
             TRUE => out.extend_from_slice(b"true"),
             I64 => decimal(self.eight() as i64, out),
@@ -724,27 +837,10 @@ impl<'a> Reader<'a> {
                 let number = self.take(4).try_into().map_or(0.0, f32::from_le_bytes);
                 float(number, out);
             }
-            STR => string(self.tagged(), out),
             DIGITS => out.extend_from_slice(self.tagged()),
-            OPAQUE => {
-                out.extend_from_slice(b"{\"$type\":");
-                string(self.tagged(), out);
-                out.push(b'}');
-            }
-            CUT_STR => {
-                let whole = self.eight();
-                out.extend_from_slice(b"{\"$truncated\":{\"bytes\":");
-                if whole == u64::MAX {
-                    out.extend_from_slice(b"null");
-                } else {
-                    decimal(whole, out);
-                }
-                out.extend_from_slice(b"},\"text\":");
-                string(self.tagged(), out);
-                out.push(b'}');
-            }
-            _ => out.extend_from_slice(b"null"),
+            _ => return out.extend_from_slice(b"null"),
         }
+        filter.scalar(at, out);
     }
 
     fn byte(&mut self) -> u8 {
@@ -780,6 +876,19 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// A text that was cut. `whole` bytes it was long; all that there can be where that is not known.
+pub(crate) fn truncated(text: &[u8], whole: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"$truncated\":{\"bytes\":");
+    if whole == u64::MAX {
+        out.extend_from_slice(b"null");
+    } else {
+        decimal(whole, out);
+    }
+    out.extend_from_slice(b"},\"text\":");
+    string(text, out);
+    out.push(b'}');
 }
 
 fn cut_mark(out: &mut Vec<u8>, object: bool, filled: bool) {
@@ -886,15 +995,22 @@ mod tests {
         let cut = round(&json!({"usage": 7, "text": long}));
         assert_eq!(cut["usage"], 7);
         assert_eq!(cut["text"]["$truncated"]["bytes"], 128 * 1024);
-        assert_eq!(cut["text"]["text"].as_str().map(str::len), Some(64 * 1024));
+        assert_eq!(
+            cut["text"]["text"].as_str().map(str::len),
+            Some(64 * 1024 + SLACK),
+            "with what is needed to see a secret whole"
+        );
     }
 
     #[test]
     fn a_long_collection_is_cut_and_says_so() {
-        let cut = round(&vec![1; ELEMENTS + 1]);
+        let cut = round(&vec![1; COLLECTION_LIMIT + 1]);
         let elements = cut.as_array().expect("an array");
-        assert_eq!(elements.len(), ELEMENTS + 1);
-        assert_eq!(elements[ELEMENTS], json!({"$truncated": {"bytes": null}}));
+        assert_eq!(elements.len(), COLLECTION_LIMIT + 1);
+        assert_eq!(
+            elements[COLLECTION_LIMIT],
+            json!({"$truncated": {"bytes": null}})
+        );
     }
 
     #[test]

@@ -105,6 +105,7 @@ impl Processor {
             batch,
             batch_number,
             lost_too_long,
+            redactor,
             ..
         } = self;
         let Some(Plain { record, input }) = spans.pop() else {
@@ -130,6 +131,8 @@ impl Processor {
             dynamic_name: None,
             input: (!input.is_empty()).then_some(&values[input.clone()]),
             notes: None,
+            arguments: &site.arguments,
+            redactor,
         };
         let end = End {
             time: start + clock::between(start_raw, clock),

@@ -1,0 +1,245 @@
+//! The rules, followed through records of ours: errors, scopes, model calls.
+//!
+//! Says which of their texts are users', and under which path each is known. Knows records, not rules.
+
+use serde_json::Value;
+
+use super::{Place, Redactor, Walk};
+use crate::model::error::ErrorRecord;
+use crate::model::llm::{LlmCall, Part, ToolRequest};
+use crate::model::span::SpanKind;
+use crate::record::callsite::Meta;
+use crate::record::scope::Scope;
+use crate::record::value::{self, Filter};
+
+impl Redactor {
+    /// The first captured value, as far as it may be seen.
+    pub(in crate::process) fn value(&self, span: Place<'_>, path: &str, bytes: &[u8]) -> Value {
+        let mut json = Vec::new();
+        value::read(bytes, &mut self.walk(span, path), &mut json);
+        serde_json::from_slice(&json).unwrap_or(Value::Null)
+    }
+
+    /// A value under a name that its author gave it, in an object at `path`: the name and the value, as far as they may
+    /// be seen, and how many bytes the value was.
+    pub(in crate::process) fn named(
+        &self,
+        span: Place<'_>,
+        path: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> (String, Value, usize) {
+        let mut walk = self.walk(span, path);
+        walk.open();
+        let (clean, visible) = walk.descend(name.as_bytes());
+        let mut json = Vec::new();
+        let length = value::read(bytes, &mut walk, &mut json);
+        let value = if visible {
+            serde_json::from_slice(&json).unwrap_or(Value::Null)
+        } else {
+            super::REDACTED.into()
+        };
+        (clean.unwrap_or_else(|| name.into()), value, length)
+    }
+
+    /// What a callsite says of itself; `None` where all of it may be seen. Made once for each, and never given back.
+    pub(in crate::process) fn meta(&self, meta: &Meta) -> Option<Meta> {
+        let place = Place {
+            name: meta.name,
+            kind: meta.kind,
+        };
+        let text = |path: &str, text: &'static str| -> &'static str {
+            let mut clean = text.to_owned();
+            self.text(place, path, &mut clean);
+            if clean == text {
+                text
+            } else {
+                Box::leak(clean.into_boxed_str())
+            }
+        };
+        let optional = |path: &str, said: Option<&'static str>| said.map(|said| text(path, said));
+        let tags: Vec<&'static str> = meta.tags.iter().map(|tag| text("/tags", tag)).collect();
+        let clean = Meta {
+            name: text("/name", meta.name),
+            version: optional("/version", meta.version),
+            description: optional("/tool/description", meta.description),
+            role: optional("/agent/role", meta.role),
+            operation_type: optional("/operation/type", meta.operation_type),
+            ..*meta
+        };
+        let is_same = tags == meta.tags
+            && clean.name == meta.name
+            && clean.version == meta.version
+            && clean.description == meta.description
+            && clean.role == meta.role
+            && clean.operation_type == meta.operation_type;
+        (!is_same).then(|| Meta {
+            tags: Box::leak(tags.into_boxed_slice()),
+            ..clean
+        })
+    }
+
+    /// A thread's name.
+    pub(in crate::process) fn thread(&self, name: &str) -> String {
+        let place = Place {
+            name,
+            kind: SpanKind::Unknown,
+        };
+        let mut clean = name.to_owned();
+        self.text(place, "/thread/name", &mut clean);
+        clean
+    }
+
+    /// A session or an agent that was opened.
+    pub(in crate::process) fn scope(&self, scope: &mut Scope) {
+        let name = scope.agent_name.clone();
+        let agent = Place {
+            name: &name,
+            kind: SpanKind::Agent,
+        };
+        self.text(agent, "/agent/name", &mut scope.agent_name);
+        let rest = [
+            ("/agent/role", &mut scope.role),
+            ("/agent/model", &mut scope.model),
+        ];
+        for (path, text) in rest {
+            text.iter_mut()
+                .for_each(|text| self.text(agent, path, text));
+        }
+        if let Some(opened) = &mut scope.opened {
+            let name = opened.name.clone();
+            let session = Place {
+                name: &name,
+                kind: SpanKind::Session,
+            };
+            self.text(session, "/session/name", &mut opened.name);
+            for tag in &mut opened.tags {
+                self.text(session, "/session/tags", tag);
+            }
+        }
+    }
+
+    /// An error. What it says is content: without that its code and its type are left.
+    pub(in crate::process) fn error(&self, span: Place<'_>, error: &mut ErrorRecord) {
+        self.text(span, "/error/code", &mut error.code);
+        if !self.content {
+            error.details.clear();
+            error.chain.clear();
+            error.stack = None;
+            return;
+        }
+        self.text(span, "/error/details", &mut error.details);
+        for cause in &mut error.chain {
+            self.text(span, "/error/chain", cause);
+        }
+        if let Some(stack) = &mut error.stack {
+            self.text(span, "/error/stack", stack);
+        }
+    }
+
+    /// What was asked and answered in a model call, put together from pieces that have been looked through one by one.
+    /// Whether that brought to light what none of them showed.
+    pub(in crate::process) fn call(&self, span: Place<'_>, call: &mut LlmCall) -> bool {
+        let mut walk = self.walk(span, "/llm");
+        for text in [
+            &mut call.provider,
+            &mut call.request_model,
+            &mut call.model,
+            &mut call.operation,
+            &mut call.response_id,
+        ] {
+            text.iter_mut().for_each(|text| {
+                if let Some(clean) = walk.without_secrets(text, false) {
+                    *text = clean;
+                }
+            });
+        }
+        if !self.content {
+            call.messages.clear();
+            for choice in &mut call.completions {
+                choice.content.clear();
+                choice.tool_calls.clear();
+            }
+            // What the answer is expected to be: a parameter that is content.
+            call.parameters.remove("prediction");
+        }
+        let mut parameters = Value::Object(std::mem::take(&mut call.parameters));
+        walk.within("parameters", |walk| walk.value(&mut parameters));
+        if let Value::Object(clean) = parameters {
+            call.parameters = clean;
+        }
+        walk.within("messages", |walk| {
+            for message in &mut call.messages {
+                walk.item();
+                walk.open();
+                walk.field("role", Some(&mut message.role));
+                walk.field("name", message.name.as_mut());
+                walk.parts(&mut message.content);
+                walk.requests(&mut message.tool_calls);
+                walk.field("tool_call_id", message.tool_call_id.as_mut());
+                walk.close();
+            }
+        });
+        (walk.found, walk.changed) = (false, false);
+        walk.within("completions", |walk| {
+            for choice in &mut call.completions {
+                walk.item();
+                walk.open();
+                walk.field("role", Some(&mut choice.role));
+                walk.parts(&mut choice.content);
+                walk.requests(&mut choice.tool_calls);
+                walk.field("finish_reason", choice.finish_reason.as_mut());
+                walk.close();
+            }
+        });
+        walk.found || walk.changed && call.streaming
+    }
+}
+
+impl Walk<'_> {
+    /// Under a name of ours, with elements of its own.
+    fn within(&mut self, name: &str, walk: impl FnOnce(&mut Self)) {
+        self.open();
+        if self.is_tracked {
+            self.path.push('/');
+            self.path += name;
+        }
+        self.open();
+        walk(self);
+        self.close();
+        self.close();
+    }
+
+    fn field(&mut self, name: &str, text: Option<&mut String>) {
+        if let Some(text) = text {
+            self.within(name, |walk| walk.plain(text));
+        }
+    }
+
+    fn parts(&mut self, parts: &mut [Part]) {
+        self.within("content", |walk| {
+            for part in parts {
+                walk.item();
+                match part {
+                    Part::Text(text) | Part::Reasoning(text) | Part::Refusal(text) => {
+                        walk.plain(text)
+                    }
+                    Part::Other(value) => walk.value(value),
+                }
+            }
+        });
+    }
+
+    fn requests(&mut self, requests: &mut [ToolRequest]) {
+        self.within("tool_calls", |walk| {
+            for request in requests {
+                walk.item();
+                walk.open();
+                walk.field("id", request.id.as_mut());
+                walk.field("name", Some(&mut request.name));
+                walk.within("arguments", |walk| walk.value(&mut request.arguments));
+                walk.close();
+            }
+        });
+    }
+}

@@ -10,6 +10,7 @@ mod logs;
 mod model_calls;
 mod msrv;
 mod sessions;
+mod soak;
 mod spool;
 mod steady_state;
 mod threads;

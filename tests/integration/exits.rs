@@ -31,9 +31,14 @@ impl Home {
     }
 
     pub(crate) fn program(&self, path: &str, case: &str) -> Command {
+        let mut command = self.command_of(path);
+        command.arg(case);
+        command
+    }
+
+    pub(crate) fn command_of(&self, path: &str) -> Command {
         let mut command = Command::new(path);
         command
-            .arg(case)
             .env("AGENTOPS_HOME", &self.0)
             .env_remove("RUST_BACKTRACE");
         command

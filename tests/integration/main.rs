@@ -1,10 +1,12 @@
 //! What the whole promises: one module for each promise, each asserting whole traces.
 
 mod attributes;
+mod command;
 mod docs;
 mod errors;
 mod exits;
 mod harness;
+mod kills;
 mod layers;
 mod logs;
 mod model_calls;

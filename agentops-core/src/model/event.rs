@@ -87,11 +87,15 @@ pub enum LossCause {
     Refused,
     /// The program ended before it could be handed over.
     Shutdown,
+    /// A damaged part of the file made it unreadable; counted by the reader.
+    Damaged,
+    /// It was removed, as the oldest, to keep the spool within its limit; of earlier sessions, not of those around it.
+    SpoolLimit,
 }
 
 impl LossCause {
     /// Every cause.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::RingFull,
         Self::NoStart,
         Self::TooLong,
@@ -99,6 +103,8 @@ impl LossCause {
         Self::Write,
         Self::Refused,
         Self::Shutdown,
+        Self::Damaged,
+        Self::SpoolLimit,
     ];
 
     /// As it is written on the wire.
@@ -112,6 +118,8 @@ impl LossCause {
             Self::Write => "write",
             Self::Refused => "refused",
             Self::Shutdown => "shutdown",
+            Self::Damaged => "damaged",
+            Self::SpoolLimit => "spool_limit",
         }
     }
 }

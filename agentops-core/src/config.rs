@@ -17,6 +17,7 @@ use crate::record::session::AutomaticSession;
 #[must_use = "nothing is recorded before `init()`"]
 pub struct Builder {
     home: Option<PathBuf>,
+    spool_limit: Option<u64>,
     service_name: Option<String>,
     project: Option<String>,
     trace_name: Option<String>,
@@ -69,6 +70,14 @@ impl Builder {
     /// Where sessions are kept on this machine; `AGENTOPS_HOME`.
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
         self.home = Some(home.into());
+        self
+    }
+
+    /// How many bytes all that is kept on this machine may have together; `AGENTOPS_SPOOL_LIMIT`, else 4 GiB.
+    ///
+    /// The oldest is removed first, and how many spans that were is said by `agentops sessions`.
+    pub fn spool_limit(mut self, bytes: u64) -> Self {
+        self.spool_limit = Some(bytes);
         self
     }
 
@@ -215,10 +224,18 @@ impl Builder {
                 host::host()
             },
         };
+        let limit = match self.spool_limit {
+            None => options::bytes(env, "spool_limit")?,
+            said => said,
+        };
         let mut exporters = self.exporters;
         if exporters.is_empty() || self.spool {
             let home = self.home.or_else(|| options::home(|name: &str| env(name)));
-            exporters.push(Box::new(home.map_or_else(Spool::nowhere, Spool::at)));
+            let mut spool = home.map_or_else(Spool::nowhere, Spool::at);
+            if let Some(limit) = limit {
+                spool = spool.limit(limit);
+            }
+            exporters.push(Box::new(spool));
         }
         Ok(Config {
             resource,

@@ -6,6 +6,7 @@ mod docs;
 mod errors;
 mod exits;
 mod harness;
+mod homes;
 mod kills;
 mod layers;
 mod logs;

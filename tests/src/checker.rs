@@ -36,6 +36,8 @@ pub struct Report {
     pub torn: u64,
     /// Spans that ended, without the sessions' own.
     pub spans: u64,
+    /// The sessions' own spans that ended.
+    pub own: u64,
     /// Ended spans whose id was there already.
     pub duplicates: u64,
     /// Spans that started and did not end, without the sessions' own.
@@ -218,6 +220,7 @@ impl Report {
     fn span(&mut self, span: &Span, pending: bool) -> Option<()> {
         let id = u64::from_be_bytes(span.span_id.as_slice().try_into().ok()?);
         if text(&span.attributes, "agentops.span.kind") == Some("session") {
+            self.own += u64::from(!pending);
             return Some(());
         }
         if pending {
@@ -307,7 +310,7 @@ fn crc32(bytes: &[u8]) -> u32 {
         while byte < 256 {
             let (mut crc, mut bit) = (byte as u32, 0);
             while bit < 8 {
-                crc = crc >> 1 ^ (crc & 1) * 0xedb8_8320;
+                crc = (crc >> 1) ^ ((crc & 1) * 0xedb8_8320);
                 bit += 1;
             }
             table[byte] = crc;

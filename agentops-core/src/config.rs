@@ -56,6 +56,7 @@ use crate::record::value;
 #[must_use = "nothing is recorded before `init()`"]
 pub struct Builder {
     home: Option<PathBuf>,
+    spool_limit: Option<u64>,
     service_name: Option<String>,
     project: Option<String>,
     trace_name: Option<String>,
@@ -133,6 +134,14 @@ impl Builder {
     /// Where sessions are kept on this machine; `AGENTOPS_HOME`.
     pub fn home(mut self, home: impl Into<PathBuf>) -> Self {
         self.home = Some(home.into());
+        self
+    }
+
+    /// How many bytes all that is kept on this machine may have together; `AGENTOPS_SPOOL_LIMIT`, else 4 GiB.
+    ///
+    /// The oldest is removed first, and how many spans that were is said by `agentops sessions`.
+    pub fn spool_limit(mut self, bytes: u64) -> Self {
+        self.spool_limit = Some(bytes);
         self
     }
 
@@ -369,16 +378,24 @@ impl Builder {
                 host::host()
             },
         };
+        let bytes = |said: Option<u64>, option| match said {
+            Some(said) => Ok(Some(said)),
+            None => options::bytes(env, option),
+        };
         let mut exporters = self.exporters;
         let home = self.home.or_else(|| options::home(|name: &str| env(name)));
         let overflow_to = OverflowTo {
             directory: home
                 .as_ref()
                 .map_or_else(std::env::temp_dir, |home| home.join("overflow")),
-            limit: overflow_limit(self.overflow_limit, env)?,
+            limit: bytes(self.overflow_limit, "overflow_limit")?.unwrap_or(OVERFLOW_LIMIT),
         };
         if exporters.is_empty() || self.spool {
-            exporters.push(Box::new(home.map_or_else(Spool::nowhere, Spool::at)));
+            let mut spool = home.map_or_else(Spool::nowhere, Spool::at);
+            if let Some(limit) = bytes(self.spool_limit, "spool_limit")? {
+                spool = spool.limit(limit);
+            }
+            exporters.push(Box::new(spool));
         }
         let number = |said: Option<usize>, option, default| match said {
             Some(said) => Ok(said),
@@ -450,20 +467,6 @@ fn overflow(said: Option<Overflow>, env: &impl Lookup) -> Result<Overflow, Unpar
             expected: "wait or drop",
         }),
     }
-}
-
-fn overflow_limit(said: Option<u64>, env: &impl Lookup) -> Result<u64, Unparsable> {
-    if let Some(said) = said {
-        return Ok(said);
-    }
-    let Some((variable, value)) = options::text(env, "overflow_limit") else {
-        return Ok(OVERFLOW_LIMIT);
-    };
-    value.parse().map_err(|_| Unparsable {
-        variable,
-        value,
-        expected: "a number of bytes",
-    })
 }
 
 /// The program's file name, without directories and endings.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
 
-use agentops_core::model::tree::Style;
+use agentops_core::model::tree::{Style, text};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::store::{self, Store};
@@ -101,6 +101,17 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
 /// Writes a line to stderr. Where even that fails there is nobody left to tell.
 fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// What is not there any more, where that was so much that something had to go.
+fn removed(store: &Store) -> Option<String> {
+    let count = store.removed();
+    (count > 0).then(|| {
+        format!(
+            "{} of older sessions removed to keep within the spool's limit; AGENTOPS_SPOOL_LIMIT sets it",
+            text::plural(count, "span")
+        )
+    })
 }
 
 impl Output {

@@ -28,6 +28,7 @@ pub(crate) struct Home {
 pub(crate) struct Store {
     spool: PathBuf,
     traces: Vec<Trace>,
+    removed: u64,
     problems: Vec<Problem>,
 }
 
@@ -85,6 +86,7 @@ impl Store {
         Ok(Self {
             spool,
             traces: read.traces,
+            removed: read.removed,
             problems: read.problems,
         })
     }
@@ -92,6 +94,11 @@ impl Store {
     /// Every session, newest first.
     pub(crate) fn traces(&self) -> &[Trace] {
         &self.traces
+    }
+
+    /// How many spans of older sessions were removed to keep the spool within its limit.
+    pub(crate) fn removed(&self) -> u64 {
+        self.removed
     }
 
     /// Whether there is no session at all.

@@ -30,10 +30,15 @@ impl Home {
         self.program(env!("CARGO_BIN_EXE_victim"), case)
     }
 
-    fn program(&self, path: &str, case: &str) -> Command {
+    pub(crate) fn program(&self, path: &str, case: &str) -> Command {
+        let mut command = self.command_of(path);
+        command.arg(case);
+        command
+    }
+
+    pub(crate) fn command_of(&self, path: &str) -> Command {
         let mut command = Command::new(path);
         command
-            .arg(case)
             .env("AGENTOPS_HOME", &self.0)
             .env_remove("RUST_BACKTRACE");
         command

@@ -1,10 +1,13 @@
 //! What the whole promises: one module for each promise, each asserting whole traces.
 
 mod attributes;
+mod command;
 mod docs;
 mod errors;
 mod exits;
 mod harness;
+mod homes;
+mod kills;
 mod layers;
 mod logs;
 mod model_calls;
@@ -12,6 +15,7 @@ mod msrv;
 mod pressure;
 mod redaction;
 mod sessions;
+mod soak;
 mod spool;
 mod steady_state;
 mod threads;

@@ -89,11 +89,15 @@ pub enum LossCause {
     Shutdown,
     /// There was no room for what spans carried: they are there, without it.
     Content,
+    /// A damaged part of the file made it unreadable; counted by the reader.
+    Damaged,
+    /// It was removed, as the oldest, to keep the spool within its limit; of earlier sessions, not of those around it.
+    SpoolLimit,
 }
 
 impl LossCause {
     /// Every cause.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::RingFull,
         Self::NoStart,
         Self::TooLong,
@@ -102,6 +106,8 @@ impl LossCause {
         Self::Refused,
         Self::Shutdown,
         Self::Content,
+        Self::Damaged,
+        Self::SpoolLimit,
     ];
 
     /// As it is written on the wire.
@@ -116,6 +122,8 @@ impl LossCause {
             Self::Refused => "refused",
             Self::Shutdown => "shutdown",
             Self::Content => "content",
+            Self::Damaged => "damaged",
+            Self::SpoolLimit => "spool_limit",
         }
     }
 
@@ -139,6 +147,8 @@ impl LossCause {
             Self::Refused => "their destination refused them",
             Self::Shutdown => "the program ended before they were delivered",
             Self::Content => "there was no room for more",
+            Self::Damaged => "the file is damaged",
+            Self::SpoolLimit => "files were removed to keep the spool within its limit",
         }
     }
 }

@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::event::{Event, Resource};
+use super::event::{Event, Loss, LossCause, Resource};
 use super::wire::proto::{take_varint, varint};
 use super::wire::{self, WireError};
 
@@ -26,8 +26,8 @@ pub const HEADER_LEN: usize = 12;
 /// How long a frame's kind and payload may be together, and what a span may grow to with its shared pieces.
 pub const MAX_FRAME: usize = 64 << 20;
 
-/// Bytes before a frame's kind.
-const HEAD_LEN: usize = 8;
+/// Bytes before a frame's kind: its length and its checksum.
+pub const HEAD_LEN: usize = 8;
 /// How many bytes may be checked while looking for where frames go on after damage, over the whole file.
 ///
 /// Damage that happens takes next to none of it; a file that was made to look like frames everywhere must not take
@@ -393,7 +393,10 @@ impl Follower {
                 }
                 Next::None => return None,
                 Next::Unfinished if !last => return None,
-                Next::Damaged { len } if follows(&rest[len..]) => len,
+                Next::Damaged { len } if follows(&rest[len..]) => {
+                    // It may be the length that is damaged, and reach over frames that are whole.
+                    self.search(&rest[..len]).unwrap_or(len)
+                }
                 Next::Damaged { .. } | Next::Unfinished => self.search(rest)?,
             };
             self.damaged += 1;
@@ -460,7 +463,20 @@ impl Follower {
     }
 
     fn span(&mut self, payload: &[u8], pending: bool) -> Result<Event, WireError> {
-        self.join(payload).ok_or(WireError::MALFORMED)?;
+        let whole = self.join(payload).ok_or(WireError::MALFORMED)?;
+        if pending && !whole {
+            return Err(WireError::MALFORMED);
+        }
+        if !whole {
+            let (session, time) = wire::span_remains(&self.joined)?;
+            self.damaged += 1;
+            return Ok(Event::Loss(Loss {
+                time,
+                session,
+                cause: LossCause::Damaged,
+                count: 1,
+            }));
+        }
         let mut span = Box::new(wire::decode_span(&self.joined)?);
         if pending {
             (span.open, span.end) = (true, None);
@@ -472,18 +488,23 @@ impl Follower {
         })
     }
 
-    /// Puts a span together; `None` where it refers to a piece that is not there, or grows out of all proportion.
-    fn join(&mut self, mut payload: &[u8]) -> Option<()> {
+    /// Puts a span together: whether all pieces that it refers to are there; `None` where it grows out of all
+    /// proportion.
+    fn join(&mut self, mut payload: &[u8]) -> Option<bool> {
         self.joined.clear();
+        let mut whole = true;
         for _ in 0..take_varint(&mut payload)? {
-            let piece = self.shared.get(&take_number(&mut payload)?)?;
+            let Some(piece) = self.shared.get(&take_number(&mut payload)?) else {
+                whole = false;
+                continue;
+            };
             if self.joined.len() + piece.len() > MAX_FRAME {
                 return None;
             }
             self.joined.extend_from_slice(piece);
         }
         self.joined.extend_from_slice(payload);
-        Some(())
+        Some(whole)
     }
 }
 
@@ -765,9 +786,21 @@ mod tests {
     }
 
     fn read(file: &[u8]) -> (Vec<Event>, u64, Option<Tail>) {
+        let (events, _, damaged, tail) = read_damaged(file);
+        (events, damaged, tail)
+    }
+
+    /// With what the reader itself counts as lost, apart.
+    fn read_damaged(file: &[u8]) -> (Vec<Event>, Vec<Loss>, u64, Option<Tail>) {
         let mut reader = Reader::new(file).unwrap();
-        let events = reader.by_ref().collect();
-        (events, reader.damaged(), reader.tail())
+        let (mut events, mut losses) = (Vec::new(), Vec::new());
+        for event in reader.by_ref() {
+            match event {
+                Event::Loss(loss) if loss.cause == LossCause::Damaged => losses.push(loss),
+                event => events.push(event),
+            }
+        }
+        (events, losses, reader.damaged(), reader.tail())
     }
 
     /// Whether `some` are among `all`, in the same order.
@@ -869,8 +902,42 @@ mod tests {
         append_shared(&mut buf, 7, &callsite).unwrap();
         append_span(&mut buf, Kind::Span, &[7, 8], &own).unwrap();
         append_span(&mut buf, Kind::Span, &[7], &own).unwrap();
-        let (events, damaged, tail) = read(&buf);
+        let (events, losses, damaged, tail) = read_damaged(&buf);
         assert_eq!((events.len(), damaged, tail), (1, 2, None));
+        // The session stood in another piece, and has its trace's number.
+        let loss = Loss {
+            time: 20,
+            session: Some(SessionId(5)),
+            cause: LossCause::Damaged,
+            count: 1,
+        };
+        assert_eq!(losses, [loss.clone(), loss]);
+    }
+
+    #[test]
+    fn a_damaged_frame_that_takes_others_for_its_own_costs_only_itself() {
+        let ([callsite, scope], own, _) = shared_span(6);
+        let mut buf = Vec::new();
+        header(&mut buf);
+        append_shared(&mut buf, 1, &callsite).unwrap();
+        append_shared(&mut buf, 2, &scope).unwrap();
+        let mut starts = Vec::new();
+        for _ in 0..4 {
+            starts.push(buf.len());
+            append_span(&mut buf, Kind::Span, &[1, 2], &own).unwrap();
+        }
+        // As long as two frames and a half, and as two and three whole ones.
+        for (extra, frames) in [
+            (20, 0),
+            (starts[1] - starts[0], 1),
+            (starts[2] - starts[0], 2),
+        ] {
+            let mut damaged = buf.clone();
+            let len = le_u32(&buf[starts[0]..]) as usize + extra;
+            damaged[starts[0]..starts[0] + 4].copy_from_slice(&(len as u32).to_le_bytes());
+            let (events, count, tail) = read(&damaged);
+            assert_eq!((events.len(), count, tail), (3, 1, None), "{frames}");
+        }
     }
 
     #[test]
@@ -967,6 +1034,26 @@ mod tests {
         );
     }
 
+    /// Spans of one length, half of them of one callsite and half of another; where each frame is.
+    fn many() -> (Vec<u8>, Vec<std::ops::Range<usize>>) {
+        let mut buf = Vec::new();
+        header(&mut buf);
+        let mut frames = Vec::new();
+        let ([callsite, scope], ..) = shared_span(1);
+        for (number, piece) in [(1, &callsite), (2, &callsite), (3, &scope)] {
+            let start = buf.len();
+            append_shared(&mut buf, number, piece).unwrap();
+            frames.push(start..buf.len());
+        }
+        for id in 0..40 {
+            let (_, own, _) = shared_span(id + 1);
+            let start = buf.len();
+            append_span(&mut buf, Kind::Span, &[1 + id as u32 % 2, 3], &own).unwrap();
+            frames.push(start..buf.len());
+        }
+        (buf, frames)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
@@ -976,6 +1063,39 @@ mod tests {
             header(&mut file);
             file.extend_from_slice(&bytes);
             read(&file);
+        }
+
+        #[test]
+        fn bytes_that_change_cost_what_they_hit(
+            changes in proptest::collection::vec((any::<proptest::sample::Index>(), 1..=255_u8), 1..12),
+            heads in any::<bool>(),
+        ) {
+            let (mut file, frames) = many();
+            let mut hit = vec![false; frames.len()];
+            let mut changed = std::collections::HashMap::new();
+            for (index, by) in changes {
+                let frame = index.index(frames.len());
+                // Lengths are what a reader stumbles over.
+                let within = if heads { 4 } else { frames[frame].len() };
+                let at = frames[frame].start + index.index(frames[frame].len() * 31) % within;
+                changed.entry(at).or_insert((frame, by));
+            }
+            for (at, (frame, by)) in changed {
+                file[at] ^= by;
+                hit[frame] = true;
+            }
+            let (events, losses, damaged, tail) = read_damaged(&file);
+            let told: Vec<u64> = events.iter().filter_map(|event| match event {
+                Event::SpanEnded(span) => Some(span.id.0),
+                _ => None,
+            }).collect();
+            let whole = (0..40).filter(|id| !hit[3 + id]);
+            let (kept, bereft): (Vec<_>, Vec<_>) = whole.partition(|id| !hit[id % 2] && !hit[2]);
+            let kept: Vec<u64> = kept.into_iter().map(|id| id as u64 + 1).collect();
+            prop_assert_eq!(told, kept);
+            prop_assert_eq!(losses.len(), bereft.len());
+            prop_assert!(losses.iter().all(|loss| loss.session == Some(SessionId(5))));
+            prop_assert!(damaged > 0 || tail.is_some());
         }
 
         #[test]

@@ -25,6 +25,12 @@ pub const ALL: &[OptionInfo] = &[
         purpose: "where sessions are kept on this machine",
     },
     OptionInfo {
+        name: "spool_limit",
+        variables: &["AGENTOPS_SPOOL_LIMIT"],
+        default: "4 GiB",
+        purpose: "how much is kept on this machine, in bytes or as `512M` or `4G`; the oldest is removed first",
+    },
+    OptionInfo {
         name: "service_name",
         variables: &["AGENTOPS_SERVICE_NAME", "OTEL_SERVICE_NAME"],
         default: "the program's file name",
@@ -224,6 +230,37 @@ pub fn number(env: &impl Lookup, option: &str) -> Result<Option<usize>, Unparsab
     })
 }
 
+/// A number of bytes: digits, and `K`, `M` or `G` for powers of 1024, with or without `B` or `iB`.
+///
+/// # Errors
+///
+/// Where the variable says something else.
+pub fn bytes(env: &impl Lookup, option: &str) -> Result<Option<u64>, Unparsable> {
+    let Some((variable, value)) = text(env, option) else {
+        return Ok(None);
+    };
+    parse_bytes(&value).map(Some).ok_or(Unparsable {
+        variable,
+        value,
+        expected: "a number of bytes, such as 536870912, 512M or 4G",
+    })
+}
+
+fn parse_bytes(value: &str) -> Option<u64> {
+    let end = value
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(value.len());
+    let (digits, unit) = value.split_at(end);
+    let shift = match &*unit.trim_start().to_ascii_lowercase() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// Words separated by commas.
 pub fn words(env: &impl Lookup, option: &str) -> Option<Vec<String>> {
     let (_, value) = text(env, option)?;
@@ -317,6 +354,23 @@ mod tests {
             words(&tags, "default_tags"),
             Some(vec!["a".into(), "b".into(), "c".into()])
         );
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        for (said, expected) in [
+            ("4096", Some(4096)),
+            ("512M", Some(512 << 20)),
+            ("4 GiB", Some(4 << 30)),
+            ("1kb", Some(1024)),
+            ("", None),
+            ("M", None),
+            ("-1", None),
+            ("1.5G", None),
+            ("18446744073709551615G", None),
+        ] {
+            assert_eq!(parse_bytes(said), expected, "{said}");
+        }
     }
 
     #[test]

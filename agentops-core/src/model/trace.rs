@@ -50,6 +50,7 @@ pub struct Traces {
     processes: Vec<Resource>,
     /// Losses that name no session, each with its process.
     losses: Vec<(usize, Loss)>,
+    removed: u64,
 }
 
 /// What is known of a session so far.
@@ -89,6 +90,8 @@ impl Traces {
                     unknown => *unknown = Some(*facts),
                 }
             }
+            // Those are spans of other sessions, whatever was going on when they were removed.
+            Event::Loss(loss) if loss.cause == LossCause::SpoolLimit => self.removed += loss.count,
             Event::Loss(loss) => match loss.session {
                 Some(session) => {
                     let losses = &mut self.draft(session, process).losses;
@@ -105,6 +108,12 @@ impl Traces {
         if let Some(draft) = self.drafts.get_mut(&session) {
             draft.lost = true;
         }
+    }
+
+    /// How many spans of sessions that nobody knows any more were removed, to keep the spool within its limit.
+    #[must_use]
+    pub fn removed(&self) -> u64 {
+        self.removed
     }
 
     /// Every session of which a span or a fact was seen, newest first.
@@ -881,5 +890,24 @@ mod tests {
             .map(|trace| (trace.session.facts.id, trace.session.counts.dropped))
             .collect();
         assert_eq!(dropped, [(other, 1_100), (SESSION, 111)]);
+    }
+
+    #[test]
+    fn what_was_removed_is_no_loss_of_those_who_are_still_there() {
+        let mut removed = loss(None, 120, 10);
+        if let Event::Loss(loss) = &mut removed {
+            loss.cause = LossCause::SpoolLimit;
+        }
+        let traces = traces([
+            said(SessionFacts {
+                id: SESSION,
+                start: 100,
+                ..SessionFacts::default()
+            }),
+            removed.clone(),
+            removed,
+        ]);
+        assert_eq!(traces.removed(), 20);
+        assert_eq!(only(traces).session.counts.dropped, 0);
     }
 }

@@ -26,6 +26,7 @@ pub use facts::{
 pub use log::{LogRecord, decode_log, encode_log};
 pub use request::{ResourceSpans, decode_request, encode_request, split_request};
 pub use resource::{decode_resource, encode_resource};
+pub(super) use span::remains as span_remains;
 pub use span::{decode_span, encode_span};
 
 /// Bytes that are not the message they should be.

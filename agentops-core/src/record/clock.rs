@@ -115,5 +115,13 @@ mod tests {
         });
         assert_eq!(anchor.wall, 1_000_000_000_000 + passed + hour);
         assert!(anchor.unix(0) < anchor.wall);
+        // Set back, by less than was set forward; and to before 1970, where a machine without a battery starts.
+        let minute = 60_000_000_000;
+        for wall in [1_000_000_000_000 + passed + minute, 0] {
+            anchor.follow(Anchor { raw: second, wall });
+            assert_eq!(anchor.wall, wall);
+            let (before, after) = (anchor.unix(0), anchor.unix(2 * second));
+            assert!(before <= wall && after == wall + passed, "{before} {after}");
+        }
     }
 }

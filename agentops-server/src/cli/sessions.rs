@@ -79,6 +79,9 @@ pub(super) fn run(args: &Args, store: &Store, output: &mut Output) -> Result<(),
             found.len()
         ));
     }
+    if let Some(removed) = super::removed(store) {
+        say(removed);
+    }
     Ok(())
 }
 

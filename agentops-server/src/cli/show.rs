@@ -49,10 +49,17 @@ pub(super) fn run(args: &Args, store: &Store, output: &mut Output) -> Result<(),
 fn explain(why: Unresolved<'_>, id: &str, store: &Store) -> Failure {
     match why {
         Unresolved::NothingRecorded => nothing_recorded(store),
-        Unresolved::Unknown => Failure::told(
-            format!("no session has an id that starts or ends with {id:?}"),
-            "`agentops sessions` lists what there is; `agentops show last` shows the newest",
-        ),
+        Unresolved::Unknown => {
+            let removed = super::removed(store).map_or_else(String::new, |removed| {
+                format!("\n      it may be gone: {removed}")
+            });
+            Failure::told(
+                format!("no session has an id that starts or ends with {id:?}"),
+                format!(
+                    "`agentops sessions` lists what there is; `agentops show last` shows the newest{removed}"
+                ),
+            )
+        }
         Unresolved::Ambiguous(fits) => {
             let lines: String = fits
                 .iter()

@@ -23,6 +23,8 @@ use agentops_core::model::tree::text;
 pub(crate) struct Contents {
     /// Every session, newest first.
     pub(crate) traces: Vec<Trace>,
+    /// How many spans of older sessions were removed to keep the spool within its limit.
+    pub(crate) removed: u64,
     /// What could not be read, by file.
     pub(crate) problems: Vec<Problem>,
 }
@@ -90,6 +92,7 @@ pub(crate) fn read(dir: &Path) -> io::Result<Contents> {
         }
     }
     Ok(Contents {
+        removed: traces.removed(),
         traces: traces.finish(),
         problems,
     })

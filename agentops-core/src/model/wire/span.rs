@@ -117,6 +117,30 @@ pub fn decode_span(bytes: &[u8]) -> Result<Span, WireError> {
     draft.finish()
 }
 
+/// Whose a span was of which a part is missing, where the rest says so, and when it ended, or else started.
+///
+/// # Errors
+///
+/// Where what is left is no protobuf.
+pub(in crate::model) fn remains(bytes: &[u8]) -> Result<(Option<SessionId>, UnixNanos), WireError> {
+    let mut draft = Draft::default();
+    let mut budget = Budget::new();
+    for field in Fields::new(bytes) {
+        let (field, value) = field?;
+        draft.field(field, value, &mut budget)?;
+    }
+    // A session and its trace have the same number, but where a session joined another one's trace.
+    let session = draft
+        .session
+        .or(draft.trace.map(|trace| SessionId(trace.0)));
+    let time = if draft.end > 0 {
+        draft.end
+    } else {
+        draft.start
+    };
+    Ok((session, time))
+}
+
 /// A span of which only some fields have been read.
 #[derive(Default)]
 struct Draft {

@@ -58,6 +58,11 @@ fn a_tight_loop_loses_nothing() {
 }
 
 #[test]
+fn a_closure_that_sleeps_loses_nothing() {
+    check("redact", 50_000);
+}
+
+#[test]
 fn eight_threads_lose_nothing() {
     check("threads", 80_000);
 }

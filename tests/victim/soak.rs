@@ -73,10 +73,12 @@ fn main() -> ExitCode {
     let first = after("--first").unwrap_or(0);
 
     let guard = (!has("--off")).then(|| {
-        agentops::builder()
-            .auto_start_session(false)
-            .init()
-            .expect("the environment makes sense")
+        let mut builder = agentops::builder().auto_start_session(false);
+        if shape == "redact" {
+            let asked = AtomicU64::new(0);
+            builder = builder.redact(move |_| pause(&asked));
+        }
+        builder.init().expect("the environment makes sense")
     });
     let began = Instant::now();
     let session = start_session("soak");
@@ -106,12 +108,19 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// A closure that takes its time: a millisecond for each thousand spans, of which each has four values to ask about.
+fn pause(asked: &AtomicU64) {
+    if asked.fetch_add(1, Relaxed) % 4000 == 3999 {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Whether there is such a shape.
 fn run(shape: &str, numbers: std::ops::Range<u64>) -> bool {
     match shape {
         "bare" => numbers.for_each(|n| _ = bare(n)),
         "seen" => numbers.for_each(|n| _ = seen(n)),
-        "args" => numbers.for_each(number),
+        "args" | "redact" => numbers.for_each(number),
         "threads" => on_threads(8, numbers),
         "ends" => on_threads(100, numbers),
         "tokio" => on_tokio(numbers),

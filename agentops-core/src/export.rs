@@ -24,6 +24,7 @@ use crate::model::{frame, wire};
 use crate::process::batch::Delivery;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
+use crate::record::capture::discard;
 use crate::record::ring::PROGRESS;
 use crate::record::{clock, local};
 use crate::sync::{AtomicBool, AtomicU64, Relaxed};
@@ -156,7 +157,7 @@ impl Outlet {
             cause: LossCause::ExportFull,
             warned: false,
         };
-        worker.exporter.set_resource(resource);
+        contained(|| worker.exporter.set_resource(resource));
         loop {
             let patience = if worker.backlog.is_empty() {
                 IDLE
@@ -202,8 +203,8 @@ impl Worker<'_> {
 
     /// Offers a batch once. An exporter that panics has not taken it.
     fn export(&mut self, batch: &Batch) -> bool {
-        let exported = catch_unwind(AssertUnwindSafe(|| self.exporter.export(batch)));
-        let panicked = |_| Err(ExportError::new("an exporter panicked", LossCause::Refused));
+        let exported = contained(|| self.exporter.export(batch));
+        let panicked = || Err(ExportError::new("an exporter panicked", LossCause::Refused));
         let Err(error) = exported.unwrap_or_else(panicked) else {
             return true;
         };
@@ -240,14 +241,16 @@ impl Worker<'_> {
     /// Whether all that was delivered since the last flush is kept. Never waits for an exporter that fails.
     fn flush(&mut self) -> bool {
         self.catch_up();
-        let flushed = catch_unwind(AssertUnwindSafe(|| self.exporter.force_flush()));
-        let kept = self.backlog.is_empty() && matches!(flushed, Ok(Ok(())));
+        let flushed = contained(|| self.exporter.force_flush().is_ok());
+        let kept = self.backlog.is_empty() && flushed == Some(true);
         kept && !self.outlet.incomplete.swap(false, Relaxed)
     }
 
     fn leave(mut self) {
         self.catch_up();
-        self.exporter.shutdown();
+        contained(|| self.exporter.shutdown());
+        // Its destructor is its own code too.
+        contained(|| drop(self.exporter));
     }
 
     /// What had to be left out is told as soon as something gets through.
@@ -273,6 +276,11 @@ impl Worker<'_> {
         }
         self.cause = LossCause::ExportFull;
     }
+}
+
+/// Runs an exporter's code; `None` where it panicked.
+fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(discard).ok()
 }
 
 /// The one line that a broken exporter prints.

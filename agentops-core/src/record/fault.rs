@@ -4,12 +4,13 @@
 
 use std::any::type_name;
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::capture::Sink;
+use super::bounded;
+use super::capture::{Sink, discard};
 use super::local;
 
 /// An error that names its own code, by which errors are grouped.
@@ -73,8 +74,13 @@ impl Found {
 /// Reads an error with its users' code contained.
 fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
     let quiet = local::Quiet::enter();
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| fill(&mut found))) {
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    if quiet.is_too_deep() {
+        found.details.clone_from(&found.rust_type);
+    } else if let Err(payload) = catch_unwind(AssertUnwindSafe(|| fill(&mut found))) {
+        discard(payload);
+        if found.details.is_empty() {
+            found.details.clone_from(&found.rust_type);
+        }
     }
     drop(quiet);
     if found.code.is_empty() {
@@ -84,27 +90,11 @@ fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
 }
 
 /// Text with an end, however much is written.
-pub(crate) fn bounded(text: fmt::Arguments<'_>) -> String {
-    struct Bounded(String);
-    impl fmt::Write for Bounded {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = TEXT - self.0.len();
-            let end = (0..=room.min(text.len()))
-                .rev()
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(0);
-            self.0.push_str(&text[..end]);
-            if end == text.len() {
-                Ok(())
-            } else {
-                Err(fmt::Error)
-            }
-        }
-    }
-    let mut bounded = Bounded(String::new());
+fn text(text: fmt::Arguments<'_>) -> String {
+    let mut bytes = Vec::new();
     // Cut text is still the best there is.
-    let _ = bounded.write_fmt(text);
-    bounded.0
+    bounded::write(&mut bytes, TEXT, text);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Records an error that says where it comes from.
@@ -115,15 +105,15 @@ pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
 /// Records a value that can only be shown.
 pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| {
-        found.details = bounded(format_args!("{error}"))
+        found.details = text(format_args!("{error}"))
     });
 }
 
 fn follow(error: &(dyn Error + 'static), found: &mut Found) {
-    found.details = bounded(format_args!("{error}"));
+    found.details = text(format_args!("{error}"));
     let mut source = error.source();
     while let (Some(next), true) = (source, found.chain.len() < CHAIN) {
-        found.chain.push(bounded(format_args!("{next}")));
+        found.chain.push(text(format_args!("{next}")));
         source = next.source();
     }
     found.code = code(error).unwrap_or_default();
@@ -139,7 +129,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<String> {
         }
         link = this.source();
     }
-    let debug = bounded(format_args!("{error:?}"));
+    let debug = text(format_args!("{error:?}"));
     http_status(&debug).or_else(|| leading_identifier(&debug))
 }
 
@@ -188,7 +178,7 @@ impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
         read(Found::of::<E>(), sink, |found| {
-            found.details = bounded(format_args!("{}", self.0));
+            found.details = text(format_args!("{}", self.0));
             found.code = self.0.error_code();
         });
     }
@@ -272,7 +262,7 @@ impl<E: fmt::Debug + ?Sized> FaultDebug for &Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
         read(Found::of::<E>(), sink, |found| {
-            found.details = bounded(format_args!("{:?}", self.0));
+            found.details = text(format_args!("{:?}", self.0));
             found.code = leading_identifier(&found.details).unwrap_or_default();
         });
     }

@@ -26,7 +26,7 @@ impl Home {
         self.program(env!("CARGO_BIN_EXE_victim"), case)
     }
 
-    fn program(&self, path: &str, case: &str) -> Command {
+    pub(crate) fn program(&self, path: &str, case: &str) -> Command {
         let mut command = Command::new(path);
         command
             .arg(case)

@@ -13,4 +13,5 @@ mod sessions;
 mod spool;
 mod steady_state;
 mod threads;
+mod traps;
 mod wire;

@@ -684,6 +684,29 @@ impl Serialize for CircularValue {
     }
 }
 
+/// Says in a log what it is.
+struct CircularLog;
+
+impl fmt::Display for CircularLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        agentops::current_span().log(agentops::Level::Info, Self);
+        f.write_str("said")
+    }
+}
+
+#[test]
+fn a_message_that_logs_itself_is_logged() {
+    let trace = record(|| {
+        let span = agentops::span("around").start();
+        agentops::current_span().log(agentops::Level::Info, CircularLog);
+        drop(span);
+    });
+    assert_whole(&trace);
+    let logs = &the(&trace, "around").logs;
+    assert!(logs.iter().any(|log| log.message == "said"));
+    assert!(logs.len() < 10, "{}", logs.len());
+}
+
 #[test]
 fn values_that_need_themselves_to_be_shown_are_shown() {
     let trace = record(|| {

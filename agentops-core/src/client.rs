@@ -18,7 +18,7 @@ use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
 use crate::record::{local, ring, session, span, value};
 use crate::stats::Totals;
-use crate::sync::{Mutex, lock};
+use crate::sync::fixed::{Mutex, lock};
 
 /// How long a dropped guard waits for what was recorded to be kept.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
@@ -142,8 +142,12 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 
 /// Waits until all that was recorded before this call is kept by every exporter.
 ///
-/// `false`: the time was up, something was lost, or nothing records.
+/// `false`: the time was up, something was lost, or nothing records. In an exporter it is always `false`, and at once:
+/// there it would wait for itself.
 pub fn flush(patience: Duration) -> bool {
+    if local::is_muted() || local::is_fork() {
+        return false;
+    }
     let ticket = Arc::new(Ticket::default());
     {
         let client = lock(&CLIENT);
@@ -168,7 +172,7 @@ impl Guard {
     /// `fault` is the captured error that the automatic session ends with, if any.
     /// Whether all that was recorded since the last flush is kept.
     fn close(&mut self, state: EndState, reason: Option<&str>, fault: &[u8]) -> bool {
-        if std::mem::replace(&mut self.ended, true) {
+        if std::mem::replace(&mut self.ended, true) || local::is_fork() {
             return true;
         }
         session::end_automatic(state, reason, fault);
@@ -245,7 +249,7 @@ impl Main {
             }
         };
         drop(guard);
-        if !disabled && io::stderr().is_terminal() {
+        if !disabled && !local::is_fork() && io::stderr().is_terminal() {
             tell(&service, &totals, kept);
         }
     }

@@ -281,7 +281,8 @@ impl Builder {
 
     /// Whether SIGINT and SIGTERM end the sessions that are open before the program dies of them; not by default.
     ///
-    /// A program that handles these signals itself should leave this off. Unix only.
+    /// A program that handles these signals itself should leave this off, and so should one that forks: its forks would
+    /// hear them and not die. Unix only.
     #[cfg(feature = "signals")]
     pub fn handle_signals(mut self, on: bool) -> Self {
         self.handle_signals = on;

@@ -24,6 +24,7 @@ use std::time::Instant;
 
 use crate::model::event::{LossCause, Resource};
 use crate::process::ticket::Ticket;
+use crate::record::capture::discard;
 use crate::record::ring::PROGRESS;
 use crate::record::{clock, local};
 use crate::sync::Relaxed;
@@ -141,14 +142,16 @@ impl Outlet {
             exporter,
             warned: false,
         };
-        worker.exporter.set_resource(resource);
+        contained(|| worker.exporter.set_resource(resource));
         while worker.step() {}
         self.backlog.close();
         if let Some(last) = self.backlog.abandon() {
             let _ = worker.export(&last);
         }
         let _ = worker.tell_losses();
-        worker.exporter.shutdown();
+        contained(|| worker.exporter.shutdown());
+        // Its destructor is its own code too.
+        contained(|| drop(worker.exporter));
     }
 }
 
@@ -193,8 +196,8 @@ impl Worker<'_> {
 
     /// Offers a batch once. An exporter that panics has not taken it.
     fn export(&mut self, batch: &Batch) -> Result<(), LossCause> {
-        let exported = catch_unwind(AssertUnwindSafe(|| self.exporter.export(batch)));
-        let panicked = |_| Err(ExportError::new("an exporter panicked", LossCause::Refused));
+        let exported = contained(|| self.exporter.export(batch));
+        let panicked = || Err(ExportError::new("an exporter panicked", LossCause::Refused));
         let Err(error) = exported.unwrap_or_else(panicked) else {
             return Ok(());
         };
@@ -207,12 +210,9 @@ impl Worker<'_> {
     /// Whether all that was delivered since the last flush is kept.
     fn flush(&mut self, ticket: &Ticket) -> bool {
         let told = self.tell_losses();
-        let flushed = catch_unwind(AssertUnwindSafe(|| self.exporter.force_flush()));
+        let flushed = contained(|| self.exporter.force_flush().is_ok());
         // Nobody hears of it where nobody waits: then it is for the next one to say.
-        ticket.is_awaited()
-            && self.backlog.is_complete()
-            && told.is_ok()
-            && matches!(flushed, Ok(Ok(())))
+        ticket.is_awaited() && self.backlog.is_complete() && told.is_ok() && flushed == Some(true)
     }
 
     /// What had to be left out is told as soon as something gets through.
@@ -227,6 +227,11 @@ impl Worker<'_> {
         }
         told
     }
+}
+
+/// Runs an exporter's code; `None` where it panicked.
+fn contained<R>(run: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(discard).ok()
 }
 
 /// The one line that a broken exporter prints.

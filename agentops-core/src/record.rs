@@ -5,6 +5,7 @@
 //! here makes JSON, decodes, or names an exporter.
 
 pub(crate) mod agent;
+mod bounded;
 pub(crate) mod callsite;
 pub(crate) mod capture;
 pub(crate) mod clock;

@@ -19,4 +19,5 @@ mod soak;
 mod spool;
 mod steady_state;
 mod threads;
+mod traps;
 mod wire;

@@ -1,13 +1,13 @@
 //! Keeps traces in memory, for tests and for programs that show their own.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::{ExportError, SpanExporter};
 use crate::model::event::Resource;
 use crate::model::id::SessionId;
 use crate::model::trace::{Trace, Traces};
 use crate::process::batch::Batch;
-use crate::sync::lock;
+use crate::sync::fixed::{Mutex, lock};
 
 /// An exporter that keeps every trace for as long as one of its clones lives.
 ///

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::queue::{Queue, Weighed};
 use super::ticket::Ticket;
 use crate::record::local;
 use crate::record::ring::{self, PROGRESS, Segment, ThreadName};
-use crate::sync::{AtomicBool, Relaxed, lock};
+use crate::sync::{AtomicBool, Mutex, Relaxed, lock};
 
 /// Bytes of raw words that wait for the processor.
 pub(crate) const RAW_LIMIT: usize = 8 << 20;
@@ -202,3 +202,6 @@ impl Cursor {
         }
     }
 }
+
+#[cfg(all(test, agentops_loom))]
+mod models;

@@ -1404,4 +1404,26 @@ mod tests {
                 && processor.sessions.is_empty()
         );
     }
+
+    /// The wall clock is set while a span runs.
+    #[test]
+    fn a_duration_is_that_of_the_counter_whatever_the_wall_clock_does() {
+        // Less than what is taken for a jump: more would be put right at the next look.
+        for ahead in [40_000_000, -40_000_000] {
+            let mut processor = processor();
+            let mut words = scope(7, 70);
+            words.extend(start(root_of(7), 0, 70));
+            let started = *words.last().expect("it has a clock");
+            processor.chunk(chunk(0, words));
+            processor.anchor.set(ahead);
+            let words = end(root_of(7));
+            let ended = *words.last().expect("it has a clock");
+            processor.chunk(chunk(0, words));
+            processor.pass_ended();
+            processor.pass_ended();
+            let facts = &processor.sessions[&7].facts;
+            let duration = facts.end.map(|end| end - facts.start);
+            assert_eq!(duration, Some(clock::between(started, ended)));
+        }
+    }
 }

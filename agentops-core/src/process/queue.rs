@@ -1,10 +1,10 @@
 //! A queue between two of our threads, bounded by weight rather than by number.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::sync::lock;
+use crate::sync::{Condvar, Mutex, lock};
 
 /// What travels through a [`Queue`].
 pub(crate) trait Weighed {
@@ -93,6 +93,9 @@ impl<T: Weighed> Inner<T> {
         self.items.push_back(item);
     }
 }
+
+#[cfg(all(test, agentops_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,8 @@
 //! A promise that something has gone all the way through.
 
-use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sync::lock;
+use crate::sync::{Condvar, Mutex, lock};
 
 /// Counts those who still have to say that they are done.
 #[derive(Debug, Default)]

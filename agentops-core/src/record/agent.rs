@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::callsite::Callsite;
-use super::capture::Sink;
+use super::capture::{Sink, discard};
 use super::context::Context;
 use super::local::{self, Local};
 use super::scope::{self, Scope};
@@ -162,8 +162,12 @@ fn identify(site: &'static Callsite, ask: impl FnOnce() -> Identity) -> Option<I
     }
     let quiet = local::Quiet::enter();
     let answer = catch_unwind(AssertUnwindSafe(ask));
+    let identity = answer.unwrap_or_else(|payload| {
+        discard(payload);
+        of_site(site)
+    });
     drop(quiet);
-    Some(answer.unwrap_or_else(|_| of_site(site)))
+    Some(identity)
 }
 
 /// A call that may enter an agent.

@@ -3,7 +3,8 @@
 use std::panic::Location;
 
 use crate::model::span::{Level, SpanKind};
-use crate::sync::{AtomicU64, Mutex, Relaxed, lock};
+use crate::sync::Relaxed;
+use crate::sync::fixed::{AtomicU64, Mutex, lock};
 
 /// The fixed part of every span of one function.
 ///

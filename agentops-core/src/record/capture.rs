@@ -5,7 +5,7 @@
 //! the bounds in scope, not from the caller's type.
 //! Runs users' code, so it contains their panics and their recursion; knows nothing of spans.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,8 @@ use super::value::{self, ARRAY, CUT, END, OBJECT, Stop, Writer};
 /// for types of which nothing but their name should be seen. Locks implement it, so that recording never waits for one.
 /// Options, lists, tuples and maps of types that implement it do so too: nothing of what is in them is captured in
 /// another way. A type of yours that holds one decides itself, by its own `Capture`, `Serialize` or `Debug`.
+/// That is so for an argument that is a lock; within a value of another type it is that type's `Serialize` which runs,
+/// and serde's own for `Mutex` locks it. Take such a type out where its caller may hold the lock.
 ///
 /// ```
 /// use agentops_core::{Capture, Sink};
@@ -132,6 +134,14 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Takes errors only: whatever else is captured into it is left out, and its code not run.
+    pub(crate) fn for_errors(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            written: Some(true),
+            ..Self::new(out, false)
+        }
+    }
+
     pub(crate) fn writer(&mut self) -> Writer<'_> {
         Writer::new(self.out, self.llm)
     }
@@ -144,20 +154,32 @@ impl<'a> Sink<'a> {
 
     /// Runs `write`, and takes back what it wrote if it panics.
     fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
+        if self.written == Some(true) {
+            return;
+        }
         let start = self.out.len();
         let quiet = local::Quiet::enter();
+        if quiet.is_too_deep() {
+            return self.opaque(name);
+        }
         self.written = Some(false);
         let outcome = catch_unwind(AssertUnwindSafe(|| write(self)));
         self.written = None;
         if let Err(payload) = outcome {
-            // Dropping what was thrown may throw again.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            discard(payload);
             self.out.truncate(start);
             self.opaque(name);
         } else if self.out.len() == start {
             self.writer().null();
         }
         drop(quiet);
+    }
+}
+
+/// Drops what users' code threw. That may throw again: what it throws then is never dropped.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
     }
 }
 

@@ -4,12 +4,13 @@
 
 use std::any::type_name;
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::capture::Sink;
+use super::bounded;
+use super::capture::{Sink, discard};
 use super::local;
 use super::value;
 
@@ -72,8 +73,13 @@ impl Found {
 /// Reads an error with its users' code contained.
 fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
     let quiet = local::Quiet::enter();
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| fill(&mut found))) {
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    if quiet.is_too_deep() {
+        found.details.clone_from(&found.rust_type);
+    } else if let Err(payload) = catch_unwind(AssertUnwindSafe(|| fill(&mut found))) {
+        discard(payload);
+        if found.details.is_empty() {
+            found.details.clone_from(&found.rust_type);
+        }
     }
     drop(quiet);
     if found.code.is_empty() {
@@ -84,33 +90,11 @@ fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
 
 /// Text with an end, however much is written: a little longer than is captured, so that what was cut is told from what
 /// was not.
-pub(crate) fn bounded(text: fmt::Arguments<'_>) -> String {
-    struct Bounded {
-        text: String,
-        limit: usize,
-    }
-    impl fmt::Write for Bounded {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let room = self.limit - self.text.len();
-            let end = (0..=room.min(text.len()))
-                .rev()
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(0);
-            self.text.push_str(&text[..end]);
-            if end == text.len() {
-                Ok(())
-            } else {
-                Err(fmt::Error)
-            }
-        }
-    }
-    let mut bounded = Bounded {
-        text: String::new(),
-        limit: value::captured().saturating_add(4),
-    };
+pub(crate) fn text(text: fmt::Arguments<'_>) -> String {
+    let mut bytes = Vec::new();
     // Cut text is still the best there is.
-    let _ = bounded.write_fmt(text);
-    bounded.text
+    bounded::write(&mut bytes, value::captured().saturating_add(4), text);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Records an error that says where it comes from.
@@ -121,15 +105,15 @@ pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
 /// Records a value that can only be shown.
 pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| {
-        found.details = bounded(format_args!("{error}"))
+        found.details = text(format_args!("{error}"))
     });
 }
 
 fn follow(error: &(dyn Error + 'static), found: &mut Found) {
-    found.details = bounded(format_args!("{error}"));
+    found.details = text(format_args!("{error}"));
     let mut source = error.source();
     while let (Some(next), true) = (source, found.chain.len() < CHAIN) {
-        found.chain.push(bounded(format_args!("{next}")));
+        found.chain.push(text(format_args!("{next}")));
         source = next.source();
     }
     found.code = code(error).unwrap_or_default();
@@ -145,7 +129,7 @@ fn code(error: &(dyn Error + 'static)) -> Option<String> {
         }
         link = this.source();
     }
-    let debug = bounded(format_args!("{error:?}"));
+    let debug = text(format_args!("{error:?}"));
     http_status(&debug).or_else(|| leading_identifier(&debug))
 }
 
@@ -194,7 +178,7 @@ impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
         read(Found::of::<E>(), sink, |found| {
-            found.details = bounded(format_args!("{}", self.0));
+            found.details = text(format_args!("{}", self.0));
             found.code = self.0.error_code();
         });
     }
@@ -278,7 +262,7 @@ impl<E: fmt::Debug + ?Sized> FaultDebug for &Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
         read(Found::of::<E>(), sink, |found| {
-            found.details = bounded(format_args!("{:?}", self.0));
+            found.details = text(format_args!("{:?}", self.0));
             found.code = leading_identifier(&found.details).unwrap_or_default();
         });
     }

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer as _};
 
+use super::capture::discard;
 use super::value::{Container, Stop, Writer};
 
 /// The object while it is being written.
@@ -69,8 +70,7 @@ impl Fields<'_, '_> {
             Ok(Err(Stop::Limit)) => self.full = true,
             Ok(Err(Stop::Failed)) => self.stand_in(before, type_name, key),
             Err(payload) => {
-                // Dropping what was thrown may throw again.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+                discard(payload);
                 self.stand_in(before, type_name, key);
             }
         }

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
+use std::process;
 use std::thread::{self, Thread};
 
 use super::context::{Context, mix};
@@ -15,7 +16,8 @@ use super::ring::{self, Segment, ThreadName};
 use super::span::Role;
 use super::word::{self, BOXED, INLINE};
 use crate::model::span::Level;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Padded, Relaxed, Release, lock};
+use crate::sync::fixed::{AtomicBool, AtomicU64, Mutex, lock};
+use crate::sync::{Padded, Relaxed, Release};
 
 /// What every call reads, and hardly anybody writes.
 static SWITCHES: Padded<Switches> = Padded(Switches {
@@ -44,6 +46,23 @@ static WAKE: Mutex<Option<Thread>> = Mutex::new(None);
 static THREADS: AtomicU64 = AtomicU64::new(1);
 /// `PROGRESS` when waiting was last in vain: until it moves nobody waits again.
 static IN_VAIN: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// The process that records, or 0.
+static OWNER: AtomicU64 = AtomicU64::new(0);
+
+/// Whether this process is a fork of the one that records: it has our memory and none of our threads, and perhaps locks
+/// that nobody will ever release. From here on it records nothing.
+///
+/// Costs a system call: to be asked on slow paths, before anything is locked.
+#[cold]
+pub(crate) fn is_fork() -> bool {
+    let owner = OWNER.load(Relaxed);
+    let fork = owner != 0 && owner != u64::from(process::id());
+    if fork {
+        SWITCHES.0.least.store(OFF, Relaxed);
+    }
+    fork
+}
 
 /// Whether anything records.
 #[inline(always)]
@@ -82,6 +101,7 @@ pub(crate) fn set_recording(drainer: Option<Thread>) {
     };
     *lock(&WAKE) = drainer;
     IN_VAIN.store(u64::MAX, Relaxed);
+    OWNER.store(u64::from(process::id()), Relaxed);
     SWITCHES.0.least.store(least, Release);
 }
 
@@ -154,7 +174,7 @@ impl Drop for Owned {
             if let Some(ring) = local.ring.take() {
                 local.head.set(0);
                 local.limit.set(0);
-                ring.close();
+                ring::leave(ring);
             }
         });
     }
@@ -166,10 +186,14 @@ pub(crate) struct Local {
     /// Words written, and how many may be before `make_room` has to look.
     head: Cell<u64>,
     limit: Cell<u64>,
+    /// By which records say which thread they are of; 0 before the first one.
+    number: Cell<u64>,
     seed: Cell<u64>,
     context: Cell<Context>,
     /// A user's code is being run to capture a value: spans in it are recorded without values.
     pub(crate) capturing: Cell<bool>,
+    /// How many such users' codes run within one another.
+    depth: Cell<u8>,
     /// One of our own threads: it never records, for it would wait for itself.
     muted: Cell<bool>,
     /// What it owned is gone.
@@ -183,14 +207,16 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             ring: Cell::new(None),
             head: Cell::new(0),
             limit: Cell::new(0),
+            number: Cell::new(0),
             seed: Cell::new(0),
             context: Cell::new(Context::NONE),
             capturing: Cell::new(false),
+            depth: Cell::new(0),
             muted: Cell::new(false),
             ending: Cell::new(false),
             shared: Cell::new(0),
@@ -331,7 +357,7 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn join(&self) -> bool {
-        if self.muted.get() {
+        if self.muted.get() || is_fork() {
             return false;
         }
         if self.seed.get() == 0 {
@@ -342,9 +368,23 @@ impl Local {
         if self.ending.get() || OWNED.try_with(|_| ()).is_err() {
             return true;
         }
-        let segment = ring::open(thread_name());
+        if ring::is_crowded() && ring::PROGRESS.0.load(Relaxed) != IN_VAIN.load(Relaxed) {
+            // In vain or not: a thread always gets a ring.
+            ring::wait_for_room(|| !ring::is_crowded(), wake);
+        }
+        let segment = ring::open(self.thread_name());
         self.use_segment(segment);
         true
+    }
+
+    fn thread_name(&self) -> ThreadName {
+        if self.number.get() == 0 {
+            self.number.set(THREADS.fetch_add(1, Relaxed));
+        }
+        ThreadName {
+            id: self.number.get(),
+            name: thread::current().name().map(Into::into),
+        }
     }
 
     fn use_segment(&self, segment: &'static Segment) {
@@ -384,13 +424,18 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn put_while_ending<const K: usize>(&self, record: [u64; K], payload: &[u8]) -> bool {
-        if !self.ending.get() {
+        if !self.ending.get() || is_fork() {
             return false;
         }
-        let segment = ring::open(thread_name());
-        segment.write(segment.head(), record, payload);
-        segment.close();
+        self.put_alone(record, payload);
         true
+    }
+
+    fn put_alone<const K: usize>(&self, record: [u64; K], payload: &[u8]) {
+        let words = K + payload.len().div_ceil(8);
+        let segment = ring::open_small(self.thread_name(), words);
+        segment.write(segment.head(), record, payload);
+        ring::leave(segment);
     }
 
     /// The detour of a payload that is too long for the ring: one allocation and one lock.
@@ -398,11 +443,11 @@ impl Local {
     #[inline(never)]
     fn put_boxed<const K: usize>(&self, mut record: [u64; K], payload: &[u8]) -> bool {
         let words = K as u64;
-        if self.head.get() + words > self.limit.get() && !self.make_room(words) {
-            return false;
+        if is_fork() || self.head.get() + words > self.limit.get() && !self.make_room(words) {
+            return self.put_while_ending(record, payload);
         }
         let Some(ring) = self.ring.get() else {
-            return false;
+            return self.put_while_ending(record, payload);
         };
         record[0] = word::first(
             word::tag(record[0]),
@@ -448,6 +493,9 @@ impl Local {
             self.limit.set(half);
             return true;
         }
+        if is_fork() {
+            return false;
+        }
         if capacity >= ring::LARGEST as u64 {
             wake();
         }
@@ -486,10 +534,14 @@ impl Local {
             lost::content(self.scope());
         }
         let keep = flags(first) & (word::FAILED | word::CANCELLED);
-        if let Some(ring) = self.ring.get() {
-            ring.side()
-                .ends
-                .push([word::first(word::END, keep, 0, 0), span, clock]);
+        let end = [word::first(word::END, keep, 0, 0), span, clock];
+        if is_fork() {
+            return;
+        }
+        match self.ring.get() {
+            Some(ring) => ring.side().ends.push(end),
+            // One of our own threads ends a span that began on another.
+            None => self.put_alone(end, &[]),
         }
     }
 
@@ -545,14 +597,6 @@ fn flags(first: u64) -> u64 {
     first & (0xf << 56)
 }
 
-fn thread_name() -> ThreadName {
-    let current = thread::current();
-    ThreadName {
-        id: THREADS.fetch_add(1, Relaxed),
-        name: current.name().map(Into::into),
-    }
-}
-
 /// Runs `record` with this thread's part of the recorder.
 #[inline(always)]
 pub(crate) fn with<R>(record: impl FnOnce(&Local) -> R) -> R {
@@ -571,23 +615,45 @@ pub(crate) fn mute() {
     with(|local| local.muted.set(true));
 }
 
+/// Whether the current thread is one of our own.
+pub(crate) fn is_muted() -> bool {
+    with(|local| local.muted.get())
+}
+
+/// How deep users' code that runs for our sake may make us run more of it: one that needs itself would never end.
+const DEEPEST: u8 = 4;
+
 /// While it lives, users' code runs for our sake: its panics are not printed, its spans carry no values.
 #[derive(Debug)]
 pub(crate) struct Quiet {
     before: bool,
+    depth: u8,
 }
 
 impl Quiet {
     pub(crate) fn enter() -> Self {
-        Self {
-            before: with(|local| local.capturing.replace(true)),
-        }
+        with(|local| {
+            let depth = local.depth.get();
+            local.depth.set(depth + 1);
+            Self {
+                before: local.capturing.replace(true),
+                depth,
+            }
+        })
+    }
+
+    /// Whether that code is not to be run any more.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        self.depth >= DEEPEST
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        with(|local| local.capturing.set(self.before));
+        with(|local| {
+            local.capturing.set(self.before);
+            local.depth.set(self.depth);
+        });
     }
 }
 

@@ -138,8 +138,12 @@ pub(crate) fn log(place: Context, head: &Head<'_>, fill: impl FnOnce(&mut Fields
             line,
         } = *head;
         sink.serialize(&(level.as_str(), target, file, line));
-        let _quiet = local::Quiet::enter();
-        Fields::write(&mut sink.writer(), fill);
+        let quiet = local::Quiet::enter();
+        Fields::write(&mut sink.writer(), |fields| {
+            if !quiet.is_too_deep() {
+                fill(fields);
+            }
+        });
     });
 }
 

@@ -10,24 +10,30 @@ use std::fmt;
 
 use super::clock;
 use crate::sync::{
-    Acquire, AtomicBool, AtomicU64, AtomicUsize, Mutex, Padded, Relaxed, Release, lock,
+    Acquire, AtomicBool, AtomicU64, AtomicUsize, Mutex, Padded, Relaxed, Release, lock, statics,
 };
 
 /// Words of a thread's first segment: 16 KiB.
-pub(crate) const FIRST: usize = 2 * 1024;
+pub(crate) const FIRST: usize = if cfg!(agentops_loom) { 4 } else { 2 * 1024 };
 /// Words of the largest segment: 512 KiB.
 pub(crate) const LARGEST: usize = 64 * 1024;
 /// Bytes of all segments together, beyond which rings no longer grow. First segments are given out regardless.
 const BUDGET: usize = 24 << 20;
+/// Rings of threads that have ended and are still to be read, beyond which a new thread waits for one of them: 8 MiB.
+const CROWD: usize = 512;
 
 /// Bytes of payloads beside a ring, beyond which it is full.
 const BOXED_LIMIT: usize = 1 << 20;
 
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-static POOL: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
-/// Rings that the drainer has not met yet.
-static NEW: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
-static ANY_NEW: AtomicBool = AtomicBool::new(false);
+statics! {
+    static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+    static POOL: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
+    /// Rings that the drainer has not met yet.
+    static NEW: Mutex<Vec<&'static Segment>> = Mutex::new(Vec::new());
+    static ANY_NEW: AtomicBool = AtomicBool::new(false);
+    /// Rings whose thread has ended and that are still to be read to their end.
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// A bounded queue of words with one writer and one reader.
 pub(crate) struct Segment {
@@ -242,7 +248,13 @@ fn word_of(bytes: &[u8]) -> u64 {
 
 /// A first segment for a new thread, and its introduction to the drainer.
 pub(crate) fn open(thread: ThreadName) -> &'static Segment {
-    let segment = take(FIRST).unwrap_or_else(|| allocate(FIRST));
+    open_small(thread, FIRST)
+}
+
+/// As [`open`], with room for so many words and hardly more: for a record that has no ring to go to.
+pub(crate) fn open_small(thread: ThreadName, words: usize) -> &'static Segment {
+    let words = words.next_power_of_two();
+    let segment = take(words).unwrap_or_else(|| allocate(words));
     segment.side().thread = Some(thread);
     lock(&NEW).push(segment);
     ANY_NEW.store(true, Release);
@@ -266,6 +278,20 @@ pub(crate) fn grow(full: &'static Segment) -> Option<&'static Segment> {
     Some(segment)
 }
 
+/// Tells the drainer that nothing more will be written to a ring: its thread ends.
+pub(crate) fn leave(segment: &'static Segment) {
+    ENDED.fetch_add(1, Relaxed);
+    segment.close();
+}
+
+/// Whether a new thread should wait for the ring of one that has ended: threads come and go faster than they are read.
+pub(crate) fn is_crowded() -> bool {
+    ENDED.load(Relaxed) > CROWD
+        && !lock(&POOL)
+            .iter()
+            .any(|segment| segment.words.len() == FIRST)
+}
+
 /// What follows a closed and emptied segment; the segment itself goes back to the pool.
 pub(crate) fn retire(segment: &'static Segment) -> Option<&'static Segment> {
     let next = {
@@ -273,6 +299,9 @@ pub(crate) fn retire(segment: &'static Segment) -> Option<&'static Segment> {
         side.thread = None;
         side.next.take()
     };
+    if next.is_none() {
+        ENDED.fetch_sub(1, Relaxed);
+    }
     segment.closed.store(false, Relaxed);
     lock(&POOL).push(segment);
     next
@@ -306,8 +335,10 @@ fn allocate(words: usize) -> &'static Segment {
     Box::leak(Box::new(Segment::new(words)))
 }
 
-/// How a writer learns whether anybody is still reading: a count that moves while the background threads work.
-pub(crate) static PROGRESS: Padded<AtomicU64> = Padded(AtomicU64::new(0));
+statics! {
+    /// How a writer learns whether anybody is still reading: a count that moves while the background threads work.
+    pub(crate) static PROGRESS: Padded<AtomicU64> = Padded(AtomicU64::new(0));
+}
 
 /// For how long a full ring is waited for while [`PROGRESS`] stands still.
 pub(crate) const PATIENCE_NS: u64 = 100_000_000;
@@ -359,6 +390,9 @@ pub(crate) fn wait_for_room(ready: impl Fn() -> bool, wake: impl Fn()) -> bool {
         }
     }
 }
+
+#[cfg(all(test, agentops_loom))]
+mod models;
 
 #[cfg(test)]
 mod tests {

@@ -20,7 +20,7 @@ use super::word::{self, ADOPTED, FAILED, START};
 use crate::model::id::{SessionId, SpanId};
 use crate::model::session::EndState;
 use crate::model::span::SpanKind;
-use crate::sync::{Acquire, AtomicU64, Mutex, Release, lock};
+use crate::sync::{Acquire, AtomicU64, Mutex, Release, lock, statics};
 
 /// The span of sessions that no annotated function stands for.
 static HANDLE: Callsite = Callsite::new(Meta::new(
@@ -30,14 +30,16 @@ static HANDLE: Callsite = Callsite::new(Meta::new(
     "start_session",
 ));
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-    open: Vec::new(),
-    automatic: None,
-    automatic_session: AutomaticSession::Off,
-    opened: 0,
-});
-/// Moves whenever a session opens or ends.
-static EPOCH: AtomicU64 = AtomicU64::new(1);
+statics! {
+    static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+        open: Vec::new(),
+        automatic: None,
+        automatic_session: AutomaticSession::Off,
+        opened: 0,
+    });
+    /// Moves whenever a session opens or ends.
+    static EPOCH: AtomicU64 = AtomicU64::new(1);
+}
 
 #[derive(Debug)]
 struct Registry {
@@ -96,6 +98,9 @@ pub(super) fn orphan(local: &Local, site: &'static Callsite) -> Option<(Context,
 #[cold]
 #[inline(never)]
 fn find_home(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
+    if local::is_fork() {
+        return None;
+    }
     let mut registry = lock(&REGISTRY);
     let (home, flags) = match (
         &registry.automatic_session,
@@ -195,6 +200,9 @@ fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool 
 
 /// Opens an explicit session, for an annotated function or for a handle; its span is still to be started.
 pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Option<Context> {
+    if local::is_fork() {
+        return None;
+    }
     let parent_session = outer_session(local);
     let tags = tags.iter().map(|tag| (*tag).into()).collect();
     let opened = Opened {
@@ -232,6 +240,9 @@ fn is_automatic(session: u128) -> bool {
 
 /// Takes a session that has ended off the list.
 pub(super) fn closed(session: u128) {
+    if local::is_fork() {
+        return;
+    }
     let mut registry = lock(&REGISTRY);
     registry.open.retain(|open| open.session != session);
     EPOCH.fetch_add(1, Release);
@@ -521,3 +532,6 @@ impl CurrentSession {
         note::session_attribute(here(self.context), key.as_ref(), &value);
     }
 }
+
+#[cfg(all(test, agentops_loom))]
+mod models;

@@ -519,21 +519,29 @@ fn leave_empty(span: u64, before: u64) {
     });
 }
 
-/// Captures an END's payload; the processor leaves out what is not to be seen of it.
+/// Captures an END's payload, of which the processor leaves out what is not to be seen; within a value that is being
+/// captured itself, an error alone.
 fn write_end(
     local: &Local,
     llm: bool,
     fill: &mut dyn FnMut(&mut Sink<'_>),
     put: impl FnOnce(&Local, u64, &[u8]),
 ) {
-    if local.capturing.get() {
-        return put(local, 0, &[]);
-    }
+    let values = !local.capturing.get();
     local.with_buffer(|buffer| {
-        let mut sink = Sink::new(buffer, llm);
+        let mut sink = if values {
+            Sink::new(buffer, llm)
+        } else {
+            Sink::for_errors(buffer)
+        };
         fill(&mut sink);
-        let failed = if sink.failed { FAILED } else { 0 };
-        put(local, failed | CAPTURED, buffer);
+        if sink.failed {
+            put(local, FAILED | CAPTURED, buffer);
+        } else if values {
+            put(local, CAPTURED, buffer);
+        } else {
+            put(local, 0, &[]);
+        }
     });
 }
 
@@ -838,6 +846,8 @@ pub fn span(name: impl Into<String>) -> SpanBuilder {
 #[derive(Debug)]
 pub struct ManualSpan {
     entered: Entered,
+    /// It began while a panic was going on already, which therefore is not its own.
+    amid_panic: bool,
 }
 
 impl SpanBuilder {
@@ -853,25 +863,36 @@ impl SpanBuilder {
         if !local::recording() {
             return ManualSpan {
                 entered: Entered::off(),
+                amid_panic: false,
             };
         }
         let site = by_hand(&self.name, self.kind, Location::caller());
         ManualSpan {
             entered: enter_bare(site),
+            amid_panic: std::thread::panicking(),
         }
     }
 }
 
 impl ManualSpan {
     /// Ends it, with what came out.
-    pub fn end_with(self, output: impl Serialize) {
-        exit(self.entered, |sink| sink.serialize_contained(&output));
+    pub fn end_with(mut self, output: impl Serialize) {
+        let entered = std::mem::replace(&mut self.entered, Entered::OFF);
+        exit(entered, |sink| sink.serialize_contained(&output));
+    }
+}
+
+impl Drop for ManualSpan {
+    fn drop(&mut self) {
+        if self.amid_panic {
+            leave(std::mem::replace(&mut self.entered, Entered::OFF));
+        }
     }
 }
 
 /// One callsite for each name, kind and place; they are few, and live for ever.
 fn by_hand(name: &str, kind: SpanKind, location: &'static Location<'static>) -> &'static Callsite {
-    use crate::sync::{Mutex, lock};
+    use crate::sync::fixed::{Mutex, lock};
     static SITES: Mutex<Vec<&'static Callsite>> = Mutex::new(Vec::new());
     let mut sites = lock(&SITES);
     let same = |site: &&&Callsite| {

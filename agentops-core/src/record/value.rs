@@ -5,13 +5,15 @@
 //! reads as one whole value. The reader, [`read`], is here too so that the two cannot drift apart; it asks a
 //! [`Filter`] what may be seen.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde::ser;
 
+use super::bounded::{self, floor_char_boundary};
 use super::ring::PROGRESS;
-use crate::sync::{AtomicUsize, Relaxed};
+use crate::sync::Relaxed;
+use crate::sync::fixed::AtomicUsize;
 
 const NULL: u8 = 0;
 const FALSE: u8 = 1;
@@ -129,13 +131,7 @@ impl<'a> Writer<'a> {
         self.out
             .extend_from_slice(&[CUT_STR, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let text = self.out.len();
-        let mut bounded = Bounded {
-            out: self.out,
-            end: text.saturating_add(self.string_limit),
-            cut: false,
-        };
-        let failed = bounded.write_fmt(arguments).is_err();
-        let cut = bounded.cut || failed;
+        let cut = !bounded::write(self.out, self.string_limit, arguments);
         let kept = (self.out.len() - text) as u32;
         if cut {
             // The whole length is not known: whoever wrote it was stopped.
@@ -237,7 +233,7 @@ impl<'a> Writer<'a> {
 
     #[cold]
     fn cut_text(&mut self, text: &str) {
-        let kept = &text[..text.floor_char_boundary_at(self.string_limit)];
+        let kept = &text[..floor_char_boundary(text, self.string_limit)];
         self.out.push(CUT_STR);
         self.out
             .extend_from_slice(&(text.len() as u64).to_le_bytes());
@@ -297,41 +293,6 @@ impl<'a> Writer<'a> {
     fn close(&mut self) -> Result<(), Stop> {
         self.depth -= 1;
         self.byte(END)
-    }
-}
-
-/// `str::floor_char_boundary`, which is younger than our oldest compiler.
-trait FloorCharBoundary {
-    fn floor_char_boundary_at(&self, at: usize) -> usize;
-}
-
-impl FloorCharBoundary for str {
-    fn floor_char_boundary_at(&self, at: usize) -> usize {
-        (0..=at.min(self.len()))
-            .rev()
-            .find(|at| self.is_char_boundary(*at))
-            .unwrap_or(0)
-    }
-}
-
-/// Stops who writes to it once it is full: that ends even a `Debug` that would never end.
-struct Bounded<'a> {
-    out: &'a mut Vec<u8>,
-    end: usize,
-    cut: bool,
-}
-
-impl fmt::Write for Bounded<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.end - self.out.len();
-        if text.len() <= room {
-            self.out.extend_from_slice(text.as_bytes());
-            return Ok(());
-        }
-        let kept = text.floor_char_boundary_at(room);
-        self.out.extend_from_slice(&text.as_bytes()[..kept]);
-        self.cut = true;
-        Err(fmt::Error)
     }
 }
 
@@ -400,8 +361,12 @@ impl<'w, 'a> Container<'w, 'a> {
 
     #[cold]
     fn at_limit(&mut self) -> Result<bool, Stop> {
-        // What is left out still runs the user's iterator; one that never ends is stopped here.
-        if self.elements > ELEMENTS.load(Relaxed).saturating_add(LEFT_OUT) {
+        // What is left out still runs the user's iterator; one that never ends is stopped here, twice if need be.
+        let most = ELEMENTS.load(Relaxed).saturating_add(LEFT_OUT);
+        if self.elements > most.saturating_add(LEFT_OUT) {
+            bounded::stop_endless();
+        }
+        if self.elements > most {
             Err(Stop::Limit)
         } else {
             Ok(false)

@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agentops_core::model::event::Event;
 use agentops_core::model::frame::{HeaderError, Reader};
@@ -17,6 +18,9 @@ use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 use agentops_core::model::trace::{Trace, Traces};
 use agentops_core::model::tree::text;
+
+/// For how long a process that records can be silent: it writes every ten seconds that it lives.
+const SILENCE: Duration = Duration::from_secs(40);
 
 /// What all files had to say.
 #[derive(Debug)]
@@ -70,7 +74,7 @@ pub(crate) fn read(dir: &Path) -> io::Result<Contents> {
     // Asked first: a process that ends while its file is being read has not lost what is read too early.
     let alive: HashSet<String> = files
         .iter()
-        .filter(|file| is_held(file))
+        .filter(|file| is_held(file) && !is_inherited(file))
         .map(|file| process(file))
         .collect();
     for file in files {
@@ -208,6 +212,18 @@ fn is_held(path: &Path) -> bool {
     })
 }
 
+/// Whether a file's lock is held by a fork alone: forks hold what their parent held, and it may be gone.
+///
+/// Then nobody writes, and the process that the file is named for is not there. Either may be so for a while, or because
+/// it is another machine's or container's; both together are not. Where there is no `/proc` the lock decides.
+fn is_inherited(path: &Path) -> bool {
+    let written = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let silent = written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > SILENCE));
+    let processes = Path::new("/proc");
+    let [_, process, _] = begun(path);
+    silent && processes.join("self").exists() && !processes.join(process.to_string()).exists()
+}
+
 /// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
 fn price(span: &mut Span) {
     if let Some(call) = span.llm.as_mut().filter(|call| call.cost.is_none()) {
@@ -256,5 +272,31 @@ mod tests {
             names,
             ["zz", "b-9-1-0", "a-10-0-99", "my-run-10-1-9", "a-10-1-10"]
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_lock_that_only_a_fork_holds_is_no_sign_of_life() {
+        let mut ended = std::process::Command::new("true").spawn().expect("it runs");
+        ended.wait().expect("it ends");
+        let dir = std::env::temp_dir().join(format!("agentops-forks-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("it can be made");
+        let held = |process: u32, silent: Duration| {
+            let path = dir.join(format!("name-1-{process}-0.agentops"));
+            let file = File::create(&path).expect("it can be written");
+            let at = std::time::SystemTime::now() - silent;
+            file.set_modified(at).expect("it can be dated");
+            let lock = File::create(dir.join(format!("name-1-{process}-0.agentops.lock")));
+            let lock = lock.expect("it can be written");
+            lock.try_lock().expect("nobody else has it");
+            let seen = (is_held(&path), is_inherited(&path));
+            drop(lock);
+            seen
+        };
+        let (dead, alive) = (ended.id(), std::process::id());
+        assert_eq!(held(dead, SILENCE * 2), (true, true));
+        assert_eq!(held(dead, SILENCE / 2), (true, false));
+        assert_eq!(held(alive, SILENCE * 2), (true, false));
+        fs::remove_dir_all(&dir).expect("it can be removed");
     }
 }

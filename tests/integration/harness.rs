@@ -56,11 +56,10 @@ pub(crate) fn record_async(work: impl Future<Output = ()>) -> Trace {
 
 /// What has been recorded of a session.
 pub(crate) fn recorded(session: agentops::model::id::SessionId) -> Trace {
-    assert!(
-        agentops::flush(Duration::from_secs(20)),
-        "a flush comes to an end"
-    );
-    memory().trace(session).expect("the session was recorded")
+    let whole = agentops::flush(Duration::from_secs(20));
+    let trace = memory().trace(session).expect("the session was recorded");
+    assert!(whole, "a flush covers all; lost: {:?}", trace.session.losses);
+    trace
 }
 
 /// Everything below the session's own span, one line each:

@@ -151,13 +151,13 @@ fn what_memory_kept_is_written_when_the_disk_has_room_again() {
     let mut command = Command::new("sh");
     command
         // Without the trap the signal would end the program, which a full disk does not.
-        .args(["-c", "trap '' XFSZ; ulimit -S -f 1000; exec \"$0\" \"$@\""])
-        .args([SOAK, "args", "20000"])
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 4000; exec \"$0\" \"$@\""])
+        .args([SOAK, "args", "40000"])
         .env("AGENTOPS_HOME", home.path());
     let held = Held::start(command);
     assert!(!held.flushed, "not all of it fits");
     let report = checker::check(home.path()).expect("the spool can be read");
-    assert!(report.spans > 0 && report.spans < 20_000, "{report}");
+    assert!(report.spans > 0 && report.spans < 40_000, "{report}");
     assert_eq!(
         (report.torn, report.damaged),
         (0, 0),
@@ -172,7 +172,7 @@ fn what_memory_kept_is_written_when_the_disk_has_room_again() {
         warnings.starts_with("agentops: cannot write to ") && warnings.lines().count() == 1,
         "{warnings}"
     );
-    check_whole(&home, 20_000);
+    check_whole(&home, 40_000);
 }
 
 #[cfg(unix)]

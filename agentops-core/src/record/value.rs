@@ -54,6 +54,8 @@ const SLACK: usize = 8 * 1024;
 const ENDLESS: usize = 4 << 20;
 /// Elements that are left out before a collection is taken for endless.
 const LEFT_OUT: usize = 1_000_000;
+/// Bytes of JSON after which those who wait for room are told that there is progress.
+const PROGRESS_EVERY: usize = 4 * 1024;
 /// How deep containers may stand in one another.
 /// JSON readers give up at 128, and a value stands in others where it is shown.
 const DEPTH: usize = 96;
@@ -711,7 +713,7 @@ impl<'a> Reader<'a> {
     fn value(&mut self, filter: &mut impl Filter, out: &mut Vec<u8>) {
         // For each open container whether it is an object, and whether it has an element already.
         let mut open: Vec<(bool, bool)> = Vec::new();
-        let mut scalars = 0_u32;
+        let mut told = out.len();
         loop {
             if let Some((object, filled)) = open.last_mut() {
                 let tag = self.bytes.get(self.at).copied().unwrap_or(END);
@@ -757,10 +759,10 @@ impl<'a> Reader<'a> {
                 }
                 tag => {
                     self.scalar(tag, filter, out);
-                    scalars += 1;
-                    if scalars.is_multiple_of(256) {
+                    if out.len() - told > PROGRESS_EVERY {
                         // A long value is work, not a standstill.
                         PROGRESS.0.fetch_add(1, Relaxed);
+                        told = out.len();
                     }
                 }
             }

@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
 
 use super::capture::Sink;
 use super::local;
@@ -194,6 +195,23 @@ impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
     }
 }
 
+/// Beside the fourth rung: what a program exits with, which says its number in `Debug` alone.
+pub trait FaultExit {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl FaultExit for &&Fault<'_, ExitCode> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<ExitCode>(), sink, |found| {
+            let debug = format!("{:?}", self.0);
+            let number: String = debug.chars().filter(char::is_ascii_digit).collect();
+            found.details = format!("exit code {number}");
+        });
+    }
+}
+
 /// Second rung.
 pub trait FaultError {
     /// Records the error.
@@ -370,6 +388,10 @@ mod tests {
         );
         assert_eq!(fault!(Plain), ("Plain".into(), "Plain".into(), vec![]));
         assert_eq!(fault!(Bare).0, "Bare");
+        assert_eq!(
+            fault!(ExitCode::from(3)),
+            ("ExitCode".into(), "exit code 3".into(), vec![])
+        );
     }
 
     #[test]

@@ -107,15 +107,20 @@ impl Spool {
         private::create_dir(&home)?;
         private::create_dir(&spool)?;
         self.make_room(&spool);
-        let name = format!(
-            "{}-{}-{}-{}.agentops",
-            self.name,
-            self.started,
-            std::process::id(),
-            self.files
-        );
-        self.files += 1;
-        let path = spool.join(name);
+        let path = loop {
+            let path = spool.join(format!(
+                "{}-{}-{}-{}.agentops",
+                self.name,
+                self.started,
+                std::process::id(),
+                self.files
+            ));
+            self.files += 1;
+            // Another run of this process may have begun in the same millisecond.
+            if !path.exists() {
+                break path;
+            }
+        };
         let lock = private::create(&path.with_extension("agentops.lock"))?;
         lock.try_lock()
             .map_err(|_| io::Error::other("the lock of a new spool file is taken"))?;

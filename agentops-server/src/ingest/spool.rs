@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use agentops_core::model::event::Event;
 use agentops_core::model::frame::{HeaderError, Reader};
@@ -200,10 +201,24 @@ fn is_held(path: &Path) -> bool {
     // Shared, so that two readers do not take one another for the owner.
     File::open(lock).is_ok_and(|lock| match lock.try_lock_shared() {
         Ok(()) => false,
-        // Where locks do not work, nobody is declared dead.
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+        Err(TryLockError::WouldBlock) => true,
+        // Where locks do not work, who lives is who has written lately.
+        Err(TryLockError::Error(_)) => path
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map_or(true, |written| is_recent(written, SystemTime::now())),
     })
 }
+
+/// Whether a process may still live that wrote last at `written`: it writes a heartbeat every ten seconds, and three
+/// may be late. A clock that was set back declares nobody dead.
+fn is_recent(written: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(written)
+        .map_or(true, |silence| silence < SILENCE)
+}
+
+/// For how long a process that lives says nothing.
+const SILENCE: Duration = Duration::from_secs(40);
 
 /// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
 fn price(span: &mut Span) {
@@ -244,6 +259,14 @@ impl fmt::Display for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_silent_for_too_long_is_gone() {
+        let now = SystemTime::now();
+        let ago = |seconds| now - Duration::from_secs(seconds);
+        assert!(is_recent(ago(39), now) && !is_recent(ago(40), now));
+        assert!(is_recent(now + Duration::from_secs(3600), now));
+    }
 
     #[test]
     fn files_are_read_in_the_order_of_their_begin() {

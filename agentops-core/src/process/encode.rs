@@ -27,7 +27,7 @@ pub(super) struct Own<'a> {
     pub(super) parent: u64,
     pub(super) adopted: bool,
     pub(super) start: UnixNanos,
-    /// Names an agent's or a session's span.
+    /// Names an agent's or a session's span, and one whose callsite has no name.
     pub(super) dynamic_name: Option<&'a str>,
     pub(super) input: Option<&'a [u8]>,
     pub(super) notes: Option<&'a Notes>,
@@ -48,6 +48,11 @@ pub(super) struct End<'a> {
 /// What was said about a span while it ran.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
+    /// The span's name, where its callsite has none.
+    pub(super) name: Option<String>,
+    /// A captured value, where it is not among the arguments.
+    pub(super) input: Option<Box<[u8]>>,
+    pub(super) tags: Vec<String>,
     pub(super) attributes: Map<String, Value>,
     pub(super) links: Vec<Link>,
     pub(super) error: Option<ErrorRecord>,
@@ -57,7 +62,7 @@ pub(super) struct Notes {
 pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     let mut piece = Vec::with_capacity(256);
     // A model call is named after its model, an agent and a session after who they are.
-    if is_named_by_site(meta.kind) {
+    if is_named_by_site(meta) {
         put::entity(&mut piece, meta.kind, meta.name, None);
     }
     let source = Source {
@@ -76,7 +81,7 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
         put::attr_strs(&mut piece, semconv::TAGS, meta.tags);
     }
     match meta.kind {
-        SpanKind::Tool => {
+        SpanKind::Tool if is_named_by_site(meta) => {
             let cost = meta.cost.map(|usd| (usd * 1e9).round() as i64);
             let description = meta.description.map(Into::into);
             put::tool(
@@ -114,8 +119,11 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
 /// The module of callsites that no function of the program stands for.
 const OURS: &str = "agentops";
 
-fn is_named_by_site(kind: SpanKind) -> bool {
-    !matches!(kind, SpanKind::Llm | SpanKind::Agent | SpanKind::Session)
+fn is_named_by_site(meta: &Meta) -> bool {
+    !matches!(
+        meta.kind,
+        SpanKind::Llm | SpanKind::Agent | SpanKind::Session
+    ) && !meta.name.is_empty()
 }
 
 /// What all spans of a scope have in common.
@@ -195,13 +203,12 @@ impl Own<'_> {
             self.start,
             end,
         );
-        if !is_named_by_site(self.meta.kind) {
-            put::entity(
-                out,
-                self.meta.kind,
-                self.dynamic_name.unwrap_or(self.meta.name),
-                call,
-            );
+        if !is_named_by_site(self.meta) {
+            let name = self.dynamic_name.unwrap_or(self.meta.name);
+            put::entity(out, self.meta.kind, name, call);
+            if self.meta.kind == SpanKind::Tool {
+                put::attr_str(out, semconv::TOOL_NAME, name);
+            }
         }
         if let Some(call) = call {
             put::llm(out, call);
@@ -219,6 +226,12 @@ impl Own<'_> {
             values(out, self.meta.attributes, &input[at..]);
         }
         if let Some(notes) = self.notes {
+            if let Some(input) = &notes.input {
+                put::attr_text(out, semconv::ENTITY_INPUT, |out| _ = to_json(input, out));
+            }
+            if !notes.tags.is_empty() {
+                put::attr_strs(out, semconv::TAGS, &notes.tags);
+            }
             notes
                 .attributes
                 .iter()
@@ -275,11 +288,12 @@ pub(super) fn value(payload: &[u8]) -> (Value, usize) {
 
 /// What the recogniser makes of a model call's arguments and answer; what the attribute says fills the gaps.
 fn model_call(own: &Own<'_>, end: &End<'_>) -> LlmCall {
-    let request = own.input.map(|input| {
+    let arguments = own.input.map(|input| {
         let mut json = Vec::new();
         object(own.meta.arguments, input, &mut json);
         serde_json::from_slice(&json).unwrap_or(Value::Null)
     });
+    let request = arguments.or_else(|| Some(value(own.notes?.input.as_deref()?).0));
     let response = end
         .output
         .filter(|output| own.meta.output && !output.is_empty())

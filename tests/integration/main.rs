@@ -6,6 +6,8 @@ mod errors;
 mod exits;
 mod harness;
 mod layers;
+mod lifecycle;
+mod lifecycle_model;
 mod logs;
 mod model_calls;
 mod msrv;

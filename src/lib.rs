@@ -94,6 +94,18 @@
 //! # Ok::<(), agentops::Error>(())
 //! ```
 //!
+//! A span by hand is current on its thread until its guard is dropped; [`SpanBuilder::in_scope`] runs a closure in it,
+//! [`SpanBuilder::instrument`] a future, and [`SpanBuilder::start_detached`] gives a handle that goes anywhere. Context
+//! follows calls and awaited futures. What is given to an executor, a thread or a pool starts outside, unless it takes
+//! its place along: by [`in_current_span()`](InCurrentSpan::in_current_span) on a future, by [`spawn`] for a thread, by
+//! the function [`in_current_span`] for a closure.
+//!
+//! Who knows AgentOps' Python SDK finds [`start_trace`], [`end_trace`], [`end_all_traces`] and
+//! [`update_trace_metadata`]; what differs stands at [`start_trace`].
+//!
+//! A program that leaves by `std::process::exit` runs no destructors: [`flush`] before it keeps what was recorded, and
+//! [`Guard::end`] ends its session. What is still open then is shown as lost, for `process ended`.
+//!
 //! # Logs
 //!
 //! [`current_span`]`().log(…)` logs in the span around it. With the feature `tracing`, [`layer`] makes logs of the events
@@ -125,11 +137,17 @@
 pub use agentops_core::{Builder, Error, Guard, Overflow, builder, flush, init};
 
 pub use agentops_core::{
-    CurrentSession, CurrentSpan, EndState, Level, ManualSpan, Session, SpanBuilder, SpanContext,
-    SpanKind, current_session, current_span, span, start_session,
+    CurrentSession, CurrentSpan, DetachedSpan, EndState, Level, ManualSpan, Session, SpanBuilder,
+    SpanContext, SpanKind, current_session, current_span, span, start_session,
 };
 
-pub use agentops_core::{Agent, Capture, ErrorCode, InCurrentSpan, Redact, Sink, opaque};
+pub use agentops_core::{InCurrentSpan, each_in_current_span, in_current_span, spawn};
+
+pub use agentops_core::{
+    TraceContext, end_all_traces, end_session, end_trace, start_trace, update_trace_metadata,
+};
+
+pub use agentops_core::{Agent, Capture, ErrorCode, Redact, Sink, opaque};
 
 #[cfg(feature = "tracing")]
 pub use agentops_core::{layer, layer_with};

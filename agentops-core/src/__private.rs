@@ -24,9 +24,9 @@ pub mod ladder {
     };
     pub use crate::record::fault::{
         FaultCode as _, FaultDebug as _, FaultDeref as _, FaultDisplay as _, FaultError as _,
-        FaultName as _,
+        FaultExit as _, FaultName as _,
     };
-    pub use crate::record::outcome::{IsResult as _, IsValue as _};
+    pub use crate::record::outcome::{IsExit as _, IsResult as _, IsValue as _};
 }
 
 /// Calls a closure as one that may be called once, which lets it give away what it borrows.

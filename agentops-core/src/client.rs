@@ -16,7 +16,7 @@ use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
-use crate::record::{local, ring, session, span, value};
+use crate::record::{local, ring, session, span, trace_api, value};
 use crate::stats::Totals;
 use crate::sync::fixed::{Mutex, lock};
 
@@ -175,6 +175,7 @@ impl Guard {
         if std::mem::replace(&mut self.ended, true) || local::is_fork() {
             return true;
         }
+        trace_api::shut_down();
         session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
         let kept = flush(LAST_FLUSH - LAST_WORDS);

@@ -31,7 +31,7 @@ mod stats;
 mod sync;
 
 #[cfg(feature = "record")]
-pub use bridge::spawn::InCurrentSpan;
+pub use bridge::spawn::{InCurrentSpan, each_in_current_span, in_current_span, spawn};
 #[cfg(feature = "tracing")]
 pub use bridge::tracing::{layer, layer_with};
 #[cfg(feature = "record")]
@@ -56,8 +56,12 @@ pub use record::context::SpanContext;
 #[cfg(feature = "record")]
 pub use record::fault::ErrorCode;
 #[cfg(feature = "record")]
+pub use record::manual::{DetachedSpan, ManualSpan, SpanBuilder, span};
+#[cfg(feature = "record")]
 pub use record::note::{CurrentSpan, current_span};
 #[cfg(feature = "record")]
 pub use record::session::{CurrentSession, Session, current_session, start_session};
 #[cfg(feature = "record")]
-pub use record::span::{ManualSpan, SpanBuilder, span};
+pub use record::trace_api::{
+    TraceContext, end_all_traces, end_session, end_trace, start_trace, update_trace_metadata,
+};

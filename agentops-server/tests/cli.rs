@@ -948,6 +948,20 @@ SESSION  research_team  lost
 warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an unfinished record: the program died while writing it
 ";
     home.run(&["show", "last"]).is(0, expected);
+
+    // It speaks again: recording went on in a run of its own.
+    let again = Spool::new().facts(&facts(RUN, "research_team", START)).0;
+    let file = home.spool("research-2000-7-0", &again);
+    let lock = File::create(file.with_extension("agentops.lock")).expect("a lock file");
+    lock.lock().expect("a lock");
+    let expected = "
+research_team · 6a7e8c90 · running · 1 span
+
+SESSION  research_team  open
+-----
+warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an unfinished record: the program died while writing it
+";
+    home.run(&["show", "last"]).is(0, expected);
 }
 
 #[test]

@@ -55,7 +55,11 @@ impl Home {
     }
 
     pub(crate) fn traces(&self) -> Vec<Trace> {
-        read(&self.0)
+        traces_of(&self.files())
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        files(&self.0)
     }
 }
 
@@ -65,23 +69,34 @@ impl Drop for Home {
     }
 }
 
-pub(crate) fn read(home: &Path) -> Vec<Trace> {
-    let mut traces = Traces::default();
-    for entry in std::fs::read_dir(home.join("spool")).expect("there is a spool") {
-        let path = entry.expect("it can be listed").path();
-        if path
-            .extension()
+/// The spool files of a home, oldest first.
+fn files(home: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(home.join("spool")).expect("there is a spool");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let spool = |path: &PathBuf| {
+        path.extension()
             .is_some_and(|extension| extension == "agentops")
-        {
-            let bytes = std::fs::read(&path).expect("it can be read");
-            let mut reader = Reader::new(&bytes).expect("it is a spool file");
-            let events: Vec<_> = reader.by_ref().collect();
-            assert_eq!((reader.damaged(), reader.tail()), (0, None));
-            let resource = reader.resource().expect("it says who wrote it").clone();
-            events
-                .into_iter()
-                .for_each(|event| traces.apply(&resource, event));
-        }
+    };
+    let mut files: Vec<_> = paths.filter(spool).collect();
+    files.sort();
+    files
+}
+
+pub(crate) fn read(home: &Path) -> Vec<Trace> {
+    traces_of(&files(home))
+}
+
+fn traces_of(files: &[PathBuf]) -> Vec<Trace> {
+    let mut traces = Traces::default();
+    for path in files {
+        let bytes = std::fs::read(path).expect("it can be read");
+        let mut reader = Reader::new(&bytes).expect("it is a spool file");
+        let events: Vec<_> = reader.by_ref().collect();
+        assert_eq!((reader.damaged(), reader.tail()), (0, None));
+        let resource = reader.resource().expect("it says who wrote it").clone();
+        events
+            .into_iter()
+            .for_each(|event| traces.apply(&resource, event));
     }
     let mut traces = traces.finish();
     traces.reverse();
@@ -313,6 +328,184 @@ fn a_program_s_session_is_called_what_code_says_then_the_environment_then_the_cr
         };
         assert_eq!(trace.session.facts.name, expected);
     }
+}
+
+const EXIT_CODE: &str = env!("CARGO_BIN_EXE_exit_code");
+
+#[test]
+fn an_exit_code_that_main_returns_ends_the_automatic_session() {
+    for (code, state, reason) in [
+        ("0", EndState::Success, None),
+        ("3", EndState::Error, Some("exit code 3")),
+    ] {
+        let home = Home::new(&format!("exit-code-{code}"));
+        let output = home.program(EXIT_CODE, code).output().expect("it runs");
+        assert_eq!(output.status.code(), code.parse().ok());
+        let [trace] = &home.traces()[..] else {
+            panic!("one session")
+        };
+        assert_eq!(end(trace), (Some(state), reason));
+        assert_eq!(
+            draw(trace),
+            format!("TOOL step {{\"n\":{code}}} -> {code}\n")
+        );
+    }
+}
+
+#[test]
+fn process_exit_keeps_what_was_flushed_and_loses_the_end() {
+    let home = Home::new("process-exit");
+    let output = home
+        .program(EXIT_CODE, "exits")
+        .arg("9")
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(9));
+    let [trace] = &home.traces()[..] else {
+        panic!("one session")
+    };
+    // The reader adds `Indeterminate: process ended`, for the file's lock is free.
+    assert_eq!(end(trace), (None, None));
+    assert!(draw(trace).starts_with("TOOL step {\"n\":1} -> 1\n"));
+}
+
+#[test]
+fn what_is_open_goes_on_in_the_next_run_of_the_recorder() {
+    let home = Home::new("twice");
+    assert_eq!(home.run("twice"), (0, "twice done\n".into(), String::new()));
+    let [held, over, gone] = &home.traces()[..] else {
+        panic!("three sessions")
+    };
+    let dropped = (Some(EndState::Indeterminate), Some("dropped"));
+    assert_eq!((end(gone), end(over)), (dropped, dropped));
+    assert_eq!(draw(over), "TOOL step {\"n\":7} -> 7\n");
+    assert_eq!(end(held), (Some(EndState::Success), None));
+    assert_eq!(held.session.facts.tags, ["kept"]);
+    let expected = "OPERATION detached -> \"late\"
+AGENT planner @planner
+  TOOL step @planner {\"n\":6} -> 6
+TOOL step {\"n\":1} -> 1
+TOOL step {\"n\":4} -> 4
+TOOL step {\"n\":5} -> 5
+";
+    assert_eq!(draw(held), expected);
+    assert_eq!(
+        (held.session.counts.open, held.session.counts.dropped),
+        (0, 0)
+    );
+    // The second run's own file says of itself all that is needed to read it.
+    let [_, second] = &home.files()[..] else {
+        panic!("a file for each run")
+    };
+    let [held, over] = &traces_of(std::slice::from_ref(second))[..] else {
+        panic!("two sessions")
+    };
+    let dropped = (Some(EndState::Indeterminate), Some("dropped"));
+    assert_eq!(
+        (end(over), end(held)),
+        (dropped, (Some(EndState::Success), None))
+    );
+    assert_eq!(held.session.facts.name, "held");
+    assert_eq!(held.session.counts.spans, 6);
+}
+
+#[test]
+fn nothing_is_lost_where_recording_stops_and_starts_under_load() {
+    let home = Home::new("cycles");
+    let (code, stdout, stderr) = home.run("cycles");
+    assert_eq!((code, &*stderr), (0, ""));
+    let recorded: u64 = stdout
+        .lines()
+        .next()
+        .and_then(|line| line.parse().ok())
+        .expect("it says how many");
+    let traces = home.traces();
+    assert_eq!((traces.len(), home.files().len()), (3, 9));
+    let mut spans = 0;
+    for trace in &traces {
+        assert_eq!(end(trace), (Some(EndState::Success), None));
+        let counts = &trace.session.counts;
+        assert_eq!((counts.open, counts.dropped), (0, 0));
+        spans += counts.spans - 1;
+    }
+    assert_eq!(spans, recorded);
+}
+
+#[test]
+fn a_span_outside_every_trace_joins_the_only_one_and_neither_of_two() {
+    let home = Home::new("traces");
+    assert_eq!(
+        home.run("traces"),
+        (0, "traces done\n".into(), String::new())
+    );
+    let traces = home.traces();
+    let seen: Vec<_> = traces
+        .iter()
+        .map(|trace| {
+            let facts = &trace.session.facts;
+            let spans = &trace.spans[1..];
+            let steps: Vec<_> = spans
+                .iter()
+                .map(|span| {
+                    (
+                        span.input
+                            .as_ref()
+                            .map_or(0, |input| input["n"].as_i64().unwrap_or(0)),
+                        span.adopted,
+                    )
+                })
+                .collect();
+            (
+                &*facts.name,
+                end(trace).0,
+                facts.tags.join(","),
+                facts.attributes.get("trace.metadata.customer").cloned(),
+                steps,
+            )
+        })
+        .collect();
+    let (success, error) = (Some(EndState::Success), Some(EndState::Error));
+    let tags = |tags: &str| tags.to_owned();
+    assert_eq!(
+        seen,
+        [
+            (
+                "first",
+                success,
+                tags("one,a,b"),
+                Some("ann".into()),
+                vec![(1, true)]
+            ),
+            (
+                "second",
+                error,
+                tags(""),
+                Some("bob".into()),
+                vec![(20, false), (21, true)]
+            ),
+            (
+                "automatic",
+                success,
+                tags(""),
+                None,
+                vec![(10, false), (11, false)]
+            ),
+            ("third", error, tags(""), None, vec![]),
+        ]
+    );
+}
+
+#[test]
+fn a_trace_that_nobody_ends_ends_with_the_recorder() {
+    let home = Home::new("forgets");
+    assert_eq!(home.run("forgets").0, 0);
+    let traces = home.traces();
+    let ends: Vec<_> = traces
+        .iter()
+        .map(|trace| (&*trace.session.facts.name, end(trace)))
+        .collect();
+    let shutdown = (Some(EndState::Indeterminate), Some("shutdown"));
+    assert_eq!(ends, [("forgotten", shutdown), ("leaked", (None, None))]);
 }
 
 #[test]

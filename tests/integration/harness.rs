@@ -58,7 +58,11 @@ pub(crate) fn record_async(work: impl Future<Output = ()>) -> Trace {
 pub(crate) fn recorded(session: agentops::model::id::SessionId) -> Trace {
     let whole = agentops::flush(Duration::from_secs(20));
     let trace = memory().trace(session).expect("the session was recorded");
-    assert!(whole, "a flush covers all; lost: {:?}", trace.session.losses);
+    assert!(
+        whole,
+        "a flush covers all; lost: {:?}",
+        trace.session.losses
+    );
     trace
 }
 

@@ -9,6 +9,8 @@ mod harness;
 mod homes;
 mod kills;
 mod layers;
+mod lifecycle;
+mod lifecycle_model;
 mod logs;
 mod model_calls;
 mod msrv;

@@ -56,6 +56,13 @@ fn main() -> ExitCode {
         "loud exporter" => loud_exporter(),
         "hook logs" => hook_logs(),
         "has a subscriber" => has_a_subscriber(),
+        "traces" => traces(),
+        "cycles" => cycles(),
+        "twice" => twice(),
+        "forgets" => {
+            let _guard = agentops::init();
+            forgets();
+        }
         other => {
             println!("unknown case {other:?}");
             return ExitCode::from(2);
@@ -168,6 +175,116 @@ fn has_a_subscriber() {
     let _ = step(1);
     drop(guard);
     assert_eq!(log::max_level(), log::LevelFilter::Off);
+}
+
+/// A session, an agent and spans that go on from one run of the recorder into the next.
+fn twice() {
+    let guard = agentops::init();
+    let session = agentops::start_session("held").tag("kept");
+    let detached = session.in_scope(|| agentops::span("detached").start_detached());
+    let agent = session.in_scope(|| {
+        agentops::span("planner")
+            .kind(agentops::SpanKind::Agent)
+            .start_detached()
+    });
+    let _ = session.in_scope(|| step(1));
+    let place = agentops::start_session("over").in_scope(|| agentops::current_span().context());
+    drop(agentops::start_session("gone"));
+    drop(guard);
+    let _ = session.in_scope(|| step(2));
+    let guard = agentops::init();
+    // In a session that ended before.
+    let _ = place.in_scope(|| step(7));
+    // Outside it: the only session that is open is this one.
+    let _ = step(4);
+    let _ = session.in_scope(|| step(5));
+    let _ = agent.in_scope(|| step(6));
+    agent.end();
+    detached.end_with("late");
+    session.end(agentops::EndState::Success);
+    drop(guard);
+}
+
+/// Where spans outside every trace go: to the only one that is open, and to neither of two.
+fn traces() {
+    use agentops::{EndState, end_all_traces, end_trace, start_trace, update_trace_metadata};
+
+    let guard = agentops::builder().trace_name("automatic").init();
+    let first = start_trace("first").tag("one");
+    let _ = step(1);
+    assert!(update_trace_metadata([("customer", "ann")]));
+    assert!(update_trace_metadata([("tags", ["a", "b"])]));
+    let second = start_trace("second");
+    let _ = step(10);
+    assert!(!update_trace_metadata([("customer", "nobody's")]));
+    let _ = second.in_scope(|| {
+        assert!(update_trace_metadata([("customer", "bob")]));
+        step(20)
+    });
+    end_trace(&first, EndState::Success);
+    // Once is enough, by whichever copy of the handle.
+    end_trace(&first, EndState::Error);
+    let _ = std::thread::spawn(|| step(21)).join();
+    let _third = start_trace("third");
+    end_all_traces(EndState::Error);
+    end_trace(None, EndState::Success);
+    let _ = step(11);
+    drop(guard);
+}
+
+/// Threads that record all the time, while the recorder stops and starts again: says how many spans were recorded.
+fn cycles() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static RECORDED: AtomicU64 = AtomicU64::new(0);
+
+    fn count(span: &agentops::ManualSpan) {
+        if span.handle().id().is_some() {
+            RECORDED.fetch_add(1, Relaxed);
+        }
+    }
+
+    let mut guard = agentops::builder().auto_start_session(false).init();
+    let threads: Vec<_> = (0..3)
+        .map(|n| agentops::start_session(format!("session {n}")))
+        .map(|session| {
+            std::thread::spawn(move || {
+                while !STOP.load(Relaxed) {
+                    session.in_scope(|| {
+                        let outer = agentops::span("outer").start();
+                        count(&outer);
+                        let inner = agentops::span("inner").start();
+                        count(&inner);
+                        inner.end_with("done");
+                    });
+                    std::thread::yield_now();
+                }
+                session
+            })
+        })
+        .collect();
+    for _ in 0..8 {
+        assert!(agentops::flush(std::time::Duration::from_secs(10)));
+        drop(guard);
+        guard = agentops::builder().auto_start_session(false).init();
+    }
+    STOP.store(true, Relaxed);
+    for thread in threads {
+        thread
+            .join()
+            .expect("it runs")
+            .end(agentops::EndState::Success);
+    }
+    drop(guard);
+    println!("{}", RECORDED.load(Relaxed));
+}
+
+/// Traces that nobody ends.
+fn forgets() {
+    agentops::start_trace("forgotten")
+        .in_scope(|| step(1))
+        .expect("it works");
+    let _session = std::mem::ManuallyDrop::new(agentops::start_session("leaked"));
 }
 
 fn fails() -> ExitCode {

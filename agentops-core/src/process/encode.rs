@@ -28,7 +28,7 @@ pub(super) struct Own<'a> {
     pub(super) parent: u64,
     pub(super) adopted: bool,
     pub(super) start: UnixNanos,
-    /// Names an agent's or a session's span.
+    /// Names an agent's or a session's span, and one whose callsite has no name.
     pub(super) dynamic_name: Option<&'a str>,
     pub(super) input: Option<&'a [u8]>,
     pub(super) notes: Option<&'a Notes>,
@@ -82,6 +82,11 @@ pub(super) struct End<'a> {
 /// What was said about a span while it ran.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
+    /// The span's name, where its callsite has none.
+    pub(super) name: Option<String>,
+    /// A captured value, where it is not among the arguments.
+    pub(super) input: Option<Box<[u8]>>,
+    pub(super) tags: Vec<String>,
     pub(super) attributes: Map<String, Value>,
     pub(super) links: Vec<Link>,
     pub(super) error: Option<ErrorRecord>,
@@ -91,7 +96,7 @@ pub(super) struct Notes {
 pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     let mut piece = Vec::with_capacity(256);
     // A model call is named after its model, an agent and a session after who they are.
-    if is_named_by_site(meta.kind) {
+    if is_named_by_site(meta) {
         put::entity(&mut piece, meta.kind, meta.name, None);
     }
     let source = Source {
@@ -110,7 +115,7 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
         put::attr_strs(&mut piece, semconv::TAGS, meta.tags);
     }
     match meta.kind {
-        SpanKind::Tool => {
+        SpanKind::Tool if is_named_by_site(meta) => {
             let cost = meta.cost.map(|usd| (usd * 1e9).round() as i64);
             let description = meta.description.map(Into::into);
             put::tool(
@@ -148,8 +153,11 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
 /// The module of callsites that no function of the program stands for.
 const OURS: &str = "agentops";
 
-fn is_named_by_site(kind: SpanKind) -> bool {
-    !matches!(kind, SpanKind::Llm | SpanKind::Agent | SpanKind::Session)
+fn is_named_by_site(meta: &Meta) -> bool {
+    !matches!(
+        meta.kind,
+        SpanKind::Llm | SpanKind::Agent | SpanKind::Session
+    ) && !meta.name.is_empty()
 }
 
 /// What all spans of a scope have in common.
@@ -244,13 +252,12 @@ impl Own<'_> {
             self.start,
             end,
         );
-        if !is_named_by_site(self.meta.kind) {
-            put::entity(
-                out,
-                self.meta.kind,
-                self.name(),
-                call.map(|call| &call.record),
-            );
+        if !is_named_by_site(self.meta) {
+            let name = self.name();
+            put::entity(out, self.meta.kind, name, call.map(|call| &call.record));
+            if self.meta.kind == SpanKind::Tool {
+                put::attr_str(out, semconv::TOOL_NAME, name);
+            }
         }
         if let Some(call) = call {
             put::llm(out, &call.record);
@@ -258,24 +265,27 @@ impl Own<'_> {
         if self.adopted {
             put::attr_bool(out, semconv::SPAN_ADOPTED, true);
         }
-        if let Some(input) = self.input {
-            let mut at = 0;
-            match call {
-                _ if self.meta.arguments.is_empty() => {}
-                Some(call) => {
-                    at = call.input.length;
-                    call.input.put(out, semconv::ENTITY_INPUT);
-                }
-                None if self.redactor.shows_content() => {
-                    put::attr_text(out, semconv::ENTITY_INPUT, |out| {
-                        at = self.arguments(input, out).0;
-                    });
-                }
-                None => at = object(self.arguments, input, None, &mut Vec::new()),
+        let mut at = 0;
+        match (self.given(), call) {
+            (None, _) => {}
+            (Some(_), Some(call)) => {
+                at = call.input.length;
+                call.input.put(out, semconv::ENTITY_INPUT);
             }
+            (Some(given), None) if self.redactor.shows_content() => {
+                put::attr_text(out, semconv::ENTITY_INPUT, |out| {
+                    at = self.visible_input(given, out).0;
+                });
+            }
+            (Some(given), None) => at = self.whole_input(given, &mut Vec::new()),
+        }
+        if let Some(input) = self.input {
             self.attributes(out, self.meta.attributes, &input[at..]);
         }
         if let Some(notes) = self.notes {
+            if !notes.tags.is_empty() {
+                put::attr_strs(out, semconv::TAGS, &notes.tags);
+            }
             notes
                 .attributes
                 .iter()
@@ -297,19 +307,34 @@ impl Own<'_> {
         }
     }
 
-    /// The arguments as one JSON object: how many bytes they were, and whether it says less than they did.
-    fn arguments(&self, input: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
-        self.visible("/input", out, |walk, out| {
-            object(self.arguments, input, walk, out)
+    /// What it was given, if anything was.
+    fn given(&self) -> Option<Given<'_>> {
+        if self.arguments.is_empty() {
+            Some(Given::Value(self.notes?.input.as_deref()?))
+        } else {
+            self.input.map(Given::Arguments)
+        }
+    }
+
+    /// What it was given as JSON, as far as it may be seen: how many bytes it was, and whether less is said than it was.
+    fn visible_input(&self, given: Given<'_>, out: &mut Vec<u8>) -> (usize, bool) {
+        self.visible("/input", out, |walk, out| match given {
+            Given::Arguments(input) => object(self.arguments, input, walk, out),
+            Given::Value(input) => one(input, walk, out),
         })
     }
 
-    /// As [`arguments`](Self::arguments), of what came out.
+    /// All of what it was given.
+    fn whole_input(&self, given: Given<'_>, out: &mut Vec<u8>) -> usize {
+        match given {
+            Given::Arguments(input) => object(self.arguments, input, None, out),
+            Given::Value(input) => one(input, None, out),
+        }
+    }
+
+    /// As [`visible_input`](Self::visible_input), of what came out.
     fn output(&self, output: &[u8], out: &mut Vec<u8>) -> (usize, bool) {
-        self.visible("/output", out, |walk, out| match walk {
-            None => value::to_json(output, out),
-            Some(walk) => value::read(output, walk, out),
-        })
+        self.visible("/output", out, |walk, out| one(output, walk, out))
     }
 
     fn visible(
@@ -335,6 +360,23 @@ impl Own<'_> {
             at += length;
             attribute(out, &key, &value);
         }
+    }
+}
+
+/// What a span was given, as it was captured.
+#[derive(Debug, Clone, Copy)]
+enum Given<'a> {
+    /// A function's arguments, one after another.
+    Arguments(&'a [u8]),
+    /// One value, that was said by hand.
+    Value(&'a [u8]),
+}
+
+/// One value; how many bytes it was.
+fn one(payload: &[u8], walk: Option<&mut Walk<'_>>, out: &mut Vec<u8>) -> usize {
+    match walk {
+        None => value::to_json(payload, out),
+        Some(walk) => value::read(payload, walk, out),
     }
 }
 
@@ -414,6 +456,20 @@ struct Shown {
 }
 
 impl Shown {
+    /// And whether it says less than what was captured.
+    fn of<C>(
+        captured: Option<C>,
+        write: impl FnOnce(C, &mut Vec<u8>) -> (usize, bool),
+    ) -> (Self, bool) {
+        let Some(captured) = captured else {
+            return Default::default();
+        };
+        let mut json = Vec::new();
+        let (length, changed) = write(captured, &mut json);
+        let json = Some(json);
+        (Self { json, length }, changed)
+    }
+
     fn put(&self, out: &mut Vec<u8>, key: &str) {
         if let Some(json) = &self.json {
             put::attr_text(out, key, |out| out.extend_from_slice(json));
@@ -426,20 +482,14 @@ impl Shown {
 /// It is shown all of it, so that what is counted and paid for is known whatever may be seen; what was said is taken
 /// from what may be seen.
 fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
-    let input = own.input.filter(|_| !own.arguments.is_empty());
-    let input = input.unwrap_or_default();
-    let output = end.output.filter(|_| own.meta.output).unwrap_or_default();
-    let show = |captured: &[u8], write: &dyn Fn(&mut Vec<u8>) -> (usize, bool)| {
-        let mut json = Vec::new();
-        let (length, changed) = match captured {
-            [] => (0, false),
-            _ => write(&mut json),
-        };
-        let json = (!captured.is_empty()).then_some(json);
-        (Shown { json, length }, changed)
-    };
-    let (mut input_shown, input_changed) = show(input, &|json| own.arguments(input, json));
-    let (mut output_shown, output_changed) = show(output, &|json| own.output(output, json));
+    let input = own.given();
+    let output = end
+        .output
+        .filter(|output| own.meta.output && !output.is_empty());
+    let (mut input_shown, input_changed) =
+        Shown::of(input, |input, json| own.visible_input(input, json));
+    let (mut output_shown, output_changed) =
+        Shown::of(output, |output, json| own.output(output, json));
     let request = input_shown.json.as_deref().map(parse);
     let response = output_shown.json.as_deref().map(parse);
     // Long prompts take their time, and that is no standstill.
@@ -449,12 +499,12 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
     };
     let mut call = recognise(request.as_ref(), response.as_ref());
     if input_changed || output_changed {
-        let whole_request = input_shown.json.as_ref().map(|_| {
+        let whole_request = input.map(|input| {
             let mut json = Vec::new();
-            object(own.arguments, input, None, &mut json);
+            own.whole_input(input, &mut json);
             parse(&json)
         });
-        let whole_response = output_shown.json.as_ref().map(|_| value(output).0);
+        let whole_response = output.map(|output| value(output).0);
         let whole = recognise(whole_request.as_ref(), whole_response.as_ref());
         call = LlmCall {
             messages: call.messages,

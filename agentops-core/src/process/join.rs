@@ -4,6 +4,7 @@
 //! written earlier on another thread. So an END is held until every ring has been looked at once more, by when all
 //! that was said of its span is in; and a START or a note waits for what it refers to.
 
+mod keep;
 mod plain;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use self::keep::{Scopes, Threads};
 use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own};
@@ -110,7 +112,7 @@ struct SessionInfo {
     end: Option<(EndState, Option<String>)>,
     /// Something is to be told before the pass is over.
     changed: bool,
-    scopes: Vec<u64>,
+    scopes: Scopes,
     /// Spans of it that have not ended.
     open: u64,
 }
@@ -174,10 +176,13 @@ pub(crate) struct Processor {
     sessions: Ids<u128, SessionInfo>,
     /// Sessions that have ended, and when, oldest first.
     ended_sessions: VecDeque<(u128, u64)>,
+    /// Scopes of sessions that ended in an earlier run, of which nobody has heard in this one.
+    past: Ids<u64, ScopeInfo>,
+    /// Scopes whose session was not known yet, or not any more.
+    homeless: Scopes,
     /// Sessions by the id of their own span.
     roots: Ids<u64, u128>,
-    threads: Vec<Shared>,
-    thread_numbers: HashMap<u64, u32>,
+    threads: Threads,
     open: Ids<u64, Open>,
     /// Spans that started in this pass.
     opened: Vec<u64>,
@@ -230,9 +235,10 @@ impl Processor {
             scopes: Ids::default(),
             sessions: Ids::default(),
             ended_sessions: VecDeque::new(),
+            past: Ids::default(),
+            homeless: Scopes::default(),
             roots: Ids::default(),
-            threads: Vec::new(),
-            thread_numbers: HashMap::new(),
+            threads: Threads::default(),
             open: Ids::default(),
             opened: Vec::new(),
             ends: Vec::new(),
@@ -260,6 +266,7 @@ impl Processor {
     /// Runs until the drainer has left.
     pub(crate) fn run(mut self) {
         local::mute();
+        self.resume();
         loop {
             match self.input.pop(Duration::from_secs(5)) {
                 Some(Raw::Chunk(chunk)) => self.chunk(chunk),
@@ -275,6 +282,7 @@ impl Processor {
         for _ in 0..=PATIENCE {
             self.pass_ended();
         }
+        self.leave();
         self.outlets.iter().for_each(|outlet| outlet.close());
     }
 
@@ -332,7 +340,11 @@ impl Processor {
     /// A record's payload, wherever it came from.
     fn payload(&mut self, ring: usize, first: u64, words: &[u64], length: usize) -> Payload {
         if first & word::BOXED != 0 {
-            let boxed = self.boxes.get_mut(&ring).and_then(VecDeque::pop_front);
+            let boxes = self.boxes.get_mut(&ring);
+            let boxed = boxes.and_then(VecDeque::pop_front);
+            if self.boxes.get(&ring).is_some_and(VecDeque::is_empty) {
+                self.boxes.remove(&ring);
+            }
             return boxed.map_or(Payload::None, Payload::Kept);
         }
         if length == 0 {
@@ -393,7 +405,11 @@ impl Processor {
         thread: u32,
     ) -> Result<(), Payload> {
         let Some(info) = self.scopes.get(&scope) else {
-            return Err(input);
+            return if self.recall(scope) {
+                self.started([first, id, parent, scope, clock], input, thread)
+            } else {
+                Err(input)
+            };
         };
         let start = self.anchor.unix(clock);
         if let Some(session) = self.sessions.get_mut(&info.session) {
@@ -444,7 +460,7 @@ impl Processor {
                 facts,
                 end: None,
                 changed: true,
-                scopes: Vec::new(),
+                scopes: Scopes::default(),
                 open: 0,
             };
             self.sessions.insert(scope.session, info);
@@ -453,9 +469,7 @@ impl Processor {
         if known {
             return;
         }
-        if let Some(session) = self.sessions.get_mut(&scope.session) {
-            session.scopes.push(word);
-        }
+        self.own_scope(scope.session, word);
         let shared = self.share(encode::scope_piece(&scope));
         let info = ScopeInfo {
             session: scope.session,
@@ -540,22 +554,26 @@ impl Processor {
         names
     }
 
-    fn place<'a>(&'a self, open: &Open) -> Place<'a> {
+    fn place<'a>(&'a self, open: &'a Open) -> Place<'a> {
         Place {
             name: self.name(open),
             kind: self.sites[open.site as usize - 1].callsite.meta.kind,
         }
     }
 
-    fn name<'a>(&'a self, open: &Open) -> &'a str {
+    fn name<'a>(&'a self, open: &'a Open) -> &'a str {
         let site = self.sites[open.site as usize - 1].callsite;
-        self.dynamic_name(site.meta.kind, open.scope)
+        self.dynamic_name(site.meta.kind, open)
             .unwrap_or(site.meta.name)
     }
 
-    /// Agents and sessions are named by who they are.
-    fn dynamic_name(&self, kind: SpanKind, scope: u64) -> Option<&str> {
-        let info = self.scopes.get(&scope)?;
+    /// What was said of a span's name goes first; agents and sessions are named by who they are.
+    fn dynamic_name<'a>(&'a self, kind: SpanKind, open: &'a Open) -> Option<&'a str> {
+        let said = open.notes.as_ref().and_then(|notes| notes.name.as_deref());
+        if said.is_some() {
+            return said;
+        }
+        let info = self.scopes.get(&open.scope)?;
         match kind {
             SpanKind::Agent => Some(&info.agent),
             SpanKind::Session => Some(&self.sessions.get(&info.session)?.facts.name),
@@ -625,7 +643,7 @@ impl Processor {
             parent: open.parent,
             adopted: open.adopted,
             start: open.start,
-            dynamic_name: self.dynamic_name(meta.kind, open.scope),
+            dynamic_name: self.dynamic_name(meta.kind, open),
             input: (!input.is_empty()).then_some(input),
             notes: open.notes.as_deref(),
             arguments: &site.arguments,
@@ -646,7 +664,7 @@ impl Processor {
         let (Some(site), Some(scope), Some(thread)) = (
             sites.get_mut(open.site as usize - 1),
             scopes.get_mut(&open.scope),
-            threads.get_mut(open.thread as usize),
+            threads.shared(open.thread),
         ) else {
             return false;
         };
@@ -695,27 +713,22 @@ impl Processor {
             session.note(kind, bytes, &self.redactor);
             return Ok(());
         }
+        let (scope, bytes) = match note::split_scope(bytes).filter(|_| note::is_scoped(kind)) {
+            Some((scope, rest)) => (scope, rest),
+            None => (0, bytes),
+        };
         if kind == note::LOG {
             // A log is a frame of its own, and needs its span neither to have started nor to go on.
-            let Some((scope, said)) = note::split_scope(bytes) else {
-                return Ok(());
-            };
-            let Some(scope) = self.scopes.get(&scope) else {
-                return Err(payload);
-            };
             let nobody = Place {
                 name: "",
                 kind: SpanKind::Unknown,
             };
             let place = self.open.get(&span).map_or(nobody, |open| self.place(open));
-            let log = read_log(&self.redactor, place, said, time);
-            let record = wire::encode_log(
-                &log,
-                SessionId(scope.session),
-                TraceId(scope.trace),
-                SpanId(span),
-            );
-            self.append_plain(frame::Kind::Log, &record);
+            let log = read_log(&self.redactor, place, bytes, time);
+            if !self.scopes.contains_key(&scope) && !self.recall(scope) {
+                return Err(payload);
+            }
+            self.log(scope, span, &log);
             return Ok(());
         }
         let Some(mut open) = self.open.remove(&span) else {
@@ -733,6 +746,15 @@ impl Processor {
                 let notes = open.notes.get_or_insert_default();
                 notes.links.extend(read_link(bytes));
             }
+            note::NAME => {
+                let name = self.redacted(&open, "/name", bytes);
+                open.notes.get_or_insert_default().name = name;
+            }
+            note::INPUT => open.notes.get_or_insert_default().input = Some(bytes.into()),
+            note::SPAN_TAG => {
+                let tag = self.redacted(&open, "/tags", bytes);
+                open.notes.get_or_insert_default().tags.extend(tag);
+            }
             note::ERROR => {
                 let error = self.error(span, &open, bytes, time);
                 open.notes.get_or_insert_default().error = Some(error);
@@ -741,6 +763,38 @@ impl Processor {
         }
         self.open.insert(span, open);
         Ok(())
+    }
+
+    /// A text that was said of a span, as far as it may be seen.
+    fn redacted(&self, open: &Open, path: &str, said: &[u8]) -> Option<String> {
+        let mut text = text_of(&encode::value(said).0)?;
+        self.redactor.text(self.place(open), path, &mut text);
+        Some(text)
+    }
+
+    fn log(&mut self, scope: u64, span: u64, log: &Log) {
+        let Some(scope) = self.scopes.get(&scope) else {
+            return;
+        };
+        let (session, trace) = (SessionId(scope.session), TraceId(scope.trace));
+        let record = wire::encode_log(log, session, trace, SpanId(span));
+        self.append_plain(frame::Kind::Log, &record);
+    }
+
+    /// What was said of a span after its end: it has been written, so it becomes a log of that span.
+    fn noted_late(&mut self, record: [u64; 5], payload: &[u8]) -> bool {
+        let [first, span, clock, ..] = record;
+        let kind = word::low(first);
+        let scoped = word::tag(first) == word::NOTE && note::is_scoped(kind);
+        let Some((scope, said)) = note::split_scope(payload).filter(|_| scoped) else {
+            return false;
+        };
+        if !self.scopes.contains_key(&scope) {
+            return false;
+        }
+        let log = late_log(&self.redactor, kind, said, self.anchor.unix(clock));
+        self.log(scope, span, &log);
+        true
     }
 
     /// Every ring has been looked at: what waits is tried again, what was held since the last time ends, what is still
@@ -835,10 +889,14 @@ impl Processor {
             }
         }
         let pass = self.pass;
-        let before = self.waiting.len();
-        self.waiting
-            .retain(|waiting| waiting.since + PATIENCE > pass);
-        self.lost_without_start += (before - self.waiting.len()) as u64;
+        let given_up = self
+            .waiting
+            .extract_if(.., |waiting| waiting.since + PATIENCE <= pass);
+        for waiting in given_up.collect::<Vec<_>>() {
+            if !self.noted_late(waiting.record, &waiting.payload) {
+                self.lost_without_start += 1;
+            }
+        }
     }
 
     fn write_pending(&mut self) {
@@ -962,25 +1020,23 @@ impl Processor {
                 return;
             }
             if let Some(session) = self.sessions.remove(&id) {
-                session
-                    .scopes
-                    .iter()
-                    .for_each(|scope| drop(self.scopes.remove(scope)));
+                session.scopes.words.iter().for_each(|scope| {
+                    self.past.remove(scope);
+                    self.scopes.remove(scope);
+                });
                 self.roots.remove(&root_of(id));
             }
         }
     }
 
-    fn thread(&mut self, thread: &ThreadName) -> u32 {
+    fn thread(&mut self, thread: &Arc<ThreadName>) -> u32 {
         self.learn_sites();
-        if let Some(number) = self.thread_numbers.get(&thread.id) {
-            return *number;
+        if let Some(number) = self.threads.number(thread) {
+            return number;
         }
+        self.forget_threads();
         let shared = self.share(encode::thread_piece(thread, &self.redactor));
-        let number = self.threads.len() as u32;
-        self.threads.push(shared);
-        self.thread_numbers.insert(thread.id, number);
-        number
+        self.threads.add(thread.clone(), shared)
     }
 
     fn learn_sites(&mut self) {
@@ -1047,12 +1103,12 @@ impl SessionInfo {
                 self.end = Some((state.unwrap_or(EndState::Indeterminate), reason));
                 return;
             }
-            note::TAG => {
-                let tag = visible("/session/tags", &said);
-                self.facts
-                    .tags
-                    .extend(tag.filter(|tag| !self.facts.tags.contains(tag)));
-            }
+            note::TAG => match &said {
+                Value::Array(tags) => tags
+                    .iter()
+                    .for_each(|tag| self.tag(visible("/session/tags", tag))),
+                tag => self.tag(visible("/session/tags", tag)),
+            },
             note::USER => self.facts.user_id = visible("/session/user_id", &said),
             note::CONVERSATION => {
                 self.facts.conversation_id = visible("/session/conversation_id", &said);
@@ -1066,6 +1122,13 @@ impl SessionInfo {
             }
         }
         self.changed = true;
+    }
+}
+
+impl SessionInfo {
+    fn tag(&mut self, tag: Option<String>) {
+        let tag = tag.filter(|tag| !self.facts.tags.contains(tag));
+        self.facts.tags.extend(tag);
     }
 }
 
@@ -1169,6 +1232,32 @@ fn read_log(redactor: &Redactor, place: Place<'_>, values: &[u8], time: u64) -> 
     }
 }
 
+/// What could not be written into its span any more.
+fn late_log(redactor: &Redactor, kind: u32, said: &[u8], time: u64) -> Log {
+    let place = Place {
+        name: "",
+        kind: SpanKind::Unknown,
+    };
+    let mut attributes = serde_json::Map::new();
+    let (level, message) = if kind == note::ERROR {
+        let mut error = read_error(said, place.kind, time);
+        redactor.error(place, &mut error);
+        (Level::Error, format!("{}: {}", error.code, error.details))
+    } else {
+        let (key, value) = read_keyed(redactor, place, said);
+        let message = format!("attribute {key} was set after the end");
+        attributes.insert(key, value);
+        (Level::Info, message)
+    };
+    Log {
+        time,
+        level,
+        target: "agentops".into(),
+        message,
+        attributes,
+    }
+}
+
 fn read_keyed(redactor: &Redactor, place: Place<'_>, values: &[u8]) -> (String, Value) {
     let (key, length) = encode::value(values);
     let key = text_of(&key).unwrap_or_default();
@@ -1229,9 +1318,19 @@ mod tests {
 
     /// SCOPE, as the recorder writes it.
     fn scope(session: u128, scope: u64) -> Vec<u64> {
+        scope_record(
+            scope,
+            Scope::session(session, session, Some(Default::default())),
+        )
+    }
+
+    fn agent_scope(session: u128, scope: u64) -> Vec<u64> {
+        scope_record(scope, Scope::session(session, session, None))
+    }
+
+    fn scope_record(scope: u64, stands_for: Scope) -> Vec<u64> {
         let mut payload = Vec::new();
-        crate::record::scope::Scope::session(session, session, Some(Default::default()))
-            .write(&mut payload);
+        stands_for.write(&mut payload);
         let first = word::first(word::SCOPE, 0, payload.len(), 0);
         payload.resize(payload.len().next_multiple_of(8), 0);
         let mut words = vec![first, scope, clock::raw()];
@@ -1281,7 +1380,7 @@ mod tests {
     fn a_note_of_another_thread_is_kept() {
         let mut processor = processor();
         processor.chunk(chunk(0, scope(7, 70)));
-        let mut note = Vec::new();
+        let mut note = 70_u64.to_le_bytes().to_vec();
         let mut sink = crate::record::capture::Sink::new(&mut note, false);
         sink.serialize("k");
         sink.serialize(&1);
@@ -1368,6 +1467,81 @@ mod tests {
             (0, 0),
             "the START was counted where it was lost"
         );
+    }
+
+    /// Many short sessions on many short threads, and one session with many agents.
+    #[test]
+    fn what_is_over_is_forgotten() {
+        let mut processor = processor();
+        for n in 0..100_000_u64 {
+            let (session, word) = (u128::from(n) + 1, n + 1);
+            let mut words = scope(session, word);
+            words.extend(start(root_of(session), 0, word));
+            words.extend(end(root_of(session)));
+            // A thread that ends after five sessions; each begins with a value beside its ring.
+            let mut chunk = chunk(n as usize / 5, words);
+            if n % 5 == 0 {
+                chunk.words.extend(start(n + 1, root_of(session), word));
+                let first = word::first(word::END, word::BOXED, 0, 0);
+                chunk.words.extend([first, n + 1, clock::raw()]);
+                chunk.boxes.push_back(Box::default());
+            }
+            processor.chunk(chunk);
+            if n % 1000 == 0 {
+                processor.pass_ended();
+            }
+        }
+        processor.pass_ended();
+        processor.pass_ended();
+        assert_eq!(processor.totals.spans(), 120_000);
+        assert_eq!(processor.lost_without_start, 0);
+        let (sessions, scopes) = (processor.sessions.len(), processor.scopes.len());
+        assert!(sessions <= REMEMBERED_AT_MOST && scopes == sessions);
+        assert_eq!(processor.roots.len(), sessions);
+        assert!(processor.boxes.is_empty() && processor.open.is_empty());
+        assert!(
+            processor.threads.len() <= 512,
+            "{}",
+            processor.threads.len()
+        );
+
+        // A session that was forgotten long ago, and one that goes on.
+        for session in [1, 100_000] {
+            for agent in 0..20_000_u64 {
+                let word = session as u64 * 1_000_000 + agent;
+                let mut words = agent_scope(session, word);
+                words.extend(start(word, 0, word));
+                words.extend(end(word));
+                processor.chunk(chunk(0, words));
+                if agent % 1000 == 0 {
+                    processor.pass_ended();
+                }
+            }
+        }
+        processor.pass_ended();
+        processor.pass_ended();
+        assert_eq!(processor.totals.spans(), 160_000);
+        let scopes = processor.scopes.len() - sessions;
+        assert!(scopes <= 4 * keep::AGENTS_AT_MOST, "{scopes}");
+    }
+
+    /// What is open keeps the thread that it started on, and the agent that it is of.
+    #[test]
+    fn what_is_open_keeps_its_thread_and_its_agent() {
+        let mut processor = processor();
+        let mut words = scope(7, 70);
+        words.extend(agent_scope(7, 71));
+        words.extend(start(5, 1, 71));
+        processor.chunk(chunk(9, words));
+        let thread = processor.open[&5].thread;
+        for n in 0..20_000 {
+            processor.chunk(chunk(100 + n, agent_scope(7, 1000 + n as u64)));
+        }
+        processor.chunk(chunk(8, end(5)));
+        assert!(processor.threads.shared(thread).is_some());
+        assert!(processor.threads.len() <= 512);
+        assert!(processor.scopes.contains_key(&71));
+        assert!(processor.scopes.len() <= 2 * keep::AGENTS_AT_MOST);
     }
 
     /// A session that ended is forgotten while one of its spans is open.

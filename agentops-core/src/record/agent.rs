@@ -217,19 +217,28 @@ pub fn enter_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>))
     if !local::wants(site.meta.level) {
         return Entered::off();
     }
-    enter_function(site, &mut span::once(capture))
+    enter_known(site, of_site(site), Some(&mut span::once(capture)))
+}
+
+/// An AGENT span by hand, for an agent of this name.
+pub(super) fn enter_named(site: &'static Callsite, name: &str) -> Entered {
+    if !local::wants(site.meta.level) {
+        return Entered::off();
+    }
+    let identity = Identity {
+        name: name.into(),
+        ..of_site(site)
+    };
+    enter_known(site, identity, None)
 }
 
 #[inline(never)]
-fn enter_function(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
-    local::with(|local| {
-        let identity = of_site(site);
-        match arrive(local, site, &identity) {
-            Some(arrival) if arrival.declare(local, identity) => {
-                span::enter_at(local, site, arrival, Some(fill))
-            }
-            _ => Entered::off(),
+fn enter_known(site: &'static Callsite, identity: Identity, fill: span::Fill<'_>) -> Entered {
+    local::with(|local| match arrive(local, site, &identity) {
+        Some(arrival) if arrival.declare(local, identity) => {
+            span::enter_at(local, site, arrival, fill)
         }
+        _ => Entered::off(),
     })
 }
 
@@ -239,19 +248,28 @@ pub fn start_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>))
     if !local::wants(site.meta.level) {
         return Started::off();
     }
-    start_function(site, &mut span::once(capture))
+    start_known(site, of_site(site), Some(&mut span::once(capture)))
+}
+
+/// An AGENT span by hand, for an agent of this name, around a future or held.
+pub(super) fn start_named(site: &'static Callsite, name: &str) -> Started {
+    if !local::wants(site.meta.level) {
+        return Started::off();
+    }
+    let identity = Identity {
+        name: name.into(),
+        ..of_site(site)
+    };
+    start_known(site, identity, None)
 }
 
 #[inline(never)]
-fn start_function(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
-    local::with(|local| {
-        let identity = of_site(site);
-        match arrive(local, site, &identity) {
-            Some(arrival) if arrival.declare(local, identity) => {
-                span::start_at(local, site, arrival, Some(fill))
-            }
-            _ => Started::off(),
+fn start_known(site: &'static Callsite, identity: Identity, fill: span::Fill<'_>) -> Started {
+    local::with(|local| match arrive(local, site, &identity) {
+        Some(arrival) if arrival.declare(local, identity) => {
+            span::start_at(local, site, arrival, fill)
         }
+        _ => Started::off(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
 
 use super::bounded;
 use super::capture::{Sink, discard};
@@ -180,6 +181,23 @@ impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
         read(Found::of::<E>(), sink, |found| {
             found.details = text(format_args!("{}", self.0));
             found.code = self.0.error_code();
+        });
+    }
+}
+
+/// Beside the fourth rung: what a program exits with, which says its number in `Debug` alone.
+pub trait FaultExit {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl FaultExit for &&Fault<'_, ExitCode> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        read(Found::of::<ExitCode>(), sink, |found| {
+            let debug = format!("{:?}", self.0);
+            let number: String = debug.chars().filter(char::is_ascii_digit).collect();
+            found.details = format!("exit code {number}");
         });
     }
 }
@@ -360,6 +378,10 @@ mod tests {
         );
         assert_eq!(fault!(Plain), ("Plain".into(), "Plain".into(), vec![]));
         assert_eq!(fault!(Bare).0, "Bare");
+        assert_eq!(
+            fault!(ExitCode::from(3)),
+            ("ExitCode".into(), "exit code 3".into(), vec![])
+        );
     }
 
     #[test]

@@ -118,8 +118,10 @@ thread_local! {
     static OWNED: Owned = const { Owned::new() };
 }
 
-/// How many spans that ended out of order are remembered: guards that are never met again must not add up.
+/// How many spans that ended out of order are remembered, and for how many changes of place: guards that are never met
+/// again must not add up.
 const ENDED: usize = 16;
+const ENDED_FOR: u8 = 64;
 
 /// What a thread has to give back when it ends.
 struct Owned {
@@ -127,8 +129,8 @@ struct Owned {
     /// Places to go back to when spans end that opened a place of their own. Beside the guards and not in them, so
     /// that a plain span's guard is two words.
     places: RefCell<Vec<Kept>>,
-    /// Spans that ended while one within them was still current, each with the span to go back to in its stead.
-    ended: RefCell<Vec<(u64, u64)>>,
+    /// Spans that ended while another one was current.
+    ended: RefCell<Vec<Ended>>,
 }
 
 impl Owned {
@@ -159,12 +161,37 @@ fn with_places<R>(ask: impl FnOnce(&mut Vec<Kept>) -> R) -> R {
     OWNED.with(|owned| ask(&mut owned.places.borrow_mut()))
 }
 
-/// The span itself, or the nearest around it that has not ended.
-fn living(ended: &mut Vec<(u64, u64)>, mut span: u64) -> u64 {
-    while let Some(at) = ended.iter().position(|(ended, _)| *ended == span) {
-        span = ended.swap_remove(at).1;
+/// A span that ended while another one was current, and where to go back to in its stead.
+struct Ended {
+    span: u64,
+    back: Back,
+    /// Changes of place since.
+    age: u8,
+}
+
+/// Where a guard goes back to.
+#[derive(Clone, Copy)]
+enum Back {
+    /// Another span of the same session and agent.
+    Span(u64),
+    Place(Context),
+}
+
+/// The same, or the nearest around it that has not ended.
+fn living(ended: &mut Vec<Ended>, mut back: Back) -> Back {
+    loop {
+        let span = match back {
+            Back::Span(span) => span,
+            Back::Place(place) => place.span,
+        };
+        let Some(at) = ended.iter().position(|ended| ended.span == span) else {
+            return back;
+        };
+        back = match (back, ended.swap_remove(at).back) {
+            (Back::Place(place), Back::Span(span)) => Back::Place(Context { span, ..place }),
+            (_, further) => further,
+        };
     }
-    span
 }
 
 impl Drop for Owned {
@@ -274,37 +301,54 @@ impl Local {
     #[cold]
     #[inline(never)]
     pub(crate) fn end_out_of_order(&self, span: u64, before: u64) {
+        self.go_back_from(span, Back::Span(before));
+    }
+
+    /// Goes back from a span, now or as soon as those that are current within it have ended.
+    fn go_back_from(&self, span: u64, back: Back) {
         let _ = OWNED.try_with(|owned| {
             let mut ended = owned.ended.borrow_mut();
             if self.span() == span {
-                self.set_span(living(&mut ended, before));
+                self.go(living(&mut ended, back));
             } else {
                 if ended.len() == ENDED {
                     ended.remove(0);
                 }
-                ended.push((span, before));
+                let age = 0;
+                ended.push(Ended { span, back, age });
             }
             self.disordered.set(!ended.is_empty());
         });
     }
 
-    /// Another place is current now: what ended out of order in the one before is of no more interest.
+    fn go(&self, back: Back) {
+        match back {
+            Back::Span(span) => self.set_span(span),
+            Back::Place(place) => self.set_context(place),
+        }
+    }
+
+    /// Another place is current now, in which something may have ended meanwhile.
     #[inline(always)]
     pub(crate) fn settle_order(&self) {
         if self.disordered.get() {
-            self.forget_order();
+            self.settle();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn forget_order(&self) {
-        let _ = OWNED.try_with(|owned| {
+    fn settle(&self) {
+        let left = OWNED.try_with(|owned| {
             let mut ended = owned.ended.borrow_mut();
-            self.set_span(living(&mut ended, self.span()));
-            ended.clear();
+            self.go(living(&mut ended, Back::Span(self.span())));
+            ended.retain_mut(|ended| {
+                ended.age += 1;
+                ended.age < ENDED_FOR
+            });
+            !ended.is_empty()
         });
-        self.disordered.set(false);
+        self.disordered.set(left.unwrap_or(false));
     }
 
     /// Keeps a place to go back to when `span` ends.
@@ -329,15 +373,21 @@ impl Local {
         with_places(role).unwrap_or(Role::Plain)
     }
 
-    /// Goes to the place that was kept for a span; guards may be dropped in any order.
+    /// Goes to the place that was kept for a span; where guards are dropped in another order, as soon as those that are
+    /// current within it have ended. Nothing that ran in a session stays current after it.
     #[cold]
     pub(super) fn go_to_place(&self, span: u64) {
-        let place = with_places(|places| {
+        let kept = with_places(|places| {
             let at = places.iter().rposition(|kept| kept.span == span)?;
-            Some(places.remove(at).place)
+            Some(places.remove(at))
         });
-        self.set_context(place.unwrap_or(Context::NONE));
-        self.settle_order();
+        let place = kept.map_or(Context::NONE, |kept| kept.place);
+        if kept.is_some_and(|kept| kept.role == Role::Session) || self.ending.get() {
+            self.set_context(place);
+            self.settle_order();
+        } else {
+            self.go_back_from(span, Back::Place(place));
+        }
     }
 
     /// An id that no other span has; 0, which means no span, as seldom as two that are the same.

@@ -35,8 +35,16 @@ pub(crate) const VIDEO: u32 = 9;
 pub(crate) const SESSION_ATTRIBUTE: u32 = 10;
 /// Somebody holds the span: another thread may speak of it, or start spans in it.
 pub(crate) const SHARED: u32 = 11;
+pub(crate) const NAME: u32 = 12;
+pub(crate) const INPUT: u32 = 13;
+pub(crate) const SPAN_TAG: u32 = 14;
 
-/// The scope word that a log begins with, and the rest of it.
+/// Whether a note begins with the scope word of what it is about, so that it can be kept where its span is gone.
+pub(crate) fn is_scoped(kind: u32) -> bool {
+    matches!(kind, LOG | ATTRIBUTE | ERROR)
+}
+
+/// The scope word that a scoped note begins with, and the rest of it.
 pub(crate) fn split_scope(payload: &[u8]) -> Option<(u64, &[u8])> {
     let (scope, rest) = payload.split_first_chunk()?;
     Some((u64::from_le_bytes(*scope), rest))
@@ -76,8 +84,13 @@ fn about(context: Context, kind: u32, fill: impl FnOnce(&mut Sink<'_>)) {
     });
 }
 
+/// Says that a span is handed out, before anybody has it.
+pub(super) fn share(local: &Local, span: u64) {
+    prepared(local, SHARED, span, &[]);
+}
+
 /// A note whose payload was made before.
-fn prepared(local: &Local, kind: u32, span: u64, payload: &[u8]) {
+pub(super) fn prepared(local: &Local, kind: u32, span: u64, payload: &[u8]) {
     let first = word::first(NOTE, 0, payload.len(), kind);
     if !local.put([first, span, clock::raw()], payload) {
         lost::content(local.scope());
@@ -85,10 +98,11 @@ fn prepared(local: &Local, kind: u32, span: u64, payload: &[u8]) {
 }
 
 pub(super) fn link(local: &Local, span: u64, to: SpanContext) {
-    write(local, LINK, span, |sink| {
-        let link = (to.0.trace.to_string(), to.0.span);
-        sink.serialize(&link);
-    });
+    write(local, LINK, span, |sink| write_link(sink, to));
+}
+
+pub(super) fn write_link(sink: &mut Sink<'_>, SpanContext(to): SpanContext) {
+    sink.serialize(&(to.trace.to_string(), to.span));
 }
 
 pub(super) fn end_state(local: &Local, root: u64, state: EndState, reason: Option<&str>) {
@@ -101,6 +115,15 @@ pub(super) fn session_text(context: Context, kind: u32, text: &str) {
     if context.session != 0 {
         note(kind, scope::root_of(context.session), |sink| {
             sink.serialize(text)
+        });
+    }
+}
+
+/// One tag or several: a text, or a list of texts.
+pub(super) fn session_tags(context: Context, tags: &impl Serialize) {
+    if context.session != 0 {
+        note(TAG, scope::root_of(context.session), |sink| {
+            sink.serialize_contained(tags)
         });
     }
 }
@@ -147,7 +170,7 @@ pub(crate) fn log(place: Context, head: &Head<'_>, fill: impl FnOnce(&mut Fields
     });
 }
 
-fn keyed<T: Serialize>(sink: &mut Sink<'_>, key: &str, value: &T) {
+pub(super) fn keyed<T: Serialize>(sink: &mut Sink<'_>, key: &str, value: &T) {
     sink.serialize(key);
     sink.serialize_contained(value);
 }
@@ -188,6 +211,10 @@ pub fn current_span() -> CurrentSpan {
 }
 
 impl CurrentSpan {
+    pub(super) fn of(context: Context) -> Self {
+        Self { context }
+    }
+
     /// Its id; `None` outside every span.
     #[must_use]
     pub fn id(&self) -> Option<SpanId> {
@@ -213,32 +240,38 @@ impl CurrentSpan {
     }
 
     /// The span that something is said about: this one, or the automatic session's own.
-    fn target(&self) -> u64 {
-        session::here(self.context).span
+    fn target(&self) -> Context {
+        session::here(self.context)
     }
 
-    /// Adds an attribute; one with the same key is replaced.
+    /// Adds an attribute; one with the same key is replaced. After the span's end it becomes a log of the span.
     pub fn set_attribute(&self, key: impl AsRef<str>, value: impl Serialize) {
-        note(ATTRIBUTE, self.target(), |sink| {
+        about(self.target(), ATTRIBUTE, |sink| {
             keyed(sink, key.as_ref(), &value)
         });
     }
 
-    /// Logs a message in it.
+    /// Logs a message in it, also after its end.
     ///
     /// Its target is the file that says it.
     #[track_caller]
     pub fn log(&self, level: Level, message: impl Display) {
-        write_log(session::here(self.context), level, &message);
+        write_log(self.target(), level, &message);
     }
 
-    /// Records an error that is not returned, and marks it as failed.
+    /// Records an error that is not returned, and marks it as failed. After the span's end it becomes a log of the span.
     pub fn record_error<E: std::error::Error + 'static>(&self, error: &E) {
-        note(ERROR, self.target(), |sink| fault::of_error(error, sink));
+        about(self.target(), ERROR, |sink| fault::of_error(error, sink));
     }
 
-    /// Records text as an error, and marks it as failed.
+    /// Records text as an error, and marks it as failed. After the span's end it becomes a log of the span.
     pub fn record_error_text(&self, error: impl Display) {
-        note(ERROR, self.target(), |sink| fault::of_text(&error, sink));
+        about(self.target(), ERROR, |sink| fault::of_text(&error, sink));
+    }
+}
+
+impl From<CurrentSpan> for SpanContext {
+    fn from(span: CurrentSpan) -> Self {
+        span.context()
     }
 }

@@ -3,6 +3,7 @@
 //! Aliases of `Result`, swapped parameters and look-alikes are told apart by method lookup, as values are.
 
 use std::convert::Infallible;
+use std::process::ExitCode;
 
 /// A returned value.
 #[derive(Debug)]
@@ -24,6 +25,24 @@ impl<T, E> IsResult for &Outcome<'_, Result<T, E>> {
     #[inline(always)]
     fn agentops_outcome(&self) -> Result<&T, &E> {
         self.0.as_ref()
+    }
+}
+
+/// What a program exits with: fine where it is [`ExitCode::SUCCESS`].
+///
+/// Found by one reference more than a `Result` needs, and so after it: a type that is still to be inferred is a `Result`.
+pub trait IsExit {
+    /// Its two sides.
+    fn agentops_outcome(&self) -> Result<&ExitCode, &ExitCode>;
+}
+
+impl IsExit for &&Outcome<'_, ExitCode> {
+    fn agentops_outcome(&self) -> Result<&ExitCode, &ExitCode> {
+        if *self.0 == ExitCode::SUCCESS {
+            Ok(self.0)
+        } else {
+            Err(self.0)
+        }
     }
 }
 
@@ -57,6 +76,9 @@ mod tests {
     fn only_real_results_can_fail() {
         let swapped: Swapped<&str, u8> = Err("no");
         assert_eq!((&&Outcome(&swapped)).agentops_outcome(), Err(&"no"));
+        let code = ExitCode::from(3);
+        assert_eq!((&&Outcome(&code)).agentops_outcome(), Err(&code));
+        assert!((&&Outcome(&ExitCode::SUCCESS)).agentops_outcome().is_ok());
         assert_eq!((&&Outcome(&Some(1))).agentops_outcome(), Ok(&Some(1)));
     }
 }

@@ -67,12 +67,11 @@ pub(crate) enum AutomaticSession {
     },
 }
 
-/// Sets what happens to orphans, and forgets sessions of an earlier run.
+/// Sets what happens to orphans. Sessions that are open go on from an earlier run into this one.
 pub(crate) fn configure(automatic: AutomaticSession) {
     let mut registry = lock(&REGISTRY);
     registry.automatic_session = automatic;
     registry.automatic = None;
-    registry.open.clear();
     registry.opened = 0;
     EPOCH.fetch_add(1, Release);
 }
@@ -391,25 +390,37 @@ pub struct Session {
 
 /// Starts a session. Where nothing records it does nothing, and neither do its methods.
 pub fn start_session(name: impl AsRef<str>) -> Session {
-    if !local::recording() {
-        return Session {
-            context: Context::NONE,
-        };
+    Session {
+        context: start(name.as_ref()),
     }
-    let context = local::with(|local| {
+}
+
+/// Opens a session for a handle, with its span; no context where nothing records.
+pub(super) fn start(name: &str) -> Context {
+    if !local::recording() {
+        return Context::NONE;
+    }
+    local::with(|local| {
         // One of our own threads: nobody would hear of the session, nor of spans that joined it.
         if !local.ready() {
             return Context::NONE;
         }
-        let Some(context) = open_explicit(local, name.as_ref(), &[]) else {
+        let Some(context) = open_explicit(local, name, &[]) else {
             return Context::NONE;
         };
         if start_span(local, context, &HANDLE) {
             link_outwards(local, context);
         }
         context
-    });
-    Session { context }
+    })
+}
+
+/// Ends a session that was opened for a handle.
+pub(super) fn close(session: Context, state: EndState, reason: Option<&str>) {
+    if session.session != 0 {
+        closed(session.session);
+        local::with(|local| end(local, session, state, reason, &[]));
+    }
 }
 
 impl Session {
@@ -475,11 +486,11 @@ impl Session {
     }
 
     fn close(&mut self, state: EndState, reason: Option<&str>) {
-        let context = std::mem::replace(&mut self.context, Context::NONE);
-        if context.session != 0 {
-            closed(context.session);
-            local::with(|local| end(local, context, state, reason, &[]));
-        }
+        close(
+            std::mem::replace(&mut self.context, Context::NONE),
+            state,
+            reason,
+        );
     }
 }
 

@@ -6,9 +6,6 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::Location;
-
-use serde::Serialize;
 
 use super::agent::Arrival;
 use super::callsite::{Callsite, Meta};
@@ -521,7 +518,7 @@ fn leave_empty(span: u64, before: u64) {
 
 /// Captures an END's payload, of which the processor leaves out what is not to be seen; within a value that is being
 /// captured itself, an error alone.
-fn write_end(
+pub(super) fn write_end(
     local: &Local,
     llm: bool,
     fill: &mut dyn FnMut(&mut Sink<'_>),
@@ -814,97 +811,4 @@ impl Drop for Place {
             local.settle_order();
         });
     }
-}
-
-/// A span by hand, for what is not a function: see [`span`].
-#[derive(Debug)]
-#[must_use = "a span starts with `start()`"]
-pub struct SpanBuilder {
-    name: String,
-    kind: SpanKind,
-}
-
-/// Describes a span to be started by hand; an [`Operation`](SpanKind::Operation) unless it is told otherwise.
-///
-/// Names should be few: each name and kind together is kept for the life of the process.
-///
-/// ```
-/// use agentops_core::{SpanKind, span};
-///
-/// let fetching = span("fetch").kind(SpanKind::Tool).start();
-/// // … fetch …
-/// drop(fetching);
-/// ```
-pub fn span(name: impl Into<String>) -> SpanBuilder {
-    SpanBuilder {
-        name: name.into(),
-        kind: SpanKind::Operation,
-    }
-}
-
-/// A span by hand that is going on, on this thread; dropping it ends it.
-#[derive(Debug)]
-pub struct ManualSpan {
-    entered: Entered,
-    /// It began while a panic was going on already, which therefore is not its own.
-    amid_panic: bool,
-}
-
-impl SpanBuilder {
-    /// What it stands for.
-    pub fn kind(mut self, kind: SpanKind) -> Self {
-        self.kind = kind;
-        self
-    }
-
-    /// Starts it, and makes it current on this thread.
-    #[track_caller]
-    pub fn start(self) -> ManualSpan {
-        if !local::recording() {
-            return ManualSpan {
-                entered: Entered::off(),
-                amid_panic: false,
-            };
-        }
-        let site = by_hand(&self.name, self.kind, Location::caller());
-        ManualSpan {
-            entered: enter_bare(site),
-            amid_panic: std::thread::panicking(),
-        }
-    }
-}
-
-impl ManualSpan {
-    /// Ends it, with what came out.
-    pub fn end_with(mut self, output: impl Serialize) {
-        let entered = std::mem::replace(&mut self.entered, Entered::OFF);
-        exit(entered, |sink| sink.serialize_contained(&output));
-    }
-}
-
-impl Drop for ManualSpan {
-    fn drop(&mut self) {
-        if self.amid_panic {
-            leave(std::mem::replace(&mut self.entered, Entered::OFF));
-        }
-    }
-}
-
-/// One callsite for each name, kind and place; they are few, and live for ever.
-fn by_hand(name: &str, kind: SpanKind, location: &'static Location<'static>) -> &'static Callsite {
-    use crate::sync::fixed::{Mutex, lock};
-    static SITES: Mutex<Vec<&'static Callsite>> = Mutex::new(Vec::new());
-    let mut sites = lock(&SITES);
-    let same = |site: &&&Callsite| {
-        site.meta.name == name && site.meta.kind == kind && site.meta.location == location
-    };
-    if let Some(site) = sites.iter().find(same) {
-        return site;
-    }
-    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    let mut meta = Meta::new(kind, name, "", "").output();
-    meta.location = location;
-    let site: &'static Callsite = Box::leak(Box::new(Callsite::new(meta)));
-    sites.push(site);
-    site
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use agentops_core::model::event::Event;
 use agentops_core::model::frame::{HeaderError, Reader};
@@ -207,8 +207,12 @@ fn is_held(path: &Path) -> bool {
     // Shared, so that two readers do not take one another for the owner.
     File::open(lock).is_ok_and(|lock| match lock.try_lock_shared() {
         Ok(()) => false,
-        // Where locks do not work, nobody is declared dead.
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+        Err(TryLockError::WouldBlock) => true,
+        // Where locks do not work, who lives is who has written lately.
+        Err(TryLockError::Error(_)) => path
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map_or(true, |written| is_recent(written, SystemTime::now())),
     })
 }
 
@@ -218,10 +222,17 @@ fn is_held(path: &Path) -> bool {
 /// it is another machine's or container's; both together are not. Where there is no `/proc` the lock decides.
 fn is_inherited(path: &Path) -> bool {
     let written = fs::metadata(path).and_then(|metadata| metadata.modified());
-    let silent = written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > SILENCE));
+    let silent = written.is_ok_and(|written| !is_recent(written, SystemTime::now()));
     let processes = Path::new("/proc");
     let [_, process, _] = begun(path);
     silent && processes.join("self").exists() && !processes.join(process.to_string()).exists()
+}
+
+/// Whether a process may still live that wrote last at `written`: it writes a heartbeat every ten seconds, and three
+/// may be late. A clock that was set back declares nobody dead.
+fn is_recent(written: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(written)
+        .map_or(true, |silence| silence < SILENCE)
 }
 
 /// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
@@ -263,6 +274,14 @@ impl fmt::Display for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_silent_for_too_long_is_gone() {
+        let now = SystemTime::now();
+        let ago = |seconds| now - Duration::from_secs(seconds);
+        assert!(is_recent(ago(39), now) && !is_recent(ago(40), now));
+        assert!(is_recent(now + Duration::from_secs(3600), now));
+    }
 
     #[test]
     fn files_are_read_in_the_order_of_their_begin() {

@@ -115,7 +115,7 @@ impl Processor {
         let (Some(site), Some(scope), Some(thread)) = (
             sites.get_mut(word::low(start_first) as usize - 1),
             scopes.get_mut(&scope),
-            threads.get_mut(thread as usize),
+            threads.shared(thread),
         ) else {
             return false;
         };

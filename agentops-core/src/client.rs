@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Builder, Config, builder};
 use crate::error::Error;
-use crate::export::Outlet;
+use crate::export::outlets::{Outlets, Tap};
+use crate::export::{Outlet, SpanExporter};
+use crate::model::event::Resource;
 use crate::model::session::EndState;
 use crate::model::tree;
 use crate::monitor::panic;
@@ -24,12 +26,22 @@ use crate::sync::{Mutex, lock};
 const LAST_FLUSH: Duration = Duration::from_secs(2);
 
 static CLIENT: Mutex<Option<Client>> = Mutex::new(None);
+/// Held by who starts or stops: one recorder's rings are read to the end before the next one reads them.
+static TURN: Mutex<()> = Mutex::new(());
 
 #[derive(Debug)]
 struct Client {
+    resource: Arc<Resource>,
+    totals: Arc<Totals>,
     requests: Arc<Requests>,
+    outlets: Outlets,
     drainer: JoinHandle<()>,
-    rest: Vec<JoinHandle<()>>,
+    processor: JoinHandle<()>,
+    exporters: Vec<JoinHandle<()>>,
+    /// There is a guard.
+    guarded: bool,
+    /// Tests look at what is recorded: from the first one on it goes on without a guard, too.
+    tested: bool,
 }
 
 /// Keeps recording on; dropping it flushes, for two seconds at most, and stops recording.
@@ -69,51 +81,139 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
             ended: true,
         });
     }
+    let _turn = lock(&TURN);
     let mut client = lock(&CLIENT);
-    if client.is_some() {
-        return Err(Error::twice());
-    }
-    let resource = Arc::new(config.resource);
-    let raw = Arc::new(Queue::new(RAW_LIMIT));
-    let buffers = Buffers::default();
-    let requests = Arc::new(Requests::default());
-    let mut outlets = Vec::new();
-    let mut rest = Vec::new();
-    for exporter in config.exporters {
-        let (outlet, thread) =
-            Outlet::start("export", exporter, &resource).map_err(Error::thread)?;
-        outlets.push(outlet);
-        rest.push(thread);
-    }
-    let totals = Arc::new(Totals::default());
-    let processor = Processor::new(raw.clone(), buffers.clone(), outlets, totals.clone());
-    rest.push(spawn("agentops-process", move || processor.run())?);
-    let drainer = Drainer::new(raw, buffers, requests.clone());
-    let drainer = spawn("agentops-drain", move || drainer.run())?;
-    panic::install();
-    #[cfg(all(feature = "signals", unix))]
-    if config.handle_signals {
-        crate::monitor::signal::install().map_err(Error::thread)?;
-    }
-    #[cfg(feature = "tracing")]
-    if config.install_tracing {
-        crate::bridge::tracing::install();
-    }
-    session::configure(config.automatic);
-    local::configure(config.capture_content, config.busy_time, config.min_level);
-    local::set_recording(Some(drainer.thread().clone()));
-    let service = resource.service.clone();
-    *client = Some(Client {
-        requests,
-        drainer,
-        rest,
-    });
+    let running = match &mut *client {
+        Some(running) if running.guarded => return Err(Error::twice()),
+        Some(running) => {
+            running.serve(config)?;
+            running
+        }
+        none => none.insert(Client::start(config)?),
+    };
+    running.guarded = true;
     Ok(Guard {
-        service,
-        totals,
+        service: running.resource.service.clone(),
+        totals: running.totals.clone(),
         disabled: false,
         ended: false,
     })
+}
+
+/// What is recorded from now on, for a test to look at; where nothing records yet, it starts.
+pub(crate) fn tap() -> Result<(Arc<Tap>, Arc<Resource>), Error> {
+    let _turn = lock(&TURN);
+    let mut client = lock(&CLIENT);
+    let running = match &mut *client {
+        Some(running) => running,
+        none => none.insert(Client::start(Config::for_tests())?),
+    };
+    running.tested = true;
+    Ok((running.outlets.tap(), running.resource.clone()))
+}
+
+/// Waits until all that was recorded before this call is in every tap.
+pub(crate) fn settle(patience: Duration) -> bool {
+    send(Ticket::before_exporters()).is_some_and(|ticket| ticket.wait(patience))
+}
+
+impl Client {
+    fn start(config: Config) -> Result<Self, Error> {
+        let resource = Arc::new(config.resource);
+        let raw = Arc::new(Queue::new(RAW_LIMIT));
+        let buffers = Buffers::default();
+        let requests = Arc::new(Requests::default());
+        let outlets = Outlets::default();
+        let exporters = start_exporters(config.exporters, &resource, &outlets)?;
+        let totals = Arc::new(Totals::default());
+        let processor = Processor::new(
+            raw.clone(),
+            buffers.clone(),
+            outlets.clone(),
+            totals.clone(),
+        );
+        let processor = spawn("agentops-process", move || processor.run())?;
+        let drainer = Drainer::new(raw, buffers, requests.clone());
+        let drainer = spawn("agentops-drain", move || drainer.run())?;
+        panic::install();
+        #[cfg(all(feature = "signals", unix))]
+        if config.handle_signals {
+            crate::monitor::signal::install().map_err(Error::thread)?;
+        }
+        #[cfg(feature = "tracing")]
+        if config.install_tracing {
+            crate::bridge::tracing::install();
+        }
+        session::configure(config.automatic);
+        local::configure(config.capture_content, config.busy_time, config.min_level);
+        local::set_recording(Some(drainer.thread().clone()));
+        Ok(Self {
+            resource,
+            totals,
+            requests,
+            outlets,
+            drainer,
+            processor,
+            exporters,
+            guarded: false,
+            tested: false,
+        })
+    }
+
+    /// Records for whoever calls `init` now, besides for tests.
+    fn serve(&mut self, config: Config) -> Result<(), Error> {
+        let resource = Arc::new(config.resource);
+        self.exporters
+            .extend(start_exporters(config.exporters, &resource, &self.outlets)?);
+        #[cfg(all(feature = "signals", unix))]
+        if config.handle_signals {
+            crate::monitor::signal::install().map_err(Error::thread)?;
+        }
+        #[cfg(feature = "tracing")]
+        if config.install_tracing {
+            crate::bridge::tracing::install();
+        }
+        session::configure(config.automatic);
+        local::configure(config.capture_content, config.busy_time, config.min_level);
+        self.resource = resource;
+        Ok(())
+    }
+
+    /// Records for tests alone. What is to be waited for is given back.
+    fn leave_to_tests(&mut self) -> Vec<JoinHandle<()>> {
+        let config = Config::for_tests();
+        session::configure(config.automatic);
+        local::configure(config.capture_content, config.busy_time, config.min_level);
+        self.outlets.close();
+        self.guarded = false;
+        std::mem::take(&mut self.exporters)
+    }
+
+    /// Records no more. What is to be waited for is given back.
+    fn stop(mut self) -> Vec<JoinHandle<()>> {
+        self.requests.stop();
+        self.drainer.thread().unpark();
+        let mut threads = vec![self.drainer, self.processor];
+        threads.append(&mut self.exporters);
+        threads
+    }
+}
+
+fn start_exporters(
+    exporters: Vec<Box<dyn SpanExporter>>,
+    resource: &Arc<Resource>,
+    outlets: &Outlets,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let mut started = Vec::new();
+    let mut threads = Vec::new();
+    for exporter in exporters {
+        let (outlet, thread) =
+            Outlet::start("export", exporter, resource).map_err(Error::thread)?;
+        started.push(outlet);
+        threads.push(thread);
+    }
+    outlets.add(started);
+    Ok(threads)
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
@@ -127,14 +227,17 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 ///
 /// `false`: the time was up, something was lost, or nothing records.
 pub fn flush(patience: Duration) -> bool {
-    let ticket = Arc::new(Ticket::default());
-    {
-        let client = lock(&CLIENT);
-        let Some(client) = &*client else { return false };
-        client.requests.flush(ticket.clone());
-        client.drainer.thread().unpark();
-    }
-    ticket.wait(patience)
+    send(Ticket::default()).is_some_and(|ticket| ticket.wait(patience))
+}
+
+/// Sends a ticket behind all that was recorded before this call; `None` where nothing records.
+fn send(ticket: Ticket) -> Option<Arc<Ticket>> {
+    let ticket = Arc::new(ticket);
+    let client = lock(&CLIENT);
+    let client = client.as_ref()?;
+    client.requests.flush(ticket.clone());
+    client.drainer.thread().unpark();
+    Some(ticket)
 }
 
 impl Guard {
@@ -154,16 +257,14 @@ impl Guard {
         if std::mem::replace(&mut self.ended, true) {
             return true;
         }
+        let _turn = lock(&TURN);
         session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
         let kept = flush(LAST_FLUSH);
-        local::set_recording(None);
-        let Some(client) = lock(&CLIENT).take() else {
+        let Some(threads) = release() else {
             return kept;
         };
-        client.requests.stop();
-        client.drainer.thread().unpark();
-        for thread in std::iter::once(client.drainer).chain(client.rest) {
+        for thread in threads {
             // A thread that hangs in an exporter is left behind: the program's end is not ours to delay.
             while !thread.is_finished() && Instant::now() < deadline {
                 thread::sleep(Duration::from_micros(200));
@@ -173,6 +274,18 @@ impl Guard {
             }
         }
         kept
+    }
+}
+
+/// Takes the recorder out of its guard's hands: it stops, or goes on for tests. The threads that are to end.
+fn release() -> Option<Vec<JoinHandle<()>>> {
+    let mut client = lock(&CLIENT);
+    match &mut *client {
+        Some(running) if running.tested => Some(running.leave_to_tests()),
+        running => {
+            local::set_recording(None);
+            running.take().map(Client::stop)
+        }
     }
 }
 

@@ -52,6 +52,30 @@ pub(crate) struct Config {
     pub(crate) exporters: Vec<Box<dyn SpanExporter>>,
 }
 
+impl Config {
+    /// For tests that look at what was recorded: all there is, for nobody else, whatever the environment says.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            resource: Resource {
+                service: program(),
+                pid: Some(u64::from(std::process::id())),
+                host: host::host(),
+                ..Resource::default()
+            },
+            automatic: AutomaticSession::Over,
+            capture_content: true,
+            busy_time: true,
+            min_level: Level::Trace,
+            disabled: false,
+            #[cfg(feature = "signals")]
+            handle_signals: false,
+            #[cfg(feature = "tracing")]
+            install_tracing: false,
+            exporters: Vec::new(),
+        }
+    }
+}
+
 /// Starts to describe how to record.
 ///
 /// What is not said in code comes from the environment, and from defaults last.

@@ -5,6 +5,7 @@
 
 pub(crate) mod console;
 pub(crate) mod memory;
+pub(crate) mod outlets;
 pub(crate) mod spool;
 
 pub use crate::process::batch::{Batch, Piece};

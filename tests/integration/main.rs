@@ -12,5 +12,6 @@ mod msrv;
 mod sessions;
 mod spool;
 mod steady_state;
+mod testing;
 mod threads;
 mod wire;

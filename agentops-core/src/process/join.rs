@@ -20,7 +20,7 @@ use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own};
 use super::queue::Queue;
 use super::ticket::Ticket;
-use crate::export::Outlet;
+use crate::export::outlets::Outlets;
 use crate::model::agent::AgentRef;
 use crate::model::error::ErrorRecord;
 use crate::model::event::{Loss, LossCause};
@@ -157,7 +157,7 @@ struct Held {
 pub(crate) struct Processor {
     input: Arc<Queue<Raw>>,
     buffers: Buffers,
-    outlets: Vec<Outlet>,
+    outlets: Outlets,
     totals: Arc<Totals>,
     anchor: Anchor,
     pass: u64,
@@ -201,7 +201,7 @@ impl Processor {
     pub(crate) fn new(
         input: Arc<Queue<Raw>>,
         buffers: Buffers,
-        outlets: Vec<Outlet>,
+        outlets: Outlets,
         totals: Arc<Totals>,
     ) -> Self {
         Self {
@@ -257,7 +257,7 @@ impl Processor {
         for _ in 0..=PATIENCE {
             self.pass_ended();
         }
-        self.outlets.iter().for_each(|outlet| outlet.close());
+        self.outlets.close();
     }
 
     fn chunk(&mut self, mut chunk: Chunk) {
@@ -835,17 +835,12 @@ impl Processor {
         }
         let batch = Arc::new(mem::take(&mut self.batch));
         self.batch_number += 1;
-        self.outlets
-            .iter()
-            .for_each(|outlet| outlet.deliver(&batch));
+        self.outlets.deliver(&batch);
     }
 
     /// The drainer has looked at every ring twice since it was asked, so that nothing of before is held any more.
     fn flush(&mut self, ticket: &Arc<Ticket>) {
-        ticket.expect(self.outlets.len());
-        self.outlets
-            .iter()
-            .for_each(|outlet| outlet.flush(ticket.clone()));
+        self.outlets.flush(ticket);
     }
 
     fn forget_sessions(&mut self) {
@@ -1086,7 +1081,12 @@ mod tests {
 
     fn processor() -> Processor {
         let input = Arc::new(Queue::new(1 << 20));
-        Processor::new(input, Buffers::default(), Vec::new(), Arc::default())
+        Processor::new(
+            input,
+            Buffers::default(),
+            Outlets::default(),
+            Arc::default(),
+        )
     }
 
     fn chunk(ring: usize, words: Vec<u64>) -> Chunk {

@@ -13,6 +13,7 @@
 //! assert_eq!(trace.to_string(), "OPERATION add -> 2\n");
 //! ```
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -27,7 +28,8 @@ use crate::model::session::{EndState, SessionFacts};
 use crate::model::span::Span;
 use crate::model::trace::{self, Traces};
 use crate::model::tree::outline::{Detail, outline};
-use crate::process::batch::Batch;
+use crate::model::wire;
+use crate::process::batch::{Batch, Piece};
 use crate::record::context::{Context, SpanContext};
 use crate::record::future::InPlace;
 use crate::record::scope;
@@ -221,20 +223,29 @@ impl Drop for Capture {
 }
 
 fn assemble(id: SessionId, resource: &Resource, batches: &[Arc<Batch>]) -> Trace {
-    let root = SpanId(scope::root_of(id.0));
-    let events: Vec<Event> = batches.iter().flat_map(|batch| batch.events()).collect();
-    let spoken_of = events.iter().any(|event| speaks_of(event, root));
-    let mut traces = Traces::default();
-    let facts = SessionFacts {
+    let own = SessionFacts {
         id,
         name: NAME.into(),
         ..SessionFacts::default()
     };
-    traces.apply(resource, Event::Session(Box::new(facts)));
-    for event in events {
-        let own =
-            matches!(&event, Event::SpanStarted(span) | Event::SpanEnded(span) if span.id == root);
-        if spoken_of || !own {
+    let mut events = vec![Event::Session(Box::new(own))];
+    // All but spans, which are most of what other tests record; then those that are ours.
+    events.extend(
+        batches
+            .iter()
+            .flat_map(|batch| batch.events_where(|_| false)),
+    );
+    let family = family(id, &events);
+    let is_ours = |piece: &Piece| is_of(piece, &family);
+    let spans = batches.iter().flat_map(|batch| batch.events_where(is_ours));
+    events.retain(|event| !is_span(event));
+    events.extend(spans.filter(is_span));
+
+    let root = SpanId(scope::root_of(id.0));
+    let spoken_of = events.iter().any(|event| speaks_of(event, root));
+    let mut traces = Traces::default();
+    for mut event in events {
+        if spoken_of || !leave_out(&mut event, id, root) {
             traces.apply(resource, event);
         }
     }
@@ -247,6 +258,49 @@ fn assemble(id: SessionId, resource: &Resource, batches: &[Arc<Batch>]) -> Trace
         return only;
     }
     trace
+}
+
+/// The session, and all that were opened in it or in one of those.
+fn family(id: SessionId, events: &[Event]) -> HashSet<SessionId> {
+    let mut family = HashSet::from([id]);
+    loop {
+        let before = family.len();
+        for event in events {
+            if let Event::Session(facts) = event
+                && facts
+                    .parent_session_id
+                    .is_some_and(|parent| family.contains(&parent))
+            {
+                family.insert(facts.id);
+            }
+        }
+        if family.len() == before {
+            return family;
+        }
+    }
+}
+
+/// Whether spans that have this piece may be of one of these sessions.
+fn is_of(piece: &Piece, sessions: &HashSet<SessionId>) -> bool {
+    wire::session_of(&piece.bytes).is_none_or(|session| sessions.contains(&session))
+}
+
+fn is_span(event: &Event) -> bool {
+    matches!(event, Event::SpanStarted(_) | Event::SpanEnded(_))
+}
+
+/// Whether it is the session's own span. Errors of other spans in the session forget that it was around them.
+fn leave_out(event: &mut Event, session: SessionId, root: SpanId) -> bool {
+    let (Event::SpanStarted(span) | Event::SpanEnded(span)) = event else {
+        return false;
+    };
+    if span.session_id == session
+        && let Some(error) = &mut span.error
+        && error.span_trace.first().is_some_and(|name| name == NAME)
+    {
+        error.span_trace.remove(0);
+    }
+    span.id == root
 }
 
 /// Whether it is more about this span than that it was there.

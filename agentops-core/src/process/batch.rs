@@ -80,12 +80,18 @@ impl Batch {
     /// Decodes every frame.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
+        self.events_where(|_| true)
+    }
+
+    /// As [`events`](Self::events), without spans that refer to a piece that is not wanted: they are not decoded.
+    pub(crate) fn events_where(&self, wanted: impl Fn(&Piece) -> bool) -> Vec<Event> {
         let mut file = Vec::with_capacity(self.frames.len() + 4096);
         frame::header(&mut file);
         let resource = frame::append(&mut file, frame::Kind::Resource, &[]);
         let pieces = self
             .pieces
             .iter()
+            .filter(|piece| wanted(piece))
             .try_for_each(|piece| frame::append_shared(&mut file, piece.number, &piece.bytes));
         file.extend_from_slice(&self.frames);
         match (resource.and(pieces), Reader::new(&file)) {

@@ -179,23 +179,54 @@ impl Client {
         Ok(())
     }
 
-    /// Records for tests alone. What is to be waited for is given back.
-    fn leave_to_tests(&mut self) -> Vec<JoinHandle<()>> {
+    /// Records for tests alone. The exporters are given back, with their threads.
+    fn leave_to_tests(&mut self) -> Leaving {
         let config = Config::for_tests();
         session::configure(config.automatic);
         local::configure(config.capture_content, config.busy_time, config.min_level);
-        self.outlets.close();
         self.guarded = false;
-        std::mem::take(&mut self.exporters)
+        Leaving {
+            exporters: self.outlets.take_exporters(),
+            threads: std::mem::take(&mut self.exporters),
+        }
     }
 
-    /// Records no more. What is to be waited for is given back.
-    fn stop(mut self) -> Vec<JoinHandle<()>> {
+    /// Records no more.
+    fn stop(mut self) -> Leaving {
         self.requests.stop();
         self.drainer.thread().unpark();
         let mut threads = vec![self.drainer, self.processor];
         threads.append(&mut self.exporters);
-        threads
+        Leaving {
+            exporters: Vec::new(),
+            threads,
+        }
+    }
+}
+
+/// What goes with a guard.
+struct Leaving {
+    /// Exporters that the processor may be delivering to.
+    exporters: Vec<Outlet>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Leaving {
+    fn wait(self, deadline: Instant) {
+        if !self.exporters.is_empty() {
+            // A batch on its way to a closed exporter would count as lost.
+            settle(deadline.saturating_duration_since(Instant::now()));
+            self.exporters.iter().for_each(Outlet::close);
+        }
+        for thread in self.threads {
+            // A thread that hangs in an exporter is left behind: the program's end is not ours to delay.
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_micros(200));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
     }
 }
 
@@ -261,24 +292,15 @@ impl Guard {
         session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
         let kept = flush(LAST_FLUSH);
-        let Some(threads) = release() else {
-            return kept;
-        };
-        for thread in threads {
-            // A thread that hangs in an exporter is left behind: the program's end is not ours to delay.
-            while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(Duration::from_micros(200));
-            }
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
+        if let Some(leaving) = release() {
+            leaving.wait(deadline);
         }
         kept
     }
 }
 
-/// Takes the recorder out of its guard's hands: it stops, or goes on for tests. The threads that are to end.
-fn release() -> Option<Vec<JoinHandle<()>>> {
+/// Takes the recorder out of its guard's hands: it stops, or goes on for tests.
+fn release() -> Option<Leaving> {
     let mut client = lock(&CLIENT);
     match &mut *client {
         Some(running) if running.tested => Some(running.leave_to_tests()),

@@ -72,6 +72,24 @@ fn under_a_guard() {
     names.sort();
     assert_eq!(names, ["capture", "guarded", "run"]);
     assert_eq!(capture(|| run(1)).to_string(), STEP);
+    within_a_capture();
+}
+
+/// Code under test may start and stop recording itself.
+fn within_a_capture() {
+    let memory = Memory::new();
+    let trace = capture(|| {
+        let guard = init(&memory);
+        run(1);
+        drop(guard);
+        run(1)
+    });
+    assert_eq!(trace.to_string(), STEP.repeat(2));
+    let ran = memory
+        .traces()
+        .into_iter()
+        .filter(|trace| trace.session.facts.name == "run");
+    assert_eq!(ran.count(), 1);
 }
 
 /// Threads capture without a pause while guards come and go: no capture misses anything, and every guard's exporter
@@ -102,6 +120,7 @@ fn beside_guards() {
                 (2, "ended")
             );
             let traces = memory.traces();
+            assert!(traces.iter().all(|trace| trace.session.counts.dropped == 0));
             let automatic = traces
                 .iter()
                 .find(|trace| trace.session.facts.name == "guarded");

@@ -69,10 +69,14 @@ impl Outlets {
             .for_each(|outlet| outlet.flush(ticket.clone()));
     }
 
+    /// Delivers no more to exporters; what is being delivered may still arrive.
+    pub(crate) fn take_exporters(&self) -> Vec<Outlet> {
+        std::mem::take(&mut lock(&self.0).exporters)
+    }
+
     /// Lets every exporter go, once it has taken what was delivered.
     pub(crate) fn close(&self) {
-        let exporters = std::mem::take(&mut lock(&self.0).exporters);
-        exporters.iter().for_each(Outlet::close);
+        self.take_exporters().iter().for_each(Outlet::close);
     }
 }
 

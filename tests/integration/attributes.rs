@@ -352,7 +352,7 @@ fn an_agents_name_may_come_from_its_own_method() {
         .iter()
         .filter(|span| span.kind == SpanKind::Agent)
         .collect();
-    assert_eq!(agents.len(), 1, "{}", trace.to_string());
+    assert_eq!(agents.len(), 1, "{trace}");
     assert_eq!(agents[0].name, "by its own word");
 }
 

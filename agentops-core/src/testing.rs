@@ -13,7 +13,7 @@
 //! assert_eq!(trace.to_string(), "OPERATION add -> 2\n");
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -74,9 +74,9 @@ pub fn capture<R>(work: impl FnOnce() -> R) -> Trace {
 /// As [`capture`].
 #[track_caller]
 pub fn capture_with<R>(work: impl FnOnce() -> R) -> (R, Trace) {
-    let capture = Capture::open();
-    let returned = SpanContext(capture.place).in_scope(work);
-    (returned, capture.close())
+    let frame = Frame::open();
+    let returned = SpanContext(frame.place).in_scope(work);
+    (returned, frame.close())
 }
 
 /// Awaits `work`, on whatever executor, and gives what it recorded: as [`capture`].
@@ -96,9 +96,9 @@ pub async fn capture_async<F: Future>(work: F) -> Trace {
 ///
 /// As [`capture`].
 pub async fn capture_with_async<F: Future>(work: F) -> (F::Output, Trace) {
-    let capture = Capture::open();
-    let output = InPlace::new(capture.place, work).await;
-    (output, capture.close())
+    let frame = Frame::open();
+    let output = InPlace::new(frame.place, work).await;
+    (output, frame.close())
 }
 
 /// What was captured: a session with all its spans, as [`model::trace::Trace`](crate::model::trace::Trace) has them,
@@ -177,14 +177,14 @@ impl fmt::Display for Trace {
 }
 
 /// A session that is being captured. Dropped unclosed, it ends with what unwinds or was given up.
-struct Capture {
+struct Frame {
     session: Option<Session>,
     place: Context,
     tap: Arc<Tap>,
     resource: Arc<Resource>,
 }
 
-impl Capture {
+impl Frame {
     #[track_caller]
     fn open() -> Self {
         let (tap, resource) = client::tap().expect("the recorder's threads start");
@@ -214,7 +214,7 @@ impl Capture {
     }
 }
 
-impl Drop for Capture {
+impl Drop for Frame {
     fn drop(&mut self) {
         if let Some(session) = self.session.take().filter(|_| thread::panicking()) {
             session.end_with_reason(EndState::Error, "panicked");
@@ -249,7 +249,7 @@ fn assemble(id: SessionId, resource: &Resource, batches: &[Arc<Batch>]) -> Trace
             traces.apply(resource, event);
         }
     }
-    let mut trace = gather(id, &traces.finish()).expect("its facts are there in any case");
+    let mut trace = gather(id, traces.finish()).expect("its facts are there in any case");
     if trace.is_a_mere_frame()
         && trace.nested.len() == 1
         && let Some(mut only) = trace.nested.pop()
@@ -314,18 +314,29 @@ fn speaks_of(event: &Event, root: SpanId) -> bool {
     }
 }
 
-/// A session, with those that were opened in it.
-fn gather(id: SessionId, traces: &[trace::Trace]) -> Option<Trace> {
-    let own = traces.iter().find(|trace| trace.session.facts.id == id)?;
-    let within = |trace: &&trace::Trace| trace.session.facts.parent_session_id == Some(id);
+/// The session, with those that were opened in it.
+fn gather(id: SessionId, traces: Vec<trace::Trace>) -> Option<Trace> {
+    let mut own = None;
+    let mut within: HashMap<Option<SessionId>, Vec<trace::Trace>> = HashMap::new();
     // The newest comes first in `traces`.
-    let nested = traces.iter().rev().filter(within);
-    Some(Trace {
-        trace: own.clone(),
-        nested: nested
-            .filter_map(|trace| gather(trace.session.facts.id, traces))
-            .collect(),
-    })
+    for trace in traces.into_iter().rev() {
+        if trace.session.facts.id == id {
+            own = Some(trace);
+        } else {
+            let parent = trace.session.facts.parent_session_id;
+            within.entry(parent).or_default().push(trace);
+        }
+    }
+    own.map(|own| nest(own, &mut within))
+}
+
+fn nest(trace: trace::Trace, within: &mut HashMap<Option<SessionId>, Vec<trace::Trace>>) -> Trace {
+    let nested = within.remove(&Some(trace.session.facts.id));
+    let nested = nested.unwrap_or_default().into_iter();
+    Trace {
+        trace,
+        nested: nested.map(|trace| nest(trace, within)).collect(),
+    }
 }
 
 impl Trace {

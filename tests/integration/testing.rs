@@ -160,6 +160,64 @@ TOOL add {"a":3,"b":3} -> 6
     );
 }
 
+/// Opens a session, and in it the next one.
+fn chain(left: u8) {
+    let session = agentops::start_session(format!("level {left}"));
+    session.in_scope(|| {
+        if left > 0 {
+            chain(left - 1);
+        }
+    });
+    session.end(EndState::Success);
+}
+
+#[test]
+fn sessions_in_sessions_are_nested_as_deep_as_they_go() {
+    let mut trace = &capture(|| chain(50));
+    let lines = trace.outline();
+    assert_eq!(
+        lines.lines().last(),
+        Some(&*format!("{:100}SESSION level 0", ""))
+    );
+    for level in (0..=50).rev() {
+        assert_eq!(trace.session.facts.name, format!("level {level}"));
+        assert_eq!(trace.nested.len(), usize::from(level > 0));
+        trace = trace.nested.first().unwrap_or(trace);
+    }
+}
+
+#[test]
+fn what_a_result_records_when_it_is_dropped_is_in_it() {
+    struct OnDrop;
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            add(9, 9);
+        }
+    }
+    let expected = "TOOL add {\"a\":9,\"b\":9} -> 18\n";
+    check(&capture(|| OnDrop), expected);
+    check(
+        &crate::harness::record_async(async { drop(OnDrop) }),
+        expected,
+    );
+    let (kept, trace) = capture_with(|| OnDrop);
+    check(&trace, "");
+    drop(kept);
+}
+
+#[test]
+fn errors_do_not_know_of_the_capture() {
+    #[tool]
+    fn refuse() -> Result<(), String> {
+        Err("no".into())
+    }
+    let trace = capture(|| refuse());
+    check(&trace, "TOOL refuse ! String: no\n");
+    let error = trace.span("refuse").error.as_ref().expect("it failed");
+    assert_eq!(error.span_trace, ["refuse"]);
+    assert_eq!(trace.session.facts.end_state, Some(EndState::Success));
+}
+
 #[test]
 fn threads_belong_to_the_capture_whose_place_they_have() {
     let trace = capture(|| {

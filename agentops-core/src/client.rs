@@ -118,13 +118,14 @@ pub(crate) fn settle(patience: Duration) -> bool {
 }
 
 impl Client {
-    fn start(config: Config) -> Result<Self, Error> {
-        let resource = Arc::new(config.resource);
+    fn start(mut config: Config) -> Result<Self, Error> {
+        let resource = Arc::new(std::mem::take(&mut config.resource));
         let raw = Arc::new(Queue::new(RAW_LIMIT));
         let buffers = Buffers::default();
         let requests = Arc::new(Requests::default());
         let outlets = Outlets::default();
-        let exporters = start_exporters(config.exporters, &resource, &outlets)?;
+        let exporters = std::mem::take(&mut config.exporters);
+        let exporters = start_exporters(exporters, &resource, &outlets)?;
         let totals = Arc::new(Totals::default());
         let processor = Processor::new(
             raw.clone(),
@@ -136,16 +137,8 @@ impl Client {
         let drainer = Drainer::new(raw, buffers, requests.clone());
         let drainer = spawn("agentops-drain", move || drainer.run())?;
         panic::install();
-        #[cfg(all(feature = "signals", unix))]
-        if config.handle_signals {
-            crate::monitor::signal::install().map_err(Error::thread)?;
-        }
-        #[cfg(feature = "tracing")]
-        if config.install_tracing {
-            crate::bridge::tracing::install();
-        }
-        session::configure(config.automatic);
-        local::configure(config.capture_content, config.busy_time, config.min_level);
+        listen(&config)?;
+        configure(config);
         local::set_recording(Some(drainer.thread().clone()));
         Ok(Self {
             resource,
@@ -161,29 +154,19 @@ impl Client {
     }
 
     /// Records for whoever calls `init` now, besides for tests.
-    fn serve(&mut self, config: Config) -> Result<(), Error> {
-        let resource = Arc::new(config.resource);
-        self.exporters
-            .extend(start_exporters(config.exporters, &resource, &self.outlets)?);
-        #[cfg(all(feature = "signals", unix))]
-        if config.handle_signals {
-            crate::monitor::signal::install().map_err(Error::thread)?;
-        }
-        #[cfg(feature = "tracing")]
-        if config.install_tracing {
-            crate::bridge::tracing::install();
-        }
-        session::configure(config.automatic);
-        local::configure(config.capture_content, config.busy_time, config.min_level);
+    fn serve(&mut self, mut config: Config) -> Result<(), Error> {
+        listen(&config)?;
+        let resource = Arc::new(std::mem::take(&mut config.resource));
+        let exporters = std::mem::take(&mut config.exporters);
+        self.exporters = start_exporters(exporters, &resource, &self.outlets)?;
+        configure(config);
         self.resource = resource;
         Ok(())
     }
 
     /// Records for tests alone. The exporters are given back, with their threads.
     fn leave_to_tests(&mut self) -> Leaving {
-        let config = Config::for_tests();
-        session::configure(config.automatic);
-        local::configure(config.capture_content, config.busy_time, config.min_level);
+        configure(Config::for_tests());
         self.guarded = false;
         Leaving {
             exporters: self.outlets.take_exporters(),
@@ -228,6 +211,28 @@ impl Leaving {
             }
         }
     }
+}
+
+/// Starts to hear what else is to be recorded.
+#[cfg_attr(
+    not(any(all(feature = "signals", unix), feature = "tracing")),
+    expect(unused_variables, reason = "there is nothing to hear")
+)]
+fn listen(config: &Config) -> Result<(), Error> {
+    #[cfg(all(feature = "signals", unix))]
+    if config.handle_signals {
+        crate::monitor::signal::install().map_err(Error::thread)?;
+    }
+    #[cfg(feature = "tracing")]
+    if config.install_tracing {
+        crate::bridge::tracing::install();
+    }
+    Ok(())
+}
+
+fn configure(config: Config) {
+    session::configure(config.automatic);
+    local::configure(config.capture_content, config.busy_time, config.min_level);
 }
 
 fn start_exporters(

@@ -39,12 +39,13 @@ pub(crate) fn memory() -> &'static Memory {
 }
 
 /// What has been recorded of a session.
-pub(crate) fn recorded(session: SessionId) -> Trace {
+pub(crate) fn recorded(session: SessionId) -> testing::Trace {
     assert!(
         agentops::flush(Duration::from_secs(20)),
         "a flush comes to an end"
     );
-    memory().trace(session).expect("the session was recorded")
+    let trace = memory().trace(session);
+    trace.expect("the session was recorded").into()
 }
 
 /// Everything below the session's own span, as captures draw it.

@@ -211,7 +211,7 @@ fn errors_do_not_know_of_the_capture() {
     fn refuse() -> Result<(), String> {
         Err("no".into())
     }
-    let trace = capture(|| refuse());
+    let trace = capture(refuse);
     check(&trace, "TOOL refuse ! String: no\n");
     let error = trace.span("refuse").error.as_ref().expect("it failed");
     assert_eq!(error.span_trace, ["refuse"]);

@@ -316,11 +316,11 @@ fn open_home(local: &Local) -> Option<Context> {
     let registry = lock(&REGISTRY);
     let (home, flags) = match (
         &registry.automatic_session,
-        &registry.open[..],
+        registry.only_adopter(),
         registry.automatic,
     ) {
         (AutomaticSession::Off, ..) => (None, 0),
-        (_, [only], _) => (Some(*only), ADOPTED),
+        (_, Some(only), _) => (Some(only), ADOPTED),
         (.., automatic) => (automatic, 0),
     };
     // The epoch moves under this lock.

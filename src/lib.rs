@@ -159,6 +159,80 @@ pub mod prelude {
 
 pub use agentops_core::{export, model};
 
+/// What code records, for tests to assert on.
+///
+/// A capture needs no [`init`], writes nothing anywhere, and has in it what ran in its closure, whatever other tests do
+/// at the same time.
+///
+/// ```
+/// use agentops::testing::capture;
+///
+/// #[agentops::tool]
+/// fn count_words(text: &str) -> usize {
+///     text.split_whitespace().count()
+/// }
+///
+/// #[agentops::agent]
+/// fn librarian(text: &str) -> Result<String, std::num::TryFromIntError> {
+///     agentops::current_span().set_attribute("shelf", 7);
+///     let words = u8::try_from(count_words(text))?;
+///     Ok(format!("{words} words"))
+/// }
+///
+/// let trace = capture(|| librarian("as you were"));
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"AGENT librarian {"text":"as you were"} -> "3 words" shelf=7
+///   TOOL count_words {"text":"as you were"} -> 3
+/// "#
+/// );
+/// // Without the values:
+/// assert_eq!(trace.outline(), "AGENT librarian\n  TOOL count_words\n");
+/// // One by one:
+/// assert_eq!(trace.span("count_words").output, Some(3.into()));
+///
+/// let trace = capture(|| librarian(&"word ".repeat(1000)));
+/// let error = trace.span("librarian").error.as_ref().expect("there are too many");
+/// assert_eq!(error.code, "TryFromIntError");
+/// ```
+///
+/// Futures are captured where they are awaited. Threads and tasks that go their own way need their place taken along
+/// ([`InCurrentSpan`], [`SpanContext::in_scope`]): what they record without it belongs to no capture.
+///
+/// ```
+/// # fn block_on<F: Future>(work: F) -> F::Output {
+/// #     let mut work = std::pin::pin!(work);
+/// #     let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop {
+/// #         if let std::task::Poll::Ready(output) = work.as_mut().poll(&mut task) {
+/// #             return output;
+/// #         }
+/// #     }
+/// # }
+/// use agentops::testing::capture_with_async;
+///
+/// #[agentops::session]
+/// async fn answer(question: &str) -> usize {
+///     look_up(question).await
+/// }
+///
+/// #[agentops::tool]
+/// async fn look_up(word: &str) -> usize {
+///     word.len()
+/// }
+///
+/// # block_on(async {
+/// let (answer, trace) = capture_with_async(answer("why")).await;
+/// assert_eq!(answer, 3);
+/// assert_eq!(trace.session.facts.name, "answer");
+/// assert_eq!(trace.outline(), "SESSION answer\n  TOOL look_up\n");
+/// # });
+/// ```
+///
+/// Without the feature `enable`, attributes record nothing: such a trace has no spans. What was made by hand
+/// ([`span`], [`start_session`]) is in it all the same.
+pub use agentops_core::testing;
+
 /// Records the program as one session: on `fn main`.
 ///
 /// Starts recording as [`init`] does, names the automatic session, ends it with what `main` returns, and

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Builder, Config, Overflow, builder};
 use crate::error::Error;
-use crate::export::Outlet;
+use crate::export::outlets::{Outlets, Tap};
+use crate::export::{Outlet, OverflowTo, SpanExporter};
+use crate::model::event::Resource;
 use crate::model::session::EndState;
 use crate::model::tree;
 use crate::monitor::panic;
@@ -26,13 +28,22 @@ const LAST_FLUSH: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 static CLIENT: Mutex<Option<Client>> = Mutex::new(None);
+/// Held by who starts or stops: one recorder's rings are read to the end before the next one reads them.
+static TURN: Mutex<()> = Mutex::new(());
 
 #[derive(Debug)]
 struct Client {
+    resource: Arc<Resource>,
+    totals: Arc<Totals>,
     requests: Arc<Requests>,
+    outlets: Outlets,
     drainer: JoinHandle<()>,
-    rest: Vec<JoinHandle<()>>,
-    outlets: Vec<Outlet>,
+    processor: JoinHandle<()>,
+    exporters: Vec<JoinHandle<()>>,
+    /// There is a guard.
+    guarded: bool,
+    /// Tests look at what is recorded: from the first one on it goes on without a guard, too.
+    tested: bool,
 }
 
 /// Keeps recording on; dropping it flushes, for two seconds at most, and stops recording.
@@ -72,39 +83,155 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
             ended: true,
         });
     }
+    let _turn = lock(&TURN);
     let mut client = lock(&CLIENT);
-    if client.is_some() {
-        return Err(Error::twice());
+    let running = match &mut *client {
+        Some(running) if running.guarded => return Err(Error::twice()),
+        Some(running) => {
+            running.serve(config)?;
+            running
+        }
+        none => none.insert(Client::start(config)?),
+    };
+    running.guarded = true;
+    Ok(Guard {
+        service: running.resource.service.clone(),
+        totals: running.totals.clone(),
+        disabled: false,
+        ended: false,
+    })
+}
+
+/// What is recorded from now on, for a test to look at; where nothing records yet, it starts.
+pub(crate) fn tap() -> Result<(Arc<Tap>, Arc<Resource>), Error> {
+    let _turn = lock(&TURN);
+    let mut client = lock(&CLIENT);
+    let running = match &mut *client {
+        Some(running) => running,
+        none => none.insert(Client::start(Config::for_tests()?)?),
+    };
+    running.tested = true;
+    Ok((running.outlets.tap(), running.resource.clone()))
+}
+
+/// Waits until all that was recorded before this call is in every tap.
+pub(crate) fn settle(patience: Duration) -> bool {
+    send(Ticket::before_exporters()).is_some_and(|ticket| ticket.wait(patience))
+}
+
+impl Client {
+    fn start(mut config: Config) -> Result<Self, Error> {
+        let resource = Arc::new(std::mem::take(&mut config.resource));
+        let raw = Arc::new(Queue::new(RAW_LIMIT));
+        let buffers = Buffers::default();
+        let requests = Arc::new(Requests::default());
+        let outlets = Outlets::default();
+        let exporters = std::mem::take(&mut config.exporters);
+        let exporters = start_exporters(exporters, &resource, &config.overflow_to, &outlets)?;
+        let totals = Arc::new(Totals::default());
+        let processor = Processor::new(
+            raw.clone(),
+            buffers.clone(),
+            outlets.clone(),
+            totals.clone(),
+            std::mem::take(&mut config.redactor),
+        );
+        let processor = spawn("agentops-process", move || processor.run())?;
+        let drainer = Drainer::new(raw, buffers, requests.clone());
+        let drainer = spawn("agentops-drain", move || drainer.run())?;
+        panic::install();
+        listen(&config)?;
+        configure(config);
+        local::set_recording(Some(drainer.thread().clone()));
+        Ok(Self {
+            resource,
+            totals,
+            requests,
+            outlets,
+            drainer,
+            processor,
+            exporters,
+            guarded: false,
+            tested: false,
+        })
     }
-    let resource = Arc::new(config.resource);
-    let raw = Arc::new(Queue::new(RAW_LIMIT));
-    let buffers = Buffers::default();
-    let requests = Arc::new(Requests::default());
-    let mut outlets = Vec::new();
-    let mut rest = Vec::new();
-    for exporter in config.exporters {
-        let (outlet, thread) = Outlet::start(
-            "export",
-            exporter,
-            &resource,
-            Some(config.overflow_to.clone()),
-        )
-        .map_err(Error::thread)?;
-        outlets.push(outlet);
-        rest.push(thread);
+
+    /// Records for whoever calls `init` now, besides for tests.
+    fn serve(&mut self, mut config: Config) -> Result<(), Error> {
+        listen(&config)?;
+        let resource = Arc::new(std::mem::take(&mut config.resource));
+        let exporters = std::mem::take(&mut config.exporters);
+        // Nothing reaches an exporter that its owner's rules have not been applied to.
+        self.outlets.redact_by(std::mem::take(&mut config.redactor));
+        self.exporters = start_exporters(exporters, &resource, &config.overflow_to, &self.outlets)?;
+        configure(config);
+        self.resource = resource;
+        Ok(())
     }
-    let totals = Arc::new(Totals::default());
-    let processor = Processor::new(
-        raw.clone(),
-        buffers.clone(),
-        outlets.clone(),
-        totals.clone(),
-        config.redactor,
-    );
-    rest.push(spawn("agentops-process", move || processor.run())?);
-    let drainer = Drainer::new(raw, buffers, requests.clone());
-    let drainer = spawn("agentops-drain", move || drainer.run())?;
-    panic::install();
+
+    /// Records for tests alone. The exporters are given back, with their threads.
+    fn leave_to_tests(&mut self) -> Leaving {
+        // Without variables and pointers there is nothing that could not be read.
+        if let Ok(mut config) = Config::for_tests() {
+            self.outlets.redact_by(std::mem::take(&mut config.redactor));
+            configure(config);
+        }
+        self.guarded = false;
+        Leaving {
+            exporters: self.outlets.take_exporters(),
+            threads: std::mem::take(&mut self.exporters),
+        }
+    }
+
+    /// Records no more.
+    fn stop(mut self, deadline: Instant) -> Leaving {
+        self.outlets.leave_by(deadline - LAST_WORDS);
+        self.requests.stop();
+        self.drainer.thread().unpark();
+        let mut threads = vec![self.drainer, self.processor];
+        threads.append(&mut self.exporters);
+        Leaving {
+            exporters: Vec::new(),
+            threads,
+        }
+    }
+}
+
+/// What goes with a guard.
+struct Leaving {
+    /// Exporters that the processor may be delivering to.
+    exporters: Vec<Outlet>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Leaving {
+    fn wait(self, deadline: Instant) {
+        if !self.exporters.is_empty() {
+            // A batch on its way to a closed exporter would count as lost.
+            settle(deadline.saturating_duration_since(Instant::now()));
+            for outlet in &self.exporters {
+                outlet.leave_by(deadline - LAST_WORDS);
+                outlet.close();
+            }
+        }
+        for thread in self.threads {
+            // A thread that hangs in an exporter is left behind: the program's end is not ours to delay.
+            while !thread.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_micros(200));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// Starts to hear what else is to be recorded.
+#[cfg_attr(
+    not(any(all(feature = "signals", unix), feature = "tracing")),
+    expect(unused_variables, reason = "there is nothing to hear")
+)]
+fn listen(config: &Config) -> Result<(), Error> {
     #[cfg(all(feature = "signals", unix))]
     if config.handle_signals {
         crate::monitor::signal::install().map_err(Error::thread)?;
@@ -113,24 +240,32 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     if config.install_tracing {
         crate::bridge::tracing::install();
     }
+    Ok(())
+}
+
+fn configure(config: Config) {
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
     ring::never_wait(config.overflow == Overflow::Drop);
     value::configure(config.string_limit, config.collection_limit);
-    local::set_recording(Some(drainer.thread().clone()));
-    let service = resource.service.clone();
-    *client = Some(Client {
-        requests,
-        drainer,
-        rest,
-        outlets,
-    });
-    Ok(Guard {
-        service,
-        totals,
-        disabled: false,
-        ended: false,
-    })
+}
+
+fn start_exporters(
+    exporters: Vec<Box<dyn SpanExporter>>,
+    resource: &Arc<Resource>,
+    overflow_to: &OverflowTo,
+    outlets: &Outlets,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let mut started = Vec::new();
+    let mut threads = Vec::new();
+    for exporter in exporters {
+        let outlet = Outlet::start("export", exporter, resource, Some(overflow_to.clone()));
+        let (outlet, thread) = outlet.map_err(Error::thread)?;
+        started.push(outlet);
+        threads.push(thread);
+    }
+    outlets.add(started);
+    Ok(threads)
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
@@ -148,14 +283,17 @@ pub fn flush(patience: Duration) -> bool {
     if local::is_muted() || local::is_fork() {
         return false;
     }
-    let ticket = Arc::new(Ticket::default());
-    {
-        let client = lock(&CLIENT);
-        let Some(client) = &*client else { return false };
-        client.requests.flush(ticket.clone());
-        client.drainer.thread().unpark();
-    }
-    ticket.wait(patience)
+    send(Ticket::default()).is_some_and(|ticket| ticket.wait(patience))
+}
+
+/// Sends a ticket behind all that was recorded before this call; `None` where nothing records.
+fn send(ticket: Ticket) -> Option<Arc<Ticket>> {
+    let ticket = Arc::new(ticket);
+    let client = lock(&CLIENT);
+    let client = client.as_ref()?;
+    client.requests.flush(ticket.clone());
+    client.drainer.thread().unpark();
+    Some(ticket)
 }
 
 impl Guard {
@@ -175,29 +313,27 @@ impl Guard {
         if std::mem::replace(&mut self.ended, true) || local::is_fork() {
             return true;
         }
+        let _turn = lock(&TURN);
         trace_api::shut_down();
         session::end_automatic(state, reason, fault);
         let deadline = Instant::now() + LAST_FLUSH;
         let kept = flush(LAST_FLUSH - LAST_WORDS);
-        local::set_recording(None);
-        let Some(client) = lock(&CLIENT).take() else {
-            return kept;
-        };
-        for outlet in &client.outlets {
-            outlet.leave_by(deadline - LAST_WORDS);
-        }
-        client.requests.stop();
-        client.drainer.thread().unpark();
-        for thread in std::iter::once(client.drainer).chain(client.rest) {
-            // A thread that hangs in an exporter is left behind: the program's end is not ours to delay.
-            while !thread.is_finished() && Instant::now() < deadline {
-                thread::sleep(Duration::from_micros(200));
-            }
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
+        if let Some(leaving) = release(deadline) {
+            leaving.wait(deadline);
         }
         kept
+    }
+}
+
+/// Takes the recorder out of its guard's hands: it stops, or goes on for tests.
+fn release(deadline: Instant) -> Option<Leaving> {
+    let mut client = lock(&CLIENT);
+    match &mut *client {
+        Some(running) if running.tested => Some(running.leave_to_tests()),
+        running => {
+            local::set_recording(None);
+            running.take().map(|client| client.stop(deadline))
+        }
     }
 }
 

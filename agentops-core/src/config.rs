@@ -117,6 +117,16 @@ pub(crate) struct Config {
 /// Bytes that may wait on disk for one exporter.
 const OVERFLOW_LIMIT: u64 = 1 << 30;
 
+impl Config {
+    /// For tests that look at what was recorded: all there is, for nobody else, whatever the environment says.
+    pub(crate) fn for_tests() -> Result<Self, Error> {
+        let mut config = builder().decide(&|_: &str| None)?;
+        config.automatic = AutomaticSession::Over;
+        config.exporters.clear();
+        Ok(config)
+    }
+}
+
 /// Starts to describe how to record.
 ///
 /// What is not said in code comes from the environment, and from defaults last.

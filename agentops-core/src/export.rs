@@ -7,6 +7,7 @@ mod backlog;
 pub(crate) mod console;
 mod disk;
 pub(crate) mod memory;
+pub(crate) mod outlets;
 mod private;
 pub(crate) mod spool;
 mod thin;

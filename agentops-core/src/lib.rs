@@ -29,6 +29,8 @@ mod record;
 mod stats;
 #[cfg(feature = "record")]
 mod sync;
+#[cfg(feature = "record")]
+pub mod testing;
 
 #[cfg(feature = "record")]
 pub use bridge::spawn::{InCurrentSpan, each_in_current_span, in_current_span, spawn};

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use agentops::testing::capture;
 use agentops::{SpanKind, agent, guardrail, llm, operation, task, tool, workflow};
 use serde::Serialize;
 
-use crate::harness::{draw, record, record_async, the};
+use crate::harness::record_async;
 
 #[derive(Serialize)]
 struct Query {
@@ -53,7 +54,7 @@ fn nested(text: &str) -> String {
 
 #[test]
 fn functions_are_recorded_with_what_went_in_and_came_out() {
-    let trace = record(|| {
+    let trace = capture(|| {
         assert_eq!(
             grep(
                 &Query {
@@ -72,11 +73,11 @@ fn functions_are_recorded_with_what_went_in_and_came_out() {
     let expected = r#"TOOL grep {"query":{"pattern":"x","limit":2},"_in":"OnlyDebug","whole":true} -> ["x","x"]
 TOOL renamed {"path":"four"} -> 4
 TASK pick {"b":2}
-WORKFLOW nested {"text":"abc"} -> "abc:3" "{\"hand\":[1,2]}" [WARN measuring abc]
-  OPERATION measure -> 3 "{\"size\":3,\"dotted.key\":\"abc\",\"half\":1}"
+WORKFLOW nested {"text":"abc"} -> "abc:3" hand=[1,2] [WARN measuring abc]
+  OPERATION measure -> 3 size=3 dotted.key="abc" half=1
 "#;
-    assert_eq!(draw(&trace), expected);
-    let read = the(&trace, "renamed");
+    assert_eq!(trace.to_string(), expected);
+    let read = trace.span("renamed");
     let tool = read.tool.as_ref().expect("a tool span says so");
     assert_eq!(
         (tool.cost, tool.description.as_deref()),
@@ -93,7 +94,7 @@ WORKFLOW nested {"text":"abc"} -> "abc:3" "{\"hand\":[1,2]}" [WARN measuring abc
     );
     assert!(read.thread.as_ref().is_some_and(|thread| thread.id > 0));
     assert_eq!(
-        the(&trace, "pick").operation_type.as_deref(),
+        trace.span("pick").operation_type.as_deref(),
         Some("function")
     );
 }
@@ -135,20 +136,20 @@ impl Writer {
 
 #[test]
 fn a_call_that_enters_an_agent_opens_it_and_its_own_calls_do_not() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let writer = Writer::new("|");
         assert_eq!(writer.write("ab"), "--|");
         assert_eq!(writer.unseen(), 7);
         assert_eq!(writer.stroke(), "|");
     });
-    let expected = r#"AGENT Writer @Writer
-  OPERATION write @Writer {"text":"ab"} -> "--|"
-    OPERATION revise @Writer {"by":2} -> "--"
-    TOOL stroke @Writer -> "|"
-AGENT Writer @Writer
-  TOOL stroke @Writer -> "|"
+    let expected = r#"AGENT Writer
+  OPERATION write {"text":"ab"} -> "--|"
+    OPERATION revise {"by":2} -> "--"
+    TOOL stroke -> "|"
+AGENT Writer
+  TOOL stroke -> "|"
 "#;
-    assert_eq!(draw(&trace), expected);
+    assert_eq!(trace.to_string(), expected);
     let agents: Vec<_> = trace
         .spans
         .iter()
@@ -214,22 +215,23 @@ fn futures_keep_their_place_wherever_they_are_polled() {
         let mut writer = Writer::new("a");
         assert_eq!(writer.later("b").await, 2);
     });
-    let expected = r#"AGENT planner @planner {"goal":"go"} -> ["GO"]
-  LLM ask @planner {"prompt":"go"} -> "GO"
+    let expected = r#"AGENT planner {"goal":"go"} -> ["GO"]
+  LLM ask {"prompt":"go"} -> "GO"
 OPERATION outer {"n":3} -> 7
   OPERATION inner {"n":3} -> 3
   OPERATION inner {"n":4} -> 4
 GUARDRAIL check {"answer":""} ! String: nothing was said
-AGENT Writer @Writer
-  OPERATION later @Writer {"text":"b"} -> 2
+AGENT Writer
+  OPERATION later {"text":"b"} -> 2
 "#;
-    assert_eq!(draw(&trace), expected);
-    let outer = the(&trace, "outer");
+    assert_eq!(trace.to_string(), expected);
+    let outer = trace.span("outer");
     assert!(
         outer.polls >= Some(2) && outer.busy.is_some() && outer.busy <= outer.duration(),
         "{outer:?}"
     );
-    let check = the(&trace, "check")
+    let check = trace
+        .span("check")
         .guardrail
         .as_ref()
         .expect("a guardrail span says so");
@@ -241,8 +243,8 @@ AGENT Writer @Writer
 
 #[test]
 fn a_future_that_is_never_polled_leaves_nothing() {
-    let trace = record(|| drop(outer(1)));
-    assert_eq!(draw(&trace), "");
+    let trace = capture(|| drop(outer(1)));
+    assert_eq!(trace.to_string(), "");
 }
 
 #[test]
@@ -270,7 +272,7 @@ fn a_future_that_is_dropped_early_is_cancelled_and_its_drops_belong_to_it() {
   LLM ask {"prompt":"while dropping"} -> "WHILE DROPPING"
 LLM ask {"prompt":"after"} -> "AFTER"
 "#;
-    assert_eq!(draw(&trace), expected);
+    assert_eq!(trace.to_string(), expected);
 }
 
 #[operation(parent = place, links = [place])]
@@ -282,7 +284,7 @@ fn elsewhere(place: agentops::SpanContext) -> u8 {
 #[test]
 fn a_parent_and_links_can_be_named() {
     let mut place = None;
-    let trace = record(|| {
+    let trace = capture(|| {
         let first = agentops::span("first").start();
         place = Some(agentops::current_span().context());
         drop(first);
@@ -299,8 +301,8 @@ fn a_parent_and_links_can_be_named() {
 TOOL second -> "done"
   LLM ask {"prompt":"sibling"} -> "SIBLING"
 "#;
-    let elsewhere = the(&trace, "elsewhere");
-    assert_eq!(elsewhere.links[0].span_id, the(&trace, "first").id);
+    let elsewhere = trace.span("elsewhere");
+    assert_eq!(elsewhere.links[0].span_id, trace.span("first").id);
     assert_eq!(elsewhere.links[0].trace_id, trace.session.facts.trace_id);
     let captured = elsewhere
         .input
@@ -308,18 +310,18 @@ TOOL second -> "done"
         .and_then(|input| input["place"].as_str())
         .expect("it has a Debug");
     let captured = serde_json::to_string(captured).expect("text is JSON");
-    assert_eq!(draw(&trace).replace(&captured, "\"PLACE\""), expected);
+    assert_eq!(trace.to_string().replace(&captured, "\"PLACE\""), expected);
 }
 
 #[test]
 fn an_attribute_cannot_speak_over_ours() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("honest").start();
         agentops::current_span().set_attribute("agentops.session.id", "another");
         drop(span);
     });
-    let expected = "OPERATION honest \"{\\\"user.agentops.session.id\\\":\\\"another\\\"}\"\n";
-    assert_eq!(draw(&trace), expected);
+    let expected = "OPERATION honest user.agentops.session.id=\"another\"\n";
+    assert_eq!(trace.to_string(), expected);
 }
 
 /// Asks itself for its name.
@@ -344,13 +346,13 @@ impl Labelled {
 
 #[test]
 fn an_agents_name_may_come_from_its_own_method() {
-    let trace = record(|| assert_eq!(Labelled.work(), 1));
+    let trace = capture(|| assert_eq!(Labelled.work(), 1));
     let agents: Vec<_> = trace
         .spans
         .iter()
         .filter(|span| span.kind == SpanKind::Agent)
         .collect();
-    assert_eq!(agents.len(), 1, "{}", draw(&trace));
+    assert_eq!(agents.len(), 1, "{trace}");
     assert_eq!(agents[0].name, "by its own word");
 }
 
@@ -373,7 +375,7 @@ fn takes(a: &Greedy, b: u8, c: HashMap<String, u8>) -> usize {
 #[test]
 fn a_value_never_takes_the_place_of_the_next() {
     let long = "k".repeat(70_000);
-    let trace = record(|| {
+    let trace = capture(|| {
         assert_eq!(
             takes(
                 &Greedy,
@@ -383,10 +385,7 @@ fn a_value_never_takes_the_place_of_the_next() {
             9
         );
     });
-    let input = the(&trace, "takes")
-        .input
-        .as_ref()
-        .expect("it was captured");
+    let input = trace.span("takes").input.as_ref().expect("it was captured");
     assert_eq!(
         (&input["a"], &input["b"], &input["c"]["usage"]),
         (&"first".into(), &7.into(), &2.into())

@@ -3,9 +3,10 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use agentops::testing::capture;
 use agentops::{operation, tool};
 
-use crate::harness::{draw, record, record_async, the};
+use crate::harness::record_async;
 
 #[tool]
 fn open(path: &str) -> io::Result<u8> {
@@ -53,7 +54,7 @@ fn coded() -> Result<(), Coded> {
 
 #[test]
 fn an_error_is_recorded_by_its_type_and_given_back() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let error = pass_on("x").expect_err("it fails");
         assert_eq!(
             error.downcast_ref::<io::Error>().map(io::Error::kind),
@@ -69,11 +70,11 @@ OPERATION swapped ! str: no
 OPERATION quiet -> {"Err":7}
 OPERATION coded ! 429: too many
 "#;
-    assert_eq!(draw(&trace), expected);
-    let error = the(&trace, "open").error.as_ref().expect("it failed");
+    assert_eq!(trace.to_string(), expected);
+    let error = trace.span("open").error.as_ref().expect("it failed");
     assert_eq!(error.kind, "TOOL");
     assert_eq!(error.rust_type.as_deref(), Some("std::io::error::Error"));
-    assert_eq!(error.span_trace, ["test", "pass_on", "open"]);
+    assert_eq!(error.span_trace, ["pass_on", "open"]);
 }
 
 #[operation]
@@ -89,7 +90,7 @@ async fn explode_later() -> u8 {
 
 #[test]
 fn a_panic_is_recorded_and_goes_on() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let payload = catch_unwind(|| explode("bang")).expect_err("it panics");
         assert_eq!(
             payload.downcast_ref::<String>().map(String::as_str),
@@ -97,10 +98,11 @@ fn a_panic_is_recorded_and_goes_on() {
         );
     });
     assert_eq!(
-        draw(&trace),
+        trace.to_string(),
         "OPERATION explode {\"message\":\"bang\"} ! panic: bang\n"
     );
-    let stack = the(&trace, "explode")
+    let stack = trace
+        .span("explode")
         .error
         .as_ref()
         .and_then(|error| error.stack.clone());
@@ -120,7 +122,7 @@ fn a_panic_inside_a_future_is_no_cancellation() {
     let expected = r#"OPERATION explode_later ! panic: boom
   OPERATION explode {"message":"boom"} ! panic: boom
 "#;
-    assert_eq!(draw(&trace), expected);
+    assert_eq!(trace.to_string(), expected);
 }
 
 /// Polls a future, and catches what its polls throw.
@@ -138,7 +140,7 @@ async fn futures_catch<F: Future>(future: AssertUnwindSafe<F>) -> std::thread::R
 
 #[test]
 fn an_error_by_hand_marks_the_span() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("by hand").start();
         agentops::current_span().record_error(&io::Error::from(io::ErrorKind::TimedOut));
         drop(span);
@@ -148,7 +150,7 @@ fn an_error_by_hand_marks_the_span() {
     });
     let expected =
         "OPERATION by hand ! TimedOut: timed out\nOPERATION in words ! str: it went wrong\n";
-    assert_eq!(draw(&trace), expected);
+    assert_eq!(trace.to_string(), expected);
 }
 
 #[test]
@@ -171,11 +173,11 @@ fn users_code_that_misbehaves_while_it_is_captured_costs_only_its_value() {
         drop(value);
         n
     }
-    let trace = record(|| {
+    let trace = capture(|| {
         assert_eq!(takes(Panicking, 2), 2);
         assert_eq!(takes(Recording, 3), 3);
     });
-    let drawn = draw(&trace);
+    let drawn = trace.to_string();
     let lines: Vec<_> = drawn.lines().collect();
     assert!(
         lines[0].contains(r#"{"value":{"$type":"#) && lines[0].ends_with("-> 2"),
@@ -202,13 +204,13 @@ fn a_panic_of_a_value_never_reaches_the_program() {
             panic!("inside Serialize")
         }
     }
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("by hand").start();
         agentops::current_span().log(agentops::Level::Info, Panicking);
         agentops::current_span().set_attribute("k", Panicking);
         span.end_with(Panicking);
     });
-    let span = the(&trace, "by hand");
+    let span = trace.span("by hand");
     let type_name = |value: &serde_json::Value| {
         value["$type"]
             .as_str()

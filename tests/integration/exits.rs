@@ -382,8 +382,8 @@ fn what_is_open_goes_on_in_the_next_run_of_the_recorder() {
     assert_eq!(end(held), (Some(EndState::Success), None));
     assert_eq!(held.session.facts.tags, ["kept"]);
     let expected = "OPERATION detached -> \"late\"
-AGENT planner @planner
-  TOOL step @planner {\"n\":6} -> 6
+AGENT planner
+  TOOL step {\"n\":6} -> 6
 TOOL step {\"n\":1} -> 1
 TOOL step {\"n\":4} -> 4
 TOOL step {\"n\":5} -> 5

@@ -49,7 +49,7 @@ fn check_absent(directory: &str, exempt: &[&str], absent: &[&str]) {
 #[test]
 fn the_model_does_no_io_and_knows_no_other_part() {
     let parts = [
-        "record", "process", "export", "monitor", "client", "config", "stats", "sync",
+        "record", "process", "export", "monitor", "client", "config", "stats", "sync", "testing",
     ];
     let others = parts.map(|part| format!("crate::{part}"));
     let mut absent: Vec<&str> = others.iter().map(String::as_str).collect();
@@ -69,7 +69,12 @@ fn recording_names_nobody_behind_it() {
     check_absent(
         "agentops-core/src/record",
         &[],
-        &["crate::process", "crate::export", "crate::client"],
+        &[
+            "crate::process",
+            "crate::export",
+            "crate::client",
+            "crate::testing",
+        ],
     );
 }
 

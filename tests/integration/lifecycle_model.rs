@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use agentops::model::id::{SessionId, SpanId};
-use agentops::model::trace::Trace;
 use agentops::prelude::*;
+use agentops::testing::Trace;
 use agentops::{EndState, Session, SpanKind, current_span, span, start_session};
 
 use crate::harness::{memory, recorded};

@@ -10,6 +10,7 @@ use std::sync::{Arc, Once};
 use agentops::model::span::{Level, Log, Span};
 use agentops::model::trace::Trace;
 use agentops::prelude::*;
+use agentops::testing::capture;
 use agentops::{EndState, operation, session, start_session, tool};
 use serde_json::{Map, Value, json};
 use tracing::instrument::WithSubscriber as _;
@@ -19,7 +20,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::prelude::*;
 
 use crate::exits::Home;
-use crate::harness::{draw, memory, record, record_async, recorded, the};
+use crate::harness::{draw, memory, record_async, recorded};
 
 /// The subscriber of the whole program, for events on any thread.
 fn listen() {
@@ -79,7 +80,7 @@ impl std::error::Error for Unreachable {
 #[test]
 fn a_log_has_the_events_level_target_message_and_fields() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         let _span = agentops::span("work").start();
         info!("plain");
         warn!(
@@ -102,7 +103,7 @@ fn a_log_has_the_events_level_target_message_and_fields() {
         error!(error = &bare as &dyn std::error::Error);
         info!(target: "elsewhere", message = 5);
     });
-    let logs: Vec<_> = the(&trace, "work").logs.iter().map(plain).collect();
+    let logs: Vec<_> = trace.span("work").logs.iter().map(plain).collect();
     let fields = json!({
         "yes": true, "int": -3, "unsigned": u64::MAX.to_string(), "ratio": 0.5, "text": "ü", "shown": "display",
         "debugged": "Some(1)", "type": "raw", "dotted.name": 1,
@@ -144,16 +145,16 @@ fn outer(n: u32) -> u32 {
 #[test]
 fn an_event_belongs_to_the_innermost_span() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         info!("in the session");
         outer(1);
         info!("still there");
     });
-    assert_eq!(
-        draw(&trace),
-        "OPERATION outer {\"n\":1} -> 1 [INFO before] [INFO after]\n  TOOL inner {\"n\":1} -> 1 [INFO in inner 1]\n"
-    );
-    assert_eq!(messages(&trace.spans[0]), ["in the session", "still there"]);
+    let expected = r#"SESSION capture [INFO in the session] [INFO still there]
+  OPERATION outer {"n":1} -> 1 [INFO before] [INFO after]
+    TOOL inner {"n":1} -> 1 [INFO in inner 1]
+"#;
+    assert_eq!(trace.to_string(), expected);
 }
 
 #[operation(skip_all)]
@@ -203,7 +204,7 @@ fn tasks_that_hop_between_threads_keep_their_events() {
         let trace = recorded(runtime.block_on(task).expect("it runs"));
         assert_eq!(trace.session.counts.spans, 22);
         assert_eq!(messages(&trace.spans[0]), Vec::<&str>::new());
-        let hops: Vec<_> = the(&trace, "hops").logs.iter().map(turn).collect();
+        let hops: Vec<_> = trace.span("hops").logs.iter().map(turn).collect();
         let all: Vec<_> = (0..20).map(|turn| (number, turn)).collect();
         assert_eq!(hops, all);
         let steps = trace.spans.iter().filter(|span| span.name == "steps");
@@ -241,8 +242,7 @@ fn blocking_threads_and_nested_executors_are_where_they_are() {
     listen();
     let trace = record_async(hub());
     let expected = "OPERATION hub [INFO in a pool] [INFO in block_on] [INFO in a task]\n  OPERATION steps [INFO step]\n";
-    assert_eq!(draw(&trace), expected);
-    assert_eq!(messages(&trace.spans[0]), Vec::<&str>::new());
+    assert_eq!(trace.to_string(), expected);
 }
 
 #[operation(skip_all)]
@@ -274,7 +274,7 @@ fn a_span_of_tracing_takes_no_events_elsewhere() {
         tokio::spawn(task.in_current_span()).await.expect("it runs");
     });
     assert_eq!(
-        draw(&trace),
+        trace.to_string(),
         "OPERATION outer [INFO at home] [INFO outside]\n\
          OPERATION entered_elsewhere [INFO in the task] [INFO in both] [INFO of the other]\n"
     );
@@ -331,8 +331,8 @@ fn an_event_outside_every_session_opens_none() {
     std::thread::spawn(|| info!("into the void"))
         .join()
         .expect("it runs");
-    let trace = record(|| {});
-    assert!(trace.spans[0].logs.is_empty());
+    assert_eq!(capture(|| {}).to_string(), "");
+    assert!(agentops::flush(std::time::Duration::from_secs(20)));
     let void = |trace: &Trace| {
         let logs = trace.spans.iter().flat_map(|span| &span.logs);
         logs.into_iter().any(|log| log.message == "into the void")
@@ -356,7 +356,7 @@ fn one_of_each() {
 
 #[test]
 fn the_level_is_info_unless_told_otherwise() {
-    let trace = record(|| {
+    let trace = capture(|| {
         under(
             tracing_subscriber::registry().with(agentops::layer()),
             one_of_each,
@@ -364,7 +364,7 @@ fn the_level_is_info_unless_told_otherwise() {
     });
     assert_eq!(messages(&trace.spans[0]), ["info", "warn", "error"]);
     let all = agentops::layer_with(LevelFilter::TRACE);
-    let trace = record(|| under(tracing_subscriber::registry().with(all), one_of_each));
+    let trace = capture(|| under(tracing_subscriber::registry().with(all), one_of_each));
     let levels: Vec<_> = trace.spans[0].logs.iter().map(|log| log.level).collect();
     let expected = [
         Level::Trace,
@@ -390,7 +390,7 @@ fn filters_of_layers_are_their_own_affair() {
     let seen = Arc::new(AtomicUsize::new(0));
     let count = || Count(seen.clone());
     let check = |subscriber: Box<dyn Subscriber + Send + Sync>, ours: &[&str], others: usize| {
-        let trace = record(|| under(subscriber, one_of_each));
+        let trace = capture(|| under(subscriber, one_of_each));
         assert_eq!(messages(&trace.spans[0]), ours);
         assert_eq!(seen.swap(0, Ordering::Relaxed), others);
     };
@@ -442,13 +442,13 @@ fn no_filter_silences_spans() {
     let off = tracing_subscriber::registry()
         .with(EnvFilter::new("off"))
         .with(agentops::layer());
-    let trace = record(|| {
+    let trace = capture(|| {
         under(off, || {
             outer(1);
         });
     });
     assert_eq!(
-        draw(&trace),
+        trace.to_string(),
         "OPERATION outer {\"n\":1} -> 1\n  TOOL inner {\"n\":1} -> 1\n"
     );
 }
@@ -458,7 +458,7 @@ fn a_storm_from_many_threads_is_whole() {
     const THREADS: usize = 8;
     const EVENTS: usize = 1500;
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         let place = agentops::current_span().context();
         std::thread::scope(|scope| {
             for task in 0..THREADS {
@@ -472,7 +472,7 @@ fn a_storm_from_many_threads_is_whole() {
         });
     });
     for task in 0..THREADS {
-        let span = the(&trace, &format!("thread {task}"));
+        let span = trace.span(&format!("thread {task}"));
         let turns: Vec<_> = span.logs.iter().map(turn).collect();
         let all: Vec<_> = (0..EVENTS).map(|turn| (task, turn)).collect();
         assert!(turns == all, "{} of {EVENTS}", turns.len());
@@ -497,22 +497,21 @@ fn explodes() {
 #[test]
 fn events_while_unwinding_are_recorded() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         let outcome = catch_unwind(|| {
             let _loud = Loud("outside");
             explodes();
         });
         assert!(outcome.is_err());
     });
-    assert_eq!(
-        draw(&trace),
-        "OPERATION explodes [INFO dropped inside] ! panic: on purpose\n"
-    );
-    let [log] = &the(&trace, "explodes").logs[..] else {
+    let expected = r#"SESSION capture [INFO dropped outside]
+  OPERATION explodes [INFO dropped inside] ! panic: on purpose
+"#;
+    assert_eq!(trace.to_string(), expected);
+    let [log] = &trace.span("explodes").logs[..] else {
         panic!("one log")
     };
     assert_eq!(log.attributes["panicking"], true);
-    assert_eq!(messages(&trace.spans[0]), ["dropped outside"]);
 }
 
 /// Says so, with itself, each time that it is shown.
@@ -542,16 +541,16 @@ fn takes(chatty: Chatty) -> Chatty {
 #[test]
 fn what_is_logged_while_a_value_is_captured_is_nobodys() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         takes(Chatty);
         info!(value = ?Chatty, "{:?}", Chatty);
         info!(before = 1, value = ?Exploding, after = 2, "told");
         info!("{:?}", Exploding);
     });
-    assert_eq!(
-        draw(&trace),
-        "OPERATION takes {\"chatty\":\"Chatty\"} -> \"Chatty\"\n"
-    );
+    let tree = r#"SESSION capture [INFO Chatty] [INFO told] [INFO {"$type":"dyn Debug"}]
+  OPERATION takes {"chatty":"Chatty"} -> "Chatty"
+"#;
+    assert_eq!(trace.to_string(), tree);
     let logs: Vec<_> = trace.spans[0].logs.iter().map(plain).collect();
     let opaque = json!({"before": 1, "value": {"$type": "dyn Debug"}, "after": 2});
     assert_eq!(
@@ -567,7 +566,7 @@ fn what_is_logged_while_a_value_is_captured_is_nobodys() {
 #[test]
 fn long_text_is_cut() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         let long = "ü".repeat(64 * 1024);
         info!(text = &*long, "{long}");
     });
@@ -579,14 +578,14 @@ fn long_text_is_cut() {
 #[test]
 fn a_span_that_has_ended_still_hears() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("short").start();
         let place = agentops::current_span().context();
         drop(span);
         assert!(agentops::flush(std::time::Duration::from_secs(20)));
         place.in_scope(|| info!("late"));
     });
-    assert_eq!(draw(&trace), "OPERATION short [INFO late]\n");
+    assert_eq!(trace.to_string(), "OPERATION short [INFO late]\n");
 }
 
 /// Logs when its thread's locals are destroyed.
@@ -607,7 +606,7 @@ thread_local! {
 #[test]
 fn events_in_destructors_of_thread_locals_are_recorded() {
     listen();
-    let trace = record(|| {
+    let trace = capture(|| {
         let place = agentops::current_span().context();
         let thread = std::thread::spawn(move || {
             LAST.with(|_| PLACE.set(Some(place)));

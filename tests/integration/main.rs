@@ -20,6 +20,7 @@ mod sessions;
 mod soak;
 mod spool;
 mod steady_state;
+mod testing;
 mod threads;
 mod traps;
 mod wire;

@@ -1,9 +1,8 @@
 //! Model calls: what an `#[llm]` function's arguments and answer say is understood.
 
 use agentops::llm;
+use agentops::testing::capture;
 use serde_json::{Value, json};
-
-use crate::harness::{record, the};
 
 #[llm]
 fn chat(request: &Value) -> Result<Value, std::io::Error> {
@@ -20,12 +19,12 @@ fn chat(request: &Value) -> Result<Value, std::io::Error> {
 
 #[test]
 fn a_chat_is_understood() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let request = json!({"model": "gpt-4o-mini", "temperature": 0.5, "messages": [
             {"role": "system", "content": "be brief"}, {"role": "user", "content": "where?"}]});
         chat(&request).expect("it answers");
     });
-    let span = the(&trace, "chat");
+    let span = trace.span("chat");
     let call = span.llm.as_ref().expect("it is a model call");
     assert_eq!(
         (call.request_model.as_deref(), call.model.as_deref()),

@@ -1,23 +1,25 @@
 //! Secrets do not leave: they are planted wherever a program's text goes, and looked for in every byte that comes out.
 
+use agentops::testing::{Trace, capture};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use agentops::export::{Batch, ExportError, SpanExporter};
 use agentops::model::frame::Reader;
 use agentops::model::span::Status;
-use agentops::model::trace::{Trace, Traces};
+use agentops::model::trace::Traces;
 use agentops::{Level, current_span, operation, tool};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 use tracing_subscriber::prelude::*;
 
-use crate::harness::{record, the};
-
 /// Stands in every secret that is planted here, whatever its form: letters and digits that any alphabet has.
 const CANARY: &str = "C4N4RY0123456789ABCDEF";
+use crate::harness::memory;
+
 const REDACTED: &str = "[redacted]";
 
 static LEFT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -207,18 +209,20 @@ proptest! {
 
     #[test]
     fn what_is_planted_anywhere_is_found_nowhere(planted in value(), text in secret_text(), name in select(&NAMES[..])) {
+        memory();
         *LEFT.lock().expect("nobody panicked") = Vec::with_capacity(1 << 16);
-        let trace = record(|| {
+        let trace = capture(|| {
             echo(&planted.value, &json!([CANARY, planted.value]));
             refuse(text.value.clone()).expect_err("it refuses");
             agentops::current_session().attribute(name, &planted.value);
             agentops::current_session().attribute("noted", &planted.value);
             agentops::current_session().tag(&text.value);
         });
+        prop_assert!(agentops::flush(Duration::from_secs(20)));
         let left = std::mem::take(&mut *LEFT.lock().expect("nobody panicked"));
         prop_assert!(left.len() > 1000, "somebody saw it");
         prop_assert_eq!(count(&left, "C4N4RY"), 0);
-        let span = the(&trace, "echo");
+        let span = trace.span("echo");
         let attribute = |key: &str| span.attributes.get(key).cloned();
         prop_assert_eq!(span.input.clone(), Some(json!({"value": planted.seen, "secret": REDACTED})));
         prop_assert_eq!(span.output.clone(), Some(planted.seen.clone()));
@@ -233,7 +237,7 @@ proptest! {
         let facts = &trace.session.facts;
         prop_assert_eq!(facts.attributes.get(name), Some(&REDACTED.into()));
         prop_assert_eq!(&facts.tags, std::slice::from_ref(&text.seen));
-        let span = the(&trace, "refuse");
+        let span = trace.span("refuse");
         prop_assert_eq!(&span.logs[0].message, &text.seen);
         prop_assert_eq!(&span.error.as_ref().expect("it failed").details, &text.seen);
     }
@@ -267,11 +271,8 @@ fn a_secret_at_the_limit_is_not_cut_in_half() {
             LIMIT,
         ] {
             let text = format!("{} {secret} {}", "x".repeat(at - 1), "y ".repeat(8 * 1024));
-            let trace = record(|| drop(echo(&text.clone().into(), &Value::Null)));
-            let output = the(&trace, "echo")
-                .output
-                .as_ref()
-                .expect("it was recorded");
+            let trace = capture(|| drop(echo(&text.clone().into(), &Value::Null)));
+            let output = trace.span("echo").output.as_ref().expect("it was recorded");
             assert_eq!(output["$truncated"]["bytes"], text.len());
             let seen = output["text"].as_str().expect("what is left");
             let whole = format!("{} {left} {}", "x".repeat(at - 1), "y ".repeat(8 * 1024));
@@ -284,11 +285,8 @@ fn a_secret_at_the_limit_is_not_cut_in_half() {
 #[test]
 fn names_are_known_in_json_text_that_is_cut() {
     let text = json!({"password": CANARY, "rest": "x".repeat(100_000)}).to_string();
-    let trace = record(|| drop(echo(&text.clone().into(), &Value::Null)));
-    let output = the(&trace, "echo")
-        .output
-        .as_ref()
-        .expect("it was recorded");
+    let trace = capture(|| drop(echo(&text.clone().into(), &Value::Null)));
+    let output = trace.span("echo").output.as_ref().expect("it was recorded");
     let seen = output["text"].as_str().expect("what is left");
     assert!(seen.starts_with(r#"{"password":"[redacted]","rest":"xxx"#));
     assert_eq!(seen.len(), 64 * 1024);
@@ -344,7 +342,7 @@ impl Run {
             home,
             stdout: String::from_utf8(output.stdout).expect("it prints text"),
             bytes,
-            traces: traces.finish(),
+            traces: traces.finish().into_iter().map(Trace::from).collect(),
         }
     }
 }
@@ -381,7 +379,7 @@ fn nothing_secret_reaches_the_disk() {
         facts.attributes["note"],
         json!({"deep": [{"secret": REDACTED}]})
     );
-    let span = the(trace, "look_up");
+    let span = trace.span("look_up");
     assert_eq!(
         span.input,
         Some(
@@ -403,12 +401,12 @@ fn nothing_secret_reaches_the_disk() {
         ),
         (&json!(7), &json!(5), &json!(REDACTED))
     );
-    let failed = the(trace, "fail").error.as_ref().expect("it failed");
+    let failed = trace.span("fail").error.as_ref().expect("it failed");
     assert_eq!(
         (&*failed.code, &failed.details, &failed.chain),
         ("NotFound", &text, &vec![text.clone()])
     );
-    let panicked = the(trace, "explode").error.as_ref().expect("it panicked");
+    let panicked = trace.span("explode").error.as_ref().expect("it panicked");
     assert_eq!((&*panicked.code, &panicked.details), ("panic", &text));
     assert!(
         panicked
@@ -416,7 +414,7 @@ fn nothing_secret_reaches_the_disk() {
             .as_ref()
             .is_some_and(|stack| stack.contains("explode"))
     );
-    let chat = the(trace, "chat").llm.as_ref().expect("it is a model call");
+    let chat = trace.span("chat").llm.as_ref().expect("it is a model call");
     assert_eq!(
         chat.usage.map(|usage| (usage.input, usage.output)),
         Some((1000, 10))
@@ -430,9 +428,9 @@ fn nothing_secret_reaches_the_disk() {
         chat.completions[0].tool_calls[0].arguments,
         json!({"user": WORDS, "password": REDACTED})
     );
-    let whispered = the(trace, "whisper");
+    let whispered = trace.span("whisper");
     assert_eq!(whispered.input, Some(json!({"secret": REDACTED})));
-    let streamed = the(trace, "stream");
+    let streamed = trace.span("stream");
     assert_eq!(
         streamed.output,
         Some(REDACTED.into()),
@@ -451,7 +449,7 @@ fn nothing_secret_reaches_the_disk() {
         .map(|agent| &*agent.name)
         .collect();
     assert!(agents.contains(&"spy [redacted]"), "{agents:?}");
-    let by_hand = the(trace, "by hand [redacted]");
+    let by_hand = trace.span("by hand [redacted]");
     assert_eq!(
         by_hand.output,
         Some(json!({"pwd": REDACTED, "panic": REDACTED}))
@@ -485,12 +483,12 @@ fn without_content_what_was_done_is_known_and_what_was_said_is_not() {
                 .all(|choice| choice.content.is_empty() && choice.tool_calls.is_empty())
         );
     }
-    let span = the(trace, "look_up");
+    let span = trace.span("look_up");
     assert_eq!(
         (&span.attributes["kept"], &span.attributes["size"]),
         (&json!(7), &json!(5))
     );
-    let failed = the(trace, "fail");
+    let failed = trace.span("fail");
     assert_eq!(failed.status, Status::Error);
     let error = failed.error.as_ref().expect("it failed");
     assert_eq!(error.code, "NotFound");
@@ -501,13 +499,14 @@ fn without_content_what_was_done_is_known_and_what_was_said_is_not() {
             .is_some_and(|name| name.ends_with("Failure"))
     );
     assert_eq!(
-        the(trace, "explode")
+        trace
+            .span("explode")
             .error
             .as_ref()
             .map(|error| &*error.code),
         Some("panic")
     );
-    let chat = the(trace, "chat").llm.as_ref().expect("it is a model call");
+    let chat = trace.span("chat").llm.as_ref().expect("it is a model call");
     assert_eq!(
         chat.usage.map(|usage| (usage.input, usage.output)),
         Some((1000, 10))
@@ -521,7 +520,8 @@ fn without_content_what_was_done_is_known_and_what_was_said_is_not() {
         Some("tool_calls")
     );
     assert_eq!(
-        the(trace, "stream")
+        trace
+            .span("stream")
             .llm
             .as_ref()
             .and_then(|call| call.usage)
@@ -552,7 +552,7 @@ fn a_closure_that_takes_its_time_costs_nothing_but_time() {
 #[test]
 fn fields_of_logs_are_looked_through() {
     let subscriber = tracing_subscriber::registry().with(agentops::layer());
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("logs").start();
         tracing::subscriber::with_default(subscriber, || {
             let headers = [("authorization", "Basic eDp5")];
@@ -566,7 +566,7 @@ fn fields_of_logs_are_looked_through() {
         });
         drop(span);
     });
-    let log = &the(&trace, "logs").logs[0];
+    let log = &trace.span("logs").logs[0];
     assert_eq!(log.message, "sent [redacted]");
     let field = |key: &str| log.attributes[key].clone();
     assert_eq!(field("password"), REDACTED);

@@ -1,9 +1,10 @@
 //! Sessions: by attribute and by hand, how they end, what belongs to them.
 
 use agentops::model::session::SessionState;
-use agentops::{EndState, SpanKind, operation, session};
+use agentops::testing::capture;
+use agentops::{EndState, operation, session};
 
-use crate::harness::{draw, memory, record, recorded};
+use crate::harness::{draw, memory, record_async, recorded};
 
 #[operation]
 fn step(n: u8) -> u8 {
@@ -11,24 +12,16 @@ fn step(n: u8) -> u8 {
 }
 
 #[session(tags = ["nightly"], name = "job")]
-fn job(
-    fail: bool,
-) -> Result<agentops::model::id::SessionId, (agentops::model::id::SessionId, String)> {
+fn job(fail: bool) -> Result<(), String> {
     step(1);
     agentops::current_session().tag("late");
     agentops::current_session().attribute("size", 3);
-    let id = agentops::current_span().session_id().expect("it records");
-    if fail {
-        Err((id, "no luck".into()))
-    } else {
-        Ok(id)
-    }
+    if fail { Err("no luck".into()) } else { Ok(()) }
 }
 
 #[test]
 fn a_session_ends_as_its_function_does() {
-    memory();
-    let good = recorded(job(false).expect("it succeeds"));
+    let good = capture(|| job(false));
     let facts = &good.session.facts;
     assert_eq!(
         (facts.end_state, facts.end_state_reason.as_deref()),
@@ -43,69 +36,64 @@ fn a_session_ends_as_its_function_does() {
     assert_eq!(facts.id.trace(), facts.trace_id);
     assert_eq!(facts.id.0 >> 76 & 0xf, 7, "a session's id is a UUID v7");
     assert_eq!(facts.root, Some(good.spans[0].id));
-    assert_eq!(draw(&good), "OPERATION step {\"n\":1} -> 2\n");
+    let expected = r#"SESSION job {"fail":false} -> null
+  OPERATION step {"n":1} -> 2
+"#;
+    assert_eq!(good.to_string(), expected);
     assert_eq!(good.session.counts.spans, 2);
     assert_eq!(good.session.agents, ["default"]);
     assert!(good.session.host.hostname.is_some() && good.session.host.rustc.is_some());
 
-    let (id, _) = job(true).expect_err("it fails");
-    let bad = recorded(id);
+    let bad = capture(|| job(true));
     assert_eq!(bad.session.facts.end_state, Some(EndState::Error));
-    assert!(
-        bad.session
-            .facts
-            .end_state_reason
-            .as_deref()
-            .is_some_and(|reason| reason.contains("no luck"))
+    assert_eq!(
+        bad.session.facts.end_state_reason.as_deref(),
+        Some("no luck")
     );
+    let expected = r#"SESSION job {"fail":true} ! String: no luck
+  OPERATION step {"n":1} -> 2
+"#;
+    assert_eq!(bad.to_string(), expected);
 }
 
 #[test]
 fn two_sessions_by_hand_go_on_at_once_and_end_in_any_order() {
-    memory();
-    let first = agentops::start_session("first")
-        .user("u1")
-        .conversation("c")
-        .video("https://video.example/1");
-    let second = agentops::start_session("second").tag("b");
-    let (one, two) = (
-        first.id().expect("it records"),
-        second.id().expect("it records"),
-    );
-    second.in_scope(|| step(2));
-    first.in_scope(|| {
-        step(1);
-        second.in_scope(|| step(3));
-        step(4);
+    let trace = capture(|| {
+        let first = agentops::start_session("first")
+            .user("u1")
+            .conversation("c")
+            .video("https://video.example/1");
+        let second = agentops::start_session("second").tag("b");
+        second.in_scope(|| step(2));
+        first.in_scope(|| {
+            step(1);
+            second.in_scope(|| step(3));
+            step(4);
+        });
+        first.end_with_reason(EndState::Error, "given up");
+        second.in_scope(|| step(5));
+        drop(second);
     });
-    first.end_with_reason(EndState::Error, "given up");
-    second.in_scope(|| step(5));
-    drop(second);
-    let (first, second) = (recorded(one), recorded(two));
-    assert_eq!(
-        draw(&first),
-        "OPERATION step {\"n\":1} -> 2\nOPERATION step {\"n\":4} -> 5\n"
-    );
-    let steps = "OPERATION step {\"n\":2} -> 3\nOPERATION step {\"n\":3} -> 4\nOPERATION step {\"n\":5} -> 6\n";
-    assert_eq!(draw(&second), steps);
-    let facts = &first.session.facts;
+    let expected = r#"SESSION first ! Error: given up
+  OPERATION step {"n":1} -> 2
+  OPERATION step {"n":4} -> 5
+SESSION second
+  OPERATION step {"n":2} -> 3
+  OPERATION step {"n":3} -> 4
+  OPERATION step {"n":5} -> 6
+"#;
+    assert_eq!(trace.to_string(), expected);
+    let facts = &trace.nested[0].session.facts;
     assert_eq!(
         (facts.end_state, facts.end_state_reason.as_deref()),
         (Some(EndState::Error), Some("given up"))
     );
-    let error = first
-        .spans
-        .iter()
-        .find(|span| span.kind == SpanKind::Session)
-        .and_then(|span| span.error.as_ref())
-        .expect("its own span failed");
-    assert_eq!((&*error.code, &*error.details), ("Error", "given up"));
     assert_eq!(
         (facts.user_id.as_deref(), facts.conversation_id.as_deref()),
         (Some("u1"), Some("c"))
     );
     assert_eq!(facts.video.as_deref(), Some("https://video.example/1"));
-    let facts = &second.session.facts;
+    let facts = &trace.nested[1].session.facts;
     assert_eq!(
         (facts.end_state, facts.end_state_reason.as_deref()),
         (Some(EndState::Indeterminate), Some("dropped"))
@@ -114,16 +102,21 @@ fn two_sessions_by_hand_go_on_at_once_and_end_in_any_order() {
 
 #[test]
 fn a_session_inside_a_session_is_one_of_its_own() {
-    let mut inner = None;
-    let outer = record(|| inner = Some(job(false).expect("it succeeds")));
-    let inner = recorded(inner.expect("it ran"));
+    let outer = capture(|| {
+        let session = agentops::start_session("outer");
+        session.in_scope(|| job(false)).expect("it succeeds");
+        session.end(EndState::Success);
+    });
+    let [inner] = &outer.nested[..] else {
+        panic!("one session within")
+    };
     assert_eq!(
         inner.session.facts.parent_session_id,
         Some(outer.session.facts.id)
     );
     assert_eq!(inner.spans[0].links[0].span_id, outer.spans[0].id);
     assert_eq!(inner.spans[0].parent_id, None);
-    assert_eq!(draw(&outer), "");
+    assert_eq!((outer.spans.len(), inner.spans.len()), (1, 2));
 }
 
 #[test]
@@ -156,7 +149,7 @@ fn a_second_init_is_an_error_and_changes_nothing() {
     let error = agentops::init().expect_err("it was initialised before");
     assert!(error.is_already_initialised());
     assert_eq!(
-        draw(&record(|| assert_eq!(step(1), 2))),
+        capture(|| step(1)).to_string(),
         "OPERATION step {\"n\":1} -> 2\n"
     );
 }
@@ -172,23 +165,26 @@ impl Drop for OnDrop {
 
 #[test]
 fn a_future_that_runs_in_a_session_is_dropped_in_it() {
-    memory();
-    let session = agentops::start_session("tenant");
-    let id = session.id().expect("it records");
-    let mut work = Box::pin(session.run(async {
-        let _on_drop = OnDrop;
-        std::future::pending::<()>().await;
-    }));
-    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(work.as_mut().poll(&mut task).is_pending());
-    drop(work);
-    session.end(EndState::Success);
-    assert_eq!(draw(&recorded(id)), "OPERATION step {\"n\":9} -> 10\n");
+    let trace = capture(|| {
+        let session = agentops::start_session("tenant");
+        let mut work = Box::pin(session.run(async {
+            let _on_drop = OnDrop;
+            std::future::pending::<()>().await;
+        }));
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(work.as_mut().poll(&mut task).is_pending());
+        drop(work);
+        session.end(EndState::Success);
+    });
+    let expected = r#"SESSION tenant
+  OPERATION step {"n":9} -> 10
+"#;
+    assert_eq!(trace.to_string(), expected);
 }
 
 #[test]
 fn spans_that_end_in_any_order_leave_no_wrong_parent() {
-    let trace = crate::harness::record(|| {
+    let trace = capture(|| {
         let spans: Vec<_> = ["a", "b", "c", "d"]
             .map(|name| agentops::span(name).start())
             .into();
@@ -208,12 +204,12 @@ fn spans_that_end_in_any_order_leave_no_wrong_parent() {
         OPERATION step {"n":1} -> 2
 OPERATION step {"n":2} -> 3
 "#;
-    assert_eq!(draw(&trace), expected);
+    assert_eq!(trace.to_string(), expected);
 }
 
 #[test]
 fn spans_by_hand_held_across_awaits_leave_nothing_behind() {
-    let trace = crate::harness::record_async(async {
+    let trace = record_async(async {
         for _ in 0..200 {
             let span = agentops::span("held").start();
             tokio::task::yield_now().await;
@@ -222,23 +218,23 @@ fn spans_by_hand_held_across_awaits_leave_nothing_behind() {
         agentops::span("after").start();
         step(1);
     });
-    let root = trace.spans[0].id.some();
-    let strays = trace.spans[1..]
-        .iter()
-        .filter(|span| span.parent_id != root)
-        .count();
-    assert_eq!((trace.spans.len(), strays), (203, 0));
+    let expected = "OPERATION held\n".repeat(200) + "OPERATION after\nOPERATION step\n";
+    assert_eq!(trace.outline(), expected);
 }
 
 /// A guard that outlives the session it was made in, and one that ends while another place is current.
 #[test]
 fn an_ended_span_is_not_current_again_after_another_session() {
-    let trace = crate::harness::record(|| {
+    let trace = capture(|| {
         let a = agentops::span("a").start();
         let inner = agentops::start_session("inner");
         inner.in_scope(|| drop(a));
         inner.end(EndState::Success);
         step(1);
     });
-    assert_eq!(draw(&trace), "OPERATION a\nOPERATION step {\"n\":1} -> 2\n");
+    let expected = r#"OPERATION a
+  SESSION inner
+OPERATION step {"n":1} -> 2
+"#;
+    assert_eq!(trace.to_string(), expected);
 }

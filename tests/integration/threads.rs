@@ -1,8 +1,9 @@
 //! Many threads at once: nothing is lost, nothing is mixed up.
 
-use agentops::{EndState, operation, start_session};
+use agentops::operation;
+use agentops::testing::capture;
 
-use crate::harness::{draw, memory, record, recorded};
+use crate::harness::{draw, memory, record_async, recorded};
 
 #[operation]
 fn work(thread: usize, turn: usize) -> usize {
@@ -16,23 +17,17 @@ fn leaf(turn: usize) -> usize {
 
 #[test]
 fn sessions_on_many_threads_are_whole() {
-    memory();
     let threads: Vec<_> = (0..8)
         .map(|thread| {
-            std::thread::spawn(move || {
-                let session = start_session(format!("thread {thread}"));
-                let id = session.id().expect("it records");
-                session.in_scope(|| {
-                    (0..500).for_each(|turn| assert_eq!(work(thread, turn), turn + thread))
-                });
-                session.end(EndState::Success);
-                id
-            })
+            let turns = move || {
+                (0..500).for_each(|turn| assert_eq!(work(thread, turn), turn + thread));
+            };
+            std::thread::spawn(move || capture(turns))
         })
         .collect();
     for (number, thread) in threads.into_iter().enumerate() {
-        let trace = recorded(thread.join().expect("it runs"));
-        assert_eq!(trace.session.counts.spans, 1001, "thread {number}");
+        let trace = thread.join().expect("it runs");
+        assert_eq!(trace.session.counts.spans, 1000, "thread {number}");
         assert_eq!(
             (trace.session.counts.open, trace.session.counts.dropped),
             (0, 0)
@@ -60,7 +55,7 @@ fn sessions_on_many_threads_are_whole() {
 
 #[test]
 fn a_place_goes_along_to_another_thread() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let place = agentops::current_span().context();
         let thread = std::thread::Builder::new()
             .name("helper".into())
@@ -70,12 +65,14 @@ fn a_place_goes_along_to_another_thread() {
             });
         thread.expect("a thread starts").join().expect("it runs");
     });
+    let expected = r#"OPERATION elsewhere
+  OPERATION work {"thread":1,"turn":2} -> 3
+    OPERATION leaf
+"#;
+    assert_eq!(trace.to_string(), expected);
     assert_eq!(
-        draw(&trace),
-        "OPERATION elsewhere\n  OPERATION work {\"thread\":1,\"turn\":2} -> 3\n    OPERATION leaf\n"
-    );
-    assert_eq!(
-        trace.spans[1]
+        trace
+            .span("elsewhere")
             .thread
             .as_ref()
             .and_then(|thread| thread.name.as_deref()),
@@ -127,8 +124,8 @@ fn spans_in_destructors_of_thread_locals_are_recorded() {
 #[test]
 fn a_value_larger_than_the_ring_arrives_whole() {
     let text = "0123456789".repeat(6000);
-    let trace = record(|| drop(echo(&text)));
-    let echo = crate::harness::the(&trace, "echo");
+    let trace = capture(|| drop(echo(&text)));
+    let echo = trace.span("echo");
     assert_eq!(
         echo.output.as_ref().and_then(|output| output.as_str()),
         Some(&*text)
@@ -157,9 +154,9 @@ fn asks_a_thread(n: usize) {
 
 #[test]
 fn what_another_thread_says_of_a_span_is_kept() {
-    let trace = record(|| (0..50).for_each(asks_a_thread));
-    assert_eq!(trace.spans.len(), 51);
-    for (n, span) in trace.spans[1..].iter().enumerate() {
+    let trace = capture(|| (0..50).for_each(asks_a_thread));
+    assert_eq!(trace.spans.len(), 50);
+    for (n, span) in trace.spans.iter().enumerate() {
         assert_eq!(
             (&span.attributes["n"], &*span.logs[0].message),
             (&n.into(), &*n.to_string())
@@ -171,7 +168,7 @@ fn what_another_thread_says_of_a_span_is_kept() {
 fn tasks_and_threads_of_their_own_take_their_place_along() {
     use agentops::prelude::*;
 
-    let trace = crate::harness::record_async(async {
+    let trace = record_async(async {
         let span = agentops::span("outer").start();
         let task = tokio::spawn(async { work(1, 1) }.in_current_span());
         let place = agentops::current_span().context();
@@ -180,16 +177,12 @@ fn tasks_and_threads_of_their_own_take_their_place_along() {
         assert_eq!(task.await.expect("it runs"), 2);
         assert_eq!(thread.join().expect("it runs"), 4);
     });
-    let outer = crate::harness::the(&trace, "outer").id;
-    let works: Vec<_> = trace
-        .spans
-        .iter()
-        .filter(|span| span.name == "work")
-        .collect();
-    assert_eq!(works.len(), 2);
-    assert!(
-        works.iter().all(|span| span.parent_id == Some(outer)),
-        "{}",
-        draw(&trace)
-    );
+    let outline = "\
+OPERATION outer
+  OPERATION work
+    OPERATION leaf
+  OPERATION work
+    OPERATION leaf
+";
+    assert_eq!(trace.outline(), outline);
 }

@@ -1,6 +1,7 @@
 //! What recorders fall into: records in another order than they were written, values larger than a ring, threads that
 //! are gone, users' code that misbehaves while it is captured, forks, and ends without a word.
 
+use agentops::testing::capture;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use agentops::{EndState, agent, llm, operation, start_session};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::exits::Home;
-use crate::harness::{draw, memory, record, recorded, the};
+use crate::harness::{draw, memory, recorded};
 
 /// Nothing was lost, and nothing is left open.
 fn assert_whole(trace: &Trace) {
@@ -116,7 +117,7 @@ fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 #[test]
 fn spans_may_end_on_another_thread_or_be_dropped_there() {
     const SPANS: u64 = 2000;
-    let trace = record(|| {
+    let trace = capture(|| {
         let (send, receive) = mpsc::channel();
         let ender = thread::spawn(move || {
             for (n, mut future) in receive.into_iter().enumerate() {
@@ -167,7 +168,7 @@ fn text(seed: usize, length: usize) -> String {
 #[test]
 fn values_around_the_longest_that_fits_a_ring_arrive_whole() {
     let lengths = || (8192 - 64..8192 + 64).chain([2 * 8192, 65536]);
-    let trace = record(|| lengths().for_each(|length| _ = carries(&text(length, length))));
+    let trace = capture(|| lengths().for_each(|length| _ = carries(&text(length, length))));
     assert_whole(&trace);
     let spans = named(&trace, "carries");
     assert_eq!(spans.len(), lengths().count());
@@ -196,7 +197,7 @@ fn megabytes_from_several_threads_arrive_whole() {
             .map(|part| text(seed + part, PART))
             .collect::<Vec<_>>()
     };
-    let trace = record(|| {
+    let trace = capture(|| {
         let place = agentops::current_span().context();
         let threads: Vec<_> = (0..4)
             .map(|thread| {
@@ -238,13 +239,13 @@ fn megabytes_from_several_threads_arrive_whole() {
 fn what_is_too_long_is_cut_and_says_so() {
     let long = text(1, 5 << 20);
     let many: Vec<_> = (0..100).map(|part| text(part, 60_000)).collect();
-    let trace = record(|| {
+    let trace = capture(|| {
         carries(&long);
         complete(&long[..1 << 20]);
         drop(heavy(many.clone()));
     });
     assert_whole(&trace);
-    let cut = &input(the(&trace, "carries"))["text"];
+    let cut = &input(trace.span("carries"))["text"];
     assert_eq!(
         cut["$truncated"]["bytes"],
         5 << 20,
@@ -252,8 +253,8 @@ fn what_is_too_long_is_cut_and_says_so() {
         cut.to_string()
     );
     assert_eq!(cut["text"], long[..64 * 1024]);
-    assert_eq!(input(the(&trace, "complete"))["prompt"], long[..1 << 20]);
-    let parts = input(the(&trace, "heavy"))["parts"]
+    assert_eq!(input(trace.span("complete"))["prompt"], long[..1 << 20]);
+    let parts = input(trace.span("heavy"))["parts"]
         .as_array()
         .expect("a list");
     let (mark, kept) = parts.split_last().expect("something is kept");
@@ -329,7 +330,7 @@ fn destructors_of_thread_locals_record_values_of_any_size() {
     assert_eq!(input(texts[0])["text"]["text"], text(1, 64 * 1024));
     assert_eq!(input(texts[1])["text"], text(2, 8_000));
     assert_eq!(
-        the(&trace, "says something").logs[0].message,
+        trace.span("says something").logs[0].message,
         text(3, 20_000)
     );
     let threads = trace
@@ -548,7 +549,7 @@ fn fails_in_code() -> Result<(), ExplodesAsCode> {
 
 #[test]
 fn panics_whose_payload_panics_are_contained_everywhere() {
-    let trace = record(|| {
+    let trace = capture(|| {
         assert_eq!(takes(Explodes, 1), 1);
         assert_eq!(takes_serialize(Explodes, 2), 2);
         assert_eq!(takes_capture(ExplodesAsCapture, 3), 3);
@@ -562,7 +563,7 @@ fn panics_whose_payload_panics_are_contained_everywhere() {
     });
     assert_whole(&trace);
     for (name, n) in [("takes", 1), ("takes_serialize", 2), ("takes_capture", 3)] {
-        let span = the(&trace, name);
+        let span = trace.span(name);
         assert!(
             type_name_of(&input(span)["value"]).contains("Explodes"),
             "{span:?}"
@@ -572,7 +573,7 @@ fn panics_whose_payload_panics_are_contained_everywhere() {
             (&n.into(), &Some(n.into()))
         );
     }
-    let error = |name| the(&trace, name).error.as_ref().expect("it failed");
+    let error = |name| trace.span(name).error.as_ref().expect("it failed");
     assert_eq!(error("fails_with").code, "Explodes");
     assert!(error("fails_with").details.contains("Explodes"));
     assert_eq!(
@@ -582,8 +583,8 @@ fn panics_whose_payload_panics_are_contained_everywhere() {
         ),
         ("ExplodesAsCode", "shown all the same")
     );
-    assert_eq!(the(&trace, "inner").output, Some(1.into()));
-    let notes = the(&trace, "notes");
+    assert_eq!(trace.span("inner").output, Some(1.into()));
+    let notes = trace.span("notes");
     assert!(type_name_of(&notes.attributes["k"]).contains("Explodes"));
     assert_eq!(notes.logs.len(), 1);
 }
@@ -628,7 +629,7 @@ impl Serialize for EndlessIterator {
 
 #[test]
 fn what_never_ends_is_stopped() {
-    let trace = record(|| {
+    let trace = capture(|| {
         assert_eq!(takes(Endless, 1), 1);
         assert_eq!(takes_serialize(EndlessList, 2), 2);
         assert_eq!(takes_serialize(vec![EndlessIterator], 3), 3);
@@ -639,7 +640,7 @@ fn what_never_ends_is_stopped() {
     });
     assert_whole(&trace);
     let again = "and on ".repeat(10_000);
-    let taken = &input(the(&trace, "takes"))["value"];
+    let taken = &input(trace.span("takes"))["value"];
     assert_eq!(
         taken["text"],
         again[..64 * 1024],
@@ -650,13 +651,13 @@ fn what_never_ends_is_stopped() {
     assert!(type_name_of(&input(lists[0])["value"]).contains("EndlessList"));
     let list = input(lists[1])["value"][0].as_array().expect("a list");
     assert!(list.len() >= 10_000 && list[..10_000].iter().all(|element| element == 7));
-    let error = the(&trace, "fails_with").error.as_ref().expect("it failed");
+    let error = trace.span("fails_with").error.as_ref().expect("it failed");
     assert_eq!(
         (&*error.code, &*error.details),
         ("Endless", &again[..64 * 1024])
     );
     assert!(
-        the(&trace, "logs").logs[0]
+        trace.span("logs").logs[0]
             .message
             .starts_with("and on and on")
     );
@@ -696,27 +697,27 @@ impl fmt::Display for CircularLog {
 
 #[test]
 fn a_message_that_logs_itself_is_logged() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("around").start();
         agentops::current_span().log(agentops::Level::Info, CircularLog);
         drop(span);
     });
     assert_whole(&trace);
-    let logs = &the(&trace, "around").logs;
+    let logs = &trace.span("around").logs;
     assert!(logs.iter().any(|log| log.message == "said"));
     assert!(logs.len() < 10, "{}", logs.len());
 }
 
 #[test]
 fn values_that_need_themselves_to_be_shown_are_shown() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let span = agentops::span("around").start();
         assert!(fails_with(Circular).is_err());
         assert_eq!(takes_serialize(CircularValue, 2), 2);
         drop(span);
     });
     assert_whole(&trace);
-    let around = the(&trace, "around").id;
+    let around = trace.span("around").id;
     let below = |name| {
         named(&trace, name)
             .into_iter()
@@ -743,13 +744,13 @@ fn an_error_within_a_capture_is_recorded() {
             write!(f, "it said {answer:?}")
         }
     }
-    let trace = record(|| _ = takes(Asks, 1));
+    let trace = capture(|| _ = takes(Asks, 1));
     assert_whole(&trace);
-    let inside = the(&trace, "fails_with");
+    let inside = trace.span("fails_with");
     let error = inside.error.as_ref().expect("it failed");
     assert_eq!((&*error.code, &*error.details), ("str", "inside"));
     assert_eq!((inside.status, &inside.input), (Status::Error, &None));
-    assert_eq!(input(the(&trace, "takes"))["value"], "it said \"inside\"");
+    assert_eq!(input(trace.span("takes"))["value"], "it said \"inside\"");
 }
 
 #[derive(serde::Serialize)]
@@ -776,24 +777,24 @@ fn takes_lock(lock: &Mutex<u64>, shared: &Arc<Mutex<u64>>) -> u64 {
 fn a_lock_that_the_caller_holds_is_not_waited_for() {
     let lock = Mutex::new(1);
     let shared = Arc::new(Mutex::new(1));
-    let trace = record(|| {
+    let trace = capture(|| {
         let (_held, _too) = (lock.lock().expect("free"), shared.lock().expect("free"));
         takes_lock(&lock, &shared);
         takes_serialize(Held { lock: &lock }, 1);
     });
     assert_whole(&trace);
-    let locks = input(the(&trace, "takes_lock"));
+    let locks = input(trace.span("takes_lock"));
     assert!(type_name_of(&locks["lock"]).contains("Mutex"));
     assert!(type_name_of(&locks["shared"]).contains("Mutex"));
     assert_eq!(
-        input(the(&trace, "takes_serialize"))["value"]["lock"],
+        input(trace.span("takes_serialize"))["value"]["lock"],
         "held"
     );
 }
 
 #[test]
 fn a_panic_that_nobody_raised_is_recorded_too() {
-    let trace = record(|| {
+    let trace = capture(|| {
         #[operation]
         fn unwinds() {
             resume_unwind(Box::new(7_u8));
@@ -801,7 +802,7 @@ fn a_panic_that_nobody_raised_is_recorded_too() {
         let payload = catch_unwind(unwinds).expect_err("it unwinds");
         assert_eq!(payload.downcast_ref(), Some(&7_u8));
     });
-    assert_eq!(the(&trace, "unwinds").status, Status::Error);
+    assert_eq!(trace.span("unwinds").status, Status::Error);
 }
 
 #[test]
@@ -819,7 +820,7 @@ fn what_runs_while_another_panic_unwinds_has_not_panicked() {
         let _span = agentops::span("broken").start();
         panic!("on purpose");
     }
-    let trace = record(|| assert!(catch_unwind(breaks).is_err()));
+    let trace = capture(|| assert!(catch_unwind(breaks).is_err()));
     let expected = "OPERATION breaks ! panic: on purpose\n  OPERATION broken ! panic: on purpose\n  OPERATION clean up\n    OPERATION inner {\"n\":1} -> 1\n";
     assert_eq!(draw(&trace), expected);
 }
@@ -889,7 +890,7 @@ fn what_was_recorded_in_time_survives_any_end() {
 #[test]
 fn guards_and_futures_that_are_forgotten_do_not_reach_beyond_their_session() {
     memory();
-    let first = record(|| {
+    let first = capture(|| {
         std::mem::forget(agentops::span("forgotten").start());
         inner(1);
         let mut future = Box::pin(crosses(1));
@@ -900,13 +901,13 @@ fn guards_and_futures_that_are_forgotten_do_not_reach_beyond_their_session() {
     let drawn = "OPERATION forgotten (open)\n  OPERATION inner {\"n\":1} -> 1\n  OPERATION crosses {\"n\":1} (open)\n  OPERATION inner {\"n\":2} -> 2\n";
     assert_eq!(draw(&first), drawn);
     assert_eq!(first.session.facts.end_state, Some(EndState::Success));
-    let second = record(|| _ = inner(3));
+    let second = capture(|| _ = inner(3));
     assert_eq!(draw(&second), "OPERATION inner {\"n\":3} -> 3\n");
 }
 
 #[test]
 fn guards_may_be_dropped_in_any_order() {
-    let trace = record(|| {
+    let trace = capture(|| {
         let spans: Vec<_> = ["a", "b", "c", "d"]
             .map(|name| Some(agentops::span(name).start()))
             .into();
@@ -924,7 +925,7 @@ fn guards_may_be_dropped_in_any_order() {
 #[test]
 fn spans_may_stand_ten_thousand_deep_in_one_another() {
     const DEEP: u64 = 10_000;
-    let trace = record(|| {
+    let trace = capture(|| {
         let mut spans: Vec<_> = (0..DEEP).map(|_| agentops::span("deep").start()).collect();
         inner(7);
         while let Some(span) = spans.pop() {
@@ -933,7 +934,7 @@ fn spans_may_stand_ten_thousand_deep_in_one_another() {
         inner(8);
     });
     assert_whole(&trace);
-    assert_eq!(trace.session.counts.spans, DEEP + 3);
+    assert_eq!(trace.session.counts.spans, DEEP + 2);
     let parents: std::collections::HashMap<_, _> = trace
         .spans
         .iter()
@@ -963,7 +964,7 @@ fn a_future_dropped_on_another_thread_ends_what_it_holds() {
     async fn inside() {
         std::future::pending::<()>().await;
     }
-    let trace = record(|| {
+    let trace = capture(|| {
         let mut future = Box::pin(holds());
         assert!(poll(future.as_mut()).is_pending());
         let dropped = AssertUnwindSafe(future);

@@ -3,6 +3,7 @@
 //! Console exporter and command draw the same tree from a [`Trace`]; colour and width are the caller's to choose.
 //! Pure: knows no terminal, no clock, and trusts no name that it prints.
 
+pub mod outline;
 pub mod text;
 
 use std::collections::HashMap;
@@ -351,10 +352,14 @@ fn name(line: &mut Line, trace: &Trace, shape: &Shape, at: usize, limit: Option<
 
 /// The agent's name, where its parent has another one and its own name does not say it.
 fn newcomer<'a>(trace: &'a Trace, shape: &Shape, at: usize) -> Option<&'a str> {
-    let span = &trace.spans[at];
+    let parent = shape.parents[at].map(|parent| &trace.spans[parent]);
+    newcomer_to(&trace.spans[at], parent)
+}
+
+fn newcomer_to<'a>(span: &'a Span, parent: Option<&Span>) -> Option<&'a str> {
     let agent = span.agent.as_ref()?;
-    let before = match shape.parents[at] {
-        Some(parent) => trace.spans[parent]
+    let before = match parent {
+        Some(parent) => parent
             .agent
             .as_ref()
             .map(|agent| (agent.id.as_str(), agent.name.as_str())),

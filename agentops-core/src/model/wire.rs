@@ -27,7 +27,7 @@ pub use log::{LogRecord, decode_log, encode_log};
 pub use request::{ResourceSpans, decode_request, encode_request, split_request};
 pub use resource::{decode_resource, encode_resource};
 pub(super) use span::remains as span_remains;
-pub use span::{decode_span, encode_span};
+pub use span::{decode_span, encode_span, session_of};
 
 /// Bytes that are not the message they should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

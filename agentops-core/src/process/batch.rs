@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::event::Event;
+use crate::model::event::{Event, LossCause};
 use crate::model::frame::{self, Reader};
 use crate::model::time::UnixNanos;
 
@@ -81,19 +81,30 @@ impl Batch {
     /// Decodes every frame.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
+        self.events_where(|_| true)
+    }
+
+    /// As [`events`](Self::events), without spans that refer to a piece that is not wanted: they are not decoded.
+    pub(crate) fn events_where(&self, wanted: impl Fn(&Piece) -> bool) -> Vec<Event> {
         let mut file = Vec::with_capacity(self.frames.len() + 4096);
         frame::header(&mut file);
         let resource = frame::append(&mut file, frame::Kind::Resource, &[]);
         let pieces = self
             .pieces
             .iter()
+            .filter(|piece| wanted(piece))
             .try_for_each(|piece| frame::append_shared(&mut file, piece.number, &piece.bytes));
         file.extend_from_slice(&self.frames);
         match (resource.and(pieces), Reader::new(&file)) {
-            (Ok(()), Ok(reader)) => reader.collect(),
+            (Ok(()), Ok(reader)) => reader.filter(|event| !is_unwanted(event)).collect(),
             _ => Vec::new(),
         }
     }
+}
+
+/// Of a span that refers to a piece that is not there: in memory nothing is damaged, so it was not wanted.
+fn is_unwanted(event: &Event) -> bool {
+    matches!(event, Event::Loss(loss) if loss.cause == LossCause::Damaged)
 }
 
 impl fmt::Debug for Batch {

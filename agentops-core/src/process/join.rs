@@ -23,7 +23,7 @@ use super::encode::{self, End, Notes, Own};
 use super::queue::Queue;
 use super::redact::{Place, Redactor};
 use super::ticket::Ticket;
-use crate::export::Outlet;
+use crate::export::outlets::Outlets;
 use crate::model::agent::AgentRef;
 use crate::model::error::ErrorRecord;
 use crate::model::event::{Loss, LossCause};
@@ -165,7 +165,7 @@ struct Held {
 pub(crate) struct Processor {
     input: Arc<Queue<Raw>>,
     buffers: Buffers,
-    outlets: Vec<Outlet>,
+    outlets: Outlets,
     totals: Arc<Totals>,
     /// Says what may be seen.
     redactor: Redactor,
@@ -219,7 +219,7 @@ impl Processor {
     pub(crate) fn new(
         input: Arc<Queue<Raw>>,
         buffers: Buffers,
-        outlets: Vec<Outlet>,
+        outlets: Outlets,
         totals: Arc<Totals>,
         redactor: Redactor,
     ) -> Self {
@@ -283,11 +283,12 @@ impl Processor {
             self.pass_ended();
         }
         self.leave();
-        self.outlets.iter().for_each(|outlet| outlet.close());
+        self.outlets.close();
     }
 
     fn chunk(&mut self, mut chunk: Chunk) {
         self.anchor.renew();
+        self.adopt_rules();
         let thread = self.thread(&chunk.thread);
         if !chunk.boxes.is_empty() {
             self.boxes
@@ -986,18 +987,14 @@ impl Processor {
         }
         let batch = Arc::new(mem::take(&mut self.batch));
         self.batch_number += 1;
-        self.outlets
-            .iter()
-            .for_each(|outlet| outlet.deliver(&batch));
+        self.outlets.deliver(&batch);
     }
 
     /// The drainer has looked at every ring twice since it was asked, so that nothing of before is held any more.
     fn flush(&mut self, ticket: &Arc<Ticket>) {
-        ticket.expect(self.outlets.len() + 1);
-        ticket.done(!ticket.is_awaited() || !mem::take(&mut self.lost_any));
+        let lost_any = &mut self.lost_any;
         self.outlets
-            .iter()
-            .for_each(|outlet| outlet.flush(ticket.clone()));
+            .flush(ticket, || !ticket.is_awaited() || !mem::take(lost_any));
     }
 
     fn forget_sessions(&mut self) {
@@ -1037,6 +1034,18 @@ impl Processor {
         self.forget_threads();
         let shared = self.share(encode::thread_piece(thread, &self.redactor));
         self.threads.add(thread.clone(), shared)
+    }
+
+    /// From here on another owner's rules hold. What was opened before keeps the names that it has.
+    fn adopt_rules(&mut self) {
+        if !self.outlets.has_new_rules() {
+            return;
+        }
+        self.ship();
+        if let Some(redactor) = self.outlets.new_rules() {
+            self.redactor = redactor;
+            self.sites.clear();
+        }
     }
 
     fn learn_sites(&mut self) {
@@ -1296,7 +1305,7 @@ mod tests {
         Processor::new(
             input,
             Buffers::default(),
-            Vec::new(),
+            Outlets::default(),
             Arc::default(),
             Redactor::default(),
         )

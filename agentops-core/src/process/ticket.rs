@@ -7,6 +7,8 @@ use crate::sync::{Condvar, Mutex, lock};
 /// Counts those who still have to say that they are done.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
+    /// Who waits does not care for exporters.
+    ends_before_exporters: bool,
     left: Mutex<Left>,
     changed: Condvar,
 }
@@ -21,6 +23,18 @@ struct Left {
 }
 
 impl Ticket {
+    /// A ticket that is done when the processor has let go of all that came before, wherever it goes from there.
+    pub(crate) fn before_exporters() -> Self {
+        Self {
+            ends_before_exporters: true,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn ends_before_exporters(&self) -> bool {
+        self.ends_before_exporters
+    }
+
     /// Says how many have to be done. Until then nobody is.
     pub(crate) fn expect(&self, how_many: usize) {
         let mut left = lock(&self.left);

@@ -44,11 +44,39 @@ statics! {
 #[derive(Debug)]
 struct Registry {
     /// Explicit sessions, oldest first.
-    open: Vec<Context>,
+    open: Vec<Open>,
     automatic: Option<Context>,
     automatic_session: AutomaticSession,
     /// Sessions opened in this run.
     opened: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    context: Context,
+    /// A test looks at what runs in it, which is nobody else's: it adopts no orphans.
+    captured: bool,
+}
+
+impl Registry {
+    /// The one session that is open, if there is one.
+    fn only_adopter(&self) -> Option<Context> {
+        let mut open = self.open.iter().filter(|open| !open.captured);
+        match (open.next(), open.next()) {
+            (Some(only), None) => Some(only.context),
+            _ => None,
+        }
+    }
+
+    fn is_captured(&self, session: u128) -> bool {
+        let is_it = |open: &Open| open.captured && open.context.session == session;
+        self.open.iter().any(is_it)
+    }
+}
+
+/// Whether a test looks at a session.
+pub(super) fn is_captured(session: u128) -> bool {
+    lock(&REGISTRY).is_captured(session)
 }
 
 /// What happens to spans outside every session.
@@ -56,7 +84,7 @@ struct Registry {
 pub(crate) enum AutomaticSession {
     /// Each gets a session of its own: servers, where they could belong to anybody.
     Off,
-    /// The automatic session is over, and so is the program soon.
+    /// There is none, or none any more, and they are not recorded: at a program's end, and where only tests record.
     Over,
     /// They join the only open session, else one session of this name for the whole process.
     Named {
@@ -103,7 +131,7 @@ fn find_home(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
     let mut registry = lock(&REGISTRY);
     let (home, flags) = match (
         &registry.automatic_session,
-        &registry.open[..],
+        registry.only_adopter(),
         registry.automatic,
     ) {
         (AutomaticSession::Off, ..) => {
@@ -118,7 +146,7 @@ fn find_home(local: &Local, site: &'static Callsite) -> Option<(Context, u64)> {
             // The orphan itself is this session's root, and its end is the session's.
             return Some((Context { span: 0, ..own }, 0));
         }
-        (_, [only], _) => (*only, ADOPTED),
+        (_, Some(only), _) => (only, ADOPTED),
         (_, _, Some(automatic)) => (automatic, 0),
         (_, _, None) => (automatic(local, &mut registry)?, 0),
     };
@@ -199,6 +227,11 @@ fn start_span(local: &Local, session: Context, site: &'static Callsite) -> bool 
 
 /// Opens an explicit session, for an annotated function or for a handle; its span is still to be started.
 pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Option<Context> {
+    open_listed(local, name, tags, false)
+}
+
+/// `captured`: it is a test's, as sessions within such a one are in any case.
+fn open_listed(local: &Local, name: &str, tags: &[&str], captured: bool) -> Option<Context> {
     if local::is_fork() {
         return None;
     }
@@ -212,7 +245,11 @@ pub(super) fn open_explicit(local: &Local, name: &str, tags: &[&str]) -> Option<
     };
     let session = open(local, opened)?;
     let mut registry = lock(&REGISTRY);
-    registry.open.push(session);
+    let captured = captured || registry.is_captured(parent_session);
+    registry.open.push(Open {
+        context: session,
+        captured,
+    });
     registry.opened += 1;
     EPOCH.fetch_add(1, Release);
     Some(session)
@@ -243,7 +280,7 @@ pub(super) fn closed(session: u128) {
         return;
     }
     let mut registry = lock(&REGISTRY);
-    registry.open.retain(|open| open.session != session);
+    registry.open.retain(|open| open.context.session != session);
     EPOCH.fetch_add(1, Release);
 }
 
@@ -314,11 +351,11 @@ fn open_home(local: &Local) -> Option<Context> {
     let registry = lock(&REGISTRY);
     let (home, flags) = match (
         &registry.automatic_session,
-        &registry.open[..],
+        registry.only_adopter(),
         registry.automatic,
     ) {
         (AutomaticSession::Off, ..) => (None, 0),
-        (_, [only], _) => (Some(*only), ADOPTED),
+        (_, Some(only), _) => (Some(only), ADOPTED),
         (.., automatic) => (automatic, 0),
     };
     // The epoch moves under this lock.
@@ -353,7 +390,8 @@ pub(crate) fn interrupt(reason: &str) {
     let open = std::mem::take(&mut lock(&REGISTRY).open);
     // The innermost first, as calls would have ended.
     for session in open.into_iter().rev() {
-        local::with(|local| end(local, session, EndState::Indeterminate, Some(reason), &[]));
+        let ended = EndState::Indeterminate;
+        local::with(|local| end(local, session.context, ended, Some(reason), &[]));
     }
     end_automatic(EndState::Indeterminate, Some(reason), &[]);
 }
@@ -385,18 +423,31 @@ fn end(local: &Local, session: Context, state: EndState, reason: Option<&str>, f
 /// ```
 #[must_use = "a session that is dropped at once ends at once"]
 pub struct Session {
-    context: Context,
+    pub(crate) context: Context,
 }
 
 /// Starts a session. Where nothing records it does nothing, and neither do its methods.
 pub fn start_session(name: impl AsRef<str>) -> Session {
+    begin(name.as_ref(), false)
+}
+
+/// Starts a session for a test to look at.
+pub(crate) fn start_captured(name: &str) -> Session {
+    begin(name, true)
+}
+
+fn begin(name: &str, captured: bool) -> Session {
     Session {
-        context: start(name.as_ref()),
+        context: open_with_span(name, captured),
     }
 }
 
 /// Opens a session for a handle, with its span; no context where nothing records.
 pub(super) fn start(name: &str) -> Context {
+    open_with_span(name, false)
+}
+
+fn open_with_span(name: &str, captured: bool) -> Context {
     if !local::recording() {
         return Context::NONE;
     }
@@ -405,7 +456,7 @@ pub(super) fn start(name: &str) -> Context {
         if !local.ready() {
             return Context::NONE;
         }
-        let Some(context) = open_explicit(local, name, &[]) else {
+        let Some(context) = open_listed(local, name, &[], captured) else {
             return Context::NONE;
         };
         if start_span(local, context, &HANDLE) {

@@ -84,7 +84,7 @@ fn taken(trace: &TraceContext) -> bool {
 
 /// Ends every trace that [`start_trace`] started, the newest first, as calls would have ended.
 pub fn end_all_traces(state: EndState) {
-    end_all(state, None);
+    end(std::mem::take(&mut *lock(&OPEN)), state, None);
 }
 
 /// Ends a session by hand; the same as [`Session::end`].
@@ -130,13 +130,16 @@ fn meant() -> Option<Context> {
     }
 }
 
-/// Recording stops: what is open then has no end of its own.
+/// Recording stops: what is open then has no end of its own. For tests that look at it, it goes on.
 pub(crate) fn shut_down() {
-    end_all(EndState::Indeterminate, Some(SHUTDOWN));
+    let (kept, open) = std::mem::take(&mut *lock(&OPEN))
+        .into_iter()
+        .partition(|trace| session::is_captured(trace.context.session));
+    lock(&OPEN).splice(..0, kept);
+    end(open, EndState::Indeterminate, Some(SHUTDOWN));
 }
 
-fn end_all(state: EndState, reason: Option<&str>) {
-    let open = std::mem::take(&mut *lock(&OPEN));
+fn end(open: Vec<TraceContext>, state: EndState, reason: Option<&str>) {
     for trace in open.iter().rev() {
         session::close(trace.context, state, reason);
     }

@@ -12,12 +12,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
-use agentops::EndState;
-use agentops::export::Memory;
-use agentops::model::span::Span;
-use agentops::model::trace::Trace;
+use agentops::testing::capture_with_async;
 use research_team::agents::research;
 use research_team::model::{DEFAULT_MODEL, Model};
 use research_team::standin;
@@ -213,12 +209,6 @@ fn mistakes_on_the_command_line_are_told() {
 
 #[tokio::test]
 async fn the_trace_shows_who_did_what() {
-    // The only test that records in this process; the others run the example in one of its own.
-    let recorded = Memory::new();
-    let _guard = agentops::builder()
-        .exporter(recorded.clone())
-        .init()
-        .unwrap();
     let files = Tree::write(CALCULATOR);
     // The example's `main` does this; the provider is the process's, and nothing else here chooses one.
     rustls::crypto::ring::default_provider()
@@ -227,17 +217,10 @@ async fn the_trace_shows_who_did_what() {
     let base_url = format!("http://{}/v1", standin::start(false).unwrap());
     let model = Model::local(DEFAULT_MODEL, &base_url).unwrap();
 
-    let session = agentops::start_session("test");
     let tree = SourceTree::new(files.path());
-    session
-        .run(research(&model, &tree, QUESTIONS[0]))
-        .await
-        .unwrap();
-    session.end(EndState::Success);
-    assert!(agentops::flush(Duration::from_secs(5)));
-
-    let trace = recorded.traces().remove(0);
-    assert_eq!(outline(&trace), TRACE.trim_start(), "{trace}");
+    let (answer, trace) = capture_with_async(research(&model, &tree, QUESTIONS[0])).await;
+    answer.unwrap();
+    assert_eq!(trace.outline(), TRACE.trim_start(), "{trace}");
     for call in trace.spans.iter().filter_map(|span| span.llm.as_ref()) {
         assert!(
             !call.messages.is_empty() && call.usage.is_some() && call.cost.is_some(),
@@ -262,71 +245,41 @@ async fn the_trace_shows_who_did_what() {
     );
 }
 
-/// Each span as its kind, name and agent, and the code of its error.
-fn outline(trace: &Trace) -> String {
-    let parent = |span: &Span| {
-        trace
-            .spans
-            .iter()
-            .find(|other| Some(other.id) == span.parent_id)
-    };
-    let line = |span: &Span| {
-        let depth = std::iter::successors(parent(span), |span| parent(span)).count();
-        let agent = span
-            .agent
-            .as_ref()
-            .map_or("nobody", |agent| agent.name.as_str());
-        let error = span
-            .error
-            .as_ref()
-            .map(|error| format!(" ✗ {}", error.code))
-            .unwrap_or_default();
-        format!(
-            "{}{:?} {} by {agent}{error}\n",
-            "  ".repeat(depth),
-            span.kind,
-            span.name
-        )
-    };
-    trace.spans.iter().map(line).collect()
-}
-
 const TRACE: &str = "
-Session test by default
-  Workflow research by default
-    Agent planner by planner
-      Operation plan by planner
-        Llm chat by planner
-        Tool outline by planner
-        Llm chat by planner
-    Task gather by default
-      Agent code_researcher by code_researcher
-        Operation search by code_researcher
-          Llm chat by code_researcher
-          Tool grep by code_researcher
-          Tool grep by code_researcher
-          Tool grep by code_researcher
-          Llm chat by code_researcher
-          Tool read_file by code_researcher
-          Tool read_file by code_researcher
-          Llm chat by code_researcher
-          Tool open_module by code_researcher
-            Tool read_file by code_researcher ✗ NotFound
-            Tool read_file by code_researcher
-          Llm chat by code_researcher
-      Agent docs_researcher by docs_researcher
-        Operation search by docs_researcher
-          Llm chat by docs_researcher
-          Tool grep by docs_researcher
-          Tool grep by docs_researcher
-          Tool grep by docs_researcher
-          Llm chat by docs_researcher
-          Tool read_file by docs_researcher
-          Llm chat by docs_researcher
-    Agent writer by writer
-      Operation write by writer
-        Llm chat_stream by writer
-    Guardrail check_citations by default
+WORKFLOW research
+  AGENT planner
+    OPERATION plan
+      LLM chat · gpt-4o-mini
+      TOOL outline
+      LLM chat · gpt-4o-mini
+  TASK gather
+    AGENT code_researcher
+      OPERATION search
+        LLM chat · gpt-4o-mini
+        TOOL grep
+        TOOL grep
+        TOOL grep
+        LLM chat · gpt-4o-mini
+        TOOL read_file
+        TOOL read_file
+        LLM chat · gpt-4o-mini
+        TOOL open_module
+          TOOL read_file ! NotFound
+          TOOL read_file
+        LLM chat · gpt-4o-mini
+    AGENT docs_researcher
+      OPERATION search
+        LLM chat · gpt-4o-mini
+        TOOL grep
+        TOOL grep
+        TOOL grep
+        LLM chat · gpt-4o-mini
+        TOOL read_file
+        LLM chat · gpt-4o-mini
+  AGENT writer
+    OPERATION write
+      LLM chat_stream · gpt-4o-mini
+  GUARDRAIL check_citations
 ";
 
 struct Run {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agentops::export::Memory;
+use agentops::testing::capture_with;
 
 #[agentops::session(name = "run", tags = ["nightly"])]
 fn run(question: &str) -> Result<String, Refused> {
@@ -74,6 +75,10 @@ fn an_annotated_program_works_and_leaves_no_trace() {
     assert!(agentops::flush(Duration::from_secs(5)));
     assert_eq!(memory.traces().len(), 0);
     drop(guard);
+
+    let (answer, trace) = capture_with(|| run("how many?"));
+    assert_eq!(answer, Ok("HOW MANY? 3".into()));
+    assert!(trace.spans.is_empty() && trace.nested.is_empty());
 }
 
 fn poll_once<F: Future>(future: F) -> F::Output {

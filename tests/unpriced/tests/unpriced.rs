@@ -1,8 +1,6 @@
 //! Without the feature `pricing` a model call has its usage and no cost: what is not known is not 0.
 
-use std::time::Duration;
-
-use agentops::export::Memory;
+use agentops::testing::capture;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -74,30 +72,19 @@ fn complete(request: Request) -> Response {
 
 #[test]
 fn a_model_call_has_usage_and_no_cost() {
-    let memory = Memory::new();
-    let guard = agentops::builder()
-        .exporter(memory.clone())
-        .init()
-        .expect("nothing else was initialised");
-    assert_eq!(run(), 1);
-    assert!(agentops::flush(Duration::from_secs(5)));
-
-    let traces = memory.traces();
-    let [trace] = &traces[..] else {
-        panic!("one session, not {}", traces.len());
-    };
+    let trace = capture(run);
+    assert_eq!(
+        trace.outline(),
+        "SESSION run\n  LLM complete · gpt-4o-mini\n"
+    );
     assert_eq!(trace.session.cost.total, None);
     assert_eq!(trace.session.tokens.total, 11);
-    let calls: Vec<_> = trace
-        .spans
-        .iter()
-        .filter_map(|span| span.llm.as_ref())
-        .collect();
-    let [call] = &calls[..] else {
-        panic!("one model call, not {}", calls.len());
-    };
+    let call = trace
+        .span("complete")
+        .llm
+        .as_ref()
+        .expect("it is a model call");
     assert_eq!(call.model.as_deref(), Some("gpt-4o-mini"));
     assert!(call.usage.is_some());
     assert_eq!(call.cost, None);
-    drop(guard);
 }

@@ -141,6 +141,18 @@ pub(in crate::model) fn remains(bytes: &[u8]) -> Result<(Option<SessionId>, Unix
     Ok((session, time))
 }
 
+/// The session that a part of a span names; `None` where it names none.
+#[must_use]
+pub fn session_of(part: &[u8]) -> Option<SessionId> {
+    let mut draft = Draft::default();
+    let mut budget = Budget::new();
+    for field in Fields::new(part) {
+        let (field, value) = field.ok()?;
+        draft.field(field, value, &mut budget).ok()?;
+    }
+    draft.session
+}
+
 /// A span of which only some fields have been read.
 #[derive(Default)]
 struct Draft {

@@ -217,8 +217,6 @@ pub(crate) struct Local {
     number: Cell<u64>,
     seed: Cell<u64>,
     context: Cell<Context>,
-    /// A user's code is being run to capture a value: spans in it are recorded without values.
-    pub(crate) capturing: Cell<bool>,
     /// How many such users' codes run within one another.
     depth: Cell<u8>,
     /// One of our own threads: it never records, for it would wait for itself.
@@ -242,7 +240,6 @@ impl Local {
             number: Cell::new(0),
             seed: Cell::new(0),
             context: Cell::new(Context::NONE),
-            capturing: Cell::new(false),
             depth: Cell::new(0),
             muted: Cell::new(false),
             ending: Cell::new(false),
@@ -250,6 +247,12 @@ impl Local {
             disordered: Cell::new(false),
             orphans: Cell::new((0, Context::NONE, 0)),
         }
+    }
+
+    /// A user's code is being run to capture a value: spans in it are recorded without values.
+    #[inline(always)]
+    pub(crate) fn is_capturing(&self) -> bool {
+        self.depth.get() > 0
     }
 
     #[inline(always)]
@@ -676,7 +679,6 @@ const DEEPEST: u8 = 4;
 /// While it lives, users' code runs for our sake: its panics are not printed, its spans carry no values.
 #[derive(Debug)]
 pub(crate) struct Quiet {
-    before: bool,
     depth: u8,
 }
 
@@ -685,10 +687,7 @@ impl Quiet {
         with(|local| {
             let depth = local.depth.get();
             local.depth.set(depth + 1);
-            Self {
-                before: local.capturing.replace(true),
-                depth,
-            }
+            Self { depth }
         })
     }
 
@@ -700,14 +699,11 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        with(|local| {
-            local.capturing.set(self.before);
-            local.depth.set(self.depth);
-        });
+        with(|local| local.depth.set(self.depth));
     }
 }
 
 /// Whether this thread is capturing a value.
 pub(crate) fn is_capturing() -> bool {
-    with(|local| local.capturing.get())
+    with(Local::is_capturing)
 }

@@ -324,7 +324,7 @@ pub(crate) fn overheard() -> Option<Context> {
         return None;
     }
     local::with(|local| {
-        if local.capturing.get() {
+        if local.is_capturing() {
             return None;
         }
         let here = local.context();

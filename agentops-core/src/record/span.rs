@@ -107,7 +107,7 @@ fn write_start(
 ) -> Option<u64> {
     let (written, clock) = match fill {
         Some(fill)
-            if !local.capturing.get()
+            if !local.is_capturing()
                 && (local::captures_content() || says_more_than_content(&site.meta)) =>
         {
             local.with_buffer(|buffer| {
@@ -524,7 +524,7 @@ pub(super) fn write_end(
     fill: &mut dyn FnMut(&mut Sink<'_>),
     put: impl FnOnce(&Local, u64, &[u8]),
 ) {
-    let values = !local.capturing.get();
+    let values = !local.is_capturing();
     local.with_buffer(|buffer| {
         let mut sink = if values {
             Sink::new(buffer, llm)

@@ -66,6 +66,8 @@ pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     string_limit: usize,
+    /// Elements of a collection that are kept.
+    elements: usize,
     depth: usize,
     after_key: bool,
 }
@@ -107,6 +109,7 @@ impl<'a> Writer<'a> {
             start: out.len(),
             out,
             string_limit,
+            elements: ELEMENTS.load(Relaxed),
             depth: 0,
             after_key: false,
         }
@@ -226,7 +229,6 @@ impl<'a> Writer<'a> {
         } else {
             let mut head = [STR, 0, 0, 0, 0];
             head[1..].copy_from_slice(&(text.len() as u32).to_le_bytes());
-            self.out.reserve(5 + text.len());
             self.out.extend_from_slice(&head);
             self.out.extend_from_slice(text.as_bytes());
         }
@@ -247,7 +249,6 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     fn key(&mut self, key: &str) {
         let mut length = key.len() + KEY;
-        self.out.reserve(key.len() + 5);
         while length >= 0x80 {
             self.out.push(length as u8 | 0x80);
             length >>= 7;
@@ -351,7 +352,7 @@ impl<'w, 'a> Container<'w, 'a> {
     #[inline(always)]
     fn more(&mut self) -> Result<bool, Stop> {
         self.elements += 1;
-        if self.elements <= ELEMENTS.load(Relaxed) {
+        if self.elements <= self.writer.elements {
             return if self.writer.out.len() - self.writer.start > ENDLESS {
                 Err(Stop::Limit)
             } else {
@@ -364,7 +365,7 @@ impl<'w, 'a> Container<'w, 'a> {
     #[cold]
     fn at_limit(&mut self) -> Result<bool, Stop> {
         // What is left out still runs the user's iterator; one that never ends is stopped here, twice if need be.
-        let most = ELEMENTS.load(Relaxed).saturating_add(LEFT_OUT);
+        let most = self.writer.elements.saturating_add(LEFT_OUT);
         if self.elements > most.saturating_add(LEFT_OUT) {
             bounded::stop_endless();
         }
@@ -377,7 +378,7 @@ impl<'w, 'a> Container<'w, 'a> {
 
     #[inline(always)]
     fn finish(self) -> Result<(), Stop> {
-        if self.elements > ELEMENTS.load(Relaxed) {
+        if self.elements > self.writer.elements {
             self.writer.out.push(CUT);
         }
         self.writer.close()?;
@@ -614,7 +615,7 @@ impl ser::SerializeMap for Container<'_, '_> {
         self.writer.make_key(at)
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
-        if self.elements > ELEMENTS.load(Relaxed) {
+        if self.elements > self.writer.elements {
             Ok(())
         } else {
             v.serialize(&mut *self.writer)

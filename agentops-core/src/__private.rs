@@ -9,7 +9,10 @@ pub use crate::record::callsite::{Callsite, Meta};
 pub use crate::record::capture::{Probe, Sink};
 pub use crate::record::context::SpanContext;
 pub use crate::record::fault::Fault;
-pub use crate::record::future::{Instrumented, boxed, finish, instrument, instrument_with, settle};
+pub use crate::record::future::{
+    Instrumented, boxed, finish, instrument, instrument_bare, instrument_bare_with,
+    instrument_with, settle,
+};
 pub use crate::record::outcome::Outcome;
 pub use crate::record::span::{
     Entered, Recording, Started, enter, enter_bare, enter_session, exit, leave, link, start,

@@ -151,7 +151,23 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
         layer,
         ..
     } = frame;
-    let open = frame.open();
+    let begins_late = frame.begins_late();
+    let open = if begins_late {
+        frame.site()
+    } else {
+        frame.open()
+    };
+    let site = &frame.site;
+    let (wrap, wrap_with, begun) = if begins_late {
+        (
+            "instrument_bare",
+            "instrument_bare_with",
+            generated!(&#site),
+        )
+    } else {
+        ("instrument", "instrument_with", generated!(#span))
+    };
+    let [wrap, wrap_with] = [wrap, wrap_with].map(|name| Ident::new(name, Span::mixed_site()));
     let inner = nested(function, inner);
     let mut future = generated!(async move { #inner });
     if layer.arguments.boxed && matches!(layer.role, Role::Span) {
@@ -173,14 +189,14 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
                 let __agentops_future = #future;
                 #allow
                 let __agentops_future =
-                    #runtime::instrument_with(#span, __agentops_future, |#span, __agentops_ret| #end);
+                    #runtime::#wrap_with(#begun, __agentops_future, |#span, __agentops_ret| #end);
                 __agentops_future.await
             }
         }
         _ => generated! {
             #open
             #[allow(clippy::async_yields_async)]
-            let __agentops_future = #runtime::instrument(#span, #future);
+            let __agentops_future = #runtime::#wrap(#begun, #future);
             __agentops_future.await
         },
     }
@@ -281,7 +297,6 @@ impl Frame<'_> {
             layer,
             ..
         } = self;
-        let meta = self.meta();
         let parts = &layer.arguments;
         let open = match &layer.role {
             Role::Program if parts.name.is_none() => {
@@ -321,12 +336,30 @@ impl Frame<'_> {
             .iter()
             .any(|captured| captured.name.starts_with('_'));
         let allow = underscored.then(|| generated!(#[allow(clippy::used_underscore_binding)]));
+        let site = self.site();
         generated! {
-            static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);
+            #site
             #allow
             let #span = #open;
             #links
         }
+    }
+
+    /// What is known of the function before it runs.
+    fn site(&self) -> TokenStream {
+        let Frame { runtime, site, .. } = self;
+        let meta = self.meta();
+        generated!(static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);)
+    }
+
+    /// Whether there is nothing to do for a future's span before its first poll.
+    fn begins_late(&self) -> bool {
+        let arguments = &self.layer.arguments;
+        matches!(self.layer.role, Role::Span)
+            && !self.opens_a_place()
+            && self.captures_nothing()
+            && arguments.parent.is_none()
+            && arguments.links.is_none()
     }
 
     fn close(&self) -> TokenStream {

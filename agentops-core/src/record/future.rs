@@ -7,6 +7,7 @@ use std::task::{Context as Task, Poll};
 
 use pin_project_lite::pin_project;
 
+use super::callsite::Callsite;
 use super::capture::Sink;
 use super::context::Context;
 use super::local;
@@ -16,16 +17,17 @@ pin_project! {
     /// Made by [`instrument`]: writes the span's end when it is ready, with what came of it.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Instrumented<F, E> {
+    pub struct Instrumented<F, E, B = Begun> {
         #[pin]
         inner: F,
         // After `inner`: what it does while it is dropped belongs to the span.
         span: Started,
+        begin: B,
         end: E,
         after: Restore,
     }
 
-    impl<F, E> PinnedDrop for Instrumented<F, E> {
+    impl<F, E, B> PinnedDrop for Instrumented<F, E, B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             if !this.span.is_off() {
@@ -46,6 +48,31 @@ impl Drop for Restore {
         if let Some(before) = self.0.take() {
             local::with(|local| local.set_context(*before));
         }
+    }
+}
+
+/// Begins the span of a future, if it has not begun before.
+pub trait Beginning {
+    /// Begins it where it stands; `false` where nothing records, or where it has begun and ended.
+    fn begin(&self, span: &mut Started) -> bool;
+}
+
+/// The span was begun for the future, because values were captured that the future takes.
+#[derive(Debug)]
+pub struct Begun;
+
+impl Beginning for Begun {
+    #[inline(always)]
+    fn begin(&self, _: &mut Started) -> bool {
+        false
+    }
+}
+
+/// The span begins with the first poll, where it stands: to move it costs as much as to write it down.
+impl Beginning for &'static Callsite {
+    #[inline(always)]
+    fn begin(&self, span: &mut Started) -> bool {
+        span.begin_here(self)
     }
 }
 
@@ -91,7 +118,46 @@ pub fn instrument<F: Future>(span: Started, inner: F) -> Instrumented<F, Bare> {
     Instrumented {
         inner,
         span,
+        begin: Begun,
         end: Bare,
+        after: Restore(None),
+    }
+}
+
+/// As [`instrument`], with a span that begins with the first poll.
+#[inline(always)]
+pub fn instrument_bare<F>(
+    site: &'static Callsite,
+    inner: F,
+) -> Instrumented<F, Bare, &'static Callsite>
+where
+    F: Future,
+{
+    Instrumented {
+        inner,
+        span: Started::off(),
+        begin: site,
+        end: Bare,
+        after: Restore(None),
+    }
+}
+
+/// As [`instrument_with`], with a span that begins with the first poll.
+#[inline(always)]
+pub fn instrument_bare_with<F, E>(
+    site: &'static Callsite,
+    inner: F,
+    end: E,
+) -> Instrumented<F, E, &'static Callsite>
+where
+    F: Future,
+    E: FnMut(&mut Started, &F::Output),
+{
+    Instrumented {
+        inner,
+        span: Started::off(),
+        begin: site,
+        end,
         after: Restore(None),
     }
 }
@@ -106,18 +172,19 @@ where
     Instrumented {
         inner,
         span,
+        begin: Begun,
         end,
         after: Restore(None),
     }
 }
 
-impl<F: Future, E: Ending<F::Output>> Future for Instrumented<F, E> {
+impl<F: Future, E: Ending<F::Output>, B: Beginning> Future for Instrumented<F, E, B> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if this.span.is_off() {
+        if this.span.is_off() && !this.begin.begin(this.span) {
             return this.inner.poll(task);
         }
         let place = this.span.begin_poll();

@@ -266,14 +266,17 @@ fn start_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) ->
 
 #[inline(never)]
 fn start_empty(site: &'static Callsite) -> Started {
-    local::with_answer(Started::OFF, |local, started| {
+    let mut started = Started::OFF;
+    start_here(&mut started, site);
+    started
+}
+
+/// Starts a span where `started` stands, which is off.
+#[inline(never)]
+fn start_here(started: &mut Started, site: &'static Callsite) {
+    local::with(|local| {
         let around = local.context();
-        let room = if around.scope == 0 {
-            None
-        } else {
-            local.room(5)
-        };
-        let Some(room) = room else {
+        let (Some(room), true) = (local.room(5), around.scope != 0) else {
             *started = start_elsewhere(local, site, None);
             return;
         };
@@ -660,6 +663,19 @@ impl Started {
     #[inline(always)]
     pub(super) fn is_off(&self) -> bool {
         self.context.span == 0
+    }
+
+    /// Starts a span where this stands; `false` where nothing records, and from then on.
+    #[inline(always)]
+    pub(super) fn begin_here(&mut self, site: &'static Callsite) -> bool {
+        if self.polls == 0 && local::wants(site.meta.level) {
+            start_here(self, site);
+        }
+        if self.is_off() {
+            // Not again at the next poll: half a call is no call.
+            self.polls = 1;
+        }
+        !self.is_off()
     }
 
     /// Makes the span current for a poll, until what is returned is dropped.

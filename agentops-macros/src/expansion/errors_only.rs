@@ -13,7 +13,6 @@ async fn store(row: Row) -> Result<(), Error> {
             "store",
         ),
     );
-    let __agentops_span = ::agentops::__private::start_bare(&__AGENTOPS_CALLSITE);
     #[allow(clippy::async_yields_async)]
     let __agentops_future = async move {
         #[allow(unreachable_code)]
@@ -24,8 +23,8 @@ async fn store(row: Row) -> Result<(), Error> {
         let row = row;
         #[allow(clippy::needless_else)] { table().insert(row).await }
     };
-    let __agentops_future = ::agentops::__private::instrument_with(
-        __agentops_span,
+    let __agentops_future = ::agentops::__private::instrument_bare_with(
+        &__AGENTOPS_CALLSITE,
         __agentops_future,
         |__agentops_span, __agentops_ret| {
             use ::agentops::__private::ladder::*;

@@ -37,7 +37,7 @@ pub(super) const LIMIT: usize = 8 << 20;
 /// Bytes that wait in front where there is a disk. What comes then is written to it.
 const FRONT: usize = 2 << 20;
 /// How long one who pushes waits while nothing moves, and how often meanwhile it says that it does.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
 const SIGN_OF_LIFE: Duration = Duration::from_millis(40);
 /// How long a disk that could not be written to is left alone.
 const RETRY: Duration = Duration::from_secs(1);

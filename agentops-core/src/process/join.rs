@@ -59,7 +59,7 @@ const REMEMBERED_FOR: u64 = 60_000_000_000;
 const LOST_EARLY: usize = 1024;
 
 /// Records after which those who wait for room are told that there is progress.
-const PROGRESS_EVERY: u32 = 256;
+const PROGRESS_EVERY: u32 = 16;
 
 /// Ids are random already.
 #[derive(Debug, Default, Clone, Copy)]

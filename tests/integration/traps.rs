@@ -359,6 +359,15 @@ fn grown(stdout: &str) -> u64 {
 }
 
 #[test]
+fn recording_begins_while_a_panic_goes_on() {
+    let home = Home::new("starts-while-unwinding");
+    let (code, stdout) = run(&home, "starts_while_unwinding");
+    assert_eq!(code, Some(0), "{stdout}");
+    let traces = home.traces();
+    assert!(traces.iter().any(|trace| !named(trace, "step").is_empty()));
+}
+
+#[test]
 fn rings_of_dead_threads_are_used_again() {
     let home = Home::new("short-threads");
     let (code, stdout) = run(&home, "short_threads");

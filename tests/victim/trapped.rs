@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         "crowd" => crowd(),
         "storm" => storm(),
         "nosy" => nosy(),
+        "starts_while_unwinding" => starts_while_unwinding(),
         #[cfg(unix)]
         "forks" => return forks::once(),
         #[cfg(unix)]
@@ -52,6 +53,22 @@ fn main() -> ExitCode {
     }
     println!("{case} done");
     ExitCode::SUCCESS
+}
+
+/// A program that begins to record while a panic is going on.
+fn starts_while_unwinding() {
+    struct CleansUp;
+    impl Drop for CleansUp {
+        fn drop(&mut self) {
+            let _guard = agentops::init().expect("no other guard is alive");
+            job(1);
+        }
+    }
+    let unwound = std::panic::catch_unwind(|| {
+        let _cleans_up = CleansUp;
+        panic!("the program's own");
+    });
+    assert!(unwound.is_err());
 }
 
 /// Memory that the process holds, and the most that it ever held, in KiB; 0 where nobody tells.

@@ -22,9 +22,12 @@ thread_local! {
     static LAST: RefCell<Panic> = const { RefCell::new(Panic { message: String::new(), location: String::new(), backtrace: None }) };
 }
 
-/// Chains the hook; once, however often it is called.
+/// Chains the hook; once, however often it is called. While the thread unwinds nobody may: that would abort the program.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();
+    if std::thread::panicking() {
+        return;
+    }
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {

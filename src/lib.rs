@@ -197,7 +197,8 @@ pub use agentops_core::{export, model};
 /// ```
 ///
 /// Futures are captured where they are awaited. Threads and tasks that go their own way need their place taken along
-/// ([`InCurrentSpan`], [`SpanContext::in_scope`]): what they record without it belongs to no capture.
+/// ([`InCurrentSpan`], [`SpanContext::in_scope`]): what they record without it belongs to no capture. Events of `tracing`
+/// are in it where the test has a subscriber with the feature's `layer()`: a capture installs none.
 ///
 /// ```
 /// # fn block_on<F: Future>(work: F) -> F::Output {

@@ -254,7 +254,7 @@ mod tests {
     use crate::model::session::SessionFacts;
     use crate::model::span::SpanKind;
     use crate::model::wire::{self, put};
-    use crate::sync::{AtomicU64, Mutex, lock};
+    use crate::sync::fixed::{AtomicU64, Mutex, lock};
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::PathBuf;
     use std::sync::Condvar;

@@ -36,7 +36,7 @@ fn no_home_is_known() {
         .for_each(|variable| _ = command.env_remove(variable));
     check(
         command,
-        "agentops: cannot write to : no home directory is known; set AGENTOPS_HOME",
+        "agentops: cannot write: no home directory is known; set AGENTOPS_HOME",
     );
 }
 

@@ -215,7 +215,7 @@ fn spans_by_hand_held_across_awaits_leave_nothing_behind() {
             tokio::task::yield_now().await;
             drop(span);
         }
-        agentops::span("after").start();
+        agentops::span("after").in_scope(|| ());
         step(1);
     });
     let expected = "OPERATION held\n".repeat(200) + "OPERATION after\nOPERATION step\n";

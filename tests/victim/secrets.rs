@@ -126,7 +126,7 @@ fn all() {
             _ => {
                 // What it does to be recorded is not, and does no harm.
                 current_span().set_attribute("from the closure", CANARY);
-                agentops::span("from the closure").start();
+                agentops::span("from the closure").in_scope(|| ());
             }
         })
         .init();

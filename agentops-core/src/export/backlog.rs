@@ -25,7 +25,7 @@ use crate::model::time::UnixNanos;
 use crate::process::batch::Piece;
 use crate::process::ticket::Ticket;
 use crate::record::local;
-use crate::sync::{Mutex, lock};
+use crate::sync::fixed::{Mutex, lock};
 
 /// Bytes that whole batches may take, for one exporter, whatever they wait for.
 pub(super) const WHOLE: usize = 6 << 20;

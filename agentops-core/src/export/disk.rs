@@ -14,7 +14,8 @@ use std::sync::Arc;
 use super::thin::{self, Losses};
 use super::{Batch, Piece, private};
 use crate::model::event::LossCause;
-use crate::sync::{AtomicU64, Relaxed};
+use crate::sync::Relaxed;
+use crate::sync::fixed::AtomicU64;
 
 /// Bytes after which a new file is begun.
 const SEGMENT: u64 = 16 << 20;

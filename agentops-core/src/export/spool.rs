@@ -282,10 +282,8 @@ impl SpanExporter for Spool {
                 .as_ref()
                 .map(|current| current.path.clone())
                 .or_else(|| self.home.clone());
-            let at = at
-                .map(|path| path.display().to_string())
-                .unwrap_or_default();
-            ExportError::new(format!("cannot write to {at}: {error}"), LossCause::Write)
+            let at = at.map_or_else(String::new, |path| format!(" to {}", path.display()));
+            ExportError::new(format!("cannot write{at}: {error}"), LossCause::Write)
         })
     }
 

@@ -3,7 +3,10 @@
 //! Written where recording gives up, read by the processor, which knows the session behind a scope. Whoever counts
 //! does not wait for long: a lock that stays taken, as in a forked child, costs the scope and not the count.
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Padded, Relaxed};
+use std::sync::MutexGuard;
+
+use crate::sync::fixed::{AtomicU64, Mutex};
+use crate::sync::{Padded, Relaxed};
 
 /// Scopes that are told apart between two looks of the processor.
 const SCOPES: usize = 256;

@@ -253,6 +253,7 @@ impl fmt::Debug for SpanBuilder {
 /// Spans may be dropped in any order. It stays on its thread: futures that move between threads have
 /// [`instrument`](SpanBuilder::instrument) and [`start_detached`](SpanBuilder::start_detached).
 #[derive(Debug)]
+#[must_use = "a span that is dropped at once ends at once"]
 pub struct ManualSpan {
     entered: Entered,
     context: Context,

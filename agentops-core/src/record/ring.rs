@@ -10,7 +10,8 @@ use std::fmt;
 
 use super::clock;
 use crate::sync::{
-    Acquire, AtomicBool, AtomicU64, AtomicUsize, Mutex, Padded, Relaxed, Release, lock, statics,
+    Acquire, AtomicBool, AtomicU64, AtomicUsize, Mutex, Padded, Relaxed, Release, fixed, lock,
+    statics,
 };
 
 /// Words of a thread's first segment: 16 KiB.
@@ -351,7 +352,7 @@ const PATIENCE_TURNS: u32 = 300;
 const PATIENCE_AT_MOST_NS: u64 = 10 * PATIENCE_NS;
 
 /// Nobody waits.
-static NEVER_WAIT: AtomicBool = AtomicBool::new(false);
+static NEVER_WAIT: fixed::AtomicBool = fixed::AtomicBool::new(false);
 
 /// Says whether threads go on at once where there is no room, rather than wait for it.
 pub(crate) fn never_wait(never: bool) {

@@ -13,7 +13,7 @@ use crate::process::batch::Shared;
 use crate::record::ring::ThreadName;
 use crate::record::scope::default_word;
 use crate::record::word;
-use crate::sync::{Mutex, lock};
+use crate::sync::fixed::{Mutex, lock};
 
 /// Threads beyond which those that ended are looked for.
 const THREADS: usize = 256;

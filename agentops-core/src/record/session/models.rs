@@ -33,7 +33,11 @@ fn with_an_automatic_session(open: &[u128]) {
         name: String::new(),
         tags: Vec::new(),
     };
-    registry.open = open.iter().copied().map(session).collect();
+    let open = open.iter().map(|number| Open {
+        context: session(*number),
+        captured: false,
+    });
+    registry.open = open.collect();
 }
 
 #[test]

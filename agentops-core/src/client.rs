@@ -20,7 +20,7 @@ use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
 use crate::record::{local, ring, session, span, trace_api, value};
 use crate::stats::Totals;
-use crate::sync::fixed::{Mutex, lock};
+use crate::sync::fixed::{Mutex, MutexGuard, lock};
 
 /// How long a dropped guard waits for what was recorded to be kept.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
@@ -83,10 +83,14 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
             ended: true,
         });
     }
-    let _turn = lock(&TURN);
-    let mut client = lock(&CLIENT);
+    let (Some(_turn), Some(mut client)) =
+        (lock_unless_inherited(&TURN), lock_unless_inherited(&CLIENT))
+    else {
+        return Err(Error::twice());
+    };
     let running = match &mut *client {
-        Some(running) if running.guarded => return Err(Error::twice()),
+        // In a fork the recorder of its parent is there, and its threads are not.
+        Some(running) if running.guarded || local::is_fork() => return Err(Error::twice()),
         Some(running) => {
             running.serve(config)?;
             running
@@ -100,6 +104,15 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
         disabled: false,
         ended: false,
     })
+}
+
+/// A lock that a fork took over from its parent may be held by a thread that it does not have.
+fn lock_unless_inherited<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    if local::is_fork() {
+        mutex.try_lock().ok()
+    } else {
+        Some(lock(mutex))
+    }
 }
 
 /// What is recorded from now on, for a test to look at; where nothing records yet, it starts.
@@ -171,6 +184,8 @@ impl Client {
 
     /// Records for tests alone. The exporters are given back, with their threads.
     fn leave_to_tests(&mut self) -> Leaving {
+        // First of all: what is made by other rules than theirs is not for them.
+        let exporters = self.outlets.take_exporters();
         // Without variables and pointers there is nothing that could not be read.
         if let Ok(mut config) = Config::for_tests() {
             self.outlets.redact_by(std::mem::take(&mut config.redactor));
@@ -178,7 +193,7 @@ impl Client {
         }
         self.guarded = false;
         Leaving {
-            exporters: self.outlets.take_exporters(),
+            exporters,
             threads: std::mem::take(&mut self.exporters),
         }
     }

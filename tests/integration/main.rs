@@ -16,6 +16,7 @@ mod model_calls;
 mod msrv;
 mod pressure;
 mod redaction;
+mod restarts;
 mod sessions;
 mod soak;
 mod spool;

@@ -171,6 +171,8 @@ pub(crate) struct Processor {
     redactor: Redactor,
     anchor: Anchor,
     pass: u64,
+    /// Which run of the recorder this is.
+    run: u64,
     sites: Vec<Site>,
     scopes: Ids<u64, ScopeInfo>,
     sessions: Ids<u128, SessionInfo>,
@@ -231,6 +233,7 @@ impl Processor {
             redactor,
             anchor: Anchor::now(),
             pass: 0,
+            run: 0,
             sites: Vec::new(),
             scopes: Ids::default(),
             sessions: Ids::default(),
@@ -790,7 +793,7 @@ impl Processor {
         let Some((scope, said)) = note::split_scope(payload).filter(|_| scoped) else {
             return false;
         };
-        if !self.scopes.contains_key(&scope) {
+        if !self.scopes.contains_key(&scope) && !self.recall(scope) {
             return false;
         }
         let log = late_log(&self.redactor, kind, said, self.anchor.unix(clock));
@@ -1036,7 +1039,7 @@ impl Processor {
         self.threads.add(thread.clone(), shared)
     }
 
-    /// From here on another owner's rules hold. What was opened before keeps the names that it has.
+    /// From here on another owner's rules hold.
     fn adopt_rules(&mut self) {
         if !self.outlets.has_new_rules() {
             return;
@@ -1044,7 +1047,7 @@ impl Processor {
         self.ship();
         if let Some(redactor) = self.outlets.new_rules() {
             self.redactor = redactor;
-            self.sites.clear();
+            self.redact_again();
         }
     }
 

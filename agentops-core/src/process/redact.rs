@@ -112,6 +112,9 @@ pub(crate) struct Place<'a> {
     pub(crate) kind: SpanKind,
 }
 
+/// Bytes of names, codes and keys that are kept, however little is kept of values: things are known by them.
+const NAME: usize = 256;
+
 /// What is to be taken out, as the user says it.
 pub(crate) struct Rules {
     pub(crate) keys: Vec<String>,
@@ -296,7 +299,7 @@ impl Walk<'_> {
             return;
         }
         self.replace(text);
-        text.truncate(limit::kept(text, self.limit).len());
+        text.truncate(limit::kept(text, self.limit.max(NAME)).len());
     }
 
     /// What may be seen of a text; `None` where that is all of it. `cut`: there was more of it.
@@ -379,8 +382,9 @@ impl Walk<'_> {
     fn name(&mut self, key: &str) -> Option<String> {
         let clean = self.without_secrets(key, false);
         let name = clean.as_deref().unwrap_or(key);
-        if name.len() > self.limit {
-            return Some(limit::kept(name, self.limit).into());
+        let limit = self.limit.max(NAME);
+        if name.len() > limit {
+            return Some(limit::kept(name, limit).into());
         }
         clean
     }

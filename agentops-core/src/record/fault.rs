@@ -157,7 +157,7 @@ fn leading_identifier(debug: &str) -> Option<String> {
 }
 
 /// `my::module::Error<T>` is `Error`.
-fn short_type(path: &str) -> &str {
+pub(crate) fn short_type(path: &str) -> &str {
     let plain = path
         .trim_start_matches(['&', ' '])
         .trim_start_matches("mut ");

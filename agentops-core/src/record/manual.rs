@@ -197,7 +197,11 @@ impl SpanBuilder {
         if context.span != 0 {
             local::with(|local| note::share(local, context.span));
         }
-        DetachedSpan { context, llm }
+        DetachedSpan {
+            context,
+            llm,
+            amid_panic: std::thread::panicking(),
+        }
     }
 
     fn begin(self, at: &'static Location<'static>) -> Started {
@@ -324,6 +328,8 @@ impl Drop for ManualSpan {
 pub struct DetachedSpan {
     context: Context,
     llm: bool,
+    /// It began while a panic was going on already, which therefore is not its own.
+    amid_panic: bool,
 }
 
 impl DetachedSpan {
@@ -414,7 +420,11 @@ impl Drop for DetachedSpan {
             local.ready();
             let clock = clock::raw();
             local.with_buffer(|buffer| {
-                let flags = span::panic_record(buffer);
+                let flags = if self.amid_panic {
+                    0
+                } else {
+                    span::panic_record(buffer)
+                };
                 local.put_end(
                     [word::first(END, flags, buffer.len(), 0), id, clock],
                     buffer,

@@ -276,11 +276,20 @@ fn is_automatic(session: u128) -> bool {
 
 /// Takes a session that has ended off the list.
 pub(super) fn closed(session: u128) {
+    close_where(|context| context.session == session);
+}
+
+/// As [`closed`], where its own span is known.
+pub(super) fn closed_with(root: u64) {
+    close_where(|context| context.span == root);
+}
+
+fn close_where(is_it: impl Fn(Context) -> bool) {
     if local::is_fork() {
         return;
     }
     let mut registry = lock(&REGISTRY);
-    registry.open.retain(|open| open.context.session != session);
+    registry.open.retain(|open| !is_it(open.context));
     EPOCH.fetch_add(1, Release);
 }
 

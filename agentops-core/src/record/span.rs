@@ -588,7 +588,7 @@ fn go_back(local: &Local, span: u64, before: u64) {
 #[inline(never)]
 fn go_to_place(local: &Local, span: u64) {
     if local.role_of(span) == Role::Session {
-        session::closed(local.context().session);
+        session::closed_with(span);
     }
     local.go_to_place(span);
 }

@@ -48,6 +48,8 @@ pub(crate) const STRING_LIMIT: usize = 64 * 1024;
 pub(crate) const LLM_STRING_LIMIT: usize = 1 << 20;
 /// Elements of a collection that are kept, where nobody says.
 pub(crate) const COLLECTION_LIMIT: usize = 10_000;
+/// Elements that are kept in any case: what we say ourselves has as many.
+const LEAST_ELEMENTS: usize = 32;
 /// No secret that has a form to be known by is longer.
 const SLACK: usize = 8 * 1024;
 /// Bytes after which a value is taken for endless.
@@ -75,7 +77,7 @@ pub(crate) struct Writer<'a> {
 /// Sets how much of a string, and how many elements of a collection, are to be left in the end.
 pub(crate) fn configure(string_limit: usize, collection_limit: usize) {
     CAPTURED.store(string_limit.saturating_add(SLACK), Relaxed);
-    ELEMENTS.store(collection_limit, Relaxed);
+    ELEMENTS.store(collection_limit.max(LEAST_ELEMENTS), Relaxed);
 }
 
 /// How much of a text is captured, in bytes.
@@ -101,15 +103,17 @@ pub(crate) enum Stop {
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>, llm: bool) -> Self {
-        let mut string_limit = captured();
+        let (mut string_limit, mut elements) = (captured(), ELEMENTS.load(Relaxed));
         if llm {
+            // What a call took stands among what was said.
             string_limit = string_limit.max(LLM_STRING_LIMIT + SLACK);
+            elements = elements.max(COLLECTION_LIMIT);
         }
         Self {
             start: out.len(),
             out,
             string_limit,
-            elements: ELEMENTS.load(Relaxed),
+            elements,
             depth: 0,
             after_key: false,
         }
@@ -117,12 +121,15 @@ impl<'a> Writer<'a> {
 
     /// One value of any serialisable type.
     pub(crate) fn serialize<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        let written = value.serialize(&mut *self);
-        if written == Err(Stop::Limit) {
-            self.close_all();
-            return Ok(());
+        match value.serialize(&mut *self) {
+            // Whatever it did on the way, it is one value that stands here, and nothing of it is still open.
+            Ok(()) if self.depth > 0 || self.after_key => Err(Stop::Failed),
+            Err(Stop::Limit) => {
+                self.close_all();
+                Ok(())
+            }
+            written => written,
         }
-        written
     }
 
     /// What the value's `Debug` says.
@@ -321,6 +328,8 @@ impl ser::Error for Stop {
 pub(crate) struct Container<'w, 'a> {
     writer: &'w mut Writer<'a>,
     elements: usize,
+    /// How deep its elements stand.
+    depth: usize,
     /// A variant with data is an object around what it holds.
     wrapped: bool,
 }
@@ -338,6 +347,7 @@ impl<'w, 'a> Container<'w, 'a> {
         }
         writer.open(tag)?;
         Ok(Self {
+            depth: writer.depth,
             writer,
             elements: 0,
             wrapped: variant.is_some(),
@@ -348,9 +358,20 @@ impl<'w, 'a> Container<'w, 'a> {
         self.writer
     }
 
+    /// A `Serialize` that goes on after an error, or names what it has not, would take what stands beside it for its own.
+    #[inline(always)]
+    fn check(&self) -> Result<(), Stop> {
+        if self.writer.depth == self.depth && !self.writer.after_key {
+            Ok(())
+        } else {
+            Err(Stop::Failed)
+        }
+    }
+
     /// Whether one more element may be written.
     #[inline(always)]
     fn more(&mut self) -> Result<bool, Stop> {
+        self.check()?;
         self.elements += 1;
         if self.elements <= self.writer.elements {
             return if self.writer.out.len() - self.writer.start > ENDLESS {
@@ -378,6 +399,7 @@ impl<'w, 'a> Container<'w, 'a> {
 
     #[inline(always)]
     fn finish(self) -> Result<(), Stop> {
+        self.check()?;
         if self.elements > self.writer.elements {
             self.writer.out.push(CUT);
         }
@@ -617,8 +639,10 @@ impl ser::SerializeMap for Container<'_, '_> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, v: &T) -> Result<(), Stop> {
         if self.elements > self.writer.elements {
             Ok(())
-        } else {
+        } else if self.writer.after_key {
             v.serialize(&mut *self.writer)
+        } else {
+            Err(Stop::Failed)
         }
     }
     fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
@@ -1020,6 +1044,47 @@ mod tests {
             Writer::new(&mut bytes, false).serialize(&[Failing]),
             Err(Stop::Failed)
         );
+    }
+
+    /// Each breaks serde's rules in its own way; none may take in what is written next to it.
+    #[test]
+    fn a_serialize_that_breaks_the_rules_is_one_value_or_none() {
+        use serde::ser::{SerializeMap as _, SerializeStruct as _};
+        struct Odd(u8);
+        struct FailsMidway;
+        impl Serialize for FailsMidway {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(None)?;
+                map.serialize_entry("half", &1)?;
+                Err(ser::Error::custom("no"))
+            }
+        }
+        impl Serialize for Odd {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if self.0 == 4 {
+                    let mut fields = serializer.serialize_struct("Odd", 1)?;
+                    let _ = fields.serialize_field("a", &FailsMidway);
+                    return fields.end();
+                }
+                let mut map = serializer.serialize_map(None)?;
+                match self.0 {
+                    0 => {
+                        map.serialize_key("a")?;
+                        map.serialize_key("b")?;
+                        map.serialize_value(&1)?;
+                    }
+                    1 => map.serialize_key("a")?,
+                    2 => map.serialize_value(&1)?,
+                    _ => _ = map.serialize_entry("a", &FailsMidway),
+                }
+                map.end()
+            }
+        }
+        for odd in 0..5 {
+            let mut bytes = Vec::new();
+            let written = Writer::new(&mut bytes, false).serialize(&Odd(odd));
+            assert_eq!(written, Err(Stop::Failed), "{odd}");
+        }
     }
 
     #[test]

@@ -8,12 +8,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Ids, Open, Processor, ScopeInfo, SessionInfo, Site};
+use super::{Ids, Open, Processor, ScopeInfo, SessionInfo};
 use crate::process::batch::Shared;
+use crate::process::encode;
 use crate::record::ring::ThreadName;
 use crate::record::scope::default_word;
 use crate::record::word;
-use crate::sync::fixed::{Mutex, lock};
+use crate::sync::Relaxed;
+use crate::sync::fixed::{AtomicU64, Mutex, lock};
 
 /// Threads beyond which those that ended are looked for.
 const THREADS: usize = 256;
@@ -85,7 +87,6 @@ impl Threads {
 /// What outlives a run of the recorder: sessions that are still open, and spans that still have to end.
 #[derive(Debug)]
 struct Remains {
-    sites: Vec<Site>,
     scopes: Ids<u64, ScopeInfo>,
     sessions: Ids<u128, SessionInfo>,
     ended_sessions: VecDeque<(u128, u64)>,
@@ -98,13 +99,18 @@ struct Remains {
 }
 
 static REMAINS: Mutex<Option<Box<Remains>>> = Mutex::new(None);
+/// How many runs have begun.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
 impl Processor {
     /// Leaves what the next run goes on with.
     pub(super) fn leave(&mut self) {
+        if RUNS.load(Relaxed) != self.run {
+            // Somebody else records by now: what this run knows came too late.
+            return;
+        }
         self.scopes.extend(mem::take(&mut self.past));
         let remains = Remains {
-            sites: mem::take(&mut self.sites),
             scopes: mem::take(&mut self.scopes),
             sessions: mem::take(&mut self.sessions),
             ended_sessions: mem::take(&mut self.ended_sessions),
@@ -120,10 +126,10 @@ impl Processor {
 
     /// Goes on where the run before left off. Exporters are others now, so they are told of what is still open.
     pub(super) fn resume(&mut self) {
+        self.run = RUNS.fetch_add(1, Relaxed) + 1;
         let Some(remains) = lock(&REMAINS).take() else {
             return;
         };
-        self.sites = remains.sites;
         self.scopes = remains.scopes;
         self.sessions = remains.sessions;
         self.ended_sessions = remains.ended_sessions;
@@ -143,6 +149,46 @@ impl Processor {
         });
         self.past.extend(past);
         self.opened = self.open.keys().copied().collect();
+        self.redact_again();
+    }
+
+    /// Puts what is known already through rules that it did not come by. An agent that is open keeps the name, role and
+    /// model that it has.
+    pub(super) fn redact_again(&mut self) {
+        self.sites.clear();
+        self.learn_sites();
+        let pieces: Vec<_> = (0..self.threads.slots.len())
+            .map(|number| {
+                let known = self.threads.slots[number].as_ref()?;
+                Some(encode::thread_piece(&known.name, &self.redactor))
+            })
+            .collect();
+        for (number, piece) in pieces.into_iter().enumerate() {
+            let shared = piece.map(|piece| self.share(piece));
+            if let (Some(shared), Some(known)) = (shared, &mut self.threads.slots[number]) {
+                known.shared = shared;
+            }
+        }
+        for session in self.sessions.values_mut() {
+            self.redactor.facts(&mut session.facts);
+        }
+        for (id, mut open) in mem::take(&mut self.open) {
+            if let Some(mut notes) = open.notes.take() {
+                let place = self.place(&open);
+                let texts = notes.tags.iter_mut().map(|tag| ("/tags", tag));
+                let name = notes.name.as_mut().map(|name| ("/name", name));
+                texts
+                    .chain(name)
+                    .for_each(|(path, text)| self.redactor.text(place, path, text));
+                self.redactor
+                    .attributes(place, "/attributes", &mut notes.attributes);
+                if let Some(error) = &mut notes.error {
+                    self.redactor.error(place, error);
+                }
+                open.notes = Some(notes);
+            }
+            self.open.insert(id, open);
+        }
     }
 
     /// Goes on with a scope of a session that ended in an earlier run, and tells this run's exporters of it.

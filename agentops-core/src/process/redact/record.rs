@@ -2,13 +2,15 @@
 //!
 //! Says which of their texts are users', and under which path each is known. Knows records, not rules.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::llm::{LlmCall, Part, ToolRequest};
+use crate::model::session::SessionFacts;
 use crate::model::span::SpanKind;
 use crate::record::callsite::Meta;
+use crate::record::fault::short_type;
 use crate::record::scope::Scope;
 use crate::record::value::{self, Filter};
 
@@ -123,6 +125,12 @@ impl Redactor {
     pub(in crate::process) fn error(&self, span: Place<'_>, error: &mut ErrorRecord) {
         self.text(span, "/error/code", &mut error.code);
         if !self.content {
+            // A `Debug` that prints what it says gives the first word of it as the code.
+            let is_status = error.code.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_status && error.details.contains(&error.code) {
+                let path = error.rust_type.as_deref().unwrap_or("error");
+                error.code = short_type(path).into();
+            }
             error.details.clear();
             error.chain.clear();
             error.stack = None;
@@ -134,6 +142,43 @@ impl Redactor {
         }
         if let Some(stack) = &mut error.stack {
             self.text(span, "/error/stack", stack);
+        }
+    }
+
+    /// What is known of a session, once more: by other rules than those that it came by.
+    pub(in crate::process) fn facts(&self, facts: &mut SessionFacts) {
+        let name = facts.name.clone();
+        let session = Place {
+            name: &name,
+            kind: SpanKind::Session,
+        };
+        self.text(session, "/session/name", &mut facts.name);
+        for tag in &mut facts.tags {
+            self.text(session, "/session/tags", tag);
+        }
+        for (path, text) in [
+            ("/session/user_id", &mut facts.user_id),
+            ("/session/conversation_id", &mut facts.conversation_id),
+            ("/session/video", &mut facts.video),
+            ("/session/end_state_reason", &mut facts.end_state_reason),
+        ] {
+            text.iter_mut()
+                .for_each(|text| self.text(session, path, text));
+        }
+        self.attributes(session, "/session/attributes", &mut facts.attributes);
+    }
+
+    /// As [`facts`](Self::facts), of attributes.
+    pub(in crate::process) fn attributes(
+        &self,
+        span: Place<'_>,
+        path: &str,
+        attributes: &mut Map<String, Value>,
+    ) {
+        let mut value = Value::Object(std::mem::take(attributes));
+        self.walk(span, path).value(&mut value);
+        if let Value::Object(clean) = value {
+            *attributes = clean;
         }
     }
 

@@ -249,8 +249,8 @@ impl Builder {
 
     /// How many bytes of a string are kept; `AGENTOPS_STRING_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else 64 KiB.
     ///
-    /// In model calls it is 1 MiB, unless this is more. What is cut shows as
-    /// `{"$truncated": {"bytes": 70000}, "text": "…"}`.
+    /// In model calls it is 1 MiB, unless this is more; names, keys and codes keep 256 bytes, unless this is more. What is
+    /// cut shows as `{"$truncated": {"bytes": 70000}, "text": "…"}`.
     pub fn string_limit(mut self, bytes: usize) -> Self {
         self.string_limit = Some(bytes);
         self
@@ -258,6 +258,7 @@ impl Builder {
 
     /// How many elements of a collection are kept; `AGENTOPS_COLLECTION_LIMIT`, else 10 000.
     ///
+    /// Never fewer than 32, and in model calls never fewer than 10 000: among them stands what the call took.
     /// Where there are more, `"$truncated": {"bytes": null}` stands in their place.
     pub fn collection_limit(mut self, elements: usize) -> Self {
         self.collection_limit = Some(elements);

@@ -12,6 +12,9 @@ use crate::record::span::Place;
 
 /// Futures that go on in the span they were made in.
 ///
+/// `tracing::Instrument` has a method of the same name; where both traits are in scope, say which one is meant:
+/// `InCurrentSpan::in_current_span(future)`.
+///
 /// A future that is awaited is in its place anyway; one that is given to an executor is not.
 ///
 /// ```

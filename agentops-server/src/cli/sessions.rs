@@ -192,7 +192,11 @@ fn row(session: &Session) -> [String; COLUMNS] {
     [
         tree::short_id(facts.id),
         text::clean(&facts.name).into_owned(),
-        state.into(),
+        // Beside the state, for that column is never left out: what is not all there must not look as if it were.
+        match session.counts.dropped {
+            0 => state.into(),
+            lost => format!("{state}, {} lost", text::count(lost)),
+        },
         text::time(facts.start),
         facts.end.map_or_else(String::new, |end| {
             text::duration(end.saturating_sub(facts.start))
@@ -223,6 +227,31 @@ mod tests {
     use agentops_core::model::session::{SessionCost, SessionFacts, Tokens};
 
     use super::*;
+
+    #[test]
+    fn a_session_that_is_not_all_there_says_so() {
+        let mut session = Session {
+            facts: SessionFacts {
+                name: "run".into(),
+                start: 1_795_323_600_000_000_000,
+                end: Some(1_795_323_612_400_000_000),
+                end_state: Some(EndState::Success),
+                ..SessionFacts::default()
+            },
+            state: SessionState::Ended,
+            ..Session::default()
+        };
+        (session.counts.spans, session.counts.dropped) = (17, 8);
+        let style = Style {
+            color: false,
+            width: Some(70),
+        };
+        let expected = "
+ID        NAME  STATE            STARTED (UTC)     DURATION  COST
+00000000  run   Success, 8 lost  2026-11-22 05:00    12.4 s
+";
+        assert_eq!(format!("\n{}", table(&[&session], style)), expected);
+    }
 
     #[test]
     fn names_and_tags_give_way_in_a_narrow_terminal() {

@@ -83,6 +83,7 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
             ended: true,
         });
     }
+    local::claim();
     let (Some(_turn), Some(mut client)) =
         (lock_unless_inherited(&TURN), lock_unless_inherited(&CLIENT))
     else {
@@ -117,8 +118,12 @@ fn lock_unless_inherited<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 
 /// What is recorded from now on, for a test to look at; where nothing records yet, it starts.
 pub(crate) fn tap() -> Result<(Arc<Tap>, Arc<Resource>), Error> {
-    let _turn = lock(&TURN);
-    let mut client = lock(&CLIENT);
+    local::claim();
+    let (Some(_turn), Some(mut client)) =
+        (lock_unless_inherited(&TURN), lock_unless_inherited(&CLIENT))
+    else {
+        return Err(Error::twice());
+    };
     let running = match &mut *client {
         Some(running) => running,
         none => none.insert(Client::start(Config::for_tests()?)?),

@@ -50,6 +50,13 @@ static IN_VAIN: AtomicU64 = AtomicU64::new(u64::MAX);
 /// The process that records, or 0.
 static OWNER: AtomicU64 = AtomicU64::new(0);
 
+/// This process is about to record, if none does: whoever is forked off from here on is told from it, also while it is
+/// still starting.
+pub(crate) fn claim() {
+    let id = u64::from(process::id());
+    let _ = OWNER.compare_exchange(0, id, Relaxed, Relaxed);
+}
+
 /// Whether this process is a fork of the one that records: it has our memory and none of our threads, and perhaps locks
 /// that nobody will ever release. From here on it records nothing.
 ///

@@ -83,15 +83,9 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
             ended: true,
         });
     }
-    local::claim();
-    let (Some(_turn), Some(mut client)) =
-        (lock_unless_inherited(&TURN), lock_unless_inherited(&CLIENT))
-    else {
-        return Err(Error::twice());
-    };
+    let (_turn, mut client) = take_turn()?;
     let running = match &mut *client {
-        // In a fork the recorder of its parent is there, and its threads are not.
-        Some(running) if running.guarded || local::is_fork() => return Err(Error::twice()),
+        Some(running) if running.guarded => return Err(Error::twice()),
         Some(running) => {
             running.serve(config)?;
             running
@@ -107,23 +101,26 @@ pub(crate) fn start(config: Config) -> Result<Guard, Error> {
     })
 }
 
-/// A lock that a fork took over from its parent may be held by a thread that it does not have.
-fn lock_unless_inherited<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    if local::is_fork() {
-        mutex.try_lock().ok()
-    } else {
-        Some(lock(mutex))
+type Turn = (MutexGuard<'static, ()>, MutexGuard<'static, Option<Client>>);
+
+/// For who starts to record, or to look at what is recorded.
+///
+/// A fork may have taken over locks from its parent that are held by a thread which it does not have, or a recorder of
+/// which it has none.
+fn take_turn() -> Result<Turn, Error> {
+    local::claim();
+    if !local::is_fork() {
+        return Ok((lock(&TURN), lock(&CLIENT)));
+    }
+    match (TURN.try_lock(), CLIENT.try_lock()) {
+        (Ok(turn), Ok(client)) if client.is_none() => Ok((turn, client)),
+        _ => Err(Error::twice()),
     }
 }
 
 /// What is recorded from now on, for a test to look at; where nothing records yet, it starts.
 pub(crate) fn tap() -> Result<(Arc<Tap>, Arc<Resource>), Error> {
-    local::claim();
-    let (Some(_turn), Some(mut client)) =
-        (lock_unless_inherited(&TURN), lock_unless_inherited(&CLIENT))
-    else {
-        return Err(Error::twice());
-    };
+    let (_turn, mut client) = take_turn()?;
     let running = match &mut *client {
         Some(running) => running,
         none => none.insert(Client::start(Config::for_tests()?)?),

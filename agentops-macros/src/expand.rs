@@ -15,6 +15,7 @@ use crate::model::{
     Block, Captured, EXPANDED, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver,
     Role, Shape,
 };
+use crate::runtime;
 
 /// `quote!` for what the user did not write: out of reach of their names and lints.
 macro_rules! generated {
@@ -31,6 +32,10 @@ pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) ->
     let Some(parsed) = Item::parse(word, item.clone(), &mut errors) else {
         return errors.beside(item);
     };
+    if arguments.runtime.is_none() && runtime::name().is_none() {
+        let message = format!("{word} needs the crate `agentops` in Cargo.toml, or `crate = path`");
+        errors.push(syn::Error::new(Span::call_site(), message));
+    }
     let model = Model::new(word, arguments, parsed, &mut errors);
     check::model(&model, &mut errors);
     if errors.is_empty() {
@@ -643,10 +648,11 @@ fn kind(word: Word) -> TokenStream {
     }
 }
 
-/// Where generated code finds the runtime; a renamed dependency will be found here too.
+/// Where generated code finds the runtime.
 fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
     let Some(path) = given else {
-        return quote_spanned!(place=> ::agentops::__private);
+        let name = Ident::new(runtime::name().unwrap_or(runtime::NAME), place);
+        return quote_spanned!(place=> ::#name::__private);
     };
     let path = path
         .to_token_stream()

@@ -13,6 +13,7 @@ mod error;
 mod expand;
 mod item;
 mod model;
+mod runtime;
 
 /// Opens a session for every call.
 #[proc_macro_attribute]

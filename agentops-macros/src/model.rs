@@ -15,6 +15,7 @@ use syn::{
 use crate::args::{Arguments, Word};
 use crate::error::Errors;
 use crate::item::{self, Body, Item};
+use crate::runtime;
 
 /// What an attribute says once the one that it stands below has expanded it.
 /// It stays, so that its import is used and the editor still knows what it is.
@@ -194,7 +195,8 @@ fn own_layers(
 fn typed_with_path() -> bool {
     Place::call_site()
         .source_text()
-        .is_some_and(|text| text.contains("agentops::"))
+        .zip(runtime::name())
+        .is_some_and(|(text, name)| text.contains(&format!("{name}::")))
 }
 
 impl Block {
@@ -628,7 +630,7 @@ fn our_word(path: &Path) -> Option<&Ident> {
         || path
             .segments
             .first()
-            .is_some_and(|first| first.ident == "agentops");
+            .is_some_and(|first| runtime::name().is_some_and(|name| first.ident == name));
     path.segments
         .last()
         .filter(|_| ours)

@@ -14,6 +14,9 @@ pub use crate::record::future::{
     instrument_with, settle,
 };
 pub use crate::record::outcome::Outcome;
+pub use crate::record::returned::{
+    Flow, Handing, Iterated, Returned, Streamed, called, handing, promised, spoil, within,
+};
 pub use crate::record::span::{
     Entered, Recording, Started, enter, enter_bare, enter_session, exit, leave, link, start,
     start_bare, start_session, under,
@@ -30,6 +33,10 @@ pub mod ladder {
         FaultExit as _, FaultName as _,
     };
     pub use crate::record::outcome::{IsExit as _, IsResult as _, IsValue as _};
+    pub use crate::record::returned::{
+        ReturnsBox as _, ReturnsFuture as _, ReturnsIterator as _, ReturnsStream as _,
+        ReturnsValue as _, TriesStream as _,
+    };
 }
 
 /// Calls a closure as one that may be called once, which lets it give away what it borrows.

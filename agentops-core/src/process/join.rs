@@ -499,7 +499,8 @@ impl Processor {
             cancelled,
             output: (first & word::CAPTURED != 0 && !failed).then(|| payload.bytes(&self.arenas)),
             error,
-            polls: (word::tag(first) == word::END_ASYNC).then(|| (polls, clock::between(0, busy))),
+            polls: (word::tag(first) == word::END_ASYNC && polls != u64::from(word::NOT_POLLED))
+                .then(|| (polls, clock::between(0, busy))),
             facts: self
                 .roots
                 .get(&id)

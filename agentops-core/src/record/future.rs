@@ -30,17 +30,25 @@ pin_project! {
     impl<F, E, B> PinnedDrop for Instrumented<F, E, B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if !this.span.is_off() {
-                this.after.0 = Some(local::with(|local| local.replace_context(this.span.context)).into());
-            }
+            this.after.prepare(this.span);
         }
     }
 }
 
 /// The context to go back to once everything before it is dropped. Boxed: it is there only while a future is dropped
 /// early, and would cost each running future its size.
-#[derive(Debug)]
-struct Restore(Option<Box<Context>>);
+#[derive(Debug, Default)]
+pub(super) struct Restore(Option<Box<Context>>);
+
+impl Restore {
+    /// From here on until it is dropped, the thread is in `span`.
+    #[inline]
+    pub(super) fn prepare(&mut self, span: &Started) {
+        if !span.is_off() {
+            self.0 = Some(local::with(|local| local.replace_context(span.context)).into());
+        }
+    }
+}
 
 impl Drop for Restore {
     #[inline]
@@ -120,7 +128,7 @@ pub fn instrument<F: Future>(span: Started, inner: F) -> Instrumented<F, Bare> {
         span,
         begin: Begun,
         end: Bare,
-        after: Restore(None),
+        after: Restore::default(),
     }
 }
 
@@ -138,7 +146,7 @@ where
         span: Started::off(),
         begin: site,
         end: Bare,
-        after: Restore(None),
+        after: Restore::default(),
     }
 }
 
@@ -158,7 +166,7 @@ where
         span: Started::off(),
         begin: site,
         end,
-        after: Restore(None),
+        after: Restore::default(),
     }
 }
 
@@ -174,7 +182,7 @@ where
         span,
         begin: Begun,
         end,
-        after: Restore(None),
+        after: Restore::default(),
     }
 }
 
@@ -222,7 +230,7 @@ pin_project! {
 
 impl<F> InPlace<F> {
     pub(crate) fn new(context: Context, inner: F) -> Self {
-        let after = Restore(None);
+        let after = Restore::default();
         Self {
             inner,
             context,

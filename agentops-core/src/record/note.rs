@@ -128,6 +128,10 @@ pub(super) fn session_tags(context: Context, tags: &impl Serialize) {
     }
 }
 
+pub(super) fn attribute(context: Context, key: &str, value: &impl Serialize) {
+    about(context, ATTRIBUTE, |sink| keyed(sink, key, value));
+}
+
 pub(super) fn session_attribute(context: Context, key: &str, value: &impl Serialize) {
     if context.session != 0 {
         note(SESSION_ATTRIBUTE, scope::root_of(context.session), |sink| {
@@ -246,9 +250,7 @@ impl CurrentSpan {
 
     /// Adds an attribute; one with the same key is replaced. After the span's end it becomes a log of the span.
     pub fn set_attribute(&self, key: impl AsRef<str>, value: impl Serialize) {
-        about(self.target(), ATTRIBUTE, |sink| {
-            keyed(sink, key.as_ref(), &value)
-        });
+        attribute(self.target(), key.as_ref(), &value);
     }
 
     /// Logs a message in it, also after its end.

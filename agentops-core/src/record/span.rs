@@ -740,6 +740,38 @@ impl Started {
         self.done();
     }
 
+    /// Ends the span of what returned more than once, after its last turn.
+    pub(super) fn ended(&mut self) {
+        self.close(0, &[]);
+    }
+
+    /// As [`ended`](Self::ended), with an error record.
+    pub(super) fn fail(&mut self, record: &[u8]) {
+        self.close(FAILED | CAPTURED, record);
+    }
+
+    /// As [`ended`](Self::ended), before its end came: of an iterator nothing else is expected.
+    pub(super) fn abandon(&mut self) {
+        self.close(if self.polls == 0 { 0 } else { CANCELLED }, &[]);
+    }
+
+    #[inline(never)]
+    fn close(&mut self, flags: u64, payload: &[u8]) {
+        let clock = clock::raw();
+        let (id, polls) = (self.context.span, u64::from(self.polls));
+        local::with(|local| {
+            local.ready();
+            if polls == 0 {
+                let first = word::first(END, flags, payload.len(), 0);
+                local.put_end([first, id, clock], payload);
+            } else {
+                let first = word::first(END_ASYNC, flags, payload.len(), 0);
+                local.put_end([first, id, clock, polls, self.busy], payload);
+            }
+        });
+        self.done();
+    }
+
     #[inline(always)]
     fn done(&mut self) {
         if self.role == Role::Session {

@@ -31,6 +31,9 @@ pub(crate) const ADOPTED: u64 = 1 << 57;
 /// START: carries captured values. END: carries an output.
 pub(crate) const CAPTURED: u64 = 1 << 56;
 
+/// END_ASYNC: in place of polls, where there turned out to be no future.
+pub(crate) const NOT_POLLED: u32 = u32::MAX;
+
 /// The longest payload that goes through the ring itself, in bytes.
 pub(crate) const INLINE: usize = 8 * 1024;
 const LENGTH: u64 = (1 << 24) - 1;

@@ -8,7 +8,9 @@ use syn::{Attribute, Ident, Signature};
 
 use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
-use crate::model::{Block, Function, Layer, Member, Model, Output, Role, Shape, argument_names};
+use crate::model::{
+    Block, Function, Layer, Member, Model, Output, Returning, Role, Shape, argument_names,
+};
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
     match model {
@@ -90,7 +92,7 @@ fn arguments(layer: &Layer, function: &Function, errors: &mut Errors) {
         .filter(|_| !ends_with_value(function))
     {
         let message = format!(
-            "`returns` of {} needs a value at the end: not from `#[track_caller]`, nor from `-> !`",
+            "`returns` of {} needs a value at the end: not from `#[track_caller]`, nor from `-> !`, a stream or an iterator",
             layer.word
         );
         errors.at(returns, message);
@@ -98,7 +100,13 @@ fn arguments(layer: &Layer, function: &Function, errors: &mut Errors) {
 }
 
 fn ends_with_value(function: &Function) -> bool {
-    function.shape != Shape::Guarded && !matches!(function.output, Output::Never)
+    let flows = function.goes_on.as_ref().is_some_and(|goes_on| {
+        matches!(
+            goes_on.what,
+            Returning::Stream | Returning::TriedStream | Returning::Iterator
+        )
+    });
+    function.shape != Shape::Guarded && !matches!(function.outcome, Output::Never) && !flows
 }
 
 /// Of what says which arguments are recorded, the strongest stands alone.
@@ -350,7 +358,7 @@ mod tests {
             ),
             &["`boxed` of `#[tool]` needs an `async fn`"],
         );
-        let no_value = "`returns` of `#[tool]` needs a value at the end: not from `#[track_caller]`, nor from `-> !`";
+        let no_value = "`returns` of `#[tool]` needs a value at the end: not from `#[track_caller]`, nor from `-> !`, a stream or an iterator";
         check(
             Word::Tool,
             quote!(returns(k = f)),

@@ -10,10 +10,10 @@ use syn::{Ident, Path};
 use crate::args::{Arguments, Pair, Word};
 use crate::check;
 use crate::error::Errors;
-use crate::item::{self, Item, refilled};
+use crate::item::{self, BoxedBlock, Item, refilled};
 use crate::model::{
     Block, Captured, EXPANDED, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver,
-    Role, Shape,
+    Returning, Role, Shape,
 };
 use crate::runtime;
 
@@ -104,6 +104,8 @@ fn function(function: &Function) -> TokenStream {
         Shape::Closure => closure(function),
         Shape::Async => nested(function, &frames(function)),
         Shape::Guarded => guarded(function),
+        Shape::Returning => returning(function, &frames(function)),
+        Shape::Boxed => boxed(function),
     };
     let inner = &body.attrs;
     let taken = function
@@ -145,6 +147,60 @@ fn guarded(function: &Function) -> TokenStream {
     generated!(#open #body)
 }
 
+/// The user's braces in a closure, called in each span, which then goes with what was returned.
+fn returning(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
+    let Some((frame, inner)) = frames.split_first() else {
+        return body(function);
+    };
+    let Frame { runtime, span, .. } = frame;
+    let (open, yields) = (frame.open(), yields(function));
+    let inner = returning(function, inner);
+    let wrapped = frame.wrapped();
+    generated! {
+        #open
+        let mut __agentops_ret = #runtime::called::<#yields, _>(#span, move || { #inner });
+        #wrapped
+    }
+}
+
+/// What the signature says that is yielded in the end.
+fn yields(function: &Function) -> TokenStream {
+    let yields = function
+        .goes_on
+        .as_ref()
+        .and_then(|goes_on| goes_on.yields.as_ref());
+    yields.map_or_else(|| generated!(_), ToTokens::to_token_stream)
+}
+
+/// The user's braces in the box that they were in, in a future for each span.
+fn boxed(function: &Function) -> TokenStream {
+    let Some(BoxedBlock { path, call, block }) = function.body.boxed_block() else {
+        return guarded(function);
+    };
+    let frames = frames(function);
+    let mut opens = TokenStream::new();
+    for (index, frame) in frames.iter().enumerate() {
+        // Each one starts in the one before.
+        let open = frame.open_in(index.checked_sub(1).map(|outer| &frames[outer]));
+        opens.extend(open);
+    }
+    let yields = yields(function);
+    let runtime = &frames[frames.len() - 1].runtime;
+    let mut future = generated!(#runtime::promised::<#yields, _>(#block));
+    for frame in frames.iter().rev() {
+        let Frame { runtime, span, .. } = frame;
+        future = if frame.captures_end() {
+            let end = frame.ending(&generated!(__agentops_ret), ["finish", "settle"]);
+            let allow = frame.allow_closures();
+            generated!(#runtime::instrument_with(#span, #future, #allow move |#span, __agentops_ret| #end))
+        } else {
+            generated!(#runtime::instrument(#span, #future))
+        };
+    }
+    let call = refilled(&call, future);
+    generated!(#opens #path #call)
+}
+
 /// The user's braces in a future, and each span around a future of its own, to be current whenever that is polled.
 fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
     let Some((frame, inner)) = frames.split_first() else {
@@ -177,6 +233,16 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
     let mut future = generated!(async move { #inner });
     if layer.arguments.boxed && matches!(layer.role, Role::Span) {
         future = generated!(#runtime::boxed(#future));
+    }
+    if function.goes_on.is_some() {
+        let (yields, wrapped) = (yields(function), frame.wrapped());
+        return generated! {
+            #open
+            #[allow(clippy::async_yields_async)]
+            let __agentops_future = #runtime::handing::<#yields, _>(#span, #future);
+            let mut __agentops_ret = __agentops_future.await;
+            #wrapped
+        };
     }
     match (&layer.role, &function.output) {
         (Role::Program, Output::Never) => generated!(#open #future.await),
@@ -295,6 +361,11 @@ fn frames(function: &Function) -> Vec<Frame<'_>> {
 
 impl Frame<'_> {
     fn open(&self) -> TokenStream {
+        self.open_in(None)
+    }
+
+    /// As [`open`](Self::open), in a span that was started but is not current.
+    fn open_in(&self, outer: Option<&Frame<'_>>) -> TokenStream {
         let Frame {
             runtime,
             site,
@@ -331,6 +402,10 @@ impl Frame<'_> {
                 )
             }
         };
+        let open = outer.map_or(open.clone(), |outer| {
+            let around = &outer.span;
+            generated!(#runtime::within(&#around, || #open))
+        });
         let links = parts
             .links
             .as_ref()
@@ -365,6 +440,63 @@ impl Frame<'_> {
             && self.captures_nothing()
             && arguments.parent.is_none()
             && arguments.links.is_none()
+            && self.function.goes_on.is_none()
+    }
+
+    /// What was returned, with the span around it for as long as it goes on.
+    fn wrapped(&self) -> TokenStream {
+        let Frame {
+            runtime,
+            span,
+            layer,
+            function,
+            ..
+        } = self;
+        let Some(goes_on) = &function.goes_on else {
+            return TokenStream::new();
+        };
+        let (method, ends, flows) = match goes_on.what {
+            Returning::Future => ("agentops_future", true, false),
+            Returning::Stream => ("agentops_stream", false, true),
+            Returning::Iterator => ("agentops_iterator", false, true),
+            Returning::TriedStream => ("agentops_tried_stream", true, true),
+            Returning::Named => ("agentops_named", true, true),
+        };
+        let method = Ident::new(method, Span::mixed_site());
+        let end = ends.then(|| {
+            let end = if self.captures_end() {
+                self.ending(&generated!(__agentops_ret), ["finish", "settle"])
+            } else {
+                generated!(#runtime::settle(#span))
+            };
+            let allow = self.allow_closures();
+            generated!(#allow move |#span, __agentops_ret| #end)
+        });
+        let each = flows.then(|| {
+            let is_span = matches!(layer.role, Role::Span);
+            if !is_span || layer.arguments.no_error {
+                return generated!(|_, _| {});
+            }
+            generated! {
+                |__agentops_flow, __agentops_item| {
+                    use #runtime::ladder::*;
+                    if let ::core::result::Result::Err(__agentops_error) =
+                        (&&#runtime::Outcome(__agentops_item)).agentops_outcome()
+                    {
+                        #runtime::spoil(__agentops_flow, |__agentops_w| {
+                            (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
+                        });
+                    }
+                }
+            }
+        });
+        let closures = end.into_iter().chain(each);
+        generated! {
+            {
+                use #runtime::ladder::*;
+                (&mut &mut __agentops_ret).#method(#(#closures),*)
+            }
+        }
     }
 
     fn close(&self) -> TokenStream {
@@ -376,7 +508,7 @@ impl Frame<'_> {
             ..
         } = self;
         if matches!(layer.role, Role::Program) {
-            let end = if layer.reads_output(&function.output) {
+            let end = if layer.reads_output(&function.outcome) {
                 self.end()
             } else {
                 generated!(|_| {})
@@ -392,7 +524,7 @@ impl Frame<'_> {
     }
 
     fn captures_end(&self) -> bool {
-        matches!(self.layer.role, Role::Span) && self.layer.reads_output(&self.function.output)
+        matches!(self.layer.role, Role::Span) && self.layer.reads_output(&self.function.outcome)
     }
 
     /// `returns` asks for closures.
@@ -403,7 +535,7 @@ impl Frame<'_> {
     }
 
     fn either(&self, sync: &str, future: &str) -> Ident {
-        let name = if self.function.shape == Shape::Async {
+        let name = if self.function.shape.travels() {
             future
         } else {
             sync
@@ -497,7 +629,7 @@ impl Frame<'_> {
     /// Whether more than an error is captured at the end.
     fn captures_value(&self) -> bool {
         let arguments = &self.layer.arguments;
-        !arguments.no_return && !matches!(self.function.output, Output::Unit)
+        !arguments.no_return && !matches!(self.function.outcome, Output::Unit)
             || !arguments.returns.is_empty()
     }
 
@@ -508,7 +640,7 @@ impl Frame<'_> {
             function,
             ..
         } = self;
-        if layer.arguments.no_error || !function.output.may_fail() {
+        if layer.arguments.no_error || !function.outcome.may_fail() {
             return self.value(returned);
         }
         let value = self.value(&generated!(__agentops_value));
@@ -610,7 +742,7 @@ impl Frame<'_> {
         if self.function.shape == Shape::Guarded {
             return meta;
         }
-        if !arguments.no_return && !matches!(self.function.output, Output::Unit | Output::Never) {
+        if !arguments.no_return && !matches!(self.function.outcome, Output::Unit | Output::Never) {
             meta.extend(generated!(.output()));
         }
         if !arguments.returns.is_empty() {
@@ -942,6 +1074,68 @@ mod tests {
             #[operation(err = false)]
             fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
                 Some(text.split(' '))
+            }"#,
+        );
+    }
+
+    #[test]
+    fn impl_future() {
+        check(
+            "impl_future",
+            r#"
+            #[tool]
+            fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send {
+                let request = self.client.get(url);
+                async move { request.send().await }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn boxed_future() {
+        check(
+            "boxed_future",
+            r#"
+            #[agent]
+            #[tool]
+            fn fetch<'a>(&'a self, url: String) -> Pin<Box<dyn Future<Output = Result<Page, Error>> + Send + 'a>> {
+                Box::pin(async move { self.client.get(url).send().await })
+            }"#,
+        );
+    }
+
+    #[test]
+    fn impl_stream() {
+        check(
+            "impl_stream",
+            r#"
+            #[llm(model = "gpt-4o-mini")]
+            fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
+                client().stream(prompt)
+            }"#,
+        );
+    }
+
+    #[test]
+    fn tried_stream() {
+        check(
+            "tried_stream",
+            r#"
+            #[tool(capture_return = false)]
+            async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
+                open(path).await
+            }"#,
+        );
+    }
+
+    #[test]
+    fn named_stream() {
+        check(
+            "named_stream",
+            r#"
+            #[tool]
+            async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
+                self.subscribe().await
             }"#,
         );
     }

@@ -114,6 +114,47 @@ impl Parse for Body {
     }
 }
 
+/// A body that is `Box::pin(async move { … })` and nothing else, as async-trait makes it.
+pub(crate) struct BoxedBlock {
+    /// `Box::pin`.
+    pub(crate) path: TokenStream,
+    /// The parentheses.
+    pub(crate) call: Group,
+    /// `async move { … }`.
+    pub(crate) block: TokenStream,
+}
+
+impl Body {
+    pub(crate) fn boxed_block(&self) -> Option<BoxedBlock> {
+        let mut trees: Vec<TokenTree> = self.braces.stream().into_iter().collect();
+        let Some(TokenTree::Group(call)) = trees.pop() else {
+            return None;
+        };
+        let path = TokenStream::from_iter(trees);
+        let last: Vec<String> = syn::Path::parse_mod_style
+            .parse2(path.clone())
+            .ok()?
+            .segments
+            .iter()
+            .rev()
+            .take(2)
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        let block: Vec<TokenTree> = call.stream().into_iter().collect();
+        let is_word =
+            |tree: &TokenTree, word| matches!(tree, TokenTree::Ident(ident) if ident == word);
+        let is_block = matches!(&*block, [first, second, TokenTree::Group(braces)]
+            if is_word(first, "async") && is_word(second, "move") && braces.delimiter() == Delimiter::Brace);
+        (last == ["pin", "Box"] && call.delimiter() == Delimiter::Parenthesis && is_block).then(
+            || BoxedBlock {
+                path,
+                block: call.stream(),
+                call,
+            },
+        )
+    }
+}
+
 impl Block {
     fn parse(word: Word, tokens: TokenStream) -> syn::Result<Block> {
         let mut head: Vec<TokenTree> = tokens.into_iter().collect();

@@ -8,8 +8,9 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, FnArg, Ident, Pat, PatIdent, Path, ReceiverKind, ReturnType, Signature, Token, Type,
-    TypeInfer, Visibility,
+    Attribute, FnArg, GenericArgument, Ident, Pat, PatIdent, Path, PathArguments, PathSegment,
+    ReceiverKind, ReturnType, Signature, Token, TraitBound, Type, TypeInfer, TypeParamBound,
+    Visibility,
 };
 
 use crate::args::{Arguments, Word};
@@ -51,7 +52,12 @@ pub(crate) struct Function {
     pub(crate) signature: Signature,
     pub(crate) body: Body,
     pub(crate) shape: Shape,
+    /// As the signature has it.
     pub(crate) output: Output,
+    /// What the spans end with: of a returned future, its own output.
+    pub(crate) outcome: Output,
+    /// What is returned goes on after the call, and the spans with it.
+    pub(crate) goes_on: Option<GoesOn>,
     /// Outermost first.
     pub(crate) layers: Vec<Layer>,
     pub(crate) rebound: Vec<Rebound>,
@@ -68,6 +74,10 @@ pub(crate) enum Shape {
     Async,
     /// Left in place beside a guard, for bodies that a closure would change.
     Guarded,
+    /// A closure, called at once, whose value takes the spans along.
+    Returning,
+    /// No more than an `async move` block in a box, which is wrapped inside it.
+    Boxed,
 }
 
 /// What a function gives back.
@@ -81,6 +91,27 @@ pub(crate) enum Output {
         /// It may be a `Result`, by whatever name.
         may_fail: bool,
     },
+}
+
+/// A value that may go on after the call.
+pub(crate) struct GoesOn {
+    pub(crate) what: Returning,
+    /// What it yields in the end, where the signature says so, with every `impl Trait` erased.
+    pub(crate) yields: Option<Type>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Returning {
+    /// `impl Future`.
+    Future,
+    /// `impl Stream`.
+    Stream,
+    /// `Result<impl Stream, E>`.
+    TriedStream,
+    /// `impl Iterator`.
+    Iterator,
+    /// A type of which only the compiler knows whether it is a box around one of them.
+    Named,
 }
 
 /// One span around a body.
@@ -280,12 +311,21 @@ impl Function {
             }
         }
         let output = Output::new(&signature.output);
-        let shape = Shape::new(&signature, &attrs, &output);
-        let rebound = rebind(&mut signature, &attrs);
+        let is_program = layers
+            .iter()
+            .any(|layer| matches!(layer.role, Role::Program));
+        let goes_on = GoesOn::new(&signature.output)
+            .filter(|_| !is_program && !attrs.iter().any(tracks_caller));
+        let shape = Shape::new(&signature, &attrs, &output, goes_on.as_ref(), &body);
+        let outcome = goes_on.as_ref().map_or_else(
+            || Output::new(&signature.output),
+            |goes_on| goes_on.outcome(shape),
+        );
+        let rebound = rebind(&mut signature, &attrs, shape);
         let owned_self = signature
             .receiver()
             .filter(|receiver| {
-                shape != Shape::Guarded && !matches!(receiver.kind, ReceiverKind::Reference(..))
+                shape.moves_body() && !matches!(receiver.kind, ReceiverKind::Reference(..))
             })
             .map(|receiver| receiver.self_token);
         Function {
@@ -296,6 +336,8 @@ impl Function {
             body,
             shape,
             output,
+            outcome,
+            goes_on,
             layers,
             rebound,
             owned_self,
@@ -304,9 +346,22 @@ impl Function {
 }
 
 impl Shape {
-    fn new(signature: &Signature, attrs: &[Attribute], output: &Output) -> Shape {
+    fn new(
+        signature: &Signature,
+        attrs: &[Attribute],
+        output: &Output,
+        goes_on: Option<&GoesOn>,
+        body: &Body,
+    ) -> Shape {
         if signature.asyncness.is_some() {
             Shape::Async
+        } else if let Some(goes_on) = goes_on {
+            let boxed = goes_on.what == Returning::Named && goes_on.yields.is_some();
+            if boxed && body.boxed_block().is_some() {
+                Shape::Boxed
+            } else {
+                Shape::Returning
+            }
         } else if matches!(output, Output::Never) || attrs.iter().any(tracks_caller) {
             // In a closure `!` cannot be named, and the caller would be the closure's.
             Shape::Guarded
@@ -314,13 +369,160 @@ impl Shape {
             Shape::Closure
         }
     }
+
+    /// Whether the span travels with a future, rather than staying on its thread.
+    pub(crate) fn travels(self) -> bool {
+        matches!(self, Shape::Async | Shape::Returning | Shape::Boxed)
+    }
+
+    /// Whether the body is in a closure or a block of ours, and its arguments with it.
+    fn moves_body(self) -> bool {
+        !matches!(self, Shape::Guarded | Shape::Boxed)
+    }
+}
+
+impl GoesOn {
+    /// What the signature promises. Bounds that a wrapper could not keep leave the value as it is.
+    fn new(output: &ReturnType) -> Option<GoesOn> {
+        let ReturnType::Type(_, ty) = output else {
+            return None;
+        };
+        let ty = bare(ty);
+        let (what, yields) = match ty {
+            Type::ImplTrait(opaque) => {
+                let main = only_trait(&opaque.bounds)?;
+                let (what, key) = match main.ident.to_string().as_str() {
+                    "Future" => (Returning::Future, "Output"),
+                    "Stream" => (Returning::Stream, "Item"),
+                    "Iterator" => (Returning::Iterator, "Item"),
+                    _ => return None,
+                };
+                (what, assigned(main, key))
+            }
+            Type::Path(path) => {
+                let last = path.path.segments.last()?;
+                match (first_type(last), last.ident.to_string().as_str()) {
+                    (Some(Type::ImplTrait(opaque)), "Result") => {
+                        let main = only_trait(&opaque.bounds)?;
+                        let item = assigned(main, "Item");
+                        (main.ident == "Stream").then_some((Returning::TriedStream, item))?
+                    }
+                    (Some(Type::Path(inner)), "Result") => {
+                        goes_on_by_name(inner.path.segments.last()?)
+                            .then_some((Returning::Named, None))?
+                    }
+                    _ if goes_on_by_name(last) => (Returning::Named, boxed_output(last)),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        let yields = yields.and_then(|ty| erased(&ty));
+        Some(GoesOn { what, yields })
+    }
+
+    /// What the spans end with.
+    fn outcome(&self, shape: Shape) -> Output {
+        match (&self.what, &self.yields) {
+            (Returning::Stream | Returning::Iterator, _) => Output::Unit,
+            (Returning::Future, Some(ty)) => Output::of(ty),
+            (Returning::Named, Some(ty)) if shape == Shape::Boxed => Output::of(ty),
+            (_, yields) => Output::Type {
+                place: place(yields),
+                erased: None,
+                may_fail: true,
+            },
+        }
+    }
+}
+
+/// The one trait among bounds that says more than where a value may go.
+fn only_trait<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<&'a PathSegment> {
+    let mut main = None;
+    for bound in bounds {
+        match bound {
+            TypeParamBound::Lifetime(_) | TypeParamBound::PreciseCapture(_) => {}
+            TypeParamBound::Trait(bound) if is_plain(bound) => {
+                let last = bound.path.segments.last()?;
+                let is_auto = ["Send", "Sync", "Unpin"]
+                    .iter()
+                    .any(|auto| last.ident == auto);
+                if !is_auto && main.replace(last).is_some() {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+    }
+    main
+}
+
+fn is_plain(bound: &TraitBound) -> bool {
+    bound.lifetimes.is_none() && bound.maybe.is_none()
+}
+
+/// `T` of `Trait<key = T>`.
+fn assigned(segment: &PathSegment, key: &str) -> Option<Type> {
+    arguments_of(segment).find_map(|argument| match argument {
+        GenericArgument::AssocType(assoc) if assoc.ident == key => Some(assoc.ty.clone()),
+        _ => None,
+    })
+}
+
+fn first_type(segment: &PathSegment) -> Option<&Type> {
+    arguments_of(segment).find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(bare(ty)),
+        _ => None,
+    })
+}
+
+fn arguments_of(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
+    let arguments = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    };
+    arguments.into_iter().flatten()
+}
+
+/// Whether a type by this name is worth a look; what it really is, the compiler says.
+fn goes_on_by_name(last: &PathSegment) -> bool {
+    let name = last.ident.to_string();
+    let names_box = |ty: &Type| matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Box"));
+    match name.as_str() {
+        "Pin" => first_type(last).is_some_and(names_box),
+        "Box" => first_type(last).is_some_and(is_dyn_iterator),
+        _ => name.ends_with("Future") || name.ends_with("Stream"),
+    }
+}
+
+fn is_dyn_iterator(ty: &Type) -> bool {
+    matches!(ty, Type::TraitObject(object) if only_trait(&object.bounds).is_some_and(|main| main.ident == "Iterator"))
+}
+
+/// The output of the future in a `Pin<Box<dyn Future<Output = T>>>` or a `BoxFuture<'_, T>`.
+fn boxed_output(last: &PathSegment) -> Option<Type> {
+    if last.ident == "BoxFuture" || last.ident == "LocalBoxFuture" {
+        return first_type(last).cloned();
+    }
+    let Type::Path(path) = first_type(last)? else {
+        return None;
+    };
+    let Type::TraitObject(object) = first_type(path.path.segments.last()?)? else {
+        return None;
+    };
+    let main = only_trait(&object.bounds)?;
+    (main.ident == "Future").then(|| assigned(main, "Output"))?
 }
 
 impl Output {
     fn new(output: &ReturnType) -> Output {
-        let ReturnType::Type(_, ty) = output else {
-            return Output::Unit;
-        };
+        match output {
+            ReturnType::Default => Output::Unit,
+            ReturnType::Type(_, ty) => Output::of(ty),
+        }
+    }
+
+    fn of(ty: &Type) -> Output {
         match bare(ty) {
             Type::Never(_) => Output::Never,
             Type::Tuple(tuple) if tuple.elems.is_empty() => Output::Unit,
@@ -465,7 +667,7 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
 }
 
 /// Makes the arguments ready to be moved inwards: a plain `mut` goes with them, lints about them too.
-fn rebind(signature: &mut Signature, attrs: &[Attribute]) -> Vec<Rebound> {
+fn rebind(signature: &mut Signature, attrs: &[Attribute], shape: Shape) -> Vec<Rebound> {
     // A future keeps what moves into it twice; and to read an argument, as capturing does, counts as using it.
     let sparing =
         signature.asyncness.is_some() && !attrs.iter().any(|attr| attr.path().is_ident("expect"));
@@ -473,7 +675,7 @@ fn rebind(signature: &mut Signature, attrs: &[Attribute]) -> Vec<Rebound> {
     for input in &mut signature.inputs {
         let FnArg::Typed(typed) = input else { continue };
         typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
-        if sparing && !may_need_drop(&typed.ty) {
+        if shape == Shape::Boxed || sparing && !may_need_drop(&typed.ty) {
             continue;
         }
         let lints = |attr: &&Attribute| {

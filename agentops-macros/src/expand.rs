@@ -12,8 +12,8 @@ use crate::check;
 use crate::error::Errors;
 use crate::item::{self, BoxedBlock, Item, refilled};
 use crate::model::{
-    Block, Captured, EXPANDED, Function, Layer, Member, Model, Operand, Output, Rebound, Receiver,
-    Returning, Role, Shape,
+    Block, Captured, EXPANDED, Function, GoesOn, Layer, Member, Model, Operand, Output, Rebound,
+    Receiver, Returning, Role, Shape,
 };
 use crate::runtime;
 
@@ -163,13 +163,18 @@ fn returning(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
     }
 }
 
-/// What the signature says that is yielded in the end.
+/// What the signature says that is yielded in the end; of a named type, its look decides.
 fn yields(function: &Function) -> TokenStream {
-    let yields = function
-        .goes_on
-        .as_ref()
-        .and_then(|goes_on| goes_on.yields.as_ref());
-    yields.map_or_else(|| generated!(_), ToTokens::to_token_stream)
+    match &function.goes_on {
+        Some(GoesOn {
+            yields: Some(ty), ..
+        }) => ty.to_token_stream(),
+        Some(GoesOn {
+            what: Returning::Named,
+            ..
+        }) => generated!(()),
+        _ => generated!(_),
+    }
 }
 
 /// The user's braces in the box that they were in, in a future for each span.

@@ -57,9 +57,9 @@ pub const ASYNC_POLLS: &str = "agentops.async.polls";
 /// Time inside polls, in nanoseconds.
 pub const ASYNC_BUSY: &str = "agentops.async.busy_ns";
 /// How many items a stream or an iterator yielded.
-pub const STREAM_ITEMS: &str = "agentops.stream.items";
+pub const STREAM_ITEMS: &str = "stream.items";
 /// From the start of the span to the first of them, in milliseconds.
-pub const STREAM_FIRST_ITEM: &str = "agentops.stream.time_to_first_item_ms";
+pub const STREAM_FIRST_ITEM: &str = "stream.time_to_first_item_ms";
 /// `function`, `screenshot`, …
 pub const OPERATION_TYPE: &str = "agentops.operation.type";
 /// What one call of the tool costs, in nano-USD.

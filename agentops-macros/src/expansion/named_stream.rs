@@ -16,7 +16,7 @@ async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
     let __agentops_span = ::agentops::__private::start_bare(&__AGENTOPS_CALLSITE);
     #[allow(clippy::async_yields_async)]
     let __agentops_future = ::agentops::__private::handing::<
-        _,
+        (),
         _,
     >(
         __agentops_span,

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::text::clean;
 use super::{model, newcomer_to};
 use crate::model::id::SpanId;
+use crate::model::semconv;
 use crate::model::span::{Link, Span, Status};
 use crate::model::trace::Trace;
 
@@ -91,7 +92,9 @@ fn line(span: &Span, parent: Option<&Span>, detail: Detail) -> String {
         if let Some(output) = &span.output {
             add(format_args!(" -> {output}"));
         }
-        for (key, value) in &span.attributes {
+        let attributes = span.attributes.iter();
+        // How long it took to come is measured.
+        for (key, value) in attributes.filter(|(key, _)| *key != semconv::STREAM_FIRST_ITEM) {
             add(format_args!(" {key}={value}"));
         }
         for log in &span.logs {

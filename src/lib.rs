@@ -22,7 +22,7 @@
 //! call, each within the span that it was called from. A span has a **kind** (what it stands for), and belongs to the
 //! **agent** that did it. It ends well, failed with an error record, or cancelled.
 //!
-//! | attribute | on a function, a method or an inherent `impl` block |
+//! | attribute | on a function, a method, an `impl` block or an inline module |
 //! |---|---|
 //! | [`#[main]`](macro@main) | on `fn main`: starts recording, gives the program a session, flushes at the end |
 //! | [`#[session]`](macro@session) | opens a session for each call; [`#[trace]`](macro@trace) is the same |
@@ -32,7 +32,22 @@
 //! | [`#[tool]`](macro@tool) | the use of a tool |
 //! | [`#[llm]`](macro@llm) | a call of a model: messages, answers, tokens and cost are recognised |
 //! | [`#[guardrail]`](macro@guardrail) | a check of what goes in or comes out |
-//! | [`#[skip]`](macro@skip) | leaves an item of an annotated block alone |
+//! | [`#[instrument]`](macro@instrument) | the functions of a module as operations, by its path: `#[agentops::instrument]` |
+//! | [`#[skip]`](macro@skip) | leaves an item of an annotated block or module alone |
+//!
+//! # Blocks and modules
+//!
+//! On an `impl` block, also of a trait, an attribute speaks of each method; on an inline module, of each function and of
+//! the methods of each `impl` block in it, however deep. Left alone are what [`#[agentops::skip]`](macro@skip) is on,
+//! `const fn`, functions without a receiver in an `#[agent] impl`, what macros write, and default methods of traits. In
+//! a module, so are impls of the standard library's traits and serde's, told by the trait's last word (`Display`, `From`,
+//! `Iterator`, `Future`, `Add`, …), tests, and modules under `#[cfg(test)]`.
+//!
+//! An item with an attribute of its own goes by that one, be it of the kinds that are left alone. What the block's says
+//! holds for all others: every argument does that makes sense for more than one, `skip(a)` for those that have an `a`.
+//!
+//! Beside `#[async_trait]` the order is free. Inside an annotated item a bare `#[instrument]` is taken for `tracing`'s,
+//! and is kept. A module in a file of its own (`mod m;`) is nothing that the compiler shows to an attribute.
 //!
 //! # Arguments of attributes
 //!
@@ -53,7 +68,7 @@
 //! | `cost = 0.01`, `description = "…"` | of `#[tool]`: what each call costs in USD; what it does |
 //! | `model = "…"`, `provider = "…"` | of `#[llm]`: where arguments and answer do not say |
 //! | `role = "…"`, `model = "…"` | of `#[agent]`: what it is there for; the model that it speaks to |
-//! | `operation_type = "…"` | of `#[operation]` and `#[task]`; else `function` |
+//! | `operation_type = "…"` | of `#[operation]`, `#[instrument]` and `#[task]`; else `function` |
 //! | `spec = "input"`, `spec = "output"` | of `#[guardrail]`: the side that it checks |
 //!
 //! # What is recorded of a value
@@ -276,9 +291,10 @@ pub use agentops_macros::trace;
 
 /// Records calls as an agent's: what happens within is attributed to it.
 ///
-/// On an inherent `impl` block, each method with a receiver gets a span, and a call that enters the agent from outside
-/// gets an AGENT span around it; calls between the agent's own methods get none. Constant functions and functions
-/// without a receiver are left alone. On a function or method, the call itself is the AGENT span.
+/// On an `impl` block, each method with a receiver gets a span, and a call that enters the agent from outside gets an
+/// AGENT span around it; calls between the agent's own methods get none. Constant functions and functions without a
+/// receiver are left alone. On a function or method, the call itself is the AGENT span. On an inline module, each type
+/// that has methods in it is an agent, and free functions are operations of whichever agent calls them.
 ///
 /// An agent is known by its type's name, or by `name`. Implement [`Agent`] for agents that name
 /// themselves, and give those of one name an id of their own to tell them apart.
@@ -416,7 +432,56 @@ pub use agentops_macros::llm;
 #[cfg(feature = "macros")]
 pub use agentops_macros::guardrail;
 
-/// Leaves an item of an annotated block alone.
+/// Records the functions of an inline module as operations; on any other item it is [`#[operation]`](macro@crate::operation).
+///
+/// ```
+/// #[agentops::instrument(skip(key), level = "debug")]
+/// mod web {
+///     pub fn fetch(url: &str, key: &str) -> String {
+///         let path = shorten(url);
+///         format!("{path}?{key}")
+///     }
+///
+///     // Goes by its own attribute.
+///     #[agentops::tool(name = "look up")]
+///     pub fn search(words: &str) -> usize {
+///         words.len()
+///     }
+///
+///     #[agentops::skip]
+///     fn shorten(url: &str) -> &str {
+///         url.trim_start_matches("https://")
+///     }
+///
+///     pub struct Page(String);
+///
+///     impl Page {
+///         pub fn new(url: &str) -> Page {
+///             Page(fetch(url, "key"))
+///         }
+///     }
+///
+///     // A trait of the standard library: left alone.
+///     impl std::fmt::Display for Page {
+///         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///             f.write_str(&self.0)
+///         }
+///     }
+/// }
+///
+/// let trace = agentops::testing::capture(|| {
+///     web::search("rust");
+///     web::Page::new("https://a").to_string()
+/// });
+/// assert_eq!(trace.outline(), "TOOL look up\nOPERATION new\n  OPERATION fetch\n");
+/// ```
+///
+/// What an attribute on a module reaches stands at [blocks and modules](crate#blocks-and-modules), all arguments in
+/// [the crate's documentation](crate#arguments-of-attributes).
+#[cfg(feature = "macros")]
+pub use agentops_macros::instrument;
+
+/// Leaves an item of an annotated block or module alone.
 ///
 /// ```
 /// struct Reader;

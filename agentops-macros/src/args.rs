@@ -28,11 +28,12 @@ pub(crate) enum Word {
     Tool,
     Llm,
     Guardrail,
+    Instrument,
     Main,
 }
 
 impl Word {
-    const ALL: [(&'static str, Word); 10] = [
+    const ALL: [(&'static str, Word); 11] = [
         ("session", Word::Session),
         ("trace", Word::Trace),
         ("agent", Word::Agent),
@@ -42,6 +43,7 @@ impl Word {
         ("tool", Word::Tool),
         ("llm", Word::Llm),
         ("guardrail", Word::Guardrail),
+        ("instrument", Word::Instrument),
         ("main", Word::Main),
     ];
 
@@ -75,14 +77,16 @@ impl Word {
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Word::Main {
-            return f.write_str("`#[agentops::main]`");
-        }
         let text = Word::ALL
             .iter()
             .find(|(_, word)| word == self)
             .map_or("", |(text, _)| text);
-        write!(f, "`#[{text}]`")
+        // Words that others use for attributes of their own are typed with the path.
+        let path = match self {
+            Word::Main | Word::Instrument => "agentops::",
+            _ => "",
+        };
+        write!(f, "`#[{path}{text}]`")
     }
 }
 
@@ -108,7 +112,10 @@ const ARGUMENTS: [(&str, &[Word]); 23] = [
     ("description", &[Word::Tool]),
     ("model", &[Word::Llm, Word::Agent]),
     ("provider", &[Word::Llm]),
-    ("operation_type", &[Word::Operation, Word::Task]),
+    (
+        "operation_type",
+        &[Word::Operation, Word::Task, Word::Instrument],
+    ),
     ("spec", &[Word::Guardrail]),
     ("role", &[Word::Agent]),
 ];

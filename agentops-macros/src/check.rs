@@ -8,8 +8,9 @@ use syn::{Attribute, Ident, Signature};
 
 use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
+use crate::item::BlockKind;
 use crate::model::{
-    Block, Function, Layer, Member, Model, Output, Returning, Role, Shape, argument_names,
+    Block, Function, Layer, Model, Output, Returning, Role, Shape, argument_names,
 };
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
@@ -192,45 +193,56 @@ fn may_give_runtime(attr: &Attribute) -> bool {
 }
 
 fn block(block: &Block, errors: &mut Errors) {
+    holds_for_all(block, errors);
+    selection(block.word, &block.arguments, errors);
+    for function in block.functions() {
+        method(block.word, function, errors);
+    }
+    for annotated in block.annotated() {
+        let mut own = Errors::default();
+        self::block(annotated, &mut own);
+        errors.defer(&own);
+    }
+}
+
+/// What a block's attribute says must make sense for each of its functions.
+fn holds_for_all(block: &Block, errors: &mut Errors) {
     let (word, arguments) = (block.word, &block.arguments);
+    let (a_block, the_block, function) = match block.kind {
+        BlockKind::Impl { .. } => ("an impl block", "the impl block", "method"),
+        BlockKind::Module => ("a module", "the module", "function"),
+    };
     for argument in ["attributes", "returns", "capture", "parent", "links"] {
         if let Some(key) = arguments.given(argument) {
-            errors.at(
-                key,
-                format!(
-                    "`{argument}` of {word} goes on a function or method, not on an impl block"
-                ),
-            );
+            let message =
+                format!("`{argument}` of {word} goes on a function or method, not on {a_block}");
+            errors.at(key, message);
         }
     }
-    if let Some(key) = arguments.given("name").filter(|_| word != Word::Agent) {
-        errors.at(
-            key,
-            format!(
-                "`name` of {word} would name every method of the impl block; put it on a method"
-            ),
-        );
+    if let Some(key) = arguments.given("name") {
+        let names = match (word, &block.kind) {
+            (Word::Agent, BlockKind::Impl { .. }) => None,
+            (Word::Agent, BlockKind::Module) => Some(("agent", "an impl block")),
+            (_, BlockKind::Impl { .. }) => Some(("method", "a method")),
+            (_, BlockKind::Module) => Some(("function", "a function")),
+        };
+        if let Some((named, instead)) = names {
+            let message = format!(
+                "`name` of {word} would name every {named} of {the_block}; put it on {instead}"
+            );
+            errors.at(key, message);
+        }
     }
-    let functions = || {
-        block.members.iter().filter_map(|member| match member {
-            Member::Recorded(function) => Some(&**function),
-            _ => None,
-        })
-    };
+    let functions = block.functions();
     for skip in &arguments.skip {
         let is_name = |name: &Ident| name.unraw() == skip.unraw();
-        if !functions().any(|function| argument_names(&function.signature).iter().any(is_name)) {
-            errors.at(
-                skip,
-                format!(
-                    "`skip` of {word}: no method of the impl block has an argument named `{skip}`"
-                ),
+        let has_it = |function: &&Function| argument_names(&function.signature).iter().any(is_name);
+        if !functions.iter().any(has_it) {
+            let message = format!(
+                "`skip` of {word}: no {function} of {the_block} has an argument named `{skip}`"
             );
+            errors.at(skip, message);
         }
-    }
-    selection(word, arguments, errors);
-    for function in functions() {
-        method(word, function, errors);
     }
 }
 
@@ -479,6 +491,76 @@ mod tests {
         check(Word::Tool, quote!(attributes(k = 1)), item(), &[value]);
         let unknown = "`skip` of `#[tool]`: no method of the impl block has an argument named `b`";
         check(Word::Tool, quote!(skip(b)), item(), &[unknown]);
+    }
+
+    #[test]
+    fn modules_take_what_holds_for_every_function() {
+        let item = || {
+            quote!(
+                mod m {
+                    fn f(a: u8) {}
+                    mod n {
+                        impl X {
+                            fn g(&self, b: u8) {}
+                        }
+                    }
+                }
+            )
+        };
+        let all = quote!(
+            skip(a, b),
+            level = "debug",
+            tags = ["t"],
+            err = false,
+            version = 1
+        );
+        check(Word::Tool, all, item(), &[]);
+        check(Word::Agent, quote!(role = "r", skip_all), item(), &[]);
+        let name = "`name` of `#[agentops::instrument]` would name every function of the module; put it on a function";
+        check(Word::Instrument, quote!(name = "x"), item(), &[name]);
+        let name =
+            "`name` of `#[agent]` would name every agent of the module; put it on an impl block";
+        check(Word::Agent, quote!(name = "x"), item(), &[name]);
+        let value = "`parent` of `#[tool]` goes on a function or method, not on a module";
+        check(Word::Tool, quote!(parent = p), item(), &[value]);
+        let unknown = "`skip` of `#[tool]`: no function of the module has an argument named `c`";
+        check(Word::Tool, quote!(skip(c)), item(), &[unknown]);
+    }
+
+    #[test]
+    fn what_has_an_attribute_in_a_module_reports_its_own_mistakes() {
+        for item in [
+            quote!(
+                mod m {
+                    #[tool(nmae = "x")]
+                    impl X {}
+                }
+            ),
+            quote!(
+                mod m {
+                    mod n {
+                        #[task(name = "x")]
+                        impl X {}
+                    }
+                }
+            ),
+            quote!(
+                mod m {
+                    #[tool]
+                    mod n {
+                        #[task(skip(x))]
+                        fn f() {}
+                    }
+                }
+            ),
+        ] {
+            let mut errors = Errors::default();
+            let item = Item::parse(Word::Agent, item, &mut errors).expect("a module");
+            let found = Model::new(Word::Agent, Arguments::default(), item, &mut errors);
+            model(&found, &mut errors);
+            assert!(!errors.is_empty());
+            assert!(errors.messages().is_empty());
+        }
     }
 
     #[test]

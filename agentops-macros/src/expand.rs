@@ -5,12 +5,12 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Ident, Path};
+use syn::{Attribute, Ident, Path};
 
 use crate::args::{Arguments, Pair, Word};
 use crate::check;
 use crate::error::Errors;
-use crate::item::{self, BoxedBlock, Item, refilled};
+use crate::item::{BoxedBlock, Item, refilled};
 use crate::model::{
     Block, Captured, EXPANDED, Function, GoesOn, Layer, Member, Model, Operand, Output, Rebound,
     Receiver, Returning, Role, Shape,
@@ -45,7 +45,7 @@ pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) ->
     }
 }
 
-/// Expands `#[agentops::skip]`, which says something to annotated blocks only.
+/// Expands `#[agentops::skip]`, which says something to annotated blocks and modules only.
 pub(crate) fn skip(arguments: &TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     if !arguments.is_empty() {
@@ -63,32 +63,28 @@ fn print(model: &Model) -> TokenStream {
 
 fn block(block: &Block) -> TokenStream {
     let Block {
+        attr,
+        outer,
         head,
-        attrs,
+        inner,
         members,
         braces,
         ..
     } = block;
+    let expanded = attr.as_ref().map(expanded);
     let members = members.iter().map(|member| match member {
-        Member::Recorded(function) => self::function(function),
-        Member::Plain(function) => plain(function),
-        Member::Other(tokens) => tokens.clone(),
+        Member::Function(function) => self::function(function),
+        Member::Block(block) => self::block(block),
+        Member::Plain(tokens) => tokens.clone(),
     });
-    let braces = refilled(braces, quote!(#(#attrs)* #(#members)*));
-    quote!(#head #braces)
+    let braces = refilled(braces, quote!(#(#inner)* #(#members)*));
+    quote!(#expanded #(#outer)* #head #braces)
 }
 
-fn plain(function: &item::Function) -> TokenStream {
-    let item::Function {
-        attrs,
-        vis,
-        default,
-        signature,
-        body,
-    } = function;
-    let (inner, statements) = (&body.attrs, body.braces.stream());
-    let braces = refilled(&body.braces, quote!(#(#inner)* #statements));
-    quote!(#(#attrs)* #vis #default #signature #braces)
+/// An attribute that has been expanded by the one above it.
+fn expanded(attr: &Attribute) -> TokenStream {
+    let (path, expanded) = (attr.path(), Ident::new(EXPANDED, Span::mixed_site()));
+    generated!(#[#path(#expanded)])
 }
 
 fn function(function: &Function) -> TokenStream {
@@ -112,10 +108,7 @@ fn function(function: &Function) -> TokenStream {
         .layers
         .iter()
         .filter_map(|layer| layer.attr.as_ref());
-    let expanded = taken.map(|attr| {
-        let (path, expanded) = (attr.path(), Ident::new(EXPANDED, Span::mixed_site()));
-        generated!(#[#path(#expanded)])
-    });
+    let expanded = taken.map(expanded);
     generated!(#(#expanded)* #(#attrs)* #vis #default #signature { #(#inner)* #statements })
 }
 
@@ -777,7 +770,7 @@ fn kind(word: Word) -> TokenStream {
         Word::Session | Word::Trace | Word::Main => generated!(Session),
         Word::Agent => generated!(Agent),
         Word::Workflow => generated!(Workflow),
-        Word::Operation => generated!(Operation),
+        Word::Operation | Word::Instrument => generated!(Operation),
         Word::Task => generated!(Task),
         Word::Tool => generated!(Tool),
         Word::Llm => generated!(Llm),
@@ -839,11 +832,12 @@ mod tests {
     }
 
     fn expand(source: &str) -> TokenStream {
-        let mut item: syn::Item = syn::parse_str(source).expect("a function or an impl block");
+        let mut item: syn::Item = syn::parse_str(source).expect("an item");
         let attrs = match &mut item {
             syn::Item::Fn(item) => &mut item.attrs,
             syn::Item::Impl(item) => &mut item.attrs,
-            _ => panic!("neither a function nor an impl block"),
+            syn::Item::Mod(item) => &mut item.attrs,
+            _ => panic!("neither a function nor a block"),
         };
         let attr = attrs.remove(0);
         let arguments = match &attr.meta {
@@ -917,6 +911,85 @@ mod tests {
                 fn build(self) {
                     write(self)
                 }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn trait_impl() {
+        check(
+            "trait_impl",
+            r#"
+            #[agent]
+            impl<T: Model> Answers for Assistant<T> {
+                type Answer = String;
+                const LIMIT: usize = 3;
+                fn answer(&self, question: &str) -> String {
+                    self.ask(question)
+                }
+                fn of_model(model: T) -> Self {
+                    Assistant(model)
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn async_trait() {
+        check(
+            "async_trait",
+            r#"
+            #[tool(skip_all)]
+            #[async_trait]
+            impl Search for Web {
+                async fn find(&self, words: String) -> Vec<Page> {
+                    self.client.get(words).await
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn module() {
+        check(
+            "module",
+            r#"
+            #[agentops::instrument(skip(key), level = "debug")]
+            pub mod web {
+                //! What reaches the outside.
+                use std::fmt;
+                const LIMIT: usize = 3;
+                pub fn fetch(url: &str, key: &str) -> Page {
+                    get(url, key)
+                }
+                #[tool(cost = 0.01)]
+                impl Search {
+                    fn find(&self, words: &str) {
+                        self.0.find(words);
+                    }
+                }
+                impl fmt::Display for Page {
+                    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(&self.0)
+                    }
+                }
+                #[agentops::skip]
+                fn retry() {}
+                const fn limit() -> usize {
+                    LIMIT
+                }
+            }"#,
+        );
+    }
+
+    #[test]
+    fn instrument() {
+        check(
+            "instrument",
+            r#"
+            #[agentops::instrument(skip(key))]
+            fn fetch(url: &str, key: &str) {
+                get(url, key);
             }"#,
         );
     }

@@ -4,7 +4,9 @@
 //! Knows nothing of recording; whether an item can be recorded is decided by those who read it.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Generics, Ident, Signature, Token, Type, Visibility, WhereClause};
 
@@ -33,38 +35,49 @@ pub(crate) struct Body {
     pub(crate) braces: Group,
 }
 
-/// An inherent `impl` block.
+/// An `impl` block or an inline module.
 pub(crate) struct Block {
-    /// All that stands before the braces.
+    pub(crate) kind: BlockKind,
+    pub(crate) outer: Vec<Attribute>,
+    /// All that stands between the attributes and the braces.
     pub(crate) head: TokenStream,
-    pub(crate) self_ty: Type,
-    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) inner: Vec<Attribute>,
     pub(crate) members: Vec<Member>,
     pub(crate) braces: Group,
 }
 
-/// What stands in an `impl` block.
-pub(crate) enum Member {
-    Function(Box<Function>),
-    Other(TokenStream),
+pub(crate) enum BlockKind {
+    Impl {
+        self_ty: Box<Type>,
+        /// The trait that is implemented, if any.
+        of: Option<Box<Type>>,
+    },
+    Module,
+}
+
+/// What stands in a block: as it was written, and what it is if attributes go on it.
+pub(crate) struct Member {
+    pub(crate) tokens: TokenStream,
+    pub(crate) item: Option<Item>,
 }
 
 impl Item {
     pub(crate) fn parse(word: Word, tokens: TokenStream, errors: &mut Errors) -> Option<Item> {
         let tokens = ungrouped(tokens);
-        let parsed = match Subject::of(&tokens) {
-            Subject::Function => (|input: ParseStream<'_>| Function::parse(word, input))
-                .parse2(tokens)
-                .map(|function| Item::Function(Box::new(function))),
-            Subject::Impl if word != Word::Main => {
-                Block::parse(word, tokens).map(|block| Item::Block(Box::new(block)))
-            }
-            other => {
-                errors.at(other.place(tokens), misplaced(word, other.name()));
-                return None;
-            }
-        };
+        let subject = Subject::of(&tokens);
+        if word == Word::Main && subject != Subject::Function || !subject.is_item() {
+            errors.at(subject.place(tokens), misplaced(word, subject.name()));
+            return None;
+        }
+        let parsed = (|input: ParseStream<'_>| Item::read(word, subject, input)).parse2(tokens);
         parsed.map_err(|error| errors.push(error)).ok()
+    }
+
+    fn read(word: Word, subject: Subject, input: ParseStream<'_>) -> syn::Result<Item> {
+        Ok(match subject {
+            Subject::Function => Item::Function(Box::new(Function::parse(word, input)?)),
+            _ => Item::Block(Box::new(Block::parse(word, subject, input)?)),
+        })
     }
 }
 
@@ -156,26 +169,78 @@ impl Body {
 }
 
 impl Block {
-    fn parse(word: Word, tokens: TokenStream) -> syn::Result<Block> {
-        let mut head: Vec<TokenTree> = tokens.into_iter().collect();
-        let Some(braces) = head.pop().as_ref().and_then(as_braces) else {
-            return Err(syn::Error::new_spanned(
-                TokenStream::from_iter(head),
-                "expected the body of an impl block",
-            ));
+    fn parse(word: Word, subject: Subject, input: ParseStream<'_>) -> syn::Result<Block> {
+        let outer = input.call(Attribute::parse_outer)?;
+        let start = input.fork();
+        let kind = match subject {
+            Subject::Module => BlockKind::module(word, input)?,
+            _ => BlockKind::of_impl(input)?,
         };
-        let head = TokenStream::from_iter(head);
-        let self_ty = (|input: ParseStream<'_>| self_type(word, input)).parse2(head.clone())?;
-        let (attrs, members) =
-            (|input: ParseStream<'_>| members(word, input)).parse2(braces.stream())?;
+        let head = between(&start, input)?;
+        let Some(braces) = as_braces(&input.parse()?) else {
+            let message = format!("expected the body of {}", subject.name());
+            return Err(syn::Error::new_spanned(head, message));
+        };
+        let parser = |input: ParseStream<'_>| {
+            let inner = input.call(Attribute::parse_inner)?;
+            Ok((inner, members(word, input)?))
+        };
+        let (inner, members) = parser.parse2(braces.stream())?;
         Ok(Block {
+            kind,
+            outer,
             head,
-            self_ty,
-            attrs,
+            inner,
             members,
             braces,
         })
     }
+}
+
+impl BlockKind {
+    /// Reads the head of an `impl` block.
+    fn of_impl(input: ParseStream<'_>) -> syn::Result<BlockKind> {
+        input.parse::<Option<Token![default]>>()?;
+        input.parse::<Option<Token![unsafe]>>()?;
+        input.parse::<Token![impl]>()?;
+        if input.peek(Token![<]) {
+            input.parse::<Generics>()?;
+        }
+        let mut self_ty = input.parse()?;
+        let mut of = None;
+        if input.parse::<Option<Token![for]>>()?.is_some() {
+            of = Some(std::mem::replace(&mut self_ty, input.parse()?));
+        }
+        input.parse::<Option<WhereClause>>()?;
+        Ok(BlockKind::Impl { self_ty, of })
+    }
+
+    /// Reads the head of a module.
+    fn module(word: Word, input: ParseStream<'_>) -> syn::Result<BlockKind> {
+        input.parse::<Visibility>()?;
+        let keyword = input.parse::<Token![mod]>()?;
+        let name = input.call(Ident::parse_any)?;
+        if input.peek(Token![;]) {
+            let message = format!(
+                "{word} needs an inline module `mod {name} {{ … }}`; put it on the items of the module instead"
+            );
+            let place = [keyword.to_token_stream(), name.to_token_stream()];
+            return Err(syn::Error::new_spanned(
+                TokenStream::from_iter(place),
+                message,
+            ));
+        }
+        Ok(BlockKind::Module)
+    }
+}
+
+/// What was read since `start`.
+fn between(start: ParseStream<'_>, end: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while start.cursor() != end.cursor() {
+        tokens.extend([start.parse::<TokenTree>()?]);
+    }
+    Ok(tokens)
 }
 
 /// A group with other contents and the same braces, whose span carries the edition.
@@ -185,42 +250,53 @@ pub(crate) fn refilled(group: &Group, contents: TokenStream) -> Group {
     refilled
 }
 
-/// Reads the head of an inherent block.
-fn self_type(word: Word, input: ParseStream<'_>) -> syn::Result<Type> {
-    input.call(Attribute::parse_outer)?;
-    input.parse::<Option<Token![default]>>()?;
-    input.parse::<Option<Token![unsafe]>>()?;
-    input.parse::<Token![impl]>()?;
-    if input.peek(Token![<]) {
-        input.parse::<Generics>()?;
-    }
-    input.parse::<Option<Token![!]>>()?;
-    let self_ty = input.parse()?;
-    if input.peek(Token![for]) {
-        let message = misplaced(
-            word,
-            "an impl of a trait; put it on the methods of the impl",
-        );
-        return Err(syn::Error::new_spanned(self_ty, message));
-    }
-    input.parse::<Option<WhereClause>>()?;
-    Ok(self_ty)
-}
-
-fn members(word: Word, input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Vec<Member>)> {
-    let attrs = input.call(Attribute::parse_inner)?;
+/// What cannot be read as an item is left for the compiler to judge.
+fn members(word: Word, input: ParseStream<'_>) -> syn::Result<Vec<Member>> {
     let mut members = Vec::new();
     while !input.is_empty() {
-        let rest = input.fork().parse()?;
-        members.push(match Subject::of(&rest) {
-            Subject::Function => Member::Function(Box::new(Function::parse(word, input)?)),
-            other => Member::Other(other_member(other, input)?),
-        });
+        if let Some(fragment) = item_fragment(input)? {
+            let parser = |input: ParseStream<'_>| self::members(word, input);
+            members.extend(parser.parse2(fragment)?);
+            continue;
+        }
+        let subject = Subject::read(&input.fork()).unwrap_or(Subject::Other("this"));
+        let ahead = input.fork();
+        let item = subject
+            .is_item()
+            .then(|| Item::read(word, subject, &ahead).ok())
+            .flatten();
+        let tokens = if item.is_some() {
+            let tokens = between(&input.fork(), &ahead)?;
+            input.advance_to(&ahead);
+            tokens
+        } else {
+            other_member(subject, input)?
+        };
+        members.push(Member { tokens, item });
     }
-    Ok((attrs, members))
+    Ok(members)
 }
 
-/// A constant or type ends at its semicolon, a macro at its braces or its semicolon.
+/// Takes a whole item that a macro was given as a fragment; a visibility may be one, too.
+fn item_fragment(input: ParseStream<'_>) -> syn::Result<Option<TokenStream>> {
+    let ahead = input.fork();
+    let Ok(TokenTree::Group(group)) = ahead.parse() else {
+        return Ok(None);
+    };
+    let fragment = ungrouped(group.stream());
+    let ends_item = match fragment.clone().into_iter().last() {
+        Some(TokenTree::Punct(punct)) => punct.as_char() == ';',
+        Some(TokenTree::Group(last)) => last.delimiter() == Delimiter::Brace,
+        _ => false,
+    };
+    if group.delimiter() != Delimiter::None || !ends_item {
+        return Ok(None);
+    }
+    input.advance_to(&ahead);
+    Ok(Some(fragment))
+}
+
+/// A constant, a type or an import ends at its semicolon, anything else at its braces, too.
 fn other_member(subject: Subject, input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     while !input.is_empty() {
@@ -229,7 +305,7 @@ fn other_member(subject: Subject, input: ParseStream<'_>) -> syn::Result<TokenSt
         let braces =
             matches!(&tree, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
         tokens.extend([tree]);
-        if semicolon || braces && subject == Subject::Macro {
+        if semicolon || braces && !subject.may_hold_braces() {
             break;
         }
     }
@@ -240,7 +316,7 @@ fn misplaced(word: Word, what: &str) -> String {
     if word == Word::Main {
         return format!("{word} goes on `fn main`, not on {what}");
     }
-    format!("{word} goes on a function, a method or an inherent impl block, not on {what}")
+    format!("{word} goes on a function, a method, an impl block or an inline module, not on {what}")
 }
 
 /// What an item is, told from the first words of its head.
@@ -248,6 +324,7 @@ fn misplaced(word: Word, what: &str) -> String {
 enum Subject {
     Function,
     Impl,
+    Module,
     Macro,
     Other(&'static str),
 }
@@ -285,7 +362,7 @@ impl Subject {
                 "enum" => Subject::Other("an enum"),
                 "union" => Subject::Other("a union"),
                 "trait" => Subject::Other("a trait"),
-                "mod" => Subject::Other("a module"),
+                "mod" => Subject::Module,
                 "use" => Subject::Other("an import"),
                 "static" => Subject::Other("a static"),
                 "type" => Subject::Other("a type"),
@@ -302,10 +379,22 @@ impl Subject {
         }))
     }
 
+    /// Whether attributes go on it.
+    fn is_item(self) -> bool {
+        matches!(self, Subject::Function | Subject::Impl | Subject::Module)
+    }
+
+    /// Whether there may be braces in it before it ends.
+    fn may_hold_braces(self) -> bool {
+        const THEY: [&str; 4] = ["an import", "a static", "a constant", "a type"];
+        matches!(self, Subject::Other(name) if THEY.contains(&name))
+    }
+
     fn name(self) -> &'static str {
         match self {
             Subject::Function => "a function",
             Subject::Impl => "an impl block",
+            Subject::Module => "a module",
             Subject::Macro => "a macro call",
             Subject::Other(name) => name,
         }
@@ -437,9 +526,9 @@ mod tests {
         let members: Vec<String> = block
             .members
             .iter()
-            .map(|member| match member {
-                Member::Function(function) => format!("fn {}", function.signature.ident),
-                Member::Other(tokens) => tokens.to_string(),
+            .map(|member| match &member.item {
+                Some(Item::Function(function)) => format!("fn {}", function.signature.ident),
+                _ => member.tokens.to_string(),
             })
             .collect();
         let others = [
@@ -452,12 +541,13 @@ mod tests {
             members,
             ["fn a", others[0], others[1], others[2], others[3], "fn h"]
         );
-        assert_eq!(block.attrs.len(), 1);
+        assert_eq!(block.inner.len(), 1);
     }
 
     #[test]
     fn other_items_are_refused_by_name() {
-        let places = "`#[tool]` goes on a function, a method or an inherent impl block, not on";
+        let places =
+            "`#[tool]` goes on a function, a method, an impl block or an inline module, not on";
         for (item, name) in [
             (
                 quote!(
@@ -482,12 +572,6 @@ mod tests {
                     unsafe trait X {}
                 ),
                 "a trait",
-            ),
-            (
-                quote!(
-                    mod x;
-                ),
-                "a module",
             ),
             (
                 quote!(
@@ -531,11 +615,17 @@ mod tests {
         ] {
             refused(item, &format!("{places} {name}"));
         }
+    }
+
+    #[test]
+    fn a_module_needs_its_items() {
+        let message = "`#[tool]` needs an inline module `mod x { … }`; put it on the items of the module instead";
         refused(
             quote!(
-                impl<T> Clone for X<T> {}
+                #[doc = "d"]
+                pub mod x;
             ),
-            &format!("{places} an impl of a trait; put it on the methods of the impl"),
+            message,
         );
     }
 

@@ -69,13 +69,19 @@ pub fn guardrail(arguments: TokenStream, item: TokenStream) -> TokenStream {
     annotate(Word::Guardrail, arguments, item)
 }
 
+/// Records the functions of a module, and any item as `#[operation]` does.
+#[proc_macro_attribute]
+pub fn instrument(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    annotate(Word::Instrument, arguments, item)
+}
+
 /// Records the program as one session.
 #[proc_macro_attribute]
 pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
     annotate(Word::Main, arguments, item)
 }
 
-/// Leaves an item of an annotated block alone.
+/// Leaves an item of an annotated block or module alone.
 #[proc_macro_attribute]
 pub fn skip(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::skip(&arguments.into(), item.into()).into()

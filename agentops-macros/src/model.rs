@@ -18,6 +18,10 @@ use crate::error::Errors;
 use crate::item::{self, Body, Item};
 use crate::runtime;
 
+pub(crate) use self::block::{Block, Member};
+
+mod block;
+
 /// What an attribute says once the one that it stands below has expanded it.
 /// It stays, so that its import is used and the editor still knows what it is.
 pub(crate) const EXPANDED: &str = "__agentops_expanded";
@@ -26,22 +30,6 @@ pub(crate) const EXPANDED: &str = "__agentops_expanded";
 pub(crate) enum Model {
     Function(Box<Function>),
     Block(Box<Block>),
-}
-
-/// An `impl` block whose methods are recorded.
-pub(crate) struct Block {
-    pub(crate) word: Word,
-    pub(crate) arguments: Arguments,
-    pub(crate) head: TokenStream,
-    pub(crate) attrs: Vec<Attribute>,
-    pub(crate) members: Vec<Member>,
-    pub(crate) braces: proc_macro2::Group,
-}
-
-pub(crate) enum Member {
-    Recorded(Box<Function>),
-    Plain(Box<item::Function>),
-    Other(TokenStream),
 }
 
 /// A function with the spans around its body.
@@ -228,72 +216,6 @@ fn typed_with_path() -> bool {
         .source_text()
         .zip(runtime::name())
         .is_some_and(|(text, name)| text.contains(&format!("{name}::")))
-}
-
-impl Block {
-    fn new(word: Word, arguments: Arguments, block: item::Block, errors: &mut Errors) -> Block {
-        let type_name = type_name(&block.self_ty);
-        let member = |member| match member {
-            item::Member::Function(function) => {
-                Block::member(word, &arguments, &type_name, *function, errors)
-            }
-            item::Member::Other(tokens) => Member::Other(tokens),
-        };
-        let members = block.members.into_iter().map(member).collect();
-        Block {
-            word,
-            arguments,
-            head: block.head,
-            attrs: block.attrs,
-            members,
-            braces: block.braces,
-        }
-    }
-
-    fn member(
-        word: Word,
-        arguments: &Arguments,
-        type_name: &str,
-        mut function: item::Function,
-        errors: &mut Errors,
-    ) -> Member {
-        let mut words = function
-            .attrs
-            .iter()
-            .filter_map(|attr| our_word(attr.path()));
-        if words.any(|word| word == "skip") {
-            return Member::Plain(Box::new(function));
-        }
-        let own = take_kinds(&mut function.attrs, |_| true);
-        let agent = word == Word::Agent;
-        let receiver = function.signature.receiver().map(Receiver::new);
-        let left_alone = function.signature.constness.is_some() || agent && receiver.is_none();
-        if own.is_empty() && left_alone {
-            return Member::Plain(Box::new(function));
-        }
-
-        let name = function.signature.ident.unraw().to_string();
-        let full = format!("{type_name}::{name}");
-        let mut layers = own_layers(own, arguments, &name, &full, errors);
-        if layers.is_empty() {
-            let kind = if agent { Word::Operation } else { word };
-            let arguments = inherited(arguments, agent, &function.signature);
-            layers.push(Layer::new(kind, Role::Span, arguments, &name, &full));
-        }
-        if let Some(receiver) = receiver.filter(|_| agent) {
-            let role = Role::Member {
-                type_name: type_name.to_owned(),
-                receiver,
-            };
-            let layer = Layer::new(word, role, arguments.clone(), type_name, &full);
-            // A session that a method opens is the agent's surroundings.
-            let session = layers
-                .iter()
-                .rposition(|layer| layer.word.same_kind(Word::Session));
-            layers.insert(session.map_or(0, |at| at + 1), layer);
-        }
-        Member::Recorded(Box::new(Function::new(function, layers)))
-    }
 }
 
 impl Function {
@@ -787,18 +709,6 @@ fn place(tokens: impl ToTokens) -> Place {
     syn::spanned::Spanned::span(&tokens)
 }
 
-/// The name that people call the type by.
-fn type_name(ty: &Type) -> String {
-    match bare(ty) {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .map_or(String::new(), |last| last.ident.unraw().to_string()),
-        other => other.to_token_stream().to_string(),
-    }
-}
-
 /// Whether the attribute is, or under some configuration may be, `#[track_caller]`.
 fn tracks_caller(attr: &Attribute) -> bool {
     attr.path().is_ident("track_caller")
@@ -814,7 +724,7 @@ fn tracks_caller(attr: &Attribute) -> bool {
 fn take_kinds(attrs: &mut Vec<Attribute>, ours: impl Fn(&Path) -> bool) -> Vec<(Word, Attribute)> {
     let mut taken = Vec::new();
     for attr in std::mem::take(attrs) {
-        match our_word(attr.path()).and_then(Word::kind) {
+        match our_kind(attr.path()) {
             Some(word) if ours(attr.path()) && !is_expanded(&attr) => taken.push((word, attr)),
             _ => attrs.push(attr),
         }
@@ -824,6 +734,13 @@ fn take_kinds(attrs: &mut Vec<Attribute>, ours: impl Fn(&Path) -> bool) -> Vec<(
 
 fn is_expanded(attr: &Attribute) -> bool {
     matches!(&attr.meta, syn::Meta::List(list) if list.tokens.to_string() == EXPANDED)
+}
+
+/// The kind that an attribute of ours gives; `#[instrument]` without a path is that of `tracing`.
+fn our_kind(path: &Path) -> Option<Word> {
+    our_word(path)
+        .and_then(Word::kind)
+        .filter(|word| *word != Word::Instrument || path.segments.len() > 1)
 }
 
 /// The last word of a path that may be one of our attributes.
@@ -856,16 +773,5 @@ fn own_arguments(
     if arguments.runtime.is_none() {
         arguments.runtime = runtime.cloned();
     }
-    arguments
-}
-
-/// A block's arguments, as they hold for one of its methods.
-fn inherited(block: &Arguments, agent: bool, signature: &Signature) -> Arguments {
-    let names = argument_names(signature);
-    let mut arguments = block.inherited(agent);
-    arguments
-        .skip
-        .retain(|skip| names.iter().any(|name| name.unraw() == skip.unraw()));
-    arguments.boxed &= signature.asyncness.is_some();
     arguments
 }

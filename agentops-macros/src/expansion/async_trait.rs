@@ -1,0 +1,55 @@
+// #[tool(skip_all)]
+// #[async_trait]
+// impl Search for Web {
+//     async fn find(&self, words: String) -> Vec<Page> {
+//         self.client.get(words).await
+//     }
+// }
+
+#[async_trait]
+impl Search for Web {
+    async fn find(&self, words: String) -> Vec<Page> {
+        static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+            ::agentops::__private::Meta::new(
+                    ::agentops::__private::Kind::Tool,
+                    "find",
+                    ::core::module_path!(),
+                    "Web::find",
+                )
+                .output(),
+        );
+        #[allow(clippy::async_yields_async)]
+        let __agentops_future = async move {
+            #[allow(unreachable_code)]
+            if false {
+                let __agentops_expected: Vec<Page> = loop {};
+                return __agentops_expected;
+            }
+            let words = words;
+            #[allow(clippy::needless_else)] { self.client.get(words).await }
+        };
+        let __agentops_future = ::agentops::__private::instrument_bare_with(
+            &__AGENTOPS_CALLSITE,
+            __agentops_future,
+            |__agentops_span, __agentops_ret| ::agentops::__private::finish(
+                __agentops_span,
+                |__agentops_w| {
+                    use ::agentops::__private::ladder::*;
+                    match (&&::agentops::__private::Outcome(__agentops_ret))
+                        .agentops_outcome()
+                    {
+                        ::core::result::Result::Ok(__agentops_value) => {
+                            (&&&&::agentops::__private::Probe(__agentops_value))
+                                .agentops_capture(__agentops_w);
+                        }
+                        ::core::result::Result::Err(__agentops_error) => {
+                            (&&&&&&::agentops::__private::Fault(__agentops_error))
+                                .agentops_fault(__agentops_w)
+                        }
+                    }
+                },
+            ),
+        );
+        __agentops_future.await
+    }
+}

@@ -1,0 +1,125 @@
+// #[agentops::instrument(skip(key), level = "debug")]
+// pub mod web {
+//     //! What reaches the outside.
+//     use std::fmt;
+//     const LIMIT: usize = 3;
+//     pub fn fetch(url: &str, key: &str) -> Page {
+//         get(url, key)
+//     }
+//     #[tool(cost = 0.01)]
+//     impl Search {
+//         fn find(&self, words: &str) {
+//             self.0.find(words);
+//         }
+//     }
+//     impl fmt::Display for Page {
+//         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+//             f.write_str(&self.0)
+//         }
+//     }
+//     #[agentops::skip]
+//     fn retry() {}
+//     const fn limit() -> usize {
+//         LIMIT
+//     }
+// }
+
+pub mod web {
+    //! What reaches the outside.
+    use std::fmt;
+    const LIMIT: usize = 3;
+    pub fn fetch(url: &str, key: &str) -> Page {
+        static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+            ::agentops::__private::Meta::new(
+                    ::agentops::__private::Kind::Operation,
+                    "fetch",
+                    ::core::module_path!(),
+                    "fetch",
+                )
+                .arguments(&["url"])
+                .output()
+                .level(::agentops::__private::Level::Debug),
+        );
+        let __agentops_span = ::agentops::__private::enter(
+            &__AGENTOPS_CALLSITE,
+            |__agentops_w| {
+                use ::agentops::__private::ladder::*;
+                (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
+            },
+        );
+        let __agentops_ret = ::agentops::__private::call_once(move || {
+            #[allow(unreachable_code)]
+            if false {
+                let __agentops_expected: Page = loop {};
+                return __agentops_expected;
+            }
+            let url = url;
+            let key = key;
+            #[allow(clippy::needless_else)] { get(url, key) }
+        });
+        ::agentops::__private::exit(
+            __agentops_span,
+            |__agentops_w| {
+                use ::agentops::__private::ladder::*;
+                match (&&::agentops::__private::Outcome(&__agentops_ret))
+                    .agentops_outcome()
+                {
+                    ::core::result::Result::Ok(__agentops_value) => {
+                        (&&&&::agentops::__private::Probe(__agentops_value))
+                            .agentops_capture(__agentops_w);
+                    }
+                    ::core::result::Result::Err(__agentops_error) => {
+                        (&&&&&&::agentops::__private::Fault(__agentops_error))
+                            .agentops_fault(__agentops_w)
+                    }
+                }
+            },
+        );
+        __agentops_ret
+    }
+    #[tool(__agentops_expanded)]
+    impl Search {
+        fn find(&self, words: &str) {
+            static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+                ::agentops::__private::Meta::new(
+                        ::agentops::__private::Kind::Tool,
+                        "find",
+                        ::core::module_path!(),
+                        "Search::find",
+                    )
+                    .arguments(&["words"])
+                    .cost(0.01),
+            );
+            let __agentops_span = ::agentops::__private::enter(
+                &__AGENTOPS_CALLSITE,
+                |__agentops_w| {
+                    use ::agentops::__private::ladder::*;
+                    (&&&&::agentops::__private::Probe(&words))
+                        .agentops_capture(__agentops_w);
+                },
+            );
+            let __agentops_ret = ::agentops::__private::call_once(move || {
+                if false {
+                    return;
+                }
+                let words = words;
+                #[allow(clippy::needless_else)]
+                {
+                    self.0.find(words);
+                }
+            });
+            ::agentops::__private::leave(__agentops_span);
+            __agentops_ret
+        }
+    }
+    impl fmt::Display for Page {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+    #[agentops::skip]
+    fn retry() {}
+    const fn limit() -> usize {
+        LIMIT
+    }
+}

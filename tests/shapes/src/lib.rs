@@ -11,4 +11,10 @@ use agentops as runtime;
 use telemetry as runtime;
 
 #[cfg(test)]
+mod async_traits;
+#[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod receivers;
+#[cfg(test)]
+mod traits;

@@ -15,6 +15,8 @@ mod async_traits;
 #[cfg(test)]
 mod blocks;
 #[cfg(test)]
+mod modules;
+#[cfg(test)]
 mod receivers;
 #[cfg(test)]
 mod traits;

@@ -9,9 +9,7 @@ use syn::{Attribute, Ident, Signature};
 use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
 use crate::item::BlockKind;
-use crate::model::{
-    Block, Function, Layer, Model, Output, Returning, Role, Shape, argument_names,
-};
+use crate::model::{Block, Function, Layer, Model, Output, Returning, Role, Shape, argument_names};
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
     match model {

@@ -1,8 +1,10 @@
 //! Attributes beside `#[async_trait]`, in every order.
 
+#![warn(clippy::pedantic, clippy::nursery)]
+
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::future::{Future, poll_fn};
+use std::future::{poll_fn, Future};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use crate::runtime;
 use crate::runtime::testing::capture_with_async;
 use crate::runtime::{agent, operation, session, skip, task, tool};
 
-pub(crate) fn block_on<F: Future>(work: F) -> F::Output {
+pub fn block_on<F: Future>(work: F) -> F::Output {
     let mut work = pin!(work);
     let mut cx = Context::from_waker(Waker::noop());
     loop {
@@ -26,13 +28,14 @@ pub(crate) fn block_on<F: Future>(work: F) -> F::Output {
 
 /// As [`check`](crate::blocks::check), for what is awaited.
 #[track_caller]
-pub(crate) fn check_async<T: PartialEq + Debug>(
+pub fn check_async<T: PartialEq + Debug>(
     run: impl Future<Output = T>,
     value: T,
     expected: &[&str],
 ) {
     let (found, trace) = block_on(capture_with_async(run));
     assert_eq!(found, value);
+    drop(value);
     let trace = trace.to_string();
     assert_eq!(trace.lines().collect::<Vec<_>>(), expected);
 }
@@ -502,7 +505,7 @@ fn dropped_before_it_ends() {
 
 #[test]
 fn what_is_never_polled_never_runs() {
-    let (_, trace) = block_on(capture_with_async(async {
+    let ((), trace) = block_on(capture_with_async(async {
         drop(Instrumented.hot());
     }));
     assert_eq!(trace.outline(), "");

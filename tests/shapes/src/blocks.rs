@@ -1,12 +1,14 @@
 //! Attributes on `impl` blocks, inherent and of traits, for types and members of every sort.
 
+#![warn(clippy::pedantic, clippy::nursery)]
+
 use std::cell::Cell;
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::{Add, AddAssign, Deref, Index, IndexMut, Neg};
-use std::panic::{Location, catch_unwind};
-use std::pin::{Pin, pin};
+use std::panic::{catch_unwind, Location};
+use std::pin::{pin, Pin};
 use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 
@@ -16,9 +18,10 @@ use crate::runtime::{agent, guardrail, llm, operation, session, skip, task, tool
 
 /// Runs it and compares what it gives with `value`, and the spans that it leaves with `expected`, line by line.
 #[track_caller]
-pub(crate) fn check<T: PartialEq + Debug>(run: impl FnOnce() -> T, value: T, expected: &[&str]) {
+pub fn check<T: PartialEq + Debug>(run: impl FnOnce() -> T, value: T, expected: &[&str]) {
     let (found, trace) = capture_with(run);
     assert_eq!(found, value);
+    drop(value);
     let trace = trace.to_string();
     assert_eq!(trace.lines().collect::<Vec<_>>(), expected);
 }
@@ -29,9 +32,9 @@ pub(crate) fn check<T: PartialEq + Debug>(run: impl FnOnce() -> T, value: T, exp
 struct Stack<T>(Vec<T>);
 
 #[tool]
-impl<T: Debug + Clone> Stack<T>
+impl<T> Stack<T>
 where
-    T: PartialEq,
+    T: Debug + Clone,
 {
     const LIMIT: usize = 2;
 
@@ -237,6 +240,7 @@ impl Mixed {
     }
 
     const fn fixed_one(&self) -> u8 {
+        let Self = self;
         1
     }
 
@@ -269,6 +273,7 @@ struct Where;
 impl Where {
     #[track_caller]
     fn caller(&self) -> u32 {
+        let Self = self;
         Location::caller().line()
     }
 }
@@ -580,10 +585,10 @@ impl AddAssign<i32> for Meters {
 
 #[operation]
 impl Neg for Meters {
-    type Output = Meters;
+    type Output = Self;
 
     fn neg(self) -> Self::Output {
-        Meters(-self.0)
+        Self(-self.0)
     }
 }
 
@@ -592,7 +597,8 @@ fn operators() {
     let run = || {
         let mut sum = -(Meters(1) + Meters(2));
         sum += 5;
-        &sum + &Meters(1)
+        let one = Meters(1);
+        Add::add(&sum, &one)
     };
     let trace = [
         "OPERATION add {\"other\":\"Meters(2)\"} -> \"Meters(3)\"",

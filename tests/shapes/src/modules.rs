@@ -1,5 +1,7 @@
 //! Attributes on inline modules: what they reach, what they leave alone, and what an item in them says for itself.
 
+#![warn(clippy::pedantic, clippy::nursery)]
+
 use crate::async_traits::check_async;
 use crate::blocks::check;
 use crate::runtime;
@@ -8,9 +10,7 @@ use crate::runtime::{agent, guardrail, llm, operation, session, task, tool, work
 
 /// Documented, and with attributes of its own.
 #[runtime::instrument(level = "debug", skip(key), tags = ["plain"])]
-#[allow(clippy::missing_const_for_fn)]
 mod plain {
-    //! Inner documentation.
     #![allow(clippy::needless_pass_by_value)]
 
     use std::fmt;
@@ -33,9 +33,9 @@ mod plain {
         bytes.len() + usize::from(SEEN[0])
     }
 
-    pub(super) fn generic<T: fmt::Debug, const N: usize>(values: [T; N]) -> Option<T>
+    pub(super) fn generic<T, const N: usize>(values: [T; N]) -> Option<T>
     where
-        T: Clone,
+        T: Clone + fmt::Debug,
     {
         let [first, ..] = &values[..] else {
             return None;
@@ -57,7 +57,11 @@ mod plain {
     }
 
     pub(super) fn never(stop: bool) -> u8 {
-        if stop { stopped() } else { 1 }
+        if stop {
+            stopped()
+        } else {
+            1
+        }
     }
 
     fn stopped() -> ! {
@@ -284,7 +288,7 @@ mod own {
 
         impl Planner {
             pub(in crate::modules) fn new() -> Self {
-                Planner(1)
+                Self(1)
             }
 
             pub(in crate::modules) fn plan(&self) -> u8 {
@@ -500,7 +504,7 @@ macro_rules! module {
 }
 
 module! {
-    pub(self) written {
+    pub written {
         const N: u8 = 2;
         pub(super) fn one() -> u8 { two() }
         fn two() -> u8 { N }
@@ -537,7 +541,11 @@ mod shadowed {
 
     pub(super) fn judge(ok: bool) -> Result {
         let _ = String;
-        if ok { Result::Ok } else { Result::Err }
+        if ok {
+            Result::Ok
+        } else {
+            Result::Err
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Attributes on the default methods of traits.
 
+#![warn(clippy::pedantic, clippy::nursery)]
+
 use std::fmt::Debug;
 use std::future::Future;
 use std::rc::Rc;
@@ -252,7 +254,7 @@ trait Parts<'a, T: Debug + 'a> {
     }
 }
 
-impl<'a> Parts<'a, u8> for Vec<u8> {
+impl Parts<'_, u8> for Vec<u8> {
     type Part<'b> = &'b u8;
 
     fn part(&self) -> Option<Self::Part<'_>> {

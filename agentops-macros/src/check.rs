@@ -251,6 +251,11 @@ fn method(block: Word, function: &Function, errors: &mut Errors) {
             .iter()
             .filter(|layer| matches!(layer.role, Role::Span))
     };
+    // Others in an agent's block are no calls of the agent.
+    let of_agent = function
+        .layers
+        .iter()
+        .any(|layer| matches!(layer.role, Role::Member { .. }));
     for (index, layer) in spans().enumerate() {
         let Some(attr) = &layer.attr else {
             item(layer, &function.signature, errors);
@@ -258,6 +263,7 @@ fn method(block: Word, function: &Function, errors: &mut Errors) {
         };
         // To give the block's kind again is of use for the arguments that come with it.
         let repeats = layer.word == Word::Agent || attr.meta.require_path_only().is_ok();
+        let repeats = repeats && (block != Word::Agent || of_agent);
         let others = spans()
             .take(index)
             .map(|other| other.word)
@@ -587,6 +593,21 @@ mod tests {
             Word::Agent,
             quote!(),
             quote!(impl X { const fn f(&self) {} #[tool] #[task] fn g(&self) {} }),
+            &[],
+        );
+        check(
+            Word::Agent,
+            quote!(),
+            quote!(
+                mod m {
+                    #[agent]
+                    fn f() {}
+                    impl X {
+                        #[agent]
+                        fn new() -> X {}
+                    }
+                }
+            ),
             &[],
         );
     }

@@ -177,7 +177,7 @@ fn stacked(
     errors: &mut Errors,
 ) -> Function {
     // Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
-    let bare_is_ours = word == Word::Main || !typed_with_path();
+    let bare_is_ours = [Word::Main, Word::Instrument].contains(&word) || !typed_with_path();
     let others = take_kinds(&mut item.attrs, |path| {
         bare_is_ours || path.segments.len() > 1
     });

@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Meta, Path, Signature, Token, Type};
+use syn::{Attribute, Ident, ItemUse, Meta, Path, Signature, Token, Type, UseTree};
 
 use super::{
     Function, Layer, Receiver, Role, argument_names, bare, our_word, own_arguments, own_layers,
@@ -16,6 +16,7 @@ use super::{
 use crate::args::{Arguments, Word};
 use crate::error::Errors;
 use crate::item::{self, BlockKind, Item};
+use crate::runtime;
 
 /// An `impl` block or a module whose functions are recorded.
 pub(crate) struct Block {
@@ -46,104 +47,21 @@ struct Surroundings<'a> {
     type_name: Option<String>,
     /// Only what has an attribute of its own is recorded.
     on_request: bool,
+    /// Names of ours by which the module knows something else.
+    foreign: Vec<Ident>,
 }
 
 /// Traits of the standard library and of `serde`, by their last word: how values are compared, printed and moved about
 /// is not what an agent does. Who wants to see it puts an attribute on the `impl` block.
-const STANDARD_TRAITS: [&str; 86] = [
-    // Values
-    "Clone",
-    "Default",
-    "Drop",
-    "PartialEq",
-    "Eq",
-    "PartialOrd",
-    "Ord",
-    "Hash",
-    "Hasher",
-    "BuildHasher",
-    "Any",
-    "Pattern",
-    // Text
-    "Debug",
-    "Display",
-    "Binary",
-    "Octal",
-    "LowerHex",
-    "UpperHex",
-    "LowerExp",
-    "UpperExp",
-    "Pointer",
-    "ToString",
-    "FromStr",
-    "Error",
-    // Conversions
-    "From",
-    "Into",
-    "TryFrom",
-    "TryInto",
-    "AsRef",
-    "AsMut",
-    "Borrow",
-    "BorrowMut",
-    "ToOwned",
-    "Deref",
-    "DerefMut",
-    "Index",
-    "IndexMut",
-    "RangeBounds",
-    "ToSocketAddrs",
-    // Sequences
-    "Iterator",
-    "IntoIterator",
-    "DoubleEndedIterator",
-    "ExactSizeIterator",
-    "FusedIterator",
-    "Extend",
-    "FromIterator",
-    "Sum",
-    "Product",
-    // Operators
-    "Add",
-    "Sub",
-    "Mul",
-    "Div",
-    "Rem",
-    "Neg",
-    "Not",
-    "BitAnd",
-    "BitOr",
-    "BitXor",
-    "Shl",
-    "Shr",
-    "AddAssign",
-    "SubAssign",
-    "MulAssign",
-    "DivAssign",
-    "RemAssign",
-    "BitAndAssign",
-    "BitOrAssign",
-    "BitXorAssign",
-    "ShlAssign",
-    "ShrAssign",
-    // What is polled, read and written
-    "Future",
-    "IntoFuture",
-    "Stream",
-    "Wake",
-    "Read",
-    "Write",
-    "Seek",
-    "BufRead",
-    "AsyncRead",
-    "AsyncWrite",
-    "GlobalAlloc",
-    "Termination",
-    // serde
-    "Serialize",
-    "Deserialize",
-    "Serializer",
-    "Deserializer",
+const STANDARD_TRAITS: [&str; 7] = [
+    "Clone Default Drop PartialEq Eq PartialOrd Ord Hash Hasher BuildHasher Any",
+    "Debug Display Binary Octal LowerHex UpperHex LowerExp UpperExp Pointer ToString FromStr Error",
+    "From Into TryFrom TryInto AsRef AsMut Borrow BorrowMut ToOwned Deref DerefMut Index IndexMut RangeBounds",
+    "Iterator IntoIterator DoubleEndedIterator ExactSizeIterator FusedIterator Extend FromIterator Sum Product",
+    "Add Sub Mul Div Rem Neg Not BitAnd BitOr BitXor Shl Shr AddAssign SubAssign MulAssign DivAssign RemAssign \
+     BitAndAssign BitOrAssign BitXorAssign ShlAssign ShrAssign",
+    "Future IntoFuture Stream Wake Read Write Seek BufRead AsyncRead AsyncWrite ToSocketAddrs GlobalAlloc Termination",
+    "Serialize Deserialize Serializer Deserializer Visitor",
 ];
 
 /// Attributes that make a function a test, by their last word.
@@ -156,25 +74,29 @@ impl Block {
         block: item::Block,
         errors: &mut Errors,
     ) -> Block {
-        Block::within(word, None, arguments, block, false, errors)
+        Block::within(None, (word, None), arguments, block, errors)
     }
 
     fn within(
-        word: Word,
-        attr: Option<Attribute>,
+        around: Option<&Surroundings<'_>>,
+        (word, attr): (Word, Option<Attribute>),
         arguments: Arguments,
         block: item::Block,
-        on_request: bool,
         errors: &mut Errors,
     ) -> Block {
+        let (type_name, foreign) = match &block.kind {
+            BlockKind::Impl { self_ty, .. } => (
+                Some(type_name(self_ty)),
+                around.map_or(Vec::new(), |around| around.foreign.clone()),
+            ),
+            BlockKind::Module => (None, foreign(&block.members)),
+        };
         let surroundings = Surroundings {
             word,
             arguments: &arguments,
-            type_name: match &block.kind {
-                BlockKind::Impl { self_ty, .. } => Some(type_name(self_ty)),
-                BlockKind::Module => None,
-            },
-            on_request,
+            type_name,
+            on_request: around.is_some() && attr.is_none() && is_standard(&block.kind),
+            foreign,
         };
         let members = block.members.into_iter();
         let members = members
@@ -237,14 +159,15 @@ impl Surroundings<'_> {
         if is_skipped(&function.attrs) {
             return None;
         }
-        let own = take_kinds(&mut function.attrs, |_| true);
+        let own = self.take_kinds(&mut function.attrs);
         if own.is_empty() && !self.reaches(&function) {
             return None;
         }
         let agent = self.word == Word::Agent;
         let name = function.signature.ident.unraw().to_string();
         let full = match &self.type_name {
-            Some(type_name) => format!("{type_name}::{name}"),
+            Some(type_name) if is_word(type_name) => format!("{type_name}::{name}"),
+            Some(type_name) => format!("<{type_name}>::{name}"),
             None => name.clone(),
         };
         let mut layers = own_layers(own, self.arguments, &name, &full, errors);
@@ -284,23 +207,56 @@ impl Surroundings<'_> {
         if is_skipped(&block.outer) {
             return None;
         }
-        let mut own = take_kinds(&mut block.outer, |_| true).into_iter();
-        if let Some((word, attr)) = own.next() {
-            // What stands below an attribute is expanded after it, as it is outside of a module.
-            block.outer.splice(0..0, own.map(|(_, attr)| attr));
-            let arguments = own_arguments(word, &attr, self.arguments.runtime.as_ref(), errors);
-            let block = Block::within(word, Some(attr), arguments, block, false, errors);
-            return Some(Member::Block(Box::new(block)));
-        }
-        let on_request = match &block.kind {
-            BlockKind::Impl { of, .. } => of.as_deref().is_some_and(is_standard),
-            BlockKind::Module if block.outer.iter().any(is_for_tests) => return None,
-            BlockKind::Module => false,
+        let mut own = self.take_kinds(&mut block.outer).into_iter();
+        let (word, arguments) = match own.next() {
+            Some((word, attr)) => {
+                // What stands below an attribute is expanded after it, as it is outside of a module.
+                block.outer.splice(0..0, own.map(|(_, attr)| attr));
+                let runtime = self.arguments.runtime.as_ref();
+                let arguments = own_arguments(word, &attr, runtime, errors);
+                ((word, Some(attr)), arguments)
+            }
+            None if block.outer.iter().any(is_for_tests) => return None,
+            None => ((self.word, None), self.arguments.clone()),
         };
-        let on_request = self.on_request || on_request;
-        let arguments = self.arguments.clone();
-        let block = Block::within(self.word, None, arguments, block, on_request, errors);
+        let block = Block::within(Some(self), word, arguments, block, errors);
         Some(Member::Block(Box::new(block)))
+    }
+
+    fn take_kinds(&self, attrs: &mut Vec<Attribute>) -> Vec<(Word, Attribute)> {
+        take_kinds(attrs, |path| {
+            path.get_ident()
+                .is_none_or(|name| !self.foreign.contains(name))
+        })
+    }
+}
+
+/// What a module imports from other crates: in it `#[tool]` is what it says it is.
+fn foreign(members: &[item::Member]) -> Vec<Ident> {
+    let mut names = Vec::new();
+    for member in members.iter().filter(|member| member.item.is_none()) {
+        let Ok(import) = syn::parse2::<ItemUse>(member.tokens.clone()) else {
+            continue;
+        };
+        if let UseTree::Path(path) = &import.tree
+            && !["crate", "self", "super"]
+                .iter()
+                .any(|own| path.ident == own)
+            && runtime::name().is_none_or(|name| path.ident != name)
+        {
+            imported(&path.tree, &mut names);
+        }
+    }
+    names
+}
+
+fn imported(tree: &UseTree, names: &mut Vec<Ident>) {
+    match tree {
+        UseTree::Path(path) => imported(&path.tree, names),
+        UseTree::Name(name) => names.push(name.ident.clone()),
+        UseTree::Rename(rename) => names.push(rename.rename.clone()),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| imported(tree, names)),
+        _ => {}
     }
 }
 
@@ -321,9 +277,12 @@ fn is_skipped(attrs: &[Attribute]) -> bool {
         .any(|attr| our_word(attr.path()).is_some_and(|word| word == "skip"))
 }
 
-fn is_standard(of: &Type) -> bool {
-    match bare(of) {
-        Type::Path(path) => last_is_one_of(&path.path, &STANDARD_TRAITS),
+fn is_standard(kind: &BlockKind) -> bool {
+    match kind {
+        BlockKind::Impl { of: Some(of), .. } => match bare(of) {
+            Type::Path(path) => last_is_one_of(&path.path, &STANDARD_TRAITS),
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -334,7 +293,8 @@ fn is_test(attr: &Attribute) -> bool {
 
 fn last_is_one_of(path: &Path, names: &[&str]) -> bool {
     let last = path.segments.last();
-    last.is_some_and(|last| names.iter().any(|name| last.ident == name))
+    let mut names = names.iter().flat_map(|names| names.split_whitespace());
+    last.is_some_and(|last| names.any(|name| last.ident == name))
 }
 
 /// Whether the item is there in tests only: `test` is asked for, on its own or with `all`.
@@ -365,6 +325,11 @@ fn type_name(ty: &Type) -> String {
         Type::Slice(slice) => format!("[{}]", type_name(&slice.elem)),
         other => as_typed(other.to_token_stream()),
     }
+}
+
+fn is_word(name: &str) -> bool {
+    name.chars()
+        .all(|char| char.is_alphanumeric() || char == '_')
 }
 
 /// Tokens with spaces where people put them.
@@ -542,6 +507,50 @@ mod tests {
             Word::Tool,
             methods,
             &["tool X::f", "agentops::instrument X::g"],
+        );
+    }
+
+    #[test]
+    fn what_a_module_imports_is_not_ours() {
+        let module = quote! {
+            mod m {
+                use crate::telemetry::{task, agent};
+                pub use server::{self as llm, attributes::{tool, Server}};
+                #[tool(description = "d")] fn a() {}
+                #[task] fn b() {}
+                #[llm] impl X { #[tool] fn c() {} #[agent] fn d() {} #[agentops::tool] fn e() {} }
+                mod n { #[tool] fn f() {} }
+            }
+        };
+        check(
+            Word::Workflow,
+            module,
+            &[
+                "workflow a",
+                "task b",
+                "workflow X::c",
+                "agent X::d",
+                "tool X::e",
+                "tool f",
+            ],
+        );
+    }
+
+    #[test]
+    fn methods_of_types_without_a_name_have_a_path() {
+        check(
+            Word::Tool,
+            quote!(impl A for [T] { fn f() {} }),
+            &["tool <[T]>::f"],
+        );
+        check(
+            Word::Tool,
+            quote!(
+                impl<T> A for &mut T {
+                    fn f() {}
+                }
+            ),
+            &["tool <&mut T>::f"],
         );
     }
 

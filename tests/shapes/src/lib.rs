@@ -12,3 +12,29 @@ use telemetry as runtime;
 
 #[cfg(test)]
 mod receivers;
+
+/// Runs `work` under a capture: gives back `returned`, and leaves `trace`.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn check<R: PartialEq + std::fmt::Debug>(
+    work: impl FnOnce() -> R,
+    returned: R,
+    trace: &str,
+) {
+    let (value, recorded) = runtime::testing::capture_with(work);
+    assert_eq!(value, returned);
+    assert_eq!(recorded.to_string().trim_end(), trace);
+}
+
+/// Polls a future until it is ready, which other threads may have to see to.
+#[cfg(test)]
+pub(crate) fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        std::thread::yield_now();
+    }
+}

@@ -467,13 +467,13 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
 /// Makes the arguments ready to be moved inwards: a plain `mut` goes with them, lints about them too.
 fn rebind(signature: &mut Signature, attrs: &[Attribute]) -> Vec<Rebound> {
     // A future keeps what moves into it twice; and to read an argument, as capturing does, counts as using it.
-    let sparing =
-        signature.asyncness.is_some() && !attrs.iter().any(|attr| attr.path().is_ident("expect"));
+    let expects = |attrs: &[Attribute]| attrs.iter().any(|attr| attr.path().is_ident("expect"));
+    let sparing = signature.asyncness.is_some() && !expects(attrs);
     let mut rebound = Vec::new();
     for input in &mut signature.inputs {
         let FnArg::Typed(typed) = input else { continue };
         typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
-        if sparing && !may_need_drop(&typed.ty) {
+        if sparing && !expects(&typed.attrs) && !may_need_drop(&typed.ty) {
             continue;
         }
         let lints = |attr: &&Attribute| {
@@ -481,23 +481,27 @@ fn rebind(signature: &mut Signature, attrs: &[Attribute]) -> Vec<Rebound> {
                 .iter()
                 .any(|name| attr.path().is_ident(name))
         };
-        let kept: Vec<Attribute> = typed.attrs.iter().filter(lints).cloned().collect();
-        if let Pat::Ident(PatIdent {
-            by_ref: None,
-            subpat: None,
-            mutability,
-            ident,
-            ..
-        }) = &mut *typed.pat
+        let mut kept: Vec<Attribute> = typed.attrs.iter().filter(lints).cloned().collect();
+        typed.attrs.iter_mut().for_each(tolerate);
+        if let Pat::Ident(pat) = &mut *typed.pat
+            && !names_a_value(pat)
+            && let PatIdent {
+                by_ref: None,
+                subpat: None,
+                mutability,
+                ident,
+                ..
+            } = pat
         {
             rebound.push(Rebound {
                 attrs: kept,
                 mutability: mutability.take(),
                 ident: ident.clone(),
             });
-            typed.attrs.iter_mut().for_each(tolerate);
             continue;
         }
+        // One binding of several is enough to be what was expected.
+        kept.iter_mut().for_each(tolerate);
         bindings(&typed.pat, &mut |binding| {
             // In a pattern `mut` may decide whether a binding is a reference, so it stays, and the binding with it.
             if binding.by_ref.is_none() && binding.mutability.is_none() {
@@ -523,6 +527,7 @@ fn tolerate(attr: &mut Attribute) {
 
 fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
     match pat {
+        Pat::Ident(pat) if names_a_value(pat) => {}
         Pat::Ident(pat) => {
             found(pat);
             if let Some((_, inner)) = &pat.subpat {
@@ -546,6 +551,13 @@ fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
         }
         _ => {}
     }
+}
+
+/// A unit struct, or an enum's only variant: to use that name would make another value, and drop it.
+fn names_a_value(pat: &PatIdent) -> bool {
+    let name = pat.ident.unraw().to_string();
+    let bare = pat.by_ref.is_none() && pat.mutability.is_none() && pat.subpat.is_none();
+    bare && name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase)
 }
 
 fn may_need_drop(ty: &Type) -> bool {

@@ -11,9 +11,13 @@ use agentops as runtime;
 use telemetry as runtime;
 
 #[cfg(test)]
+mod generics;
+#[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod receivers;
 
-/// Runs `work` under a capture: gives back `returned`, and leaves `trace`.
+/// Runs `work` under a capture: gives back `returned`, and leaves `trace`, in which this crate is called `shapes`.
 #[cfg(test)]
 #[track_caller]
 pub(crate) fn check<R: PartialEq + std::fmt::Debug>(
@@ -23,7 +27,10 @@ pub(crate) fn check<R: PartialEq + std::fmt::Debug>(
 ) {
     let (value, recorded) = runtime::testing::capture_with(work);
     assert_eq!(value, returned);
-    assert_eq!(recorded.to_string().trim_end(), trace);
+    let recorded = recorded
+        .to_string()
+        .replace(env!("CARGO_CRATE_NAME"), "shapes");
+    assert_eq!(recorded.trim_end(), trace);
 }
 
 /// Polls a future until it is ready, which other threads may have to see to.

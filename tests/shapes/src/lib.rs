@@ -11,6 +11,8 @@ use agentops as runtime;
 use telemetry as runtime;
 
 #[cfg(test)]
+mod borrows;
+#[cfg(test)]
 mod generics;
 #[cfg(test)]
 mod patterns;

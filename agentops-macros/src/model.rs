@@ -280,7 +280,10 @@ impl Function {
             }
         }
         let output = Output::new(&signature.output);
-        let shape = Shape::new(&signature, &attrs, &output);
+        let reads = layers
+            .iter()
+            .any(|layer| !layer.arguments.returns.is_empty());
+        let shape = Shape::new(&signature, &attrs, &output, reads);
         let rebound = rebind(&mut signature, &attrs);
         let owned_self = signature
             .receiver()
@@ -304,11 +307,14 @@ impl Function {
 }
 
 impl Shape {
-    fn new(signature: &Signature, attrs: &[Attribute], output: &Output) -> Shape {
+    fn new(signature: &Signature, attrs: &[Attribute], output: &Output, reads: bool) -> Shape {
         if signature.asyncness.is_some() {
             Shape::Async
         } else if matches!(output, Output::Never) || attrs.iter().any(tracks_caller) {
             // In a closure `!` cannot be named, and the caller would be the closure's.
+            Shape::Guarded
+        } else if gives_closure(&signature.output) && !reads {
+            // What its arguments are is known from the signature alone, and of the value there is nothing to say.
             Shape::Guarded
         } else {
             Shape::Closure
@@ -384,6 +390,24 @@ impl Receiver {
     }
 }
 
+/// Whether it returns `impl Fn(…)`, or one of its kin.
+fn gives_closure(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, ty) = output else {
+        return false;
+    };
+    let Type::ImplTrait(opaque) = bare(ty) else {
+        return false;
+    };
+    opaque.bounds.iter().any(|bound| match bound {
+        syn::TypeParamBound::Trait(bound) => bound
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| matches!(last.arguments, syn::PathArguments::Parenthesized(_))),
+        _ => false,
+    })
+}
+
 fn erased(ty: &Type) -> Option<Type> {
     let mut ty = ty.clone();
     Erase.visit_type_mut(&mut ty);
@@ -403,6 +427,12 @@ impl VisitMut for Erase {
             });
         } else {
             visit_mut::visit_type_mut(self, ty);
+            // What the parentheses were for is gone.
+            if let Type::Paren(paren) = ty
+                && let Type::Infer(_) = &*paren.elem
+            {
+                *ty = (*paren.elem).clone();
+            }
         }
     }
 }

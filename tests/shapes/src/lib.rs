@@ -13,7 +13,11 @@ use telemetry as runtime;
 #[cfg(test)]
 mod borrows;
 #[cfg(test)]
+mod coercions;
+#[cfg(test)]
 mod generics;
+#[cfg(test)]
+mod opaque;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]

@@ -497,7 +497,7 @@ impl Frame<'_> {
     /// Whether more than an error is captured at the end.
     fn captures_value(&self) -> bool {
         let arguments = &self.layer.arguments;
-        !arguments.no_return && !matches!(self.function.output, Output::Unit)
+        !arguments.no_return && !matches!(self.function.output, Output::Unit | Output::Never)
             || !arguments.returns.is_empty()
     }
 

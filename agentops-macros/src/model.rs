@@ -364,7 +364,7 @@ impl Layer {
     /// Whether the end of the span says anything of the value.
     pub(crate) fn reads_output(&self, output: &Output) -> bool {
         let captures = matches!(self.role, Role::Span) && !self.arguments.no_return;
-        captures && !matches!(output, Output::Unit)
+        captures && !matches!(output, Output::Unit | Output::Never)
             || !self.arguments.returns.is_empty()
             || !self.arguments.no_error && output.may_fail()
     }

@@ -17,6 +17,8 @@ mod coercions;
 #[cfg(test)]
 mod generics;
 #[cfg(test)]
+mod never;
+#[cfg(test)]
 mod opaque;
 #[cfg(test)]
 mod patterns;

@@ -15,6 +15,10 @@ mod borrows;
 #[cfg(test)]
 mod coercions;
 #[cfg(test)]
+mod control_flow;
+#[cfg(test)]
+mod fallible;
+#[cfg(test)]
 mod generics;
 #[cfg(test)]
 mod never;

@@ -30,7 +30,7 @@ pub mod ladder {
     };
     pub use crate::record::fault::{
         FaultCode as _, FaultDebug as _, FaultDeref as _, FaultDisplay as _, FaultError as _,
-        FaultExit as _, FaultName as _,
+        FaultExit as _, FaultIo as _, FaultName as _,
     };
     pub use crate::record::outcome::{IsExit as _, IsResult as _, IsValue as _};
     pub use crate::record::returned::{

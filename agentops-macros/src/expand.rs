@@ -627,7 +627,7 @@ impl Frame<'_> {
     /// Whether more than an error is captured at the end.
     fn captures_value(&self) -> bool {
         let arguments = &self.layer.arguments;
-        !arguments.no_return && !matches!(self.function.outcome, Output::Unit)
+        !arguments.no_return && !matches!(self.function.outcome, Output::Unit | Output::Never)
             || !arguments.returns.is_empty()
     }
 

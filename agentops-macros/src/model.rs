@@ -238,7 +238,10 @@ impl Function {
             .any(|layer| matches!(layer.role, Role::Program));
         let goes_on = GoesOn::new(&signature.output)
             .filter(|_| !is_program && !attrs.iter().any(tracks_caller));
-        let shape = Shape::new(&signature, &attrs, &output, goes_on.as_ref(), &body);
+        let reads = layers
+            .iter()
+            .any(|layer| !layer.arguments.returns.is_empty());
+        let shape = Shape::new(&signature, &attrs, &output, reads, goes_on.as_ref(), &body);
         let outcome = goes_on.as_ref().map_or_else(
             || Output::new(&signature.output),
             |goes_on| goes_on.outcome(shape),
@@ -272,6 +275,7 @@ impl Shape {
         signature: &Signature,
         attrs: &[Attribute],
         output: &Output,
+        reads: bool,
         goes_on: Option<&GoesOn>,
         body: &Body,
     ) -> Shape {
@@ -286,6 +290,9 @@ impl Shape {
             }
         } else if matches!(output, Output::Never) || attrs.iter().any(tracks_caller) {
             // In a closure `!` cannot be named, and the caller would be the closure's.
+            Shape::Guarded
+        } else if gives_closure(&signature.output) && !reads {
+            // What its arguments are is known from the signature alone, and of the value there is nothing to say.
             Shape::Guarded
         } else {
             Shape::Closure
@@ -482,7 +489,7 @@ impl Layer {
     /// Whether the end of the span says anything of the value.
     pub(crate) fn reads_output(&self, output: &Output) -> bool {
         let captures = matches!(self.role, Role::Span) && !self.arguments.no_return;
-        captures && !matches!(output, Output::Unit)
+        captures && !matches!(output, Output::Unit | Output::Never)
             || !self.arguments.returns.is_empty()
             || !self.arguments.no_error && output.may_fail()
     }
@@ -508,6 +515,24 @@ impl Receiver {
     }
 }
 
+/// Whether it returns `impl Fn(…)`, or one of its kin.
+fn gives_closure(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, ty) = output else {
+        return false;
+    };
+    let Type::ImplTrait(opaque) = bare(ty) else {
+        return false;
+    };
+    opaque.bounds.iter().any(|bound| match bound {
+        syn::TypeParamBound::Trait(bound) => bound
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| matches!(last.arguments, syn::PathArguments::Parenthesized(_))),
+        _ => false,
+    })
+}
+
 fn erased(ty: &Type) -> Option<Type> {
     let mut ty = ty.clone();
     Erase.visit_type_mut(&mut ty);
@@ -527,6 +552,12 @@ impl VisitMut for Erase {
             });
         } else {
             visit_mut::visit_type_mut(self, ty);
+            // What the parentheses were for is gone.
+            if let Type::Paren(paren) = ty
+                && let Type::Infer(_) = &*paren.elem
+            {
+                *ty = (*paren.elem).clone();
+            }
         }
     }
 }
@@ -591,13 +622,14 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
 /// Makes the arguments ready to be moved inwards: a plain `mut` goes with them, lints about them too.
 fn rebind(signature: &mut Signature, attrs: &[Attribute], shape: Shape) -> Vec<Rebound> {
     // A future keeps what moves into it twice; and to read an argument, as capturing does, counts as using it.
-    let sparing =
-        signature.asyncness.is_some() && !attrs.iter().any(|attr| attr.path().is_ident("expect"));
+    let expects = |attrs: &[Attribute]| attrs.iter().any(|attr| attr.path().is_ident("expect"));
+    let sparing = signature.asyncness.is_some() && !expects(attrs);
     let mut rebound = Vec::new();
     for input in &mut signature.inputs {
         let FnArg::Typed(typed) = input else { continue };
         typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
-        if shape == Shape::Boxed || sparing && !may_need_drop(&typed.ty) {
+        let spared = sparing && !expects(&typed.attrs) && !may_need_drop(&typed.ty);
+        if shape == Shape::Boxed || spared {
             continue;
         }
         let lints = |attr: &&Attribute| {
@@ -605,23 +637,27 @@ fn rebind(signature: &mut Signature, attrs: &[Attribute], shape: Shape) -> Vec<R
                 .iter()
                 .any(|name| attr.path().is_ident(name))
         };
-        let kept: Vec<Attribute> = typed.attrs.iter().filter(lints).cloned().collect();
-        if let Pat::Ident(PatIdent {
-            by_ref: None,
-            subpat: None,
-            mutability,
-            ident,
-            ..
-        }) = &mut *typed.pat
+        let mut kept: Vec<Attribute> = typed.attrs.iter().filter(lints).cloned().collect();
+        typed.attrs.iter_mut().for_each(tolerate);
+        if let Pat::Ident(pat) = &mut *typed.pat
+            && !names_a_value(pat)
+            && let PatIdent {
+                by_ref: None,
+                subpat: None,
+                mutability,
+                ident,
+                ..
+            } = pat
         {
             rebound.push(Rebound {
                 attrs: kept,
                 mutability: mutability.take(),
                 ident: ident.clone(),
             });
-            typed.attrs.iter_mut().for_each(tolerate);
             continue;
         }
+        // One binding of several is enough to be what was expected.
+        kept.iter_mut().for_each(tolerate);
         bindings(&typed.pat, &mut |binding| {
             // In a pattern `mut` may decide whether a binding is a reference, so it stays, and the binding with it.
             if binding.by_ref.is_none() && binding.mutability.is_none() {
@@ -647,6 +683,7 @@ fn tolerate(attr: &mut Attribute) {
 
 fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
     match pat {
+        Pat::Ident(pat) if names_a_value(pat) => {}
         Pat::Ident(pat) => {
             found(pat);
             if let Some((_, inner)) = &pat.subpat {
@@ -670,6 +707,13 @@ fn bindings(pat: &Pat, found: &mut impl FnMut(&PatIdent)) {
         }
         _ => {}
     }
+}
+
+/// A unit struct, or an enum's only variant: to use that name would make another value, and drop it.
+fn names_a_value(pat: &PatIdent) -> bool {
+    let name = pat.ident.unraw().to_string();
+    let bare = pat.by_ref.is_none() && pat.mutability.is_none() && pat.subpat.is_none();
+    bare && name.starts_with(char::is_uppercase) && name.contains(char::is_lowercase)
 }
 
 fn may_need_drop(ty: &Type) -> bool {

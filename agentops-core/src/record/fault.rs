@@ -100,7 +100,7 @@ pub(crate) fn text(text: fmt::Arguments<'_>) -> String {
 
 /// Records an error that says where it comes from.
 pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
-    read(Found::of::<E>(), sink, |found| follow(error, found));
+    read(Found::of::<E>(), sink, |found| follow_owned(error, found));
 }
 
 /// Records a value that can only be shown.
@@ -110,25 +110,30 @@ pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) 
     });
 }
 
-fn follow(error: &(dyn Error + 'static), found: &mut Found) {
+/// An error that borrows nothing may be an I/O error itself.
+fn follow_owned(error: &(dyn Error + 'static), found: &mut Found) {
+    follow(error, error.downcast_ref(), found);
+}
+
+fn follow<'e>(error: &(dyn Error + 'e), io: Option<&io::Error>, found: &mut Found) {
     found.details = text(format_args!("{error}"));
     let mut source = error.source();
     while let (Some(next), true) = (source, found.chain.len() < CHAIN) {
         found.chain.push(text(format_args!("{next}")));
         source = next.source();
     }
-    found.code = code(error).unwrap_or_default();
+    found.code = code(error, io).unwrap_or_default();
 }
 
 /// The ladder below `ErrorCode`: an I/O kind anywhere in the chain, an HTTP status, the head of `Debug`.
-fn code(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut link = Some(error);
+fn code<'e>(error: &(dyn Error + 'e), io: Option<&io::Error>) -> Option<String> {
+    let (mut io, mut link) = (io, error.source());
     for _ in 0..CHAIN {
-        let Some(this) = link else { break };
-        if let Some(io) = this.downcast_ref::<io::Error>() {
+        if let Some(io) = io {
             return Some(format!("{:?}", io.kind()));
         }
-        link = this.source();
+        let Some(this) = link else { break };
+        (io, link) = (this.downcast_ref(), this.source());
     }
     let debug = text(format_args!("{error:?}"));
     http_status(&debug).or_else(|| leading_identifier(&debug))
@@ -185,6 +190,19 @@ impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
     }
 }
 
+/// Beside the first rung: the error that has a kind, which cannot be looked for where an error may borrow.
+pub trait FaultIo {
+    /// Records the error.
+    fn agentops_fault(&self, sink: &mut Sink<'_>);
+}
+
+impl FaultIo for &&&&&Fault<'_, io::Error> {
+    #[cold]
+    fn agentops_fault(&self, sink: &mut Sink<'_>) {
+        of_error(self.0, sink);
+    }
+}
+
 /// Beside the fourth rung: what a program exits with, which says its number in `Debug` alone.
 pub trait FaultExit {
     /// Records the error.
@@ -208,10 +226,10 @@ pub trait FaultError {
     fn agentops_fault(&self, sink: &mut Sink<'_>);
 }
 
-impl<E: Error + 'static> FaultError for &&&&Fault<'_, E> {
+impl<E: Error> FaultError for &&&&Fault<'_, E> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
-        of_error(self.0, sink);
+        read(Found::of::<E>(), sink, |found| follow(self.0, None, found));
     }
 }
 
@@ -252,7 +270,7 @@ where
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
         read(Found::of::<E>(), sink, |found| {
-            follow(self.0.deref().as_error(), found)
+            follow_owned(self.0.deref().as_error(), found);
         });
     }
 }
@@ -352,6 +370,15 @@ mod tests {
     #[derive(Debug)]
     struct Plain;
     struct Bare;
+
+    #[test]
+    fn errors_may_borrow() {
+        let text = String::from("taken");
+        let poisoned = std::sync::PoisonError::new(text.as_str());
+        let (code, details, chain) = fault!(poisoned);
+        assert_eq!((code.as_str(), chain.len()), ("PoisonError", 0));
+        assert!(details.contains("poisoned"), "{details}");
+    }
 
     #[test]
     fn each_error_gives_what_its_type_allows() {

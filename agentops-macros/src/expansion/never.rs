@@ -23,26 +23,17 @@ async fn serve(listener: Listener) -> ! {
         },
     );
     #[allow(clippy::async_yields_async)]
-    let __agentops_future = async move {
-        let listener = listener;
-        #[allow(clippy::needless_else)]
-        {
-            loop {
-                listener.accept().await;
-            }
-        }
-    };
-    let __agentops_future = ::agentops::__private::instrument_with(
+    let __agentops_future = ::agentops::__private::instrument(
         __agentops_span,
-        __agentops_future,
-        |__agentops_span, __agentops_ret| ::agentops::__private::finish(
-            __agentops_span,
-            |__agentops_w| {
-                use ::agentops::__private::ladder::*;
-                (&&&&::agentops::__private::Probe(__agentops_ret))
-                    .agentops_capture(__agentops_w);
-            },
-        ),
+        async move {
+            let listener = listener;
+            #[allow(clippy::needless_else)]
+            {
+                loop {
+                    listener.accept().await;
+                }
+            }
+        },
     );
     __agentops_future.await
 }

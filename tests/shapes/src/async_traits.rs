@@ -439,8 +439,8 @@ fn generic_block_above() {
     };
     let trace = [
         "OPERATION none",
-        "OPERATION take {\"column\":1,\"row\":2} -> \"Some('b')\"",
-        "OPERATION take {\"column\":0,\"row\":9} -> \"None\"",
+        "OPERATION take {\"row\":2,\"column\":1} -> \"Some('b')\"",
+        "OPERATION take {\"row\":9,\"column\":0} -> \"None\"",
     ];
     check_async(run, (Some('b'), None), &trace);
 }

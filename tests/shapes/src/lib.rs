@@ -15,8 +15,53 @@ mod async_traits;
 #[cfg(test)]
 mod blocks;
 #[cfg(test)]
+mod borrows;
+#[cfg(test)]
+mod coercions;
+#[cfg(test)]
+mod control_flow;
+#[cfg(test)]
+mod fallible;
+#[cfg(test)]
+mod generics;
+#[cfg(test)]
 mod modules;
+#[cfg(test)]
+mod never;
+#[cfg(test)]
+mod opaque;
+#[cfg(test)]
+mod patterns;
 #[cfg(test)]
 mod receivers;
 #[cfg(test)]
 mod traits;
+
+/// Runs `work` under a capture: gives back `returned`, and leaves `trace`, in which this crate is called `shapes`.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn check<R: PartialEq + std::fmt::Debug>(
+    work: impl FnOnce() -> R,
+    returned: R,
+    trace: &str,
+) {
+    let (value, recorded) = runtime::testing::capture_with(work);
+    assert_eq!(value, returned);
+    let recorded = recorded
+        .to_string()
+        .replace(env!("CARGO_CRATE_NAME"), "shapes");
+    assert_eq!(recorded.trim_end(), trace);
+}
+
+/// Polls a future until it is ready, which other threads may have to see to.
+#[cfg(test)]
+pub(crate) fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        std::thread::yield_now();
+    }
+}

@@ -11,4 +11,24 @@ use agentops as runtime;
 use telemetry as runtime;
 
 #[cfg(test)]
+mod auto_traits;
+#[cfg(test)]
+mod drop_order;
+#[cfg(test)]
+mod futures;
+#[cfg(test)]
 mod receivers;
+#[cfg(test)]
+mod watch;
+
+/// Polls a future until it is ready.
+#[cfg(test)]
+pub(crate) fn block_on<F: std::future::Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut task) {
+            return output;
+        }
+    }
+}

@@ -520,7 +520,7 @@ fn futures_that_are_given_up_say_so() {
     assert_eq!(noted(), "local guard after");
     assert_eq!(
         trace,
-        "TOOL held {\"_guard\":\"Noisy(\\\"guard\\\")\",\"name\":\"local\"} (cancelled)\n"
+        "TOOL held {\"_guard\":\"guard\",\"name\":\"local\"} (cancelled)\n"
     );
 
     let ((), trace) = recorded(|| {

@@ -73,8 +73,13 @@ pub(crate) fn noted() -> String {
 }
 
 /// Writes its name down when it is dropped.
-#[derive(Debug)]
 pub(crate) struct Noisy(pub(crate) &'static str);
+
+impl fmt::Debug for Noisy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
 
 impl Drop for Noisy {
     fn drop(&mut self) {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::block_on;
-use crate::runtime::InstrumentExt as _;
+use crate::runtime::InCurrentSpan as _;
 use crate::watch::{recorded, recorded_async, yield_now};
 
 /// What the compiler says of a value's type.
@@ -282,6 +282,7 @@ fn twins_do_the_same() {
 const fn is_static<T: 'static>(_: &T) {}
 
 fn task<F: Future<Output = R> + Send + 'static, R: Send + 'static>(future: F) -> R {
+    let future = future.in_current_span();
     thread::spawn(move || block_on(future))
         .join()
         .expect("it runs")

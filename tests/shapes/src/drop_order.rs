@@ -232,7 +232,7 @@ twins! {
         b
     }
 
-    pub(super) async fn async_patterns((a, _b): (Noisy, Noisy), Pair { right, .. }: Pair, _: &str) {
+    pub(super) async fn async_patterns((a, _b): (Noisy, Noisy), Pair { right, left: _left }: Pair, _: &str) {
         yield_now().await;
         drop(a);
         note(format_args!("<{}>", right.0));
@@ -279,7 +279,7 @@ fn arguments_in_reverse() {
     same!(
         given_back(Noisy("a"), Noisy("b"), Noisy("c")),
         "body changed b a",
-        "TOOL given_back {\"_b\":\"b\",\"a\":\"a\",\"c\":\"c\"} -> \"a\"\n",
+        "TOOL given_back {\"a\":\"a\",\"_b\":\"b\",\"c\":\"c\"} -> \"a\"\n",
         "OPERATION given_back\n"
     );
     same!(
@@ -393,8 +393,8 @@ fn of_patterns() {
     );
     same!(
         block_on(async_patterns((Noisy("a"), Noisy("b")), pair(), "")),
-        "a <right> right left b",
-        "TOOL async_patterns {\"a\":\"a\",\"_b\":\"b\",\"right\":\"right\"}\n",
+        "a <right> left right b",
+        "TOOL async_patterns {\"a\":\"a\",\"_b\":\"b\",\"right\":\"right\",\"_left\":\"left\"}\n",
         "OPERATION async_patterns\n"
     );
 }

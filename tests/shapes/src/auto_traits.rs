@@ -2,6 +2,12 @@
 //!
 //! Each function stands beside its plain twin, and both futures are asked for the same traits.
 
+#![expect(
+    clippy::future_not_send,
+    clippy::unused_async,
+    reason = "all kinds of futures are asked what they are"
+)]
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
@@ -15,17 +21,7 @@ use crate::block_on;
 use crate::runtime::InCurrentSpan as _;
 use crate::watch::{recorded, recorded_async, yield_now};
 
-/// What the compiler says of a value's type.
-#[derive(Debug, PartialEq)]
-struct Auto {
-    send: bool,
-    sync: bool,
-    unpin: bool,
-    unwind_safe: bool,
-    ref_unwind_safe: bool,
-    needs_drop: bool,
-}
-
+/// Asks for a type.
 struct Probe<T>(PhantomData<T>);
 
 macro_rules! ask {
@@ -48,23 +44,19 @@ impl<T> Probe<T> {
     const fn of(_: &T) -> Self {
         Self(PhantomData)
     }
-
-    const fn needs_drop(&self) -> bool {
-        std::mem::needs_drop::<T>()
-    }
 }
 
+/// What the compiler says of a value's type.
 macro_rules! auto {
     ($value:expr) => {{
         let probe = Probe::of($value);
-        Auto {
-            send: (&&probe).send(),
-            sync: (&&probe).sync(),
-            unpin: (&&probe).unpin(),
-            unwind_safe: (&&probe).unwind_safe(),
-            ref_unwind_safe: (&&probe).ref_unwind_safe(),
-            needs_drop: probe.needs_drop(),
-        }
+        [
+            ("Send", (&&probe).send()),
+            ("Sync", (&&probe).sync()),
+            ("Unpin", (&&probe).unpin()),
+            ("UnwindSafe", (&&probe).unwind_safe()),
+            ("RefUnwindSafe", (&&probe).ref_unwind_safe()),
+        ]
     }};
 }
 
@@ -123,8 +115,8 @@ twins! {
 
     pub(super) async fn shared(total: Arc<Mutex<u32>>) -> u32 {
         yield_now().await;
-        let value = *total.lock().expect("nobody panicked");
-        value
+        let total = total.lock().expect("nobody panicked");
+        *total
     }
 
     pub(super) async fn pointer(at: *const u8) -> bool {

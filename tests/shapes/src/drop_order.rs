@@ -2,6 +2,17 @@
 //!
 //! Each item stands beside its plain twin; both run, and what they wrote down while they dropped things is compared.
 
+#![expect(
+    clippy::await_holding_lock,
+    clippy::boxed_local,
+    clippy::future_not_send,
+    clippy::let_and_return,
+    clippy::needless_pass_by_value,
+    clippy::toplevel_ref_arg,
+    clippy::unused_self,
+    reason = "they own what they do not need, to see when it goes"
+)]
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -408,16 +408,12 @@ async fn total<const N: usize>(numbers: [u32; N]) -> u32 {
 }
 
 #[tool]
-async fn unsized_<T: fmt::Display + ?Sized>(value: &T) -> String {
+async fn unsized_<T: fmt::Display + Sync + ?Sized>(value: &T) -> String {
     yield_now().await;
     value.to_string()
 }
 
 #[tool]
-#[expect(
-    clippy::async_yields_async,
-    reason = "a future for later is what is asked for"
-)]
 async fn later(n: u32) -> impl Future<Output = u32> {
     note("made");
     async move { n + 1 }
@@ -654,6 +650,7 @@ fn panics_in_polls_go_on_as_they_were_thrown() {
 
 #[test]
 fn a_future_that_is_polled_after_its_end_panics_as_before() {
+    #[expect(clippy::unused_async, reason = "the twin of one that needs none")]
     async fn plain() {}
     let again = |mut future: Pin<Box<dyn Future<Output = ()>>>| {
         assert_eq!(poll_once(future.as_mut()), Poll::Ready(()));

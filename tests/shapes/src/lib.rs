@@ -3,7 +3,7 @@
 //! Two packages share these sources: edition 2024, and edition 2021 with the dependency renamed. A module holds one
 //! family of shapes, and each shape a test that asserts what the item still does, and the span that it left.
 
-#![deny(warnings)]
+#![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery)]
 
 #[cfg(not(feature = "renamed"))]
 use agentops as runtime;

@@ -2,6 +2,8 @@
 //!
 //! Knows no shape.
 
+#![expect(clippy::redundant_pub_crate, reason = "`pub` would say less")]
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;

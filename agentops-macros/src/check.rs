@@ -307,6 +307,15 @@ mod tests {
             item(),
             &["`c` is skipped twice in `#[tool]`"],
         );
+        let unnamed = "`skip` of `#[tool]`: no argument named `guard` in `fn f(self, a)`";
+        check(
+            Word::Tool,
+            quote!(skip(guard)),
+            quote!(
+                fn f(self, _: B, a: A, _: C) {}
+            ),
+            &[unnamed],
+        );
         let far = "`capture` of `#[llm]`: no argument named `question` in `fn f(a, type, c)`";
         check(Word::Llm, quote!(capture(question)), item(), &[far]);
         check(

@@ -1157,6 +1157,18 @@ mod tests {
     }
 
     #[test]
+    fn unbound_arguments() {
+        check(
+            "unbound_arguments",
+            r#"
+            #[tool]
+            fn close(self, _: Guard, _: u32, text: String, _: &str) -> u64 {
+                self.end(text)
+            }"#,
+        );
+    }
+
+    #[test]
     fn impl_future() {
         check(
             "impl_future",

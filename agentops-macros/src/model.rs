@@ -26,6 +26,9 @@ mod block;
 /// It stays, so that its import is used and the editor still knows what it is.
 pub(crate) const EXPANDED: &str = "__agentops_expanded";
 
+/// How the names begin that arguments without one are given.
+const UNBOUND: &str = "__agentops_unbound_";
+
 /// An item with what is to be recorded of it.
 pub(crate) enum Model {
     Function(Box<Function>),
@@ -573,6 +576,7 @@ pub(crate) fn argument_names(signature: &Signature) -> Vec<Ident> {
             }
         }
     }
+    names.retain(|name| !name.to_string().starts_with(UNBOUND));
     names
 }
 
@@ -625,12 +629,25 @@ fn rebind(signature: &mut Signature, attrs: &[Attribute], shape: Shape) -> Vec<R
     let expects = |attrs: &[Attribute]| attrs.iter().any(|attr| attr.path().is_ident("expect"));
     let sparing = signature.asyncness.is_some() && !expects(attrs);
     let mut rebound = Vec::new();
-    for input in &mut signature.inputs {
-        let FnArg::Typed(typed) = input else { continue };
+    let mut others_move = false;
+    for (index, input) in signature.inputs.iter_mut().enumerate() {
+        let typed = match input {
+            FnArg::Receiver(receiver) => {
+                others_move = !matches!(receiver.kind, ReceiverKind::Reference(..));
+                continue;
+            }
+            FnArg::Typed(typed) => typed,
+        };
         typed.attrs.retain(|attr| !attr.path().is_ident("doc"));
         let spared = sparing && !expects(&typed.attrs) && !may_need_drop(&typed.ty);
         if shape == Shape::Boxed || spared {
             continue;
+        }
+        if may_need_drop(&typed.ty) {
+            if others_move && let Pat::Wild(wild) = &*typed.pat {
+                *typed.pat = Pat::Ident(unbound(index, wild.underscore_token.span));
+            }
+            others_move = true;
         }
         let lints = |attr: &&Attribute| {
             ["cfg", "allow", "expect", "warn", "deny"]
@@ -670,6 +687,18 @@ fn rebind(signature: &mut Signature, attrs: &[Attribute], shape: Shape) -> Vec<R
         });
     }
     rebound
+}
+
+/// A name for an argument that has none. Left behind, it would be dropped after those before it, which move inwards.
+fn unbound(index: usize, place: Place) -> PatIdent {
+    let place = Place::mixed_site().located_at(place);
+    PatIdent {
+        attrs: Vec::new(),
+        by_ref: None,
+        mutability: None,
+        ident: Ident::new(&format!("{UNBOUND}{index}"), place),
+        subpat: None,
+    }
 }
 
 /// What an argument was expected to cause is caused where it is bound again.

@@ -3,7 +3,7 @@
 //! Two packages share these sources: edition 2024, and edition 2021 with the dependency renamed. A module holds one
 //! family of shapes, and each shape a test that asserts what the item still does, and the span that it left.
 
-#![deny(warnings)]
+#![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery)]
 
 #[cfg(not(feature = "renamed"))]
 use agentops as runtime;
@@ -13,6 +13,8 @@ use telemetry as runtime;
 #[cfg(test)]
 mod async_traits;
 #[cfg(test)]
+mod auto_traits;
+#[cfg(test)]
 mod blocks;
 #[cfg(test)]
 mod borrows;
@@ -21,7 +23,11 @@ mod coercions;
 #[cfg(test)]
 mod control_flow;
 #[cfg(test)]
+mod drop_order;
+#[cfg(test)]
 mod fallible;
+#[cfg(test)]
+mod futures;
 #[cfg(test)]
 mod generics;
 #[cfg(test)]
@@ -36,6 +42,8 @@ mod patterns;
 mod receivers;
 #[cfg(test)]
 mod traits;
+#[cfg(test)]
+mod watch;
 
 /// Runs `work` under a capture: gives back `returned`, and leaves `trace`, in which this crate is called `shapes`.
 #[cfg(test)]

@@ -22,6 +22,13 @@ mod borrows;
 mod coercions;
 #[cfg(test)]
 mod control_flow;
+// Neither can be read as the other edition, in which `cargo fmt` looks at them, too.
+#[cfg(all(test, feature = "renamed"))]
+#[rustfmt::skip]
+mod edition_2021;
+#[cfg(all(test, not(feature = "renamed")))]
+#[rustfmt::skip]
+mod edition_2024;
 #[cfg(test)]
 mod drop_order;
 #[cfg(test)]
@@ -31,11 +38,15 @@ mod futures;
 #[cfg(test)]
 mod generics;
 #[cfg(test)]
+mod items;
+#[cfg(test)]
 mod modules;
 #[cfg(test)]
 mod never;
 #[cfg(test)]
 mod opaque;
+#[cfg(test)]
+mod panics;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]

@@ -290,10 +290,10 @@ fn rebinding(rebound: &Rebound) -> TokenStream {
         mutability,
         ident,
     } = rebound;
-    let allow = underscored(ident).then(|| {
-        generated!(#[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)])
-    });
-    generated!(#allow #(#attrs)* let #mutability #ident = #ident;)
+    let underscored = underscored(ident).then(
+        || generated!(, clippy::no_effect_underscore_binding, clippy::used_underscore_binding),
+    );
+    generated!(#[allow(clippy::shadow_same #underscored)] #(#attrs)* let #mutability #ident = #ident;)
 }
 
 /// A return that is never reached and tells inference the type before the user's statements are read.

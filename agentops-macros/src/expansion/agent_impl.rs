@@ -64,6 +64,7 @@ impl Planner<'_> {
                 let __agentops_expected: Plan = loop {};
                 return __agentops_expected;
             }
+            #[allow(clippy::shadow_same)]
             let question = question;
             #[allow(clippy::needless_else)] { self.think(question) }
         });
@@ -137,6 +138,7 @@ impl Planner<'_> {
                         let __agentops_expected: Option<String> = loop {};
                         return __agentops_expected;
                     }
+                    #[allow(clippy::shadow_same)]
                     let word = word;
                     #[allow(clippy::needless_else)] { self.words.get(&word) }
                 };

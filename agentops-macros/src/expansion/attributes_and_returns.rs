@@ -33,7 +33,9 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
             let __agentops_expected: Result<Vec<usize>, Error> = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let text = text;
+        #[allow(clippy::shadow_same)]
         let limit = limit;
         #[allow(clippy::needless_else)] { scan(text, limit) }
     });

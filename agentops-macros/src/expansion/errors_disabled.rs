@@ -27,6 +27,7 @@ fn allowed(text: &str) -> Result<(), Refusal> {
             let __agentops_expected: Result<(), Refusal> = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let text = text;
         #[allow(clippy::needless_else)] { judge(text) }
     });

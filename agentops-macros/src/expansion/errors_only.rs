@@ -20,6 +20,7 @@ async fn store(row: Row) -> Result<(), Error> {
             let __agentops_expected: Result<(), Error> = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let row = row;
         #[allow(clippy::needless_else)] { table().insert(row).await }
     };

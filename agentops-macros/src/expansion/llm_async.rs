@@ -30,6 +30,7 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
             let __agentops_expected: Result<Response, Error> = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let request = request;
         #[allow(clippy::needless_else)] { client(key).send(request).await }
     };

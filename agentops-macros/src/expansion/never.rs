@@ -26,6 +26,7 @@ async fn serve(listener: Listener) -> ! {
     let __agentops_future = ::agentops::__private::instrument(
         __agentops_span,
         async move {
+            #[allow(clippy::shadow_same)]
             let listener = listener;
             #[allow(clippy::needless_else)]
             {

@@ -27,6 +27,7 @@ fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
             let __agentops_expected: Option<_> = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let text = text;
         #[allow(clippy::needless_else)] { Some(text.split(' ')) }
     });

@@ -31,6 +31,7 @@ fn handle(job: &Job) -> bool {
             let __agentops_expected: bool = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let job = job;
         #[allow(clippy::needless_else)] { job.run() }
     });

@@ -20,7 +20,9 @@ fn upload(key: Key, body: Vec<u8>) -> Receipt {
             let __agentops_expected: Receipt = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let key = key;
+        #[allow(clippy::shadow_same)]
         let body = body;
         #[allow(clippy::needless_else)] { send(key, body) }
     });

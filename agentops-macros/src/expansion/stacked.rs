@@ -47,6 +47,7 @@ fn answer(question: String) -> String {
             let __agentops_expected: String = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let question = question;
         #[allow(clippy::needless_else)] { question }
     });

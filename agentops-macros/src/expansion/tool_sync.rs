@@ -32,8 +32,11 @@ fn grep(pattern: &str, n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, 
             let __agentops_expected: Result<Vec<String>, Error> = loop {};
             return __agentops_expected;
         }
+        #[allow(clippy::shadow_same)]
         let pattern = pattern;
+        #[allow(clippy::shadow_same)]
         let mut n = n;
+        #[allow(clippy::shadow_same)]
         #[cfg(unix)]
         let mode = mode;
         #[allow(clippy::needless_else)]

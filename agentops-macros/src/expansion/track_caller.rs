@@ -24,6 +24,7 @@ fn must(condition: bool) -> usize {
                 .agentops_capture(__agentops_w);
         },
     );
+    #[allow(clippy::shadow_same)]
     let condition = condition;
     #[allow(clippy::needless_else)] { locate(condition) }
 }

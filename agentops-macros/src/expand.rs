@@ -427,7 +427,12 @@ impl Frame<'_> {
     fn site(&self) -> TokenStream {
         let Frame { runtime, site, .. } = self;
         let meta = self.meta();
-        generated!(static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);)
+        // A path that is given may say more than it would have to at this place.
+        let given = self
+            .layer
+            .runtime()
+            .map(|_| generated!(#[allow(unused_qualifications)]));
+        generated!(#given static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);)
     }
 
     /// Whether there is nothing to do for a future's span before its first poll.
@@ -528,7 +533,12 @@ impl Frame<'_> {
     /// `returns` asks for closures.
     fn allow_closures(&self) -> Option<TokenStream> {
         (!self.layer.arguments.returns.is_empty()).then(|| {
-            generated!(#[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)])
+            generated!(#[allow(
+                clippy::implicit_return,
+                clippy::min_ident_chars,
+                clippy::redundant_closure,
+                clippy::redundant_closure_for_method_calls
+            )])
         })
     }
 

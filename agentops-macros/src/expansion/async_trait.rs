@@ -25,6 +25,7 @@ impl Search for Web {
                 let __agentops_expected: Vec<Page> = loop {};
                 return __agentops_expected;
             }
+            #[allow(clippy::shadow_same)]
             let words = words;
             #[allow(clippy::needless_else)] { self.client.get(words).await }
         };

@@ -39,7 +39,12 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
         let limit = limit;
         #[allow(clippy::needless_else)] { scan(text, limit) }
     });
-    #[allow(clippy::redundant_closure, clippy::redundant_closure_for_method_calls)]
+    #[allow(
+        clippy::implicit_return,
+        clippy::min_ident_chars,
+        clippy::redundant_closure,
+        clippy::redundant_closure_for_method_calls
+    )]
     ::agentops::__private::exit(
         __agentops_span,
         |__agentops_w| {

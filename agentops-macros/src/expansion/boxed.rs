@@ -4,6 +4,7 @@
 // }
 
 async fn dive(depth: u32) -> u32 {
+    #[allow(unused_qualifications)]
     static __AGENTOPS_CALLSITE: crate::telemetry::__private::Callsite = crate::telemetry::__private::Callsite::new(
         crate::telemetry::__private::Meta::new(
                 crate::telemetry::__private::Kind::Agent,

@@ -28,6 +28,7 @@ fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send
     >(
         __agentops_span,
         move || {
+            #[allow(clippy::shadow_same)]
             let url = url;
             #[allow(clippy::needless_else)]
             {

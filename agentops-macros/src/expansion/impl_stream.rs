@@ -27,6 +27,7 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
     >(
         __agentops_span,
         move || {
+            #[allow(clippy::shadow_same)]
             let prompt = prompt;
             #[allow(clippy::needless_else)] { client().stream(prompt) }
         },

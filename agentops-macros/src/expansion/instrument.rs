@@ -24,7 +24,9 @@ fn fetch(url: &str, key: &str) {
         if false {
             return;
         }
+        #[allow(clippy::shadow_same)]
         let url = url;
+        #[allow(clippy::shadow_same)]
         let key = key;
         #[allow(clippy::needless_else)]
         {

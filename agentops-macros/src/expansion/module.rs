@@ -53,7 +53,9 @@ pub mod web {
                 let __agentops_expected: Page = loop {};
                 return __agentops_expected;
             }
+            #[allow(clippy::shadow_same)]
             let url = url;
+            #[allow(clippy::shadow_same)]
             let key = key;
             #[allow(clippy::needless_else)] { get(url, key) }
         });
@@ -102,6 +104,7 @@ pub mod web {
                 if false {
                     return;
                 }
+                #[allow(clippy::shadow_same)]
                 let words = words;
                 #[allow(clippy::needless_else)]
                 {

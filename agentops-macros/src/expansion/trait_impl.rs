@@ -54,6 +54,7 @@ impl<T: Model> Answers for Assistant<T> {
                 let __agentops_expected: String = loop {};
                 return __agentops_expected;
             }
+            #[allow(clippy::shadow_same)]
             let question = question;
             #[allow(clippy::needless_else)] { self.ask(question) }
         });

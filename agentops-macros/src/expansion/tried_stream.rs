@@ -32,6 +32,7 @@ async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
                 let __agentops_expected: Result<_, Error> = loop {};
                 return __agentops_expected;
             }
+            #[allow(clippy::shadow_same)]
             let path = path;
             #[allow(clippy::needless_else)] { open(path).await }
         },

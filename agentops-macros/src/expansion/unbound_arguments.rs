@@ -28,8 +28,13 @@ fn close(self, __agentops_unbound_1: Guard, _: u32, text: String, _: &str) -> u6
             return __agentops_expected;
         }
         let _ = &self;
-        #[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)]
+        #[allow(
+            clippy::shadow_same,
+            clippy::no_effect_underscore_binding,
+            clippy::used_underscore_binding
+        )]
         let __agentops_unbound_1 = __agentops_unbound_1;
+        #[allow(clippy::shadow_same)]
         let text = text;
         #[allow(clippy::needless_else)] { self.end(text) }
     });

@@ -627,6 +627,11 @@ pub(crate) fn panic_record(buffer: &mut Vec<u8>) -> u64 {
     if !std::thread::panicking() {
         return 0;
     }
+    last_panic_record(buffer)
+}
+
+/// The error record of this thread's last panic, which may have been caught since.
+fn last_panic_record(buffer: &mut Vec<u8>) -> u64 {
     let panic = panic::last();
     let found = Found {
         code: "panic".into(),
@@ -801,7 +806,7 @@ impl Started {
             let clock = clock::raw();
             local.with_buffer(|buffer| {
                 let flags = if panicked {
-                    panic_record(buffer)
+                    last_panic_record(buffer)
                 } else {
                     CANCELLED
                 };

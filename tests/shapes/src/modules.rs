@@ -651,3 +651,41 @@ fn instrument_in_a_module_is_ours_by_its_path() {
         &trace,
     );
 }
+
+#[tool]
+mod with_async_traits {
+    use async_trait::async_trait;
+
+    #[async_trait]
+    pub(super) trait Fetch {
+        async fn fetch(&self, url: &str) -> Result<usize, String>;
+
+        async fn twice(&self, url: &str) -> Result<usize, String> {
+            Ok(self.fetch(url).await? * 2)
+        }
+    }
+
+    pub(super) struct Web(pub(super) usize);
+
+    #[async_trait]
+    impl Fetch for Web {
+        async fn fetch(&self, url: &str) -> Result<usize, String> {
+            url.len().checked_sub(self.0).ok_or_else(|| url.to_owned())
+        }
+    }
+}
+
+#[test]
+fn async_traits_in_a_module() {
+    use self::with_async_traits::Fetch as _;
+
+    let trace = ["TOOL fetch {\"url\":\"abc\"} -> 2"];
+    check_async(
+        async { with_async_traits::Web(1).twice("abc").await },
+        Ok(4),
+        &trace,
+    );
+    let trace = ["TOOL fetch {\"url\":\"abc\"} ! String: abc"];
+    let run = async { with_async_traits::Web(4).fetch("abc").await };
+    check_async(run, Err("abc".into()), &trace);
+}

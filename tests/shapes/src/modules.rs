@@ -558,6 +558,40 @@ fn module_with_shadowed_names() {
     assert_eq!(trace.outline(), "OPERATION judge\nOPERATION inside\n");
 }
 
+#[no_implicit_prelude]
+#[runtime::instrument]
+mod without_prelude {
+    pub(super) struct Half(pub(super) u8);
+
+    impl Half {
+        pub(super) fn of(self, n: u8) -> ::std::result::Result<u8, ::std::string::String> {
+            if n < self.0 {
+                return ::std::result::Result::Err(::std::string::String::new());
+            }
+            ::std::result::Result::Ok(n / self.0)
+        }
+    }
+
+    pub(super) async fn some(n: u8) -> ::std::option::Option<u8> {
+        ::std::option::Option::Some(n)
+    }
+}
+
+#[test]
+fn module_without_a_prelude() {
+    let run = async {
+        (
+            without_prelude::Half(2).of(4),
+            without_prelude::some(1).await,
+        )
+    };
+    let trace = [
+        "OPERATION of {\"n\":4} -> 2",
+        "OPERATION some {\"n\":1} -> 1",
+    ];
+    check_async(run, (Ok(2), Some(1)), &trace);
+}
+
 #[cfg(test)]
 #[tool]
 mod with_tests {

@@ -1,7 +1,5 @@
 //! Attributes on inline modules: what they reach, what they leave alone, and what an item in them says for itself.
 
-#![warn(clippy::pedantic, clippy::nursery)]
-
 use crate::async_traits::check_async;
 use crate::blocks::check;
 use crate::runtime;

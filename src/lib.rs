@@ -43,8 +43,10 @@
 //! a module, so are impls of the standard library's traits and serde's, told by the trait's last word (`Display`, `From`,
 //! `Iterator`, `Future`, `Add`, …), tests, and modules under `#[cfg(test)]`.
 //!
-//! An item with an attribute of its own goes by that one, be it of the kinds that are left alone. What the block's says
-//! holds for all others: every argument does that makes sense for more than one, `skip(a)` for those that have an `a`.
+//! An item with an attribute of its own goes by that one, also where it would be left alone; only a `const fn` can have
+//! none. In a module a name that is imported from another crate, as by `use rmcp::tool;`, is not ours, and
+//! `#[agentops::tool]` is. For all other items holds what the block's attribute says. It takes every argument that makes
+//! sense for more than one item, and `skip(a)` speaks of those that have an `a`.
 //!
 //! Beside `#[async_trait]` the order is free. Inside an annotated item a bare `#[instrument]` is taken for `tracing`'s,
 //! and is kept. A module in a file of its own (`mod m;`) is nothing that the compiler shows to an attribute.

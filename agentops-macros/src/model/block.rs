@@ -89,7 +89,7 @@ impl Block {
                 Some(type_name(self_ty)),
                 around.map_or(Vec::new(), |around| around.foreign.clone()),
             ),
-            BlockKind::Module => (None, foreign(&block.members)),
+            BlockKind::Module => (None, foreign(&block.members, arguments.runtime.as_ref())),
         };
         let surroundings = Surroundings {
             word,
@@ -232,17 +232,20 @@ impl Surroundings<'_> {
 }
 
 /// What a module imports from other crates: in it `#[tool]` is what it says it is.
-fn foreign(members: &[item::Member]) -> Vec<Ident> {
+fn foreign(members: &[item::Member], given: Option<&Path>) -> Vec<Ident> {
+    let given = given.and_then(|path| path.segments.first());
+    let ours = |root: &Ident| {
+        ["crate", "self", "super"].iter().any(|own| root == own)
+            || runtime::name().is_some_and(|name| root == name)
+            || given.is_some_and(|first| *root == first.ident)
+    };
     let mut names = Vec::new();
     for member in members.iter().filter(|member| member.item.is_none()) {
         let Ok(import) = syn::parse2::<ItemUse>(member.tokens.clone()) else {
             continue;
         };
         if let UseTree::Path(path) = &import.tree
-            && !["crate", "self", "super"]
-                .iter()
-                .any(|own| path.ident == own)
-            && runtime::name().is_none_or(|name| path.ident != name)
+            && !ours(&path.ident)
         {
             imported(&path.tree, &mut names);
         }
@@ -386,6 +389,11 @@ mod tests {
     /// The functions that are recorded in a block, and those in it that have an attribute of their own.
     #[track_caller]
     fn check(word: Word, tokens: TokenStream, expected: &[&str]) {
+        check_with(word, TokenStream::new(), tokens, expected);
+    }
+
+    #[track_caller]
+    fn check_with(word: Word, arguments: TokenStream, tokens: TokenStream, expected: &[&str]) {
         fn recorded(block: &Block, found: &mut Vec<String>) {
             for member in &block.members {
                 match member {
@@ -402,7 +410,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        recorded(&block(word, TokenStream::new(), tokens), &mut found);
+        recorded(&block(word, arguments, tokens), &mut found);
         assert_eq!(found, expected);
     }
 
@@ -534,6 +542,16 @@ mod tests {
                 "tool f",
             ],
         );
+        let module = quote!(
+            mod m {
+                use own::tool;
+                #[tool]
+                fn f() {}
+            }
+        );
+        check(Word::Task, module.clone(), &["task f"]);
+        let runtime = quote!(crate = own::telemetry);
+        check_with(Word::Task, runtime, module, &["tool f"]);
     }
 
     #[test]

@@ -1,30 +1,18 @@
 //! Attributes beside `#[async_trait]`, in every order.
 
-#![warn(clippy::pedantic, clippy::nursery)]
-
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::{poll_fn, Future};
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 
+use crate::block_on;
 use crate::runtime;
 use crate::runtime::testing::capture_with_async;
 use crate::runtime::{agent, operation, session, skip, task, tool};
-
-pub fn block_on<F: Future>(work: F) -> F::Output {
-    let mut work = pin!(work);
-    let mut cx = Context::from_waker(Waker::noop());
-    loop {
-        if let Poll::Ready(output) = work.as_mut().poll(&mut cx) {
-            return output;
-        }
-    }
-}
 
 /// As [`check`](crate::blocks::check), for what is awaited.
 #[track_caller]

@@ -1,7 +1,5 @@
 //! Attributes on `impl` blocks, inherent and of traits, for types and members of every sort.
 
-#![warn(clippy::pedantic, clippy::nursery)]
-
 use std::cell::Cell;
 use std::fmt::{self, Debug};
 use std::future::Future;

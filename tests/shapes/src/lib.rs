@@ -5,9 +5,9 @@
 
 #![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery)]
 
-#[cfg(not(feature = "renamed"))]
+#[cfg(all(test, not(feature = "renamed")))]
 use agentops as runtime;
-#[cfg(feature = "renamed")]
+#[cfg(all(test, feature = "renamed"))]
 use telemetry as runtime;
 
 #[cfg(test)]

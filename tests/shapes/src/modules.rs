@@ -1,7 +1,5 @@
 //! Attributes on inline modules: what they reach, what they leave alone, and what an item in them says for itself.
 
-#![warn(clippy::pedantic, clippy::nursery)]
-
 use crate::async_traits::check_async;
 use crate::blocks::check;
 use crate::runtime;
@@ -558,6 +556,40 @@ fn module_with_shadowed_names() {
     assert_eq!(trace.outline(), "OPERATION judge\nOPERATION inside\n");
 }
 
+#[no_implicit_prelude]
+#[runtime::instrument]
+mod without_prelude {
+    pub(super) struct Half(pub(super) u8);
+
+    impl Half {
+        pub(super) fn of(self, n: u8) -> ::std::result::Result<u8, ::std::string::String> {
+            if n < self.0 {
+                return ::std::result::Result::Err(::std::string::String::new());
+            }
+            ::std::result::Result::Ok(n / self.0)
+        }
+    }
+
+    pub(super) async fn some(n: u8) -> ::std::option::Option<u8> {
+        ::std::option::Option::Some(n)
+    }
+}
+
+#[test]
+fn module_without_a_prelude() {
+    let run = async {
+        (
+            without_prelude::Half(2).of(4),
+            without_prelude::some(1).await,
+        )
+    };
+    let trace = [
+        "OPERATION of {\"n\":4} -> 2",
+        "OPERATION some {\"n\":1} -> 1",
+    ];
+    check_async(run, (Ok(2), Some(1)), &trace);
+}
+
 #[cfg(test)]
 #[tool]
 mod with_tests {
@@ -650,4 +682,42 @@ fn instrument_in_a_module_is_ours_by_its_path() {
         3,
         &trace,
     );
+}
+
+#[tool]
+mod with_async_traits {
+    use async_trait::async_trait;
+
+    #[async_trait]
+    pub(super) trait Fetch {
+        async fn fetch(&self, url: &str) -> Result<usize, String>;
+
+        async fn twice(&self, url: &str) -> Result<usize, String> {
+            Ok(self.fetch(url).await? * 2)
+        }
+    }
+
+    pub(super) struct Web(pub(super) usize);
+
+    #[async_trait]
+    impl Fetch for Web {
+        async fn fetch(&self, url: &str) -> Result<usize, String> {
+            url.len().checked_sub(self.0).ok_or_else(|| url.to_owned())
+        }
+    }
+}
+
+#[test]
+fn async_traits_in_a_module() {
+    use self::with_async_traits::Fetch as _;
+
+    let trace = ["TOOL fetch {\"url\":\"abc\"} -> 2"];
+    check_async(
+        async { with_async_traits::Web(1).twice("abc").await },
+        Ok(4),
+        &trace,
+    );
+    let trace = ["TOOL fetch {\"url\":\"abc\"} ! String: abc"];
+    let run = async { with_async_traits::Web(4).fetch("abc").await };
+    check_async(run, Err("abc".into()), &trace);
 }

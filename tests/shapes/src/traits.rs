@@ -1,13 +1,12 @@
 //! Attributes on the default methods of traits.
 
-#![warn(clippy::pedantic, clippy::nursery)]
-
 use std::fmt::Debug;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::async_traits::{block_on, check_async};
+use crate::async_traits::check_async;
+use crate::block_on;
 use crate::blocks::check;
 use crate::runtime::testing::{capture_with, capture_with_async};
 use crate::runtime::{agent, guardrail, llm, operation, task, tool};

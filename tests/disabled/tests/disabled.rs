@@ -48,6 +48,38 @@ async fn later<T: Clone>(value: &T) -> T {
     std::future::ready(value.clone()).await
 }
 
+#[agentops::instrument(level = "debug")]
+mod shelves {
+    //! What is in a module comes back, too.
+
+    pub(super) struct Shelf(pub(super) usize);
+
+    impl Shelf {
+        pub(super) fn room(&self) -> usize {
+            free(self.0)
+        }
+
+        #[agentops::tool(name = "its own")]
+        pub(super) fn books(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[agentops::skip]
+    fn free(taken: usize) -> usize {
+        10 - taken
+    }
+}
+
+#[agentops::agent]
+impl Iterator for Librarian {
+    type Item = &'static str;
+
+    fn next(&mut self) -> Option<&'static str> {
+        Some(self.name())
+    }
+}
+
 #[derive(Debug, PartialEq)]
 struct Refused;
 
@@ -71,6 +103,8 @@ fn an_annotated_program_works_and_leaves_no_trace() {
     assert_eq!(Librarian.name(), "librarian");
     assert_eq!(program::main(), Ok(()));
     assert_eq!(poll_once(later(&7)), 7);
+    assert_eq!(shelves::Shelf(4).room() + shelves::Shelf(4).books(), 10);
+    assert_eq!(Librarian.next(), Some("librarian"));
 
     assert!(agentops::flush(Duration::from_secs(5)));
     assert_eq!(memory.traces().len(), 0);
@@ -79,6 +113,9 @@ fn an_annotated_program_works_and_leaves_no_trace() {
     let (answer, trace) = capture_with(|| run("how many?"));
     assert_eq!(answer, Ok("HOW MANY? 3".into()));
     assert!(trace.spans.is_empty() && trace.nested.is_empty());
+    let (room, trace) = capture_with(|| shelves::Shelf(4).room());
+    assert_eq!(room, 6);
+    assert!(trace.spans.is_empty());
 }
 
 fn poll_once<F: Future>(future: F) -> F::Output {

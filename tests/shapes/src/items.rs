@@ -19,7 +19,6 @@ extern "C" fn external(n: u8) -> u8 {
 }
 
 #[tool]
-#[expect(missing_abi, reason = "it is a shape")]
 extern "C" fn external_without_a_name(n: u8) -> u8 {
     n + 1
 }

@@ -6,7 +6,6 @@
     clippy::await_holding_lock,
     clippy::boxed_local,
     clippy::future_not_send,
-    clippy::let_and_return,
     clippy::needless_pass_by_value,
     clippy::toplevel_ref_arg,
     clippy::unused_self,
@@ -15,12 +14,16 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
+
+use futures_util::future::{FutureExt as _, LocalBoxFuture};
+use futures_util::stream::{self, Stream, StreamExt as _};
 
 use crate::block_on;
 use crate::runtime::tool;
-use crate::watch::{note, noted, poll_once, recorded, yield_now, Noisy};
+use crate::watch::{Noisy, note, noted, poll_once, recorded, yield_now};
 
 /// Emits each item plain, with everything recorded, and with nothing recorded but that it ran.
 macro_rules! twins {
@@ -88,6 +91,10 @@ fn caught<R>(work: impl FnOnce() -> R) {
 
 fn noisy(name: &'static str) -> Noisy {
     Noisy(name)
+}
+
+fn length(noisy: &Noisy) -> usize {
+    noisy.0.len()
 }
 
 struct Pair {
@@ -166,8 +173,8 @@ twins! {
 
     pub(super) fn tail_of_a_cell(_a: Noisy) -> usize {
         let cell = RefCell::new(vec![noisy("inside")]);
-        let length = cell.borrow().len();
-        length
+        let inside = cell.borrow();
+        inside.len()
     }
 
     pub(super) fn generic<T, const N: usize>(_value: T, _many: [Noisy; N]) {
@@ -259,6 +266,48 @@ twins! {
         let _local = Noisy("local");
         yield_now().await;
         noisy("temporary").0.len()
+    }
+
+    pub(super) fn returned(_a: Noisy, b: Noisy, _c: Noisy) -> impl Future<Output = usize> {
+        let _local = Noisy("local");
+        let kept = Noisy("kept");
+        async move {
+            let _inner = Noisy("inner");
+            yield_now().await;
+            length(&kept) + length(&b)
+        }
+    }
+
+    pub(super) fn returned_in_a_box(
+        a: Noisy,
+        _b: Noisy,
+        c: Noisy,
+    ) -> Pin<Box<dyn Future<Output = usize>>> {
+        Box::pin(async move {
+            let _inner = Noisy("inner");
+            yield_now().await;
+            length(&c) + length(&a)
+        })
+    }
+
+    pub(super) fn returned_after_work(a: Noisy, b: Noisy, _: Noisy) -> LocalBoxFuture<'static, Noisy> {
+        drop(b);
+        note("body");
+        async move {
+            yield_now().await;
+            a
+        }
+        .boxed_local()
+    }
+
+    pub(super) fn streamed(a: Noisy, _b: Noisy) -> impl Stream<Item = usize> {
+        let _local = Noisy("local");
+        stream::iter([1, 2]).map(move |n| n + length(&a))
+    }
+
+    pub(super) fn iterated(a: Noisy, _b: Noisy) -> impl Iterator<Item = usize> {
+        let _local = Noisy("local");
+        [1, 2].into_iter().map(move |n| n + length(&a))
     }
 
     pub(super) async fn async_generic<T>(_a: Noisy, _value: T) {
@@ -534,6 +583,56 @@ fn of_futures_that_do_not_end() {
         "b c a",
         "TOOL async_used {\"a\":\"a\",\"b\":\"b\",\"n\":1,\"c\":\"c\"} (cancelled)\n",
         "OPERATION async_used (cancelled)\n"
+    );
+}
+
+#[test]
+fn of_returned_futures() {
+    same!(
+        block_on(returned(Noisy("a"), Noisy("b"), Noisy("c"))),
+        "local c a inner kept b",
+        "TOOL returned {\"_a\":\"a\",\"b\":\"b\",\"_c\":\"c\"} -> 5\n",
+        "OPERATION returned\n"
+    );
+    same!(
+        returned(Noisy("a"), Noisy("b"), Noisy("c")),
+        "local c a kept b",
+        "TOOL returned {\"_a\":\"a\",\"b\":\"b\",\"_c\":\"c\"} (cancelled)\n",
+        "OPERATION returned (cancelled)\n"
+    );
+    same!(
+        block_on(returned_in_a_box(Noisy("a"), Noisy("b"), Noisy("c"))),
+        "b inner c a",
+        "TOOL returned_in_a_box {\"a\":\"a\",\"_b\":\"b\",\"c\":\"c\"} -> 2\n",
+        "OPERATION returned_in_a_box\n"
+    );
+    same!(
+        give_up(returned_in_a_box(Noisy("a"), Noisy("b"), Noisy("c"))),
+        "b inner c a",
+        "TOOL returned_in_a_box {\"a\":\"a\",\"_b\":\"b\",\"c\":\"c\"} (cancelled)\n",
+        "OPERATION returned_in_a_box (cancelled)\n"
+    );
+    same!(
+        block_on(returned_after_work(Noisy("a"), Noisy("b"), Noisy("c"))),
+        "b body c a",
+        "TOOL returned_after_work {\"a\":\"a\",\"b\":\"b\"} -> \"a\"\n",
+        "OPERATION returned_after_work\n"
+    );
+}
+
+#[test]
+fn of_streams_and_iterators() {
+    same!(
+        block_on(streamed(Noisy("a"), Noisy("b")).collect::<Vec<_>>()),
+        "local b a",
+        "TOOL streamed {\"a\":\"a\",\"_b\":\"b\"} stream.items=2\n",
+        "OPERATION streamed stream.items=2\n"
+    );
+    same!(
+        iterated(Noisy("a"), Noisy("b")).sum::<usize>(),
+        "local b a",
+        "TOOL iterated {\"a\":\"a\",\"_b\":\"b\"} stream.items=2\n",
+        "OPERATION iterated stream.items=2\n"
     );
 }
 

@@ -3,18 +3,18 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 use std::thread;
 
-use futures_util::future::{join, join_all, select, Either, FutureExt as _};
+use futures_util::future::{Either, FutureExt as _, join, join_all, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::block_on;
 use crate::runtime::testing::capture_with;
 use crate::runtime::{agent, llm, operation, task, tool, workflow};
-use crate::watch::{note, noted, poll_once, recorded, recorded_async, unwound, yield_now, Noisy};
+use crate::watch::{Noisy, note, noted, poll_once, recorded, recorded_async, unwound, yield_now};
 
 #[tool]
 async fn nothing() {}
@@ -202,11 +202,7 @@ async fn first<'a>(words: &'a [String], _index: &str) -> &'a str {
 
 #[tool]
 async fn longer<'a, 'b: 'a>(a: &'a str, b: &'b str) -> &'a str {
-    if a.len() > b.len() {
-        a
-    } else {
-        b
-    }
+    if a.len() > b.len() { a } else { b }
 }
 
 #[tool]

@@ -22,6 +22,8 @@ mod borrows;
 mod coercions;
 #[cfg(test)]
 mod control_flow;
+#[cfg(test)]
+mod drop_order;
 // Neither can be read as the other edition, in which `cargo fmt` looks at them, too.
 #[cfg(all(test, feature = "renamed"))]
 #[rustfmt::skip]
@@ -30,8 +32,6 @@ mod edition_2021;
 #[rustfmt::skip]
 mod edition_2024;
 #[cfg(test)]
-mod drop_order;
-#[cfg(test)]
 mod fallible;
 #[cfg(test)]
 mod futures;
@@ -39,6 +39,8 @@ mod futures;
 mod generics;
 #[cfg(test)]
 mod items;
+#[cfg(test)]
+mod iterators;
 #[cfg(test)]
 mod modules;
 #[cfg(test)]
@@ -51,6 +53,10 @@ mod panics;
 mod patterns;
 #[cfg(test)]
 mod receivers;
+#[cfg(test)]
+mod returned_futures;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod traits;
 #[cfg(test)]

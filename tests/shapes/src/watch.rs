@@ -7,12 +7,12 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
-use std::future::{poll_fn, Future};
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::runtime::testing::{capture_with, capture_with_async, Trace};
+use crate::runtime::testing::{Trace, capture_with, capture_with_async};
 
 thread_local! {
     static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };

@@ -26,7 +26,7 @@
 //! |---|---|
 //! | [`#[main]`](macro@main) | on `fn main`: starts recording, gives the program a session, flushes at the end |
 //! | [`#[session]`](macro@session) | opens a session for each call; [`#[trace]`](macro@trace) is the same |
-//! | [`#[agent]`](macro@agent) | calls that enter an agent |
+//! | [`#[agent]`](macro@agent) | calls that enter an agent; on a struct as [`#[derive(Agent)]`](derive@Agent): who it is |
 //! | [`#[workflow]`](macro@workflow) | a group of operations |
 //! | [`#[operation]`](macro@operation) | a piece of work; [`#[task]`](macro@task) is the same under its own word |
 //! | [`#[tool]`](macro@tool) | the use of a tool |
@@ -50,6 +50,11 @@
 //!
 //! Beside `#[async_trait]` the order is free. Inside an annotated item a bare `#[instrument]` is taken for `tracing`'s,
 //! and is kept. A module in a file of its own (`mod m;`) is nothing that the compiler shows to an attribute.
+//!
+//! | derive | on a type |
+//! |---|---|
+//! | [`#[derive(Agent)]`](derive@Agent) | the agent's id, name, role, model and state are in its fields |
+//! | [`#[derive(Capture)]`](derive@Capture) | how its values are recorded: field by field, some left out, some hidden |
 //!
 //! # Arguments of attributes
 //!
@@ -75,10 +80,11 @@
 //!
 //! # What is recorded of a value
 //!
-//! Nothing is asked of a type. The first that it has is used: [`Capture`], `Serialize`, `Debug`, its name. In a generic
+//! Nothing is asked of a type. The first that it has is used: [`Capture`](trait@Capture), `Serialize`, `Debug`, its name. In a generic
 //! function that follows from the bounds in scope. A value that fails or panics while it is captured costs that value,
 //! never the call. [`opaque!`] takes a type out, also in options, lists, maps and tuples of it, but not in types of yours
-//! that hold it: what these say is up to their own `Serialize` or `Debug`.
+//! that hold it: what these say is up to their own `Serialize` or `Debug`. Types that derive
+//! [`Capture`](derive@Capture) capture their fields in the same way, one by one: there a type that was taken out stays out.
 //!
 //! Secrets that are known by their name or their form are replaced by `[redacted]` before anything leaves the process:
 //! see [`Builder`](Builder#what-is-redacted).
@@ -164,7 +170,163 @@ pub use agentops_core::{
     TraceContext, end_all_traces, end_session, end_trace, start_trace, update_trace_metadata,
 };
 
-pub use agentops_core::{Agent, Capture, ErrorCode, Redact, Sink, opaque};
+pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque};
+
+/// Says who an agent is, from its fields: implements [`Agent`](trait@crate::Agent) for a struct, and adds nothing to it.
+///
+/// [`#[agent]`](macro@crate::agent) on the methods then asks the struct. What is said of it stands in `#[agentops(…)]`:
+///
+/// | on the struct | |
+/// |---|---|
+/// | `name = "…"`, `role = "…"`, `model = "…"` | text, or a path to a constant: what holds for all of its values |
+/// | `bounds(T: Debug)` | bounds for the impl, beside those of the struct |
+/// | `crate = path` | where this crate is, if not at `::agentops` |
+///
+/// | on a field | |
+/// |---|---|
+/// | `id` | tells this value from others: an [`AgentId`], or anything that reads as text |
+/// | `name`, `role`, `model` | says it for this value: `AsRef<str>` or `Display`, or an `Option` of that |
+/// | `state` | is recorded whenever a call enters the agent |
+/// | `state, redact` | shows as `[redacted]` there |
+///
+/// A field comes before what the struct says of all, and that before what the attribute of the methods says. Without a
+/// name anywhere it is the type's.
+///
+/// # How to tell two instances apart
+///
+/// Two values of one type and name are one agent in a trace, unless they have ids. An [`AgentId`] is new whenever it is
+/// made; it takes part in `Default`, and in serde's `#[serde(skip)]` by that.
+///
+/// ```
+/// use agentops::{Agent, AgentId, agent, testing::capture};
+///
+/// #[derive(Agent, Default)]
+/// struct Researcher {
+///     #[agentops(id)]
+///     id: AgentId,
+///     #[agentops(state)]
+///     topic: String,
+/// }
+///
+/// #[agent(role = "finds sources")]
+/// impl Researcher {
+///     fn search(&self) -> usize {
+///         self.topic.len()
+///     }
+/// }
+///
+/// let on = |topic: &str| Researcher { topic: topic.into(), ..Default::default() };
+/// let (rust, zig) = (on("rust"), on("zig"));
+/// let trace = capture(|| rust.search() + zig.search() + rust.search());
+///
+/// let calls: Vec<_> = trace.spans.iter().filter_map(|span| span.agent.as_ref()).collect();
+/// assert_eq!(calls[0].id, rust.id.to_string());
+/// assert_eq!(calls[2].id, zig.id.to_string());
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"AGENT Researcher agentops.agent.state={"topic":"rust"}
+///   OPERATION search -> 4
+/// AGENT Researcher agentops.agent.state={"topic":"zig"}
+///   OPERATION search -> 3
+/// AGENT Researcher agentops.agent.state={"topic":"rust"}
+///   OPERATION search -> 4
+/// "#
+/// );
+/// ```
+///
+/// An id of your own will do as well: a number, a `Uuid`, a user's name. Text becomes the same [`AgentId`] wherever it is the
+/// same, in this and in other runs, for values of one type; text that is an `AgentId` is that id.
+///
+/// A clone has the id of its original, and is the same agent: most clones are handles to one thing. One that is to be an
+/// agent of its own gets a new id: `Researcher { id: AgentId::new(), ..rust.clone() }`.
+///
+/// # State
+///
+/// Fields marked as `state` are captured as arguments are, and become one attribute of the AGENT span,
+/// `agentops.agent.state`. They are not looked at where nothing records, or where
+/// [`capture_content`](crate::Builder::capture_content) is off, and redacted like anything else.
+///
+/// # What it cannot do
+///
+/// It needs a struct; for an enum implement [`Agent`](trait@crate::Agent) by hand. In a generic struct a field of type `T` can say
+/// what the bounds of `T` promise.
+#[cfg(feature = "macros")]
+pub use agentops_macros::Agent;
+
+/// Records values of a type field by field: implements [`Capture`](trait@crate::Capture).
+///
+/// Each field is captured as an argument would be: by its own `Capture`, else by `Serialize`, `Debug` or its type's name.
+/// Nothing is asked of the types of fields, and a field whose type [`opaque!`] took out stays closed, which a derived
+/// `Serialize` would open. The shape is the one that serde gives: an object for named fields, the value itself for a single
+/// unnamed one, else a list; variants of an enum stand under their names.
+///
+/// `#[agentops(…)]` takes, on a field or a variant:
+///
+/// | | |
+/// |---|---|
+/// | `skip` | leaves the field out; of a variant only its name is recorded |
+/// | `redact` | records `[redacted]` in its place, and does not look at it |
+///
+/// and on the type `redact` for all of it, `bounds(T: Debug)` and `crate = path`.
+///
+/// ```
+/// use agentops::{Capture, testing::capture, tool};
+///
+/// #[derive(Capture)]
+/// struct Account {
+///     name: String,
+///     #[agentops(redact)]
+///     pin: u16,
+///     #[agentops(skip)]
+///     avatar: Vec<u8>,
+///     plan: Plan,
+/// }
+///
+/// #[derive(Capture)]
+/// enum Plan {
+///     Free,
+///     Paid { cents: u64 },
+/// }
+///
+/// #[tool]
+/// fn charge(account: &Account) {
+///     // …
+/// # let _ = account;
+/// }
+///
+/// let account = |plan| Account { name: "ann".into(), pin: 1234, avatar: vec![0; 4096], plan };
+/// let trace = capture(|| {
+///     charge(&account(Plan::Free));
+///     charge(&account(Plan::Paid { cents: 900 }));
+/// });
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"TOOL charge {"account":{"name":"ann","pin":"[redacted]","plan":"Free"}}
+/// TOOL charge {"account":{"name":"ann","pin":"[redacted]","plan":{"Paid":{"cents":900}}}}
+/// "#
+/// );
+/// ```
+///
+/// # In generic types
+///
+/// A derive adds no bounds. Of a field of type `T` is known what the bounds of `T` promise, and without any that is its
+/// name; `bounds` asks for more:
+///
+/// ```
+/// use std::fmt::Debug;
+/// use agentops::Capture;
+///
+/// #[derive(Capture)]
+/// #[agentops(bounds(T: Debug))]
+/// struct Page<T> {
+///     items: Vec<T>,
+/// }
+/// ```
+///
+/// Values that need themselves, or that are very large or deep, are cut as others are; a field that panics while it is
+/// captured costs that field.
+#[cfg(feature = "macros")]
+pub use agentops_macros::Capture;
 
 #[cfg(feature = "tracing")]
 pub use agentops_core::{layer, layer_with};
@@ -298,8 +460,11 @@ pub use agentops_macros::trace;
 /// receiver are left alone. On a function or method, the call itself is the AGENT span. On an inline module, each type
 /// that has methods in it is an agent, and free functions are operations of whichever agent calls them.
 ///
-/// An agent is known by its type's name, or by `name`. Implement [`Agent`] for agents that name
-/// themselves, and give those of one name an id of their own to tell them apart.
+/// On a struct it says who the agent is, as [`#[derive(Agent)]`](derive@crate::Agent) does, and takes `name`, `role` and `model`
+/// for it; fields are marked in the same way.
+///
+/// An agent is known by its type's name, or by `name`. One whose values differ says who each is:
+/// by [`#[derive(Agent)]`](derive@crate::Agent#how-to-tell-two-instances-apart), or by [`Agent`](trait@crate::Agent) by hand.
 ///
 /// ```
 /// struct Writer;
@@ -315,6 +480,33 @@ pub use agentops_macros::trace;
 ///     }
 /// }
 /// # assert_eq!(Writer.write(&["a", "b"]), "a b");
+/// ```
+///
+/// ```
+/// use agentops::{AgentId, agent, testing::capture};
+///
+/// #[agent(name = "reviewer")]
+/// struct Reviewer {
+///     #[agentops(id)]
+///     id: AgentId,
+///     #[agentops(role)]
+///     looks_at: &'static str,
+/// }
+///
+/// #[agent]
+/// impl Reviewer {
+///     fn review(&self, text: &str) -> bool {
+///         text.contains(self.looks_at)
+///     }
+/// }
+///
+/// let reviewer = |looks_at| Reviewer { id: AgentId::new(), looks_at };
+/// let (style, law) = (reviewer("style"), reviewer("law"));
+/// let trace = capture(|| style.review("a text") || law.review("a text"));
+/// let agents: Vec<_> = trace.spans.iter().filter_map(|span| span.agent.as_ref()).collect();
+/// assert_eq!(agents[0].role.as_deref(), Some("style"));
+/// assert_eq!(agents[0].id, style.id.to_string());
+/// assert_eq!(agents[2].id, law.id.to_string());
 /// ```
 ///
 /// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).

@@ -1,12 +1,15 @@
 //! All that generated code may call. No part of the public interface: it changes with the macros, in any release.
 
+pub use std::borrow::Cow;
+
 pub use crate::client::Main;
+pub use crate::model::id::AgentId;
 pub use crate::model::span::{Level, SpanKind as Kind};
 pub use crate::record::agent::{
-    AgentProbe, Identity, enter_agent, join_agent, start_agent, start_join_agent,
+    Agent, AgentProbe, Ask, Identity, enter_agent, join_agent, start_agent, start_join_agent,
 };
 pub use crate::record::callsite::{Callsite, Meta};
-pub use crate::record::capture::{Probe, Sink};
+pub use crate::record::capture::{Capture, Probe, Sink, list, object, redacted};
 pub use crate::record::context::SpanContext;
 pub use crate::record::fault::Fault;
 pub use crate::record::future::{
@@ -17,6 +20,7 @@ pub use crate::record::outcome::Outcome;
 pub use crate::record::returned::{
     Flow, Handing, Iterated, Returned, Streamed, called, handing, promised, spoil, within,
 };
+pub use crate::record::said::{Said, Says};
 pub use crate::record::span::{
     Entered, Recording, Started, enter, enter_bare, enter_session, exit, leave, link, start,
     start_bare, start_session, under,
@@ -36,6 +40,14 @@ pub mod ladder {
     pub use crate::record::returned::{
         ReturnsBox as _, ReturnsFuture as _, ReturnsIterator as _, ReturnsStream as _,
         ReturnsValue as _, TriesStream as _,
+    };
+}
+
+/// The ladder of what fields say of an agent, which derives alone climb.
+pub mod says {
+    pub use crate::record::said::{
+        SaysByDisplay as _, SaysById as _, SaysByStr as _, SaysNothing as _,
+        SaysOptionByDisplay as _, SaysOptionByStr as _,
     };
 }
 

@@ -44,6 +44,8 @@ pub use config::{Builder, Overflow, builder};
 pub use error::Error;
 
 #[cfg(feature = "record")]
+pub use model::id::AgentId;
+#[cfg(feature = "record")]
 pub use model::session::EndState;
 #[cfg(feature = "record")]
 pub use model::span::{Level, SpanKind};

@@ -20,6 +20,7 @@ pub(crate) mod note;
 pub(crate) mod outcome;
 pub(crate) mod returned;
 pub(crate) mod ring;
+pub(crate) mod said;
 pub(crate) mod scope;
 pub(crate) mod session;
 pub(crate) mod span;

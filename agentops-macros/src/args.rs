@@ -153,29 +153,20 @@ pub(crate) struct Pair {
 impl Arguments {
     pub(crate) fn parse(word: Word, tokens: TokenStream, errors: &mut Errors) -> Arguments {
         let mut arguments = Arguments::default();
-        let parser = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = arguments.parse_one(word, input, errors) {
-                    errors.push(error);
-                    skip_to_comma(input);
-                } else if !input.is_empty() && !input.peek(Token![,]) {
-                    errors
-                        .push(input.error(format!("expected `,` between the arguments of {word}")));
-                    skip_to_comma(input);
-                }
-                input.parse::<Option<Token![,]>>()?;
-            }
-            Ok(())
-        };
-        if let Err(error) = parser.parse2(tokens) {
-            errors.push(error);
-        }
+        each(word, tokens, errors, |input, errors| {
+            arguments.parse_one(word, input, errors)
+        });
         arguments
     }
 
     /// Where the user wrote an argument.
     pub(crate) fn given(&self, argument: &str) -> Option<&Ident> {
         self.given.iter().find(|key| *key == argument)
+    }
+
+    /// All that the user wrote.
+    pub(crate) fn all_given(&self) -> &[Ident] {
+        &self.given
     }
 
     /// What a block's arguments say about methods that have none of their own.
@@ -231,7 +222,7 @@ impl Arguments {
     fn parse_value(
         &mut self,
         known: &'static str,
-        key: &Key,
+        key: &Key<Word>,
         input: ParseStream<'_>,
     ) -> syn::Result<()> {
         match known {
@@ -272,12 +263,13 @@ const LEVELS: [&str; 5] = ["Trace", "Debug", "Info", "Warn", "Error"];
 const SPECS: [&str; 2] = ["input", "output"];
 
 /// An argument's word, before its value is read.
-struct Key {
-    word: Word,
-    ident: Ident,
+pub(crate) struct Key<W> {
+    /// Whose argument it is.
+    pub(crate) word: W,
+    pub(crate) ident: Ident,
 }
 
-impl Key {
+impl<W: fmt::Display> Key<W> {
     fn expects(&self, what: &str) -> String {
         format!("`{}` of {} expects {what}", self.ident, self.word)
     }
@@ -299,7 +291,7 @@ impl Key {
         Ok(ungrouped(expr))
     }
 
-    fn text(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
+    pub(crate) fn text(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
         self.as_text(self.expression(input, "a string")?, "a string")
     }
 
@@ -410,14 +402,14 @@ impl Key {
         Err(Error::new_spanned(expr, self.expects(&what)))
     }
 
-    fn flag(&self, input: ParseStream<'_>) -> syn::Result<bool> {
+    pub(crate) fn flag(&self, input: ParseStream<'_>) -> syn::Result<bool> {
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(true);
         }
         Err(input.error(format!("`{}` of {} takes no value", self.ident, self.word)))
     }
 
-    fn path(&self, input: ParseStream<'_>) -> syn::Result<Path> {
+    pub(crate) fn path(&self, input: ParseStream<'_>) -> syn::Result<Path> {
         let what = "a path: `crate = some::path`";
         if !input.peek(Token![=]) {
             return Err(Error::new_spanned(&self.ident, self.expects(what)));
@@ -458,7 +450,7 @@ impl Key {
         Ok(pairs)
     }
 
-    fn list<T>(
+    pub(crate) fn list<T>(
         &self,
         input: ParseStream<'_>,
         what: &str,
@@ -511,6 +503,31 @@ impl Pair {
                 path: ident.into(),
             }),
         })
+    }
+}
+
+/// Reads what stands between commas, one after another, whatever is wrong with some of it.
+pub(crate) fn each(
+    word: impl fmt::Display,
+    tokens: TokenStream,
+    errors: &mut Errors,
+    mut one: impl FnMut(ParseStream<'_>, &mut Errors) -> syn::Result<()>,
+) {
+    let parser = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            if let Err(error) = one(input, errors) {
+                errors.push(error);
+                skip_to_comma(input);
+            } else if !input.is_empty() && !input.peek(Token![,]) {
+                errors.push(input.error(format!("expected `,` between the arguments of {word}")));
+                skip_to_comma(input);
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    };
+    if let Err(error) = parser.parse2(tokens) {
+        errors.push(error);
     }
 }
 
@@ -571,7 +588,7 @@ fn ungrouped(mut expr: Expr) -> Expr {
 }
 
 /// Passes the value of an argument that is not known, so that the next one can be read.
-fn skip_value(input: ParseStream<'_>) {
+pub(crate) fn skip_value(input: ParseStream<'_>) {
     let ahead = input.fork();
     if ahead.parse::<Token![=]>().is_ok() && Expr::parse(&ahead).is_ok() {
         input.advance_to(&ahead);

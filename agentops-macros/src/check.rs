@@ -9,12 +9,15 @@ use syn::{Attribute, Ident, Signature};
 use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
 use crate::item::BlockKind;
-use crate::model::{Block, Function, Layer, Model, Output, Returning, Role, Shape, argument_names};
+use crate::model::{
+    Block, Function, Layer, Model, Output, Returning, Role, Shape, Struct, argument_names,
+};
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
     match model {
         Model::Function(function) => self::function(function, errors),
         Model::Block(block) => self::block(block, errors),
+        Model::Struct(item) => structure(item, errors),
     }
 }
 
@@ -188,6 +191,26 @@ fn may_give_runtime(attr: &Attribute) -> bool {
         "doc", "allow", "expect", "warn", "deny", "cfg", "inline", "must_use",
     ];
     !OTHERS.iter().any(|other| attr.path().is_ident(other))
+}
+
+/// What says who an agent is; the rest is for what it does.
+fn structure(item: &Struct, errors: &mut Errors) {
+    let word = item.word;
+    for key in item.arguments.all_given() {
+        if !["name", "role", "model", "crate"]
+            .iter()
+            .any(|name| key == name)
+        {
+            let message = format!(
+                "`{key}` of {word} goes on a function, a method or an impl block, not on a struct"
+            );
+            errors.at(key, message);
+        }
+    }
+    if let Some(derived) = &item.derived {
+        let message = format!("{word} on a struct derives `Agent` already, remove one");
+        errors.at(derived, message);
+    }
 }
 
 fn block(block: &Block, errors: &mut Errors) {
@@ -574,6 +597,45 @@ mod tests {
             assert!(!errors.is_empty());
             assert!(errors.messages().is_empty());
         }
+    }
+
+    #[test]
+    fn a_struct_takes_what_says_who_it_is() {
+        let item = || {
+            quote!(
+                pub(crate) struct X;
+            )
+        };
+        check(
+            Word::Agent,
+            quote!(name = "x", role = "r", model = "m", crate = crate::a),
+            item(),
+            &[],
+        );
+        let others = [
+            "`tags` of `#[agent]` goes on a function, a method or an impl block, not on a struct",
+            "`skip` of `#[agent]` goes on a function, a method or an impl block, not on a struct",
+        ];
+        check(Word::Agent, quote!(tags = ["a"], skip(a)), item(), &others);
+        let twice = "`#[agent]` on a struct derives `Agent` already, remove one";
+        check(
+            Word::Agent,
+            quote!(),
+            quote!(
+                #[derive(Debug, agentops::Agent)]
+                struct X;
+            ),
+            &[twice],
+        );
+        let places = "`#[agent]` goes on a function, a method, an impl block, a struct or an inline module, not on an enum";
+        check(
+            Word::Agent,
+            quote!(),
+            quote!(
+                enum X {}
+            ),
+            &[places],
+        );
     }
 
     #[test]

@@ -10,17 +10,20 @@ use syn::{Attribute, Ident, Path};
 use crate::args::{Arguments, Pair, Word};
 use crate::check;
 use crate::error::Errors;
-use crate::item::{BoxedBlock, Item, refilled};
+use crate::item::{self, BoxedBlock, Item, refilled};
 use crate::model::{
     Block, Captured, EXPANDED, Function, GoesOn, Layer, Member, Model, Operand, Output, Rebound,
-    Receiver, Returning, Role, Shape,
+    Receiver, Returning, Role, Shape, Struct,
 };
 use crate::runtime;
 
+pub(crate) mod derive;
+
 /// `quote!` for what the user did not write: out of reach of their names and lints.
 macro_rules! generated {
-    ($($tokens:tt)*) => { quote_spanned!(Span::mixed_site()=> $($tokens)*) };
+    ($($tokens:tt)*) => { quote::quote_spanned!(proc_macro2::Span::mixed_site()=> $($tokens)*) };
 }
+pub(crate) use generated;
 
 /// Expands an attribute that gives a kind, and `#[agentops::main]`.
 pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -40,8 +43,20 @@ pub(crate) fn annotate(word: Word, arguments: TokenStream, item: TokenStream) ->
     check::model(&model, &mut errors);
     if errors.is_empty() {
         print(&model)
+    } else if let Model::Struct(item) = &model {
+        // Without the derive its helpers would be mistakes as well.
+        errors.beside(structure(item))
     } else {
         errors.beside(item)
+    }
+}
+
+/// Expands an attribute where nothing is to be recorded: an agent says who it is all the same.
+pub(crate) fn leave(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if word == Word::Agent && item::is_struct(item.clone()) {
+        annotate(word, arguments, item)
+    } else {
+        item
     }
 }
 
@@ -58,7 +73,39 @@ fn print(model: &Model) -> TokenStream {
     match model {
         Model::Function(function) => self::function(function),
         Model::Block(block) => self::block(block),
+        Model::Struct(item) => structure(item),
     }
+}
+
+/// A struct is an agent by its derive, whose helper takes the attribute's arguments.
+fn structure(item: &Struct) -> TokenStream {
+    let Struct {
+        arguments,
+        attrs,
+        rest,
+        derived,
+        ..
+    } = item;
+    let derive = derived.is_none().then(|| {
+        let facade = facade_path(arguments.runtime.as_ref(), Span::mixed_site());
+        generated!(#[::core::prelude::v1::derive(#facade::Agent)])
+    });
+    let name = arguments.name.iter().map(|name| generated!(name = #name));
+    let constants = arguments
+        .constants
+        .iter()
+        .filter(|(word, _)| ["role", "model"].contains(word))
+        .map(|(word, value)| {
+            let word = Ident::new(word, Span::mixed_site());
+            generated!(#word = #value)
+        });
+    let runtime = arguments
+        .runtime
+        .iter()
+        .map(|path| generated!(crate = #path));
+    let helpers: Vec<TokenStream> = name.chain(constants).chain(runtime).collect();
+    let helper = (!helpers.is_empty()).then(|| generated!(#[agentops(#(#helpers),*)]));
+    generated!(#derive #helper #(#attrs)* #rest)
 }
 
 fn block(block: &Block) -> TokenStream {
@@ -384,9 +431,9 @@ impl Frame<'_> {
                 let join = self.either("join_agent", "start_join_agent");
                 let this = this(*receiver);
                 generated! {
-                    #runtime::#join(&#site, || {
+                    #runtime::#join(&#site, |__agentops_ask| {
                         use #runtime::ladder::*;
-                        (&&#runtime::AgentProbe::<Self>(#this)).agentops_identity(#type_name, &#site)
+                        (&&#runtime::AgentProbe::<Self>(#this)).agentops_answer(#type_name, __agentops_ask);
                     })
                 }
             }
@@ -790,9 +837,15 @@ fn kind(word: Word) -> TokenStream {
 
 /// Where generated code finds the runtime.
 fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
+    let facade = facade_path(given, place);
+    quote_spanned!(place=> #facade::__private)
+}
+
+/// Where generated code finds the facade.
+fn facade_path(given: Option<&Path>, place: Span) -> TokenStream {
     let Some(path) = given else {
         let name = Ident::new(runtime::name().unwrap_or(runtime::NAME), place);
-        return quote_spanned!(place=> ::#name::__private);
+        return quote_spanned!(place=> ::#name);
     };
     let path = path
         .to_token_stream()
@@ -801,7 +854,7 @@ fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
             tree.set_span(tree.span().located_at(place));
             tree
         });
-    quote_spanned!(place=> #(#path)*::__private)
+    quote_spanned!(place=> #(#path)*)
 }
 
 #[cfg(test)]
@@ -847,9 +900,18 @@ mod tests {
             syn::Item::Fn(item) => &mut item.attrs,
             syn::Item::Impl(item) => &mut item.attrs,
             syn::Item::Mod(item) => &mut item.attrs,
-            _ => panic!("neither a function nor a block"),
+            syn::Item::Struct(item) => &mut item.attrs,
+            syn::Item::Enum(item) => &mut item.attrs,
+            _ => panic!("no item that attributes go on"),
         };
         let attr = attrs.remove(0);
+        if attr.path().is_ident("derive") {
+            let derive = match attr.parse_args::<Ident>() {
+                Ok(name) if name == "Agent" => derive::agent,
+                _ => derive::capture,
+            };
+            return derive(item.into_token_stream());
+        }
         let arguments = match &attr.meta {
             Meta::List(list) => list.tokens.clone(),
             _ => TokenStream::new(),
@@ -1237,6 +1299,120 @@ mod tests {
             async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
                 self.subscribe().await
             }"#,
+        );
+    }
+
+    #[test]
+    fn agent_struct() {
+        check(
+            "agent_struct",
+            r#"
+            #[agent(name = "planner", role = ROLE, crate = crate::telemetry)]
+            #[derive(Debug)]
+            pub struct Planner {
+                #[agentops(id)]
+                id: AgentId,
+            }"#,
+        );
+    }
+
+    #[test]
+    fn derive_agent() {
+        check(
+            "derive_agent",
+            r#"
+            #[derive(Agent)]
+            #[agentops(role = "finds sources", bounds(T: Debug))]
+            pub struct Researcher<'a, T, const N: usize> where T: Clone {
+                #[agentops(id)]
+                id: AgentId,
+                #[agentops(name)]
+                topic: Option<&'a str>,
+                #[agentops(model)]
+                model: Model,
+                #[agentops(state)]
+                notes: [T; N],
+                #[agentops(state, redact)]
+                key: String,
+            }"#,
+        );
+    }
+
+    #[test]
+    fn derive_agent_unit() {
+        check(
+            "derive_agent_unit",
+            r#"
+            #[derive(Agent)]
+            struct Judge;"#,
+        );
+    }
+
+    #[test]
+    fn derive_capture_struct() {
+        check(
+            "derive_capture_struct",
+            r#"
+            #[derive(Capture)]
+            struct Account<T> {
+                user: T,
+                #[agentops(redact)]
+                password: String,
+                #[agentops(skip)]
+                cache: Cache,
+                r#type: Kind,
+            }"#,
+        );
+    }
+
+    #[test]
+    fn derive_capture_enum() {
+        check(
+            "derive_capture_enum",
+            r#"
+            #[derive(Capture)]
+            enum Step {
+                Idle,
+                Wait(Duration),
+                Move(f64, f64),
+                Say { text: String, #[agentops(redact)] to: String },
+                #[agentops(redact)]
+                Pay { card: Card },
+                #[agentops(skip)]
+                Load(Vec<u8>),
+            }"#,
+        );
+    }
+
+    #[test]
+    fn a_struct_with_mistakes_is_still_an_agent() {
+        let item = quote!(
+            struct Planner {
+                #[agentops(id)]
+                id: u8,
+            }
+        );
+        let expanded = annotate(Word::Agent, quote!(nmae = "x", role = "y"), item).to_string();
+        assert!(
+            expanded.starts_with(":: core :: compile_error !"),
+            "{expanded}"
+        );
+        assert!(
+            expanded.contains("Agent)] # [agentops (role = \"y\")] struct"),
+            "{expanded}"
+        );
+    }
+
+    #[test]
+    fn where_nothing_records_a_struct_is_an_agent_all_the_same() {
+        let item = quote!(
+            struct Planner;
+        );
+        let expanded = leave(Word::Agent, TokenStream::new(), item.clone()).to_string();
+        assert!(expanded.contains(":: Agent"), "{expanded}");
+        assert_eq!(
+            leave(Word::Tool, TokenStream::new(), item.clone()).to_string(),
+            item.to_string()
         );
     }
 

@@ -17,6 +17,14 @@ use crate::error::Errors;
 pub(crate) enum Item {
     Function(Box<Function>),
     Block(Box<Block>),
+    Struct(Box<Struct>),
+}
+
+/// A struct, which nobody looks into here: that is for its derives.
+pub(crate) struct Struct {
+    pub(crate) attrs: Vec<Attribute>,
+    /// What follows the attributes.
+    pub(crate) rest: TokenStream,
 }
 
 /// A function or method with a body.
@@ -65,6 +73,10 @@ impl Item {
     pub(crate) fn parse(word: Word, tokens: TokenStream, errors: &mut Errors) -> Option<Item> {
         let tokens = ungrouped(tokens);
         let subject = Subject::of(&tokens);
+        if word == Word::Agent && subject == Subject::Struct {
+            let parsed = Struct::parse.parse2(tokens);
+            return parsed.map_err(|error| errors.push(error)).ok();
+        }
         if word == Word::Main && subject != Subject::Function || !subject.is_item() {
             errors.at(subject.place(tokens), misplaced(word, subject.name()));
             return None;
@@ -78,6 +90,14 @@ impl Item {
             Subject::Function => Item::Function(Box::new(Function::parse(word, input)?)),
             _ => Item::Block(Box::new(Block::parse(word, subject, input)?)),
         })
+    }
+}
+
+impl Struct {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Item> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let rest = input.parse()?;
+        Ok(Item::Struct(Box::new(Struct { attrs, rest })))
     }
 }
 
@@ -316,7 +336,17 @@ fn misplaced(word: Word, what: &str) -> String {
     if word == Word::Main {
         return format!("{word} goes on `fn main`, not on {what}");
     }
-    format!("{word} goes on a function, a method, an impl block or an inline module, not on {what}")
+    let others = if word == Word::Agent {
+        "an impl block, a struct"
+    } else {
+        "an impl block"
+    };
+    format!("{word} goes on a function, a method, {others} or an inline module, not on {what}")
+}
+
+/// Whether it is a struct.
+pub(crate) fn is_struct(tokens: TokenStream) -> bool {
+    Subject::of(&ungrouped(tokens)) == Subject::Struct
 }
 
 /// What an item is, told from the first words of its head.
@@ -325,6 +355,7 @@ enum Subject {
     Function,
     Impl,
     Module,
+    Struct,
     Macro,
     Other(&'static str),
 }
@@ -358,7 +389,7 @@ impl Subject {
             return Ok(match ident.to_string().as_str() {
                 "fn" => Subject::Function,
                 "impl" => Subject::Impl,
-                "struct" => Subject::Other("a struct"),
+                "struct" => Subject::Struct,
                 "enum" => Subject::Other("an enum"),
                 "union" => Subject::Other("a union"),
                 "trait" => Subject::Other("a trait"),
@@ -395,6 +426,7 @@ impl Subject {
             Subject::Function => "a function",
             Subject::Impl => "an impl block",
             Subject::Module => "a module",
+            Subject::Struct => "a struct",
             Subject::Macro => "a macro call",
             Subject::Other(name) => name,
         }

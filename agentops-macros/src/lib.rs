@@ -9,6 +9,7 @@ use crate::args::Word;
 
 mod args;
 mod check;
+mod derive;
 mod error;
 mod expand;
 mod item;
@@ -87,10 +88,22 @@ pub fn skip(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::skip(&arguments.into(), item.into()).into()
 }
 
+/// Says who an agent is, from its fields.
+#[proc_macro_derive(Agent, attributes(agentops))]
+pub fn derive_agent(item: TokenStream) -> TokenStream {
+    expand::derive::agent(item.into()).into()
+}
+
+/// Records a value field by field.
+#[proc_macro_derive(Capture, attributes(agentops))]
+pub fn derive_capture(item: TokenStream) -> TokenStream {
+    expand::derive::capture(item.into()).into()
+}
+
 fn annotate(word: Word, arguments: TokenStream, item: TokenStream) -> TokenStream {
     if cfg!(feature = "enable") {
         expand::annotate(word, arguments.into(), item.into()).into()
     } else {
-        item
+        expand::leave(word, arguments.into(), item.into()).into()
     }
 }

@@ -6,6 +6,7 @@
 use proc_macro2::{Span as Place, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, Pat, PatIdent, Path, PathArguments, PathSegment,
@@ -33,6 +34,17 @@ const UNBOUND: &str = "__agentops_unbound_";
 pub(crate) enum Model {
     Function(Box<Function>),
     Block(Box<Block>),
+    Struct(Box<Struct>),
+}
+
+/// A struct that the attribute gives a derive.
+pub(crate) struct Struct {
+    pub(crate) word: Word,
+    pub(crate) arguments: Arguments,
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) rest: TokenStream,
+    /// The derive, where it has it already.
+    pub(crate) derived: Option<Path>,
 }
 
 /// A function with the spans around its body.
@@ -167,6 +179,7 @@ impl Model {
             Item::Block(block) => {
                 Model::Block(Box::new(Block::new(word, arguments, *block, errors)))
             }
+            Item::Struct(item) => Model::Struct(Box::new(Struct::new(word, arguments, *item))),
         }
     }
 }
@@ -219,6 +232,27 @@ fn typed_with_path() -> bool {
         .source_text()
         .zip(runtime::name())
         .is_some_and(|(text, name)| text.contains(&format!("{name}::")))
+}
+
+impl Struct {
+    fn new(word: Word, arguments: Arguments, item: item::Struct) -> Struct {
+        let item::Struct { attrs, rest } = item;
+        let derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
+        let derived = derives
+            .filter_map(|attr| {
+                attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+                    .ok()
+            })
+            .flatten()
+            .find(|path| our_word(path).is_some_and(|word| word == "Agent"));
+        Struct {
+            word,
+            arguments,
+            attrs,
+            rest,
+            derived,
+        }
+    }
 }
 
 impl Function {
@@ -817,7 +851,7 @@ fn our_kind(path: &Path) -> Option<Word> {
 }
 
 /// The last word of a path that may be one of our attributes.
-fn our_word(path: &Path) -> Option<&Ident> {
+pub(crate) fn our_word(path: &Path) -> Option<&Ident> {
     let ours = path.segments.len() == 1
         || path
             .segments

@@ -449,6 +449,13 @@ fn nothing_secret_reaches_the_disk() {
         .map(|agent| &*agent.name)
         .collect();
     assert!(agents.contains(&"spy [redacted]"), "{agents:?}");
+    let keeper = trace.span("Keeper");
+    assert_eq!(
+        keeper.attributes["agentops.agent.state"],
+        json!({"notes": [text], "token": REDACTED, "number": REDACTED})
+    );
+    let role = keeper.agent.as_ref().and_then(|agent| agent.role.as_ref());
+    assert_eq!(role, Some(&text));
     let by_hand = trace.span("by hand [redacted]");
     assert_eq!(
         by_hand.output,
@@ -483,6 +490,7 @@ fn without_content_what_was_done_is_known_and_what_was_said_is_not() {
                 .all(|choice| choice.content.is_empty() && choice.tool_calls.is_empty())
         );
     }
+    assert!(trace.span("Keeper").attributes.is_empty());
     let span = trace.span("look_up");
     assert_eq!(
         (&span.attributes["kept"], &span.attributes["size"]),

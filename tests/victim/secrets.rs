@@ -116,6 +116,25 @@ impl Agent for Spy {
     }
 }
 
+#[derive(Agent)]
+struct Keeper {
+    #[agentops(role)]
+    role: String,
+    #[agentops(state)]
+    notes: Vec<String>,
+    #[agentops(state)]
+    token: &'static str,
+    #[agentops(state, redact)]
+    number: u64,
+}
+
+#[agent]
+impl Keeper {
+    fn keep(&self) -> bool {
+        self.token.len() as u64 > self.number
+    }
+}
+
 fn all() {
     let guard = agentops::builder()
         .redact_keys(["ssn"])
@@ -152,6 +171,9 @@ fn all() {
         whisper(CANARY);
         stream(&request);
         Spy.work(&text());
+        let (role, notes) = (text(), vec![text()]);
+        let keeper = Keeper { role, notes, token: CANARY, number: 1 };
+        keeper.keep();
         let by_hand = agentops::span(format!("by hand {}", key())).start();
         current_span().record_error_text(text());
         by_hand.end_with(json!({"pwd": [CANARY], "panic": "for the panic"}));

@@ -2,8 +2,11 @@
 //!
 //! Ids are plain numbers here; who makes them, and when, is the recorder's business.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A session's id: 128 bits, shown as a hyphenated UUID.
 ///
@@ -21,8 +24,11 @@ pub struct SpanId(pub u64);
 
 /// An agent's id: 64 bits, shown as 16 lower-case hex digits.
 ///
-/// Ids are stable within a session and are never made of an address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+/// Ids are stable within a session and are never made of an address. An instance that has one of its own,
+/// `AgentId::new()`, is told from all others of its type and name. It is a plain value: a clone of an agent goes on under
+/// the id of the original, for most clones are handles to one and the same; one that is to be an agent of its own is
+/// given a new id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentId(pub u64);
 
 /// Text that is not an id of the kind asked for.
@@ -101,6 +107,27 @@ impl FromStr for SpanId {
     }
 }
 
+impl FromStr for AgentId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        let id = hex(text, 16).ok_or(ParseIdError("16 hex digits"))?;
+        Ok(Self(id as u64))
+    }
+}
+
+impl Serialize for AgentId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AgentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
 /// Exactly `digits` lower-case hex digits, as W3C Trace Context writes ids.
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
@@ -133,6 +160,11 @@ mod tests {
         );
         assert_eq!(session.trace().to_string().parse(), Ok(session.trace()));
         assert_eq!(SpanId(0x2a).to_string().parse(), Ok(SpanId(0x2a)));
+        assert_eq!(AgentId(0x2a).to_string().parse(), Ok(AgentId(0x2a)));
+        let json = serde_json::json!("000000000000002a");
+        assert_eq!(serde_json::to_value(AgentId(0x2a)).ok(), Some(json.clone()));
+        assert_eq!(serde_json::from_value(json).ok(), Some(AgentId(0x2a)));
+        assert!(serde_json::from_str::<AgentId>("\"2a\"").is_err());
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub const AGENT_NAME: &str = "gen_ai.agent.name";
 pub const AGENT_ROLE: &str = "agentops.agent.role";
 /// The model that it speaks to by default.
 pub const AGENT_MODEL: &str = "agentops.agent.model";
+/// What was known of its state when the call entered it.
+pub const AGENT_STATE: &str = "agentops.agent.state";
 
 // Errors: attributes of the `exception` event, and of the span.
 /// The event's name.

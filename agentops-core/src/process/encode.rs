@@ -280,7 +280,18 @@ impl Own<'_> {
             (Some(given), None) => at = self.whole_input(given, &mut Vec::new()),
         }
         if let Some(input) = self.input {
-            self.attributes(out, self.meta.attributes, &input[at..]);
+            at += self.attributes(out, self.meta.attributes, &input[at..]);
+            // What is captured of an agent beyond what its callsite names is its state.
+            if self.meta.kind == SpanKind::Agent
+                && at < input.len()
+                && self.redactor.shows_content()
+            {
+                let key = semconv::AGENT_STATE;
+                let state = self
+                    .redactor
+                    .named(self.place(), "/attributes", key, &input[at..]);
+                put::attr_json(out, key, &state.1);
+            }
         }
         if let Some(notes) = self.notes {
             if !notes.tags.is_empty() {
@@ -350,8 +361,8 @@ impl Own<'_> {
         (hidden(out, |json| write(None, json)), true)
     }
 
-    /// Values in a row as attributes of their own.
-    fn attributes(&self, out: &mut Vec<u8>, keys: &[&str], payload: &[u8]) {
+    /// Values in a row as attributes of their own; how many bytes they were.
+    fn attributes(&self, out: &mut Vec<u8>, keys: &[&str], payload: &[u8]) -> usize {
         let mut at = 0;
         for key in keys {
             let (key, value, length) =
@@ -360,6 +371,7 @@ impl Own<'_> {
             at += length;
             attribute(out, &key, &value);
         }
+        at
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Serialize;
 
 use super::local;
-use super::value::{self, ARRAY, CUT, END, OBJECT, Stop, Writer};
+use super::value::{self, ARRAY, CUT, DEPTH, END, OBJECT, REDACTED, Stop, Writer};
 
 /// A type that says itself how it is recorded, whatever else it implements.
 ///
@@ -54,6 +54,11 @@ pub struct Sink<'a> {
     pub(crate) failed: bool,
     /// While a user's `Capture` runs: whether it has written its one value.
     written: Option<bool>,
+    /// Containers that are open around the next value, and where the outermost began.
+    depth: usize,
+    outermost: usize,
+    /// Users' `Capture`s that run within one another.
+    calls: usize,
 }
 
 impl<'a> Sink<'a> {
@@ -63,6 +68,9 @@ impl<'a> Sink<'a> {
             llm,
             failed: false,
             written: None,
+            depth: 0,
+            outermost: 0,
+            calls: 0,
         }
     }
 
@@ -111,27 +119,37 @@ impl<'a> Sink<'a> {
         if !self.takes_one() {
             return;
         }
-        let start = self.out.len();
+        if self.depth == 0 {
+            self.outermost = self.out.len();
+        }
         self.out.push(tag);
+        self.depth += 1;
         for (number, item) in items.enumerate() {
-            if !value::has_room(self.out.len() - start, number) {
+            let bytes = self.out.len() - self.outermost;
+            if self.depth > DEPTH || !value::has_room(bytes, number) {
                 self.out.push(CUT);
                 break;
             }
             write(self, item);
         }
+        self.depth -= 1;
         self.out.push(END);
     }
 
-    /// One value, whatever its `Capture` writes.
-    fn element<T: Capture + ?Sized>(&mut self, value: &T) {
+    /// One value, whatever `write` writes.
+    fn one(&mut self, write: impl FnOnce(&mut Self)) {
         let start = self.out.len();
         let around = self.written.replace(false);
-        value.capture(self);
+        write(self);
         self.written = around;
         if self.out.len() == start {
             self.writer().null();
         }
+    }
+
+    /// One value, whatever its `Capture` writes.
+    fn element<T: Capture + ?Sized>(&mut self, value: &T) {
+        self.one(|sink| value.capture(sink));
     }
 
     /// Takes errors only: whatever else is captured into it is left out, and its code not run.
@@ -143,7 +161,7 @@ impl<'a> Sink<'a> {
     }
 
     pub(crate) fn writer(&mut self) -> Writer<'_> {
-        Writer::new(self.out, self.llm)
+        Writer::new(self.out, self.llm).inside(self.depth)
     }
 
     /// As [`serialize`](Self::serialize), with the type's panics contained.
@@ -152,28 +170,70 @@ impl<'a> Sink<'a> {
         self.contained(type_name::<T>(), |sink| sink.serialize(value));
     }
 
-    /// Runs `write`, and takes back what it wrote if it panics.
+    /// Runs `write`, and takes back what it wrote if it panics; a value that says nothing is null.
     fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
+        let start = self.out.len();
+        if self.written != Some(true) {
+            self.contained_or_nothing(name, write);
+            if self.out.len() == start {
+                self.writer().null();
+            }
+        }
+    }
+
+    /// As [`contained`](Self::contained), where a value that says nothing is none.
+    pub(crate) fn contained_or_nothing(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&mut Self),
+    ) {
         if self.written == Some(true) {
             return;
         }
-        let start = self.out.len();
-        let quiet = local::Quiet::enter();
-        if quiet.is_too_deep() {
+        // A value within one that is being captured needs itself no more often than the two of them say.
+        let quiet = self.written.is_none().then(local::Quiet::enter);
+        if self.calls == DEPTH || quiet.as_ref().is_some_and(local::Quiet::is_too_deep) {
             return self.opaque(name);
         }
-        self.written = Some(false);
+        let (start, depth, around) = (self.out.len(), self.depth, self.written.replace(false));
+        self.calls += 1;
         let outcome = catch_unwind(AssertUnwindSafe(|| write(self)));
-        self.written = None;
+        self.calls -= 1;
+        self.written = around;
         if let Err(payload) = outcome {
             discard(payload);
             self.out.truncate(start);
+            self.depth = depth;
             self.opaque(name);
-        } else if self.out.len() == start {
-            self.writer().null();
+        } else if self.written.is_some() {
+            self.written = Some(true);
         }
         drop(quiet);
     }
+}
+
+/// An object of a derived `Capture`, whose fields are asked for by number.
+pub fn object(
+    sink: &mut Sink<'_>,
+    keys: &'static [&'static str],
+    field: &mut dyn FnMut(&mut Sink<'_>, usize),
+) {
+    sink.elements(OBJECT, keys.iter().enumerate(), |sink, (number, key)| {
+        sink.writer().key(key);
+        sink.one(|sink| field(sink, number));
+    });
+}
+
+/// A list of a derived `Capture`, whose elements are asked for by number.
+pub fn list(sink: &mut Sink<'_>, length: usize, element: &mut dyn FnMut(&mut Sink<'_>, usize)) {
+    sink.elements(ARRAY, 0..length, |sink, number| {
+        sink.one(|sink| element(sink, number));
+    });
+}
+
+/// What stands in the place of a value that its type's author keeps to himself.
+pub fn redacted(sink: &mut Sink<'_>) {
+    sink.serialize(REDACTED);
 }
 
 /// Drops what users' code threw. That may throw again: what it throws then is never dropped.
@@ -354,10 +414,14 @@ impl<T: ?Sized> ViaName for Probe<'_, T> {
     reason = "the references are the ladder, as in generated code"
 )]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::super::value::to_json;
     use super::*;
 
-    macro_rules! json {
+    macro_rules! json_of {
         ($value:expr) => {{
             let mut bytes = Vec::new();
             (&&&&Probe(&$value)).agentops_capture(&mut Sink::new(&mut bytes, false));
@@ -386,43 +450,46 @@ mod tests {
 
     #[test]
     fn each_type_takes_the_first_rung_it_satisfies() {
-        assert_eq!(json!(Both { a: 1 }), r#"{"a":1}"#);
-        assert_eq!(json!(&&Both { a: 1 }), r#"{"a":1}"#);
-        assert_eq!(json!(*"text"), r#""text""#);
-        assert_eq!(json!(OnlyDebug), r#""OnlyDebug""#);
-        assert!(json!(Nothing).starts_with(r#"{"$type":"#));
-        assert!(json!(vec![Nothing]).contains("Vec<"));
-        assert!(json!(Taken).starts_with(r#"{"$type":"#));
+        assert_eq!(json_of!(Both { a: 1 }), r#"{"a":1}"#);
+        assert_eq!(json_of!(&&Both { a: 1 }), r#"{"a":1}"#);
+        assert_eq!(json_of!(*"text"), r#""text""#);
+        assert_eq!(json_of!(OnlyDebug), r#""OnlyDebug""#);
+        assert!(json_of!(Nothing).starts_with(r#"{"$type":"#));
+        assert!(json_of!(vec![Nothing]).contains("Vec<"));
+        assert!(json_of!(Taken).starts_with(r#"{"$type":"#));
     }
 
     /// Whatever it is in, if it is in something of the standard library's.
     #[test]
     fn what_was_taken_out_is_out_wherever_it_stands() {
         let taken = || Taken;
-        let name = json!(taken());
-        assert_eq!(json!(Some(taken())), name);
-        assert_eq!(json!(Option::<Taken>::None), "null");
-        assert_eq!(json!(vec![taken(), taken()]), format!("[{name},{name}]"));
-        assert_eq!(json!([taken()]), format!("[{name}]"));
-        assert_eq!(json!([Some(taken())][..]), format!("[{name}]"));
-        assert_eq!(json!((taken(), 1)), format!("[{name},1]"));
+        let name = json_of!(taken());
+        assert_eq!(json_of!(Some(taken())), name);
+        assert_eq!(json_of!(Option::<Taken>::None), "null");
+        assert_eq!(json_of!(vec![taken(), taken()]), format!("[{name},{name}]"));
+        assert_eq!(json_of!([taken()]), format!("[{name}]"));
+        assert_eq!(json_of!([Some(taken())][..]), format!("[{name}]"));
+        assert_eq!(json_of!((taken(), 1)), format!("[{name},1]"));
         assert_eq!(
-            json!(BTreeMap::from([(7, taken())])),
+            json_of!(BTreeMap::from([(7, taken())])),
             format!("{{\"7\":{name}}}")
         );
         assert_eq!(
-            json!(HashMap::from([("k", vec![taken()])])),
+            json_of!(HashMap::from([("k", vec![taken()])])),
             format!("{{\"k\":[{name}]}}")
         );
-        assert_eq!(json!(Arc::new(Box::new(&taken()))), name);
-        assert_eq!(json!(vec![Mutex::new(1)]).matches("Mutex").count(), 1);
+        assert_eq!(json_of!(Arc::new(Box::new(&taken()))), name);
+        assert_eq!(json_of!(vec![Mutex::new(1)]).matches("Mutex").count(), 1);
         // And what was not is as it was.
-        assert_eq!(json!(vec![vec![1, 2], vec![]]), "[[1,2],[]]");
+        assert_eq!(json_of!(vec![vec![1, 2], vec![]]), "[[1,2],[]]");
         assert_eq!(
-            json!((1, "a", None::<u8>, [true])),
+            json_of!((1, "a", None::<u8>, [true])),
             r#"[1,"a",null,[true]]"#
         );
-        assert_eq!(json!(vec![0_u8; 10_001]).matches("$truncated").count(), 1);
+        assert_eq!(
+            json_of!(vec![0_u8; 10_001]).matches("$truncated").count(),
+            1
+        );
     }
 
     /// A `Capture` that writes nothing, or more than it may, among others.
@@ -434,16 +501,124 @@ mod tests {
                 (0..self.0).for_each(|n| sink.serialize(&n));
             }
         }
-        assert_eq!(json!(vec![Says(0), Says(1), Says(3)]), "[null,0,0]");
-        assert_eq!(json!((Says(2), vec![Says(2)])), "[0,[0]]");
+        assert_eq!(json_of!(vec![Says(0), Says(1), Says(3)]), "[null,0,0]");
+        assert_eq!(json_of!((Says(2), vec![Says(2)])), "[0,[0]]");
+    }
+
+    /// What derives print, for values that nobody thought of.
+    #[derive(Debug, Clone)]
+    enum Tree {
+        Unit,
+        Number(i64),
+        Text(String),
+        Taken,
+        Panicking,
+        Redacted,
+        List(Vec<Tree>),
+        Object(Vec<Tree>),
+        Silent,
+    }
+
+    const KEYS: &[&str] = &["a", "", "c\n\"ü", "password", "$type"];
+
+    impl Capture for Tree {
+        fn capture(&self, sink: &mut Sink<'_>) {
+            match self {
+                Tree::Unit => sink.serialize("Unit"),
+                Tree::Number(number) => (&&&&Probe(number)).agentops_capture(sink),
+                Tree::Text(text) => object(sink, &["Text"], &mut |sink, _| {
+                    (&&&&Probe(text)).agentops_capture(sink);
+                }),
+                Tree::Taken => (&&&&Probe(&Taken)).agentops_capture(sink),
+                Tree::Panicking => (&&&&Probe(&Panicking)).agentops_capture(sink),
+                Tree::Redacted => redacted(sink),
+                Tree::List(trees) => list(sink, trees.len(), &mut |sink, at| {
+                    (&&&&Probe(&trees[at])).agentops_capture(sink);
+                }),
+                Tree::Object(trees) => object(sink, &KEYS[..trees.len()], &mut |sink, at| {
+                    (&&&&Probe(&trees[at])).agentops_capture(sink);
+                }),
+                Tree::Silent => {}
+            }
+        }
+    }
+
+    impl Tree {
+        fn expected(&self) -> Value {
+            match self {
+                Tree::Unit => "Unit".into(),
+                Tree::Number(number) => json!(number),
+                Tree::Text(text) => json!({"Text": text}),
+                Tree::Taken => json!({"$type": type_name::<Taken>()}),
+                Tree::Panicking => json!({"$type": type_name::<Panicking>()}),
+                Tree::Redacted => REDACTED.into(),
+                Tree::List(trees) => trees.iter().map(Tree::expected).collect(),
+                Tree::Object(trees) => {
+                    let fields = KEYS.iter().map(|key| (*key).to_owned());
+                    Value::Object(fields.zip(trees.iter().map(Tree::expected)).collect())
+                }
+                Tree::Silent => Value::Null,
+            }
+        }
+
+        fn any() -> impl Strategy<Value = Tree> {
+            let leaf = prop_oneof![
+                Just(Tree::Unit),
+                any::<i64>().prop_map(Tree::Number),
+                any::<String>().prop_map(Tree::Text),
+                Just(Tree::Taken),
+                Just(Tree::Panicking),
+                Just(Tree::Redacted),
+                Just(Tree::Silent),
+            ];
+            leaf.prop_recursive(8, 64, 5, |inner| {
+                let some = vec(inner, 0..KEYS.len());
+                prop_oneof![
+                    some.clone().prop_map(Tree::List),
+                    some.prop_map(Tree::Object)
+                ]
+            })
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_of_fields_is_all_that_they_say(tree in Tree::any()) {
+            let shown: Value = serde_json::from_str(&json_of!(tree)).expect("it is JSON");
+            prop_assert_eq!(shown, tree.expected());
+        }
+    }
+
+    #[test]
+    fn fields_are_cut_where_they_are_too_deep_or_too_many() {
+        let mut deep = Tree::Unit;
+        for _ in 0..200 {
+            deep = Tree::List(vec![deep]);
+        }
+        let shown: Value = serde_json::from_str(&json_of!(deep)).expect("it is JSON");
+        let mut levels = 0;
+        let mut at = &shown;
+        while let Some(inner) = at.get(0) {
+            (at, levels) = (inner, levels + 1);
+        }
+        assert_eq!(levels, DEPTH);
+
+        let many = Tree::List(vec![Tree::Number(1); 20_000]);
+        let shown: Value = serde_json::from_str(&json_of!(many)).expect("it is JSON");
+        assert_eq!(shown.as_array().map(Vec::len), Some(10_001));
+        let large = Tree::List(vec![
+            Tree::List(vec![Tree::Text("x".repeat(1 << 16)); 100]);
+            100
+        ]);
+        assert!(json_of!(large).len() < 5 << 20, "in all, not for each");
     }
 
     #[test]
     fn a_lock_is_never_taken() {
         let lock = Mutex::new(Both { a: 1 });
         let guard = lock.lock().expect("nobody panicked");
-        assert!(json!(lock).contains("Mutex"));
-        assert!(json!(&lock).contains("Mutex"));
+        assert!(json_of!(lock).contains("Mutex"));
+        assert!(json_of!(&lock).contains("Mutex"));
         drop(guard);
     }
 

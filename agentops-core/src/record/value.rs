@@ -60,7 +60,7 @@ const LEFT_OUT: usize = 1_000_000;
 const PROGRESS_EVERY: usize = 4 * 1024;
 /// How deep containers may stand in one another.
 /// JSON readers give up at 128, and a value stands in others where it is shown.
-const DEPTH: usize = 96;
+pub(crate) const DEPTH: usize = 96;
 
 /// Writes one value after another to the end of a buffer.
 #[derive(Debug)]
@@ -71,6 +71,8 @@ pub(crate) struct Writer<'a> {
     /// Elements of a collection that are kept.
     elements: usize,
     depth: usize,
+    /// How many containers may stand in one another here.
+    deepest: usize,
     after_key: bool,
 }
 
@@ -115,8 +117,16 @@ impl<'a> Writer<'a> {
             string_limit,
             elements,
             depth: 0,
+            deepest: DEPTH,
             after_key: false,
         }
+    }
+
+    /// A writer of what stands in so many containers already.
+    #[inline(always)]
+    pub(crate) fn inside(mut self, containers: usize) -> Self {
+        self.deepest = DEPTH.saturating_sub(containers);
+        self
     }
 
     /// One value of any serialisable type.
@@ -253,8 +263,9 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(kept.as_bytes());
     }
 
+    /// The key of an object's next value, as it is.
     #[inline(always)]
-    fn key(&mut self, key: &str) {
+    pub(crate) fn key(&mut self, key: &str) {
         let mut length = key.len() + KEY;
         while length >= 0x80 {
             self.out.push(length as u8 | 0x80);
@@ -292,7 +303,7 @@ impl<'a> Writer<'a> {
 
     #[inline(always)]
     fn open(&mut self, tag: u8) -> Result<(), Stop> {
-        if self.depth == DEPTH || self.out.len() - self.start > ENDLESS {
+        if self.depth >= self.deepest || self.out.len() - self.start > ENDLESS {
             return Err(Stop::Limit);
         }
         self.depth += 1;

@@ -33,10 +33,10 @@ impl Planner<'_> {
         );
         let __agentops_span_1 = ::agentops::__private::join_agent(
             &__AGENTOPS_CALLSITE_1,
-            || {
+            |__agentops_ask| {
                 use ::agentops::__private::ladder::*;
                 (&&::agentops::__private::AgentProbe::<Self>(&*self))
-                    .agentops_identity("Planner", &__AGENTOPS_CALLSITE_1)
+                    .agentops_answer("Planner", __agentops_ask);
             },
         );
         static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
@@ -103,10 +103,10 @@ impl Planner<'_> {
         );
         let __agentops_span_1 = ::agentops::__private::start_join_agent(
             &__AGENTOPS_CALLSITE_1,
-            || {
+            |__agentops_ask| {
                 use ::agentops::__private::ladder::*;
                 (&&::agentops::__private::AgentProbe::<Self>(&*self))
-                    .agentops_identity("Planner", &__AGENTOPS_CALLSITE_1)
+                    .agentops_answer("Planner", __agentops_ask);
             },
         );
         #[allow(clippy::async_yields_async)]

@@ -24,10 +24,10 @@ impl<T: Model> Answers for Assistant<T> {
         );
         let __agentops_span_1 = ::agentops::__private::join_agent(
             &__AGENTOPS_CALLSITE_1,
-            || {
+            |__agentops_ask| {
                 use ::agentops::__private::ladder::*;
                 (&&::agentops::__private::AgentProbe::<Self>(&*self))
-                    .agentops_identity("Assistant", &__AGENTOPS_CALLSITE_1)
+                    .agentops_answer("Assistant", __agentops_ask);
             },
         );
         static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(

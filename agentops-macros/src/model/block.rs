@@ -150,7 +150,7 @@ impl Surroundings<'_> {
         let recorded = match item {
             Some(Item::Function(function)) => self.function(*function, errors),
             Some(Item::Block(block)) => self.block(*block, errors),
-            None => None,
+            Some(Item::Struct(_)) | None => None,
         };
         recorded.unwrap_or(Member::Plain(tokens))
     }

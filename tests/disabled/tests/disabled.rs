@@ -7,16 +7,24 @@ use agentops::testing::capture_with;
 
 #[agentops::session(name = "run", tags = ["nightly"])]
 fn run(question: &str) -> Result<String, Refused> {
-    Librarian.answer(question)
+    Librarian { answered: 0 }.answer(question)
 }
 
-struct Librarian;
+#[agentops::agent(name = "head librarian")]
+#[derive(agentops::Capture)]
+struct Librarian {
+    #[agentops(state)]
+    answered: usize,
+}
 
 #[agentops::agent(role = "answers")]
 impl Librarian {
     fn answer(&self, question: &str) -> Result<String, Refused> {
         allowed(question)?;
-        Ok(ask(&format!("{question} {}", count("a b c"))))
+        Ok(ask(&format!(
+            "{question} {}",
+            count("a b c") + self.answered
+        )))
     }
 
     #[agentops::skip]
@@ -100,7 +108,13 @@ fn an_annotated_program_works_and_leaves_no_trace() {
 
     assert_eq!(run("how many?"), Ok("HOW MANY? 3".into()));
     assert_eq!(run(""), Err(Refused));
-    assert_eq!(Librarian.name(), "librarian");
+    let librarian = Librarian { answered: 1 };
+    assert_eq!(librarian.name(), "librarian");
+    assert_eq!(
+        agentops::Agent::name(&librarian),
+        "head librarian",
+        "it is an agent all the same"
+    );
     assert_eq!(program::main(), Ok(()));
     assert_eq!(poll_once(later(&7)), 7);
     assert_eq!(shelves::Shelf(4).room() + shelves::Shelf(4).books(), 10);

@@ -11,6 +11,8 @@ use agentops as runtime;
 use telemetry as runtime;
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod async_traits;
 #[cfg(test)]
 mod auto_traits;
@@ -18,6 +20,8 @@ mod auto_traits;
 mod blocks;
 #[cfg(test)]
 mod borrows;
+#[cfg(test)]
+mod captures;
 #[cfg(test)]
 mod coercions;
 #[cfg(test)]

@@ -13,8 +13,8 @@ pub use crate::record::capture::{Capture, Probe, Sink, list, object, redacted};
 pub use crate::record::context::SpanContext;
 pub use crate::record::fault::Fault;
 pub use crate::record::future::{
-    Instrumented, boxed, finish, instrument, instrument_bare, instrument_bare_with,
-    instrument_with, settle,
+    InSpan, Instrumented, boxed, finish, in_late_span, in_span, instrument, instrument_with, later,
+    settle,
 };
 pub use crate::record::outcome::Outcome;
 pub use crate::record::returned::{
@@ -80,7 +80,7 @@ fn begin(builder: crate::config::Builder, site: &'static Callsite) -> Main {
 }
 
 /// Ends the program's session with what `main` returned, and flushes.
-pub fn main_finish(main: Main, end: impl FnOnce(&mut Sink<'_>)) {
+pub fn main_finish(main: Main, end: &mut dyn FnMut(&mut Sink<'_>)) {
     let mut payload = Vec::new();
     let mut sink = Sink::new(&mut payload, false);
     end(&mut sink);

@@ -235,7 +235,7 @@ fn boxed(function: &Function) -> TokenStream {
     for frame in frames.iter().rev() {
         let Frame { runtime, span, .. } = frame;
         future = if frame.captures_end() {
-            let end = frame.ending(&generated!(__agentops_ret), ["finish", "settle"]);
+            let end = frame.ending(span, &generated!(__agentops_ret), ["finish", "settle"]);
             let allow = frame.allow_closures();
             generated!(#runtime::instrument_with(#span, #future, #allow move |#span, __agentops_ret| #end))
         } else {
@@ -257,23 +257,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
         layer,
         ..
     } = frame;
-    let begins_late = frame.begins_late();
-    let open = if begins_late {
-        frame.site()
-    } else {
-        frame.open()
-    };
-    let site = &frame.site;
-    let (wrap, wrap_with, begun) = if begins_late {
-        (
-            "instrument_bare",
-            "instrument_bare_with",
-            generated!(&#site),
-        )
-    } else {
-        ("instrument", "instrument_with", generated!(#span))
-    };
-    let [wrap, wrap_with] = [wrap, wrap_with].map(|name| Ident::new(name, Span::mixed_site()));
+    let open = frame.open();
     let inner = nested(function, inner);
     let mut future = generated!(async move { #inner });
     if layer.arguments.boxed && matches!(layer.role, Role::Span) {
@@ -295,26 +279,25 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
             let close = frame.close();
             generated!(#open let __agentops_ret = #future.await; #close __agentops_ret)
         }
-        _ if frame.captures_end() => {
-            let allow = frame.allow_closures();
-            let end = frame.ending(&generated!(__agentops_ret), ["finish", "settle"]);
-            // On its own, so that its output's type is known where the closure is read.
+        (_, output) => {
+            let site = &frame.site;
+            let future = if frame.begins_late() {
+                generated!(#runtime::in_late_span(&mut #span, &#site, #future))
+            } else {
+                generated!(#runtime::in_span(&mut #span, #future))
+            };
+            if matches!(output, Output::Never) {
+                return generated!(#open #future.await);
+            }
+            let close = frame.close();
             generated! {
                 #open
                 #[allow(clippy::async_yields_async)]
-                let __agentops_future = #future;
-                #allow
-                let __agentops_future =
-                    #runtime::#wrap_with(#begun, __agentops_future, |#span, __agentops_ret| #end);
-                __agentops_future.await
+                let __agentops_ret = #future.await;
+                #close
+                __agentops_ret
             }
         }
-        _ => generated! {
-            #open
-            #[allow(clippy::async_yields_async)]
-            let __agentops_future = #runtime::#wrap(#begun, #future);
-            __agentops_future.await
-        },
     }
 }
 
@@ -420,6 +403,7 @@ impl Frame<'_> {
         } = self;
         let parts = &layer.arguments;
         let open = match &layer.role {
+            _ if self.begins_late() => generated!(#runtime::later()),
             Role::Program if parts.name.is_none() => {
                 generated!(#runtime::main_start_unnamed(&#site))
             }
@@ -462,10 +446,11 @@ impl Frame<'_> {
             .any(|captured| captured.name.starts_with('_'));
         let allow = underscored.then(|| generated!(#[allow(clippy::used_underscore_binding)]));
         let site = self.site();
+        let mutability = self.lends_span().then(|| generated!(mut));
         generated! {
             #site
             #allow
-            let #span = #open;
+            let #mutability #span = #open;
             #links
         }
     }
@@ -482,15 +467,22 @@ impl Frame<'_> {
         generated!(#given static #site: #runtime::Callsite = #runtime::Callsite::new(#meta);)
     }
 
+    /// Whether the span stays beside its future, which borrows it.
+    fn lends_span(&self) -> bool {
+        self.function.shape == Shape::Async
+            && self.function.goes_on.is_none()
+            && !matches!(self.layer.role, Role::Program)
+    }
+
     /// Whether there is nothing to do for a future's span before its first poll.
     fn begins_late(&self) -> bool {
         let arguments = &self.layer.arguments;
-        matches!(self.layer.role, Role::Span)
+        self.lends_span()
+            && matches!(self.layer.role, Role::Span)
             && !self.opens_a_place()
             && self.captures_nothing()
             && arguments.parent.is_none()
             && arguments.links.is_none()
-            && self.function.goes_on.is_none()
     }
 
     /// What was returned, with the span around it for as long as it goes on.
@@ -515,7 +507,7 @@ impl Frame<'_> {
         let method = Ident::new(method, Span::mixed_site());
         let end = ends.then(|| {
             let end = if self.captures_end() {
-                self.ending(&generated!(__agentops_ret), ["finish", "settle"])
+                self.ending(span, &generated!(__agentops_ret), ["finish", "settle"])
             } else {
                 generated!(#runtime::settle(#span))
             };
@@ -533,7 +525,7 @@ impl Frame<'_> {
                     if let ::core::result::Result::Err(__agentops_error) =
                         (&&#runtime::Outcome(__agentops_item)).agentops_outcome()
                     {
-                        #runtime::spoil(__agentops_flow, |__agentops_w| {
+                        #runtime::spoil(__agentops_flow, &mut |__agentops_w| {
                             (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
                         });
                     }
@@ -561,16 +553,22 @@ impl Frame<'_> {
             let end = if layer.reads_output(&function.outcome) {
                 self.end()
             } else {
-                generated!(|_| {})
+                generated!(&mut |_| {})
             };
             return generated!(#runtime::main_finish(#span, #end););
         }
+        let (span, names) = if self.lends_span() {
+            (generated!(&mut #span), ["finish", "settle"])
+        } else {
+            (span.to_token_stream(), ["exit", "leave"])
+        };
         if self.captures_end() {
             let allow = self.allow_closures();
-            let end = self.ending(&generated!(&__agentops_ret), ["exit", "leave"]);
+            let end = self.ending(span, &generated!(&__agentops_ret), names);
             return generated!(#allow #end;);
         }
-        generated!(#runtime::leave(#span);)
+        let leave = Ident::new(names[1], Span::mixed_site());
+        generated!(#runtime::#leave(#span);)
     }
 
     fn captures_end(&self) -> bool {
@@ -625,7 +623,7 @@ impl Frame<'_> {
             ..
         } = self.layer;
         if self.captures_nothing() {
-            return self.opens_a_place().then(|| generated!(|_| {}));
+            return self.opens_a_place().then(|| generated!(&mut |_| {}));
         }
         let captured = captured.iter().map(|Captured { cfgs, value, .. }| {
             let probe = match value {
@@ -642,7 +640,7 @@ impl Frame<'_> {
             .iter()
             .map(|Pair { value, .. }| self.probe(&generated!(&(#value))));
         Some(generated! {
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use #runtime::ladder::*;
                 #(#captured)*
                 #(#attributes;)*
@@ -654,16 +652,21 @@ impl Frame<'_> {
     fn end(&self) -> TokenStream {
         let runtime = &self.runtime;
         let captures = self.captures(&generated!(&__agentops_ret));
-        generated!(|__agentops_w| { use #runtime::ladder::*; #captures })
+        generated!(&mut |__agentops_w| { use #runtime::ladder::*; #captures })
     }
 
     /// Ends the span with what is captured of the returned value: by `exit`, or by `leave` where that is nothing.
-    fn ending(&self, returned: &TokenStream, [exit, leave]: [&str; 2]) -> TokenStream {
-        let Frame { runtime, span, .. } = self;
+    fn ending(
+        &self,
+        span: impl ToTokens,
+        returned: &TokenStream,
+        [exit, leave]: [&str; 2],
+    ) -> TokenStream {
+        let runtime = &self.runtime;
         let [exit, leave] = [exit, leave].map(|name| Ident::new(name, Span::mixed_site()));
         let captures = self.captures(returned);
         if self.captures_value() {
-            return generated!(#runtime::#exit(#span, |__agentops_w| {
+            return generated!(#runtime::#exit(#span, &mut |__agentops_w| {
                 use #runtime::ladder::*;
                 #captures
             }));
@@ -673,7 +676,7 @@ impl Frame<'_> {
                 use #runtime::ladder::*;
                 match (&&#runtime::Outcome(#returned)).agentops_outcome() {
                     ::core::result::Result::Ok(_) => #runtime::#leave(#span),
-                    ::core::result::Result::Err(__agentops_error) => #runtime::#exit(#span, |__agentops_w| {
+                    ::core::result::Result::Err(__agentops_error) => #runtime::#exit(#span, &mut |__agentops_w| {
                         (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
                     }),
                 }

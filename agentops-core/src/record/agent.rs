@@ -295,12 +295,11 @@ fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option
 }
 
 /// An AGENT span around a function that is an agent.
-#[inline(always)]
-pub fn enter_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+pub fn enter_agent(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     if !local::wants(site.meta.level) {
         return Entered::off();
     }
-    enter_known(site, of_site(site), Some(&mut span::once(capture)))
+    enter_known(site, of_site(site), Some(capture))
 }
 
 /// An AGENT span by hand, for an agent of this name.
@@ -326,12 +325,11 @@ fn enter_known(site: &'static Callsite, identity: Identity, fill: span::Fill<'_>
 }
 
 /// As [`enter_agent`], for a future.
-#[inline(always)]
-pub fn start_agent(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+pub fn start_agent(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
     if !local::wants(site.meta.level) {
         return Started::off();
     }
-    start_known(site, of_site(site), Some(&mut span::once(capture)))
+    start_known(site, of_site(site), Some(capture))
 }
 
 /// An AGENT span by hand, for an agent of this name, around a future or held.

@@ -11,23 +11,22 @@ use super::callsite::Callsite;
 use super::capture::Sink;
 use super::context::Context;
 use super::local;
-use super::span::{Place, Started, once};
+use super::span::{Place, Started};
 
 pin_project! {
     /// Made by [`instrument`]: writes the span's end when it is ready, with what came of it.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Instrumented<F, E, B = Begun> {
+    pub struct Instrumented<F, E> {
         #[pin]
         inner: F,
         // After `inner`: what it does while it is dropped belongs to the span.
         span: Started,
-        begin: B,
         end: E,
         after: Restore,
     }
 
-    impl<F, E, B> PinnedDrop for Instrumented<F, E, B> {
+    impl<F, E> PinnedDrop for Instrumented<F, E> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             this.after.prepare(this.span);
@@ -59,31 +58,6 @@ impl Drop for Restore {
     }
 }
 
-/// Begins the span of a future, if it has not begun before.
-pub trait Beginning {
-    /// Begins it where it stands; `false` where nothing records, or where it has begun and ended.
-    fn begin(&self, span: &mut Started) -> bool;
-}
-
-/// The span was begun for the future, because values were captured that the future takes.
-#[derive(Debug)]
-pub struct Begun;
-
-impl Beginning for Begun {
-    #[inline(always)]
-    fn begin(&self, _: &mut Started) -> bool {
-        false
-    }
-}
-
-/// The span begins with the first poll, where it stands: to move it costs as much as to write it down.
-impl Beginning for &'static Callsite {
-    #[inline(always)]
-    fn begin(&self, span: &mut Started) -> bool {
-        span.begin_here(self)
-    }
-}
-
 /// Ends the span of a future that is ready.
 pub trait Ending<T> {
     /// Ends it, with what came out.
@@ -109,15 +83,19 @@ impl<T, E: FnMut(&mut Started, &T)> Ending<T> for E {
 }
 
 /// Ends a future's span with what came of it.
-#[inline(always)]
-pub fn finish(span: &mut Started, end: impl FnOnce(&mut Sink<'_>)) {
-    span.finish(&mut once(end));
+#[inline]
+pub fn finish(span: &mut Started, end: &mut dyn FnMut(&mut Sink<'_>)) {
+    if !span.is_off() {
+        span.finish(end);
+    }
 }
 
 /// Ends a future's span of which only the end is recorded.
-#[inline(always)]
+#[inline]
 pub fn settle(span: &mut Started) {
-    span.settle();
+    if !span.is_off() {
+        span.settle();
+    }
 }
 
 /// Wraps a future in a span that was started for it.
@@ -126,46 +104,7 @@ pub fn instrument<F: Future>(span: Started, inner: F) -> Instrumented<F, Bare> {
     Instrumented {
         inner,
         span,
-        begin: Begun,
         end: Bare,
-        after: Restore::default(),
-    }
-}
-
-/// As [`instrument`], with a span that begins with the first poll.
-#[inline(always)]
-pub fn instrument_bare<F>(
-    site: &'static Callsite,
-    inner: F,
-) -> Instrumented<F, Bare, &'static Callsite>
-where
-    F: Future,
-{
-    Instrumented {
-        inner,
-        span: Started::off(),
-        begin: site,
-        end: Bare,
-        after: Restore::default(),
-    }
-}
-
-/// As [`instrument_with`], with a span that begins with the first poll.
-#[inline(always)]
-pub fn instrument_bare_with<F, E>(
-    site: &'static Callsite,
-    inner: F,
-    end: E,
-) -> Instrumented<F, E, &'static Callsite>
-where
-    F: Future,
-    E: FnMut(&mut Started, &F::Output),
-{
-    Instrumented {
-        inner,
-        span: Started::off(),
-        begin: site,
-        end,
         after: Restore::default(),
     }
 }
@@ -180,19 +119,18 @@ where
     Instrumented {
         inner,
         span,
-        begin: Begun,
         end,
         after: Restore::default(),
     }
 }
 
-impl<F: Future, E: Ending<F::Output>, B: Beginning> Future for Instrumented<F, E, B> {
+impl<F: Future, E: Ending<F::Output>> Future for Instrumented<F, E> {
     type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if this.span.is_off() && !this.begin.begin(this.span) {
+        if this.span.is_off() {
             return this.inner.poll(task);
         }
         let place = this.span.begin_poll();
@@ -205,6 +143,104 @@ impl<F: Future, E: Ending<F::Output>, B: Beginning> Future for Instrumented<F, E
             }
             Poll::Pending => this.span.end_poll(),
         }
+        polled
+    }
+}
+
+pin_project! {
+    /// Made by [`in_span`]: the body of an async function, beside the span that it stands in.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct InSpan<'s, F, B = Begun> {
+        // Before `inner`: what it does while it is dropped belongs to the span.
+        span: Current<'s>,
+        begin: B,
+        #[pin]
+        inner: F,
+    }
+}
+
+/// The span of a future. Made current when it is dropped, until the span itself is; that needs no code of the future's
+/// own, as an implementation of `Drop` for it would.
+#[derive(Debug)]
+struct Current<'s>(&'s mut Started);
+
+impl Drop for Current<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.outlives_its_future();
+    }
+}
+
+/// Begins the span of a future, if it has not begun before.
+pub trait Beginning {
+    /// Begins it where it stands; `false` where nothing records, or where it has begun and ended.
+    fn begin(&self, span: &mut Started) -> bool;
+}
+
+/// The span was begun for the future, because values were captured that the future takes.
+#[derive(Debug)]
+pub struct Begun;
+
+impl Beginning for Begun {
+    #[inline(always)]
+    fn begin(&self, _: &mut Started) -> bool {
+        false
+    }
+}
+
+/// The span begins with the first poll, where it stands: to move it costs as much as to write it down.
+impl Beginning for &'static Callsite {
+    #[inline(always)]
+    fn begin(&self, span: &mut Started) -> bool {
+        span.begin_here(self)
+    }
+}
+
+/// A span that begins with the first poll of a future around which [`in_late_span`] puts it.
+#[inline]
+pub fn later() -> Started {
+    Started::off()
+}
+
+/// A future in a span that was started for it. What ends the span is called after it.
+#[inline(always)]
+pub fn in_span<F: Future>(span: &mut Started, inner: F) -> InSpan<'_, F> {
+    InSpan {
+        span: Current(span),
+        begin: Begun,
+        inner,
+    }
+}
+
+/// As [`in_span`], with a span that begins with the first poll.
+#[inline(always)]
+pub fn in_late_span<'s, F: Future>(
+    span: &'s mut Started,
+    site: &'static Callsite,
+    inner: F,
+) -> InSpan<'s, F, &'static Callsite> {
+    InSpan {
+        span: Current(span),
+        begin: site,
+        inner,
+    }
+}
+
+impl<F: Future, B: Beginning> Future for InSpan<'_, F, B> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let span = &mut *this.span.0;
+        if span.is_off() && !this.begin.begin(span) {
+            return this.inner.poll(task);
+        }
+        let place = span.begin_poll();
+        let polled = this.inner.poll(task);
+        drop(place);
+        span.polled(polled.is_ready());
         polled
     }
 }

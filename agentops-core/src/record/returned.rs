@@ -18,7 +18,7 @@ use super::clock;
 use super::future::{Instrumented, Restore, instrument_with};
 use super::local;
 use super::note;
-use super::span::{Place, Started, once};
+use super::span::{Place, Started};
 use super::word::NOT_POLLED;
 use crate::model::semconv::{STREAM_FIRST_ITEM, STREAM_ITEMS};
 
@@ -507,11 +507,11 @@ impl Drop for Flow {
 
 /// Notes that an item was an error; the first one is the span's.
 #[cold]
-pub fn spoil(flow: &mut Flow, fill: impl FnOnce(&mut Sink<'_>)) {
+pub fn spoil(flow: &mut Flow, fill: &mut dyn FnMut(&mut Sink<'_>)) {
     if flow.fault.is_none() && !flow.span.is_off() {
         flow.fault = local::with(|local| {
             local.with_buffer(|buffer| {
-                once(fill)(&mut Sink::for_errors(buffer));
+                fill(&mut Sink::for_errors(buffer));
                 (!buffer.is_empty()).then(|| buffer.as_slice().into())
             })
         });

@@ -81,6 +81,10 @@ pub struct Started {
     pub(super) role: Role,
     /// A poll is going on: a drop now means that it panicked.
     pub(super) polling: bool,
+    /// The last poll is over, and the end is about to be written.
+    ready: bool,
+    /// The context to go back to after the drop that is going on. Boxed: only a future that is dropped early has one.
+    before: Option<Box<Context>>,
 }
 
 /// Where a span outside every session is to go; the flags of its START, and its id. `None`: nowhere any more.
@@ -144,16 +148,16 @@ fn lost<T>(scope: u64) -> Option<T> {
 }
 
 /// Starts a span and makes it current.
-#[inline(always)]
-pub fn enter(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+#[inline]
+pub fn enter(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     if !local::wants(site.meta.level) {
         return Entered::OFF;
     }
-    enter_filled(site, &mut once(capture))
+    enter_filled(site, capture)
 }
 
 /// As [`enter`], where there is nothing to capture.
-#[inline(always)]
+#[inline]
 pub fn enter_bare(site: &'static Callsite) -> Entered {
     if !local::wants(site.meta.level) {
         return Entered::OFF;
@@ -226,16 +230,16 @@ fn enter_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> En
 }
 
 /// Starts a span for a future; its wrapper makes it current for each poll.
-#[inline(always)]
-pub fn start(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+#[inline]
+pub fn start(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
     if !local::wants(site.meta.level) {
         return Started::OFF;
     }
-    start_filled(site, &mut once(capture))
+    start_filled(site, capture)
 }
 
 /// As [`start`], where there is nothing to capture.
-#[inline(always)]
+#[inline]
 pub fn start_bare(site: &'static Callsite) -> Started {
     if !local::wants(site.meta.level) {
         return Started::OFF;
@@ -329,11 +333,11 @@ fn begin_session(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Opti
 }
 
 /// Opens a session, and its span around a call.
-pub fn enter_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Entered {
+pub fn enter_session(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     if !local::wants(site.meta.level) {
         return Entered::OFF;
     }
-    enter_session_filled(site, &mut once(capture))
+    enter_session_filled(site, capture)
 }
 
 #[inline(never)]
@@ -348,11 +352,11 @@ fn enter_session_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<
 }
 
 /// Opens a session, and its span around a future.
-pub fn start_session(site: &'static Callsite, capture: impl FnOnce(&mut Sink<'_>)) -> Started {
+pub fn start_session(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
     if !local::wants(site.meta.level) {
         return Started::OFF;
     }
-    start_session_filled(site, &mut once(capture))
+    start_session_filled(site, capture)
 }
 
 #[inline(never)]
@@ -476,10 +480,10 @@ impl Recording for Started {
 }
 
 /// Ends a call with what came of it.
-#[inline(always)]
-pub fn exit(span: Entered, end: impl FnOnce(&mut Sink<'_>)) {
+#[inline]
+pub fn exit(span: Entered, end: &mut dyn FnMut(&mut Sink<'_>)) {
     if span.span != 0 {
-        exit_filled(&span, &mut once(end));
+        exit_filled(&span, end);
         // Its end is written; what its drop would write is another.
         std::mem::forget(span);
     }
@@ -499,7 +503,7 @@ fn exit_filled(span: &Entered, fill: &mut dyn FnMut(&mut Sink<'_>)) {
 }
 
 /// Ends a call of which only the end is recorded.
-#[inline(always)]
+#[inline]
 pub fn leave(span: Entered) {
     if span.span != 0 {
         leave_empty(span.span, span.before);
@@ -657,6 +661,8 @@ impl Started {
             polls: 0,
             role,
             polling: false,
+            ready: false,
+            before: None,
         }
     }
 
@@ -700,6 +706,26 @@ impl Started {
         self.polling = false;
         if local::measures_busy_time() {
             self.busy += clock::raw().saturating_sub(self.poll_began);
+        }
+    }
+
+    /// A poll is over.
+    #[inline]
+    pub(super) fn polled(&mut self, ready: bool) {
+        if ready {
+            self.polling = false;
+            self.ready = true;
+        } else {
+            self.end_poll();
+        }
+    }
+
+    /// Makes the span current, if its future was not ready, until it is dropped itself.
+    #[inline]
+    pub(super) fn outlives_its_future(&mut self) {
+        if !self.is_off() && !self.ready {
+            let before = local::with(|local| local.replace_context(self.context));
+            self.before = Some(before.into());
         }
     }
 
@@ -821,6 +847,9 @@ impl Started {
                     buffer,
                 );
             });
+            if let Some(before) = self.before.take() {
+                local.set_context(*before);
+            }
         });
         self.done();
     }

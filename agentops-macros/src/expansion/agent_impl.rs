@@ -52,7 +52,7 @@ impl Planner<'_> {
         );
         let __agentops_span = ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&question))
                     .agentops_capture(__agentops_w);
@@ -70,7 +70,7 @@ impl Planner<'_> {
         });
         ::agentops::__private::exit(
             __agentops_span,
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 match (&&::agentops::__private::Outcome(&__agentops_ret))
                     .agentops_outcome()
@@ -101,7 +101,7 @@ impl Planner<'_> {
                 .level(::agentops::__private::Level::Debug)
                 .role("plans"),
         );
-        let __agentops_span_1 = ::agentops::__private::start_join_agent(
+        let mut __agentops_span_1 = ::agentops::__private::start_join_agent(
             &__AGENTOPS_CALLSITE_1,
             |__agentops_ask| {
                 use ::agentops::__private::ladder::*;
@@ -110,46 +110,47 @@ impl Planner<'_> {
             },
         );
         #[allow(clippy::async_yields_async)]
-        let __agentops_future = ::agentops::__private::instrument(
-            __agentops_span_1,
-            async move {
-                static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
-                    ::agentops::__private::Meta::new(
-                            ::agentops::__private::Kind::Tool,
-                            "look up",
-                            ::core::module_path!(),
-                            "Planner::look_up",
-                        )
-                        .arguments(&["word"])
-                        .output(),
-                );
-                let __agentops_span = ::agentops::__private::start(
-                    &__AGENTOPS_CALLSITE,
-                    |__agentops_w| {
-                        use ::agentops::__private::ladder::*;
-                        (&&&&::agentops::__private::Probe(&word))
-                            .agentops_capture(__agentops_w);
-                    },
-                );
-                #[allow(clippy::async_yields_async)]
-                let __agentops_future = async move {
-                    #[allow(unreachable_code)]
-                    if false {
-                        let __agentops_expected: Option<String> = loop {};
-                        return __agentops_expected;
-                    }
-                    #[allow(clippy::shadow_same)]
-                    let word = word;
-                    #[allow(clippy::needless_else)] { self.words.get(&word) }
-                };
-                let __agentops_future = ::agentops::__private::instrument_with(
-                    __agentops_span,
-                    __agentops_future,
-                    |__agentops_span, __agentops_ret| ::agentops::__private::finish(
-                        __agentops_span,
-                        |__agentops_w| {
+        let __agentops_ret = ::agentops::__private::in_span(
+                &mut __agentops_span_1,
+                async move {
+                    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+                        ::agentops::__private::Meta::new(
+                                ::agentops::__private::Kind::Tool,
+                                "look up",
+                                ::core::module_path!(),
+                                "Planner::look_up",
+                            )
+                            .arguments(&["word"])
+                            .output(),
+                    );
+                    let mut __agentops_span = ::agentops::__private::start(
+                        &__AGENTOPS_CALLSITE,
+                        &mut |__agentops_w| {
                             use ::agentops::__private::ladder::*;
-                            match (&&::agentops::__private::Outcome(__agentops_ret))
+                            (&&&&::agentops::__private::Probe(&word))
+                                .agentops_capture(__agentops_w);
+                        },
+                    );
+                    #[allow(clippy::async_yields_async)]
+                    let __agentops_ret = ::agentops::__private::in_span(
+                            &mut __agentops_span,
+                            async move {
+                                #[allow(unreachable_code)]
+                                if false {
+                                    let __agentops_expected: Option<String> = loop {};
+                                    return __agentops_expected;
+                                }
+                                #[allow(clippy::shadow_same)]
+                                let word = word;
+                                #[allow(clippy::needless_else)] { self.words.get(&word) }
+                            },
+                        )
+                        .await;
+                    ::agentops::__private::finish(
+                        &mut __agentops_span,
+                        &mut |__agentops_w| {
+                            use ::agentops::__private::ladder::*;
+                            match (&&::agentops::__private::Outcome(&__agentops_ret))
                                 .agentops_outcome()
                             {
                                 ::core::result::Result::Ok(__agentops_value) => {
@@ -162,12 +163,13 @@ impl Planner<'_> {
                                 }
                             }
                         },
-                    ),
-                );
-                __agentops_future.await
-            },
-        );
-        __agentops_future.await
+                    );
+                    __agentops_ret
+                },
+            )
+            .await;
+        ::agentops::__private::settle(&mut __agentops_span_1);
+        __agentops_ret
     }
     #[agentops::skip]
     fn reset(&mut self) {}

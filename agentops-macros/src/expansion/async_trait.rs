@@ -18,39 +18,41 @@ impl Search for Web {
                 )
                 .output(),
         );
+        let mut __agentops_span = ::agentops::__private::later();
         #[allow(clippy::async_yields_async)]
-        let __agentops_future = async move {
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: Vec<Page> = loop {};
-                return __agentops_expected;
-            }
-            #[allow(clippy::shadow_same)]
-            let words = words;
-            #[allow(clippy::needless_else)] { self.client.get(words).await }
-        };
-        let __agentops_future = ::agentops::__private::instrument_bare_with(
-            &__AGENTOPS_CALLSITE,
-            __agentops_future,
-            |__agentops_span, __agentops_ret| ::agentops::__private::finish(
-                __agentops_span,
-                |__agentops_w| {
-                    use ::agentops::__private::ladder::*;
-                    match (&&::agentops::__private::Outcome(__agentops_ret))
-                        .agentops_outcome()
-                    {
-                        ::core::result::Result::Ok(__agentops_value) => {
-                            (&&&&::agentops::__private::Probe(__agentops_value))
-                                .agentops_capture(__agentops_w);
-                        }
-                        ::core::result::Result::Err(__agentops_error) => {
-                            (&&&&&&::agentops::__private::Fault(__agentops_error))
-                                .agentops_fault(__agentops_w)
-                        }
+        let __agentops_ret = ::agentops::__private::in_late_span(
+                &mut __agentops_span,
+                &__AGENTOPS_CALLSITE,
+                async move {
+                    #[allow(unreachable_code)]
+                    if false {
+                        let __agentops_expected: Vec<Page> = loop {};
+                        return __agentops_expected;
                     }
+                    #[allow(clippy::shadow_same)]
+                    let words = words;
+                    #[allow(clippy::needless_else)] { self.client.get(words).await }
                 },
-            ),
+            )
+            .await;
+        ::agentops::__private::finish(
+            &mut __agentops_span,
+            &mut |__agentops_w| {
+                use ::agentops::__private::ladder::*;
+                match (&&::agentops::__private::Outcome(&__agentops_ret))
+                    .agentops_outcome()
+                {
+                    ::core::result::Result::Ok(__agentops_value) => {
+                        (&&&&::agentops::__private::Probe(__agentops_value))
+                            .agentops_capture(__agentops_w);
+                    }
+                    ::core::result::Result::Err(__agentops_error) => {
+                        (&&&&&&::agentops::__private::Fault(__agentops_error))
+                            .agentops_fault(__agentops_w)
+                    }
+                }
+            },
         );
-        __agentops_future.await
+        __agentops_ret
     }
 }

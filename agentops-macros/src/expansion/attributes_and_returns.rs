@@ -18,7 +18,7 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&limit)).agentops_capture(__agentops_w);
             (&&&&::agentops::__private::Probe(&(text.len())))
@@ -47,7 +47,7 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
     )]
     ::agentops::__private::exit(
         __agentops_span,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

@@ -15,35 +15,35 @@ async fn dive(depth: u32) -> u32 {
             .arguments(&["depth"])
             .output(),
     );
-    let __agentops_span = crate::telemetry::__private::start_agent(
+    let mut __agentops_span = crate::telemetry::__private::start_agent(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use crate::telemetry::__private::ladder::*;
             (&&&&crate::telemetry::__private::Probe(&depth))
                 .agentops_capture(__agentops_w);
         },
     );
     #[allow(clippy::async_yields_async)]
-    let __agentops_future = crate::telemetry::__private::boxed(async move {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: u32 = loop {};
-            return __agentops_expected;
-        }
-        #[allow(clippy::needless_else)]
-        { if depth == 0 { 0 } else { dive(depth - 1).await } }
-    });
-    let __agentops_future = crate::telemetry::__private::instrument_with(
-        __agentops_span,
-        __agentops_future,
-        |__agentops_span, __agentops_ret| crate::telemetry::__private::finish(
-            __agentops_span,
-            |__agentops_w| {
-                use crate::telemetry::__private::ladder::*;
-                (&&&&crate::telemetry::__private::Probe(__agentops_ret))
-                    .agentops_capture(__agentops_w);
-            },
-        ),
+    let __agentops_ret = crate::telemetry::__private::in_span(
+            &mut __agentops_span,
+            crate::telemetry::__private::boxed(async move {
+                #[allow(unreachable_code)]
+                if false {
+                    let __agentops_expected: u32 = loop {};
+                    return __agentops_expected;
+                }
+                #[allow(clippy::needless_else)]
+                { if depth == 0 { 0 } else { dive(depth - 1).await } }
+            }),
+        )
+        .await;
+    crate::telemetry::__private::finish(
+        &mut __agentops_span,
+        &mut |__agentops_w| {
+            use crate::telemetry::__private::ladder::*;
+            (&&&&crate::telemetry::__private::Probe(&__agentops_ret))
+                .agentops_capture(__agentops_w);
+        },
     );
-    __agentops_future.await
+    __agentops_ret
 }

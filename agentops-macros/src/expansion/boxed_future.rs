@@ -21,7 +21,7 @@ fn fetch<'a>(
     );
     let __agentops_span_1 = ::agentops::__private::start_agent(
         &__AGENTOPS_CALLSITE_1,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
         },
@@ -40,7 +40,7 @@ fn fetch<'a>(
         &__agentops_span_1,
         || ::agentops::__private::start(
             &__AGENTOPS_CALLSITE,
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
             },
@@ -57,7 +57,7 @@ fn fetch<'a>(
                 >(async move { self.client.get(url).send().await }),
                 move |__agentops_span, __agentops_ret| ::agentops::__private::finish(
                     __agentops_span,
-                    |__agentops_w| {
+                    &mut |__agentops_w| {
                         use ::agentops::__private::ladder::*;
                         match (&&::agentops::__private::Outcome(__agentops_ret))
                             .agentops_outcome()
@@ -76,7 +76,7 @@ fn fetch<'a>(
             ),
             move |__agentops_span_1, __agentops_ret| ::agentops::__private::finish(
                 __agentops_span_1,
-                |__agentops_w| {
+                &mut |__agentops_w| {
                     use ::agentops::__private::ladder::*;
                     match (&&::agentops::__private::Outcome(__agentops_ret))
                         .agentops_outcome()

@@ -13,37 +13,39 @@ async fn store(row: Row) -> Result<(), Error> {
             "store",
         ),
     );
+    let mut __agentops_span = ::agentops::__private::later();
     #[allow(clippy::async_yields_async)]
-    let __agentops_future = async move {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Result<(), Error> = loop {};
-            return __agentops_expected;
-        }
-        #[allow(clippy::shadow_same)]
-        let row = row;
-        #[allow(clippy::needless_else)] { table().insert(row).await }
-    };
-    let __agentops_future = ::agentops::__private::instrument_bare_with(
-        &__AGENTOPS_CALLSITE,
-        __agentops_future,
-        |__agentops_span, __agentops_ret| {
-            use ::agentops::__private::ladder::*;
-            match (&&::agentops::__private::Outcome(__agentops_ret)).agentops_outcome() {
-                ::core::result::Result::Ok(_) => {
-                    ::agentops::__private::settle(__agentops_span)
+    let __agentops_ret = ::agentops::__private::in_late_span(
+            &mut __agentops_span,
+            &__AGENTOPS_CALLSITE,
+            async move {
+                #[allow(unreachable_code)]
+                if false {
+                    let __agentops_expected: Result<(), Error> = loop {};
+                    return __agentops_expected;
                 }
-                ::core::result::Result::Err(__agentops_error) => {
-                    ::agentops::__private::finish(
-                        __agentops_span,
-                        |__agentops_w| {
-                            (&&&&&&::agentops::__private::Fault(__agentops_error))
-                                .agentops_fault(__agentops_w)
-                        },
-                    )
-                }
+                #[allow(clippy::shadow_same)]
+                let row = row;
+                #[allow(clippy::needless_else)] { table().insert(row).await }
+            },
+        )
+        .await;
+    {
+        use ::agentops::__private::ladder::*;
+        match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome() {
+            ::core::result::Result::Ok(_) => {
+                ::agentops::__private::settle(&mut __agentops_span)
             }
-        },
-    );
-    __agentops_future.await
+            ::core::result::Result::Err(__agentops_error) => {
+                ::agentops::__private::finish(
+                    &mut __agentops_span,
+                    &mut |__agentops_w| {
+                        (&&&&&&::agentops::__private::Fault(__agentops_error))
+                            .agentops_fault(__agentops_w)
+                    },
+                )
+            }
+        }
+    };
+    __agentops_ret
 }

@@ -17,7 +17,7 @@ fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send
     );
     let __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
         },
@@ -42,7 +42,7 @@ fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send
         (&mut &mut __agentops_ret)
             .agentops_future(move |__agentops_span, __agentops_ret| ::agentops::__private::finish(
                 __agentops_span,
-                |__agentops_w| {
+                &mut |__agentops_w| {
                     use ::agentops::__private::ladder::*;
                     match (&&::agentops::__private::Outcome(__agentops_ret))
                         .agentops_outcome()

@@ -16,7 +16,7 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
     );
     let __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&prompt)).agentops_capture(__agentops_w);
         },
@@ -44,7 +44,7 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
                 {
                     ::agentops::__private::spoil(
                         __agentops_flow,
-                        |__agentops_w| {
+                        &mut |__agentops_w| {
                             (&&&&&&::agentops::__private::Fault(__agentops_error))
                                 .agentops_fault(__agentops_w)
                         },

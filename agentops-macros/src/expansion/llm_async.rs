@@ -16,45 +16,44 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
             .model("gpt-4o-mini")
             .provider("openai"),
     );
-    let __agentops_span = ::agentops::__private::start(
+    let mut __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&request)).agentops_capture(__agentops_w);
         },
     );
     #[allow(clippy::async_yields_async)]
-    let __agentops_future = async move {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Result<Response, Error> = loop {};
-            return __agentops_expected;
-        }
-        #[allow(clippy::shadow_same)]
-        let request = request;
-        #[allow(clippy::needless_else)] { client(key).send(request).await }
-    };
-    let __agentops_future = ::agentops::__private::instrument_with(
-        __agentops_span,
-        __agentops_future,
-        |__agentops_span, __agentops_ret| ::agentops::__private::finish(
-            __agentops_span,
-            |__agentops_w| {
-                use ::agentops::__private::ladder::*;
-                match (&&::agentops::__private::Outcome(__agentops_ret))
-                    .agentops_outcome()
-                {
-                    ::core::result::Result::Ok(__agentops_value) => {
-                        (&&&&::agentops::__private::Probe(__agentops_value))
-                            .agentops_capture(__agentops_w);
-                    }
-                    ::core::result::Result::Err(__agentops_error) => {
-                        (&&&&&&::agentops::__private::Fault(__agentops_error))
-                            .agentops_fault(__agentops_w)
-                    }
+    let __agentops_ret = ::agentops::__private::in_span(
+            &mut __agentops_span,
+            async move {
+                #[allow(unreachable_code)]
+                if false {
+                    let __agentops_expected: Result<Response, Error> = loop {};
+                    return __agentops_expected;
                 }
+                #[allow(clippy::shadow_same)]
+                let request = request;
+                #[allow(clippy::needless_else)] { client(key).send(request).await }
             },
-        ),
+        )
+        .await;
+    ::agentops::__private::finish(
+        &mut __agentops_span,
+        &mut |__agentops_w| {
+            use ::agentops::__private::ladder::*;
+            match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
+            {
+                ::core::result::Result::Ok(__agentops_value) => {
+                    (&&&&::agentops::__private::Probe(__agentops_value))
+                        .agentops_capture(__agentops_w);
+                }
+                ::core::result::Result::Err(__agentops_error) => {
+                    (&&&&&&::agentops::__private::Fault(__agentops_error))
+                        .agentops_fault(__agentops_w)
+                }
+            }
+        },
     );
-    __agentops_future.await
+    __agentops_ret
 }

@@ -27,6 +27,6 @@ async fn main() {
         }
     }
         .await;
-    ::agentops::__private::main_finish(__agentops_span, |_| {});
+    ::agentops::__private::main_finish(__agentops_span, &mut |_| {});
     __agentops_ret
 }

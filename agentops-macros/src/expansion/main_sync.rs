@@ -24,7 +24,7 @@ fn main() -> Result<(), Error> {
     });
     ::agentops::__private::main_finish(
         __agentops_span,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

@@ -42,7 +42,7 @@ pub mod web {
         );
         let __agentops_span = ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
             },
@@ -61,7 +61,7 @@ pub mod web {
         });
         ::agentops::__private::exit(
             __agentops_span,
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 match (&&::agentops::__private::Outcome(&__agentops_ret))
                     .agentops_outcome()
@@ -94,7 +94,7 @@ pub mod web {
             );
             let __agentops_span = ::agentops::__private::enter(
                 &__AGENTOPS_CALLSITE,
-                |__agentops_w| {
+                &mut |__agentops_w| {
                     use ::agentops::__private::ladder::*;
                     (&&&&::agentops::__private::Probe(&words))
                         .agentops_capture(__agentops_w);

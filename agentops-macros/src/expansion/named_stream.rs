@@ -36,7 +36,7 @@ async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
             .agentops_named(
                 move |__agentops_span, __agentops_ret| ::agentops::__private::finish(
                     __agentops_span,
-                    |__agentops_w| {
+                    &mut |__agentops_w| {
                         use ::agentops::__private::ladder::*;
                         match (&&::agentops::__private::Outcome(__agentops_ret))
                             .agentops_outcome()
@@ -61,7 +61,7 @@ async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
                     {
                         ::agentops::__private::spoil(
                             __agentops_flow,
-                            |__agentops_w| {
+                            &mut |__agentops_w| {
                                 (&&&&&&::agentops::__private::Fault(__agentops_error))
                                     .agentops_fault(__agentops_w)
                             },

@@ -15,26 +15,25 @@ async fn serve(listener: Listener) -> ! {
             )
             .arguments(&["listener"]),
     );
-    let __agentops_span = ::agentops::__private::start(
+    let mut __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&listener)).agentops_capture(__agentops_w);
         },
     );
-    #[allow(clippy::async_yields_async)]
-    let __agentops_future = ::agentops::__private::instrument(
-        __agentops_span,
-        async move {
-            #[allow(clippy::shadow_same)]
-            let listener = listener;
-            #[allow(clippy::needless_else)]
-            {
-                loop {
-                    listener.accept().await;
+    ::agentops::__private::in_span(
+            &mut __agentops_span,
+            async move {
+                #[allow(clippy::shadow_same)]
+                let listener = listener;
+                #[allow(clippy::needless_else)]
+                {
+                    loop {
+                        listener.accept().await;
+                    }
                 }
-            }
-        },
-    );
-    __agentops_future.await
+            },
+        )
+        .await
 }

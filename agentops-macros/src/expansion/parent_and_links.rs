@@ -18,7 +18,7 @@ fn handle(job: &Job) -> bool {
         job.span,
         || ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
-            |__agentops_w| {
+            &mut |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&job)).agentops_capture(__agentops_w);
             },
@@ -37,7 +37,7 @@ fn handle(job: &Job) -> bool {
     });
     ::agentops::__private::exit(
         __agentops_span,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&__agentops_ret))
                 .agentops_capture(__agentops_w);

@@ -14,22 +14,24 @@ async fn answer() {
             .tags(&["demo"])
             .version("2"),
     );
-    let __agentops_span = ::agentops::__private::start_session(
+    let mut __agentops_span = ::agentops::__private::start_session(
         &__AGENTOPS_CALLSITE,
-        |_| {},
+        &mut |_| {},
     );
     #[allow(clippy::async_yields_async)]
-    let __agentops_future = ::agentops::__private::instrument(
-        __agentops_span,
-        async move {
-            if false {
-                return;
-            }
-            #[allow(clippy::needless_else)]
-            {
-                work().await;
-            }
-        },
-    );
-    __agentops_future.await
+    let __agentops_ret = ::agentops::__private::in_span(
+            &mut __agentops_span,
+            async move {
+                if false {
+                    return;
+                }
+                #[allow(clippy::needless_else)]
+                {
+                    work().await;
+                }
+            },
+        )
+        .await;
+    ::agentops::__private::settle(&mut __agentops_span);
+    __agentops_ret
 }

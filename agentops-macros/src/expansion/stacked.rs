@@ -18,7 +18,7 @@ fn answer(question: String) -> String {
     );
     let __agentops_span_1 = ::agentops::__private::enter_session(
         &__AGENTOPS_CALLSITE_1,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&question)).agentops_capture(__agentops_w);
         },
@@ -36,7 +36,7 @@ fn answer(question: String) -> String {
     );
     let __agentops_span = ::agentops::__private::enter_agent(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&question)).agentops_capture(__agentops_w);
         },
@@ -53,7 +53,7 @@ fn answer(question: String) -> String {
     });
     ::agentops::__private::exit(
         __agentops_span,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {
@@ -70,7 +70,7 @@ fn answer(question: String) -> String {
     );
     ::agentops::__private::exit(
         __agentops_span_1,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

@@ -15,7 +15,7 @@ async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
     );
     let __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,
-        |__agentops_w| {
+        &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&path)).agentops_capture(__agentops_w);
         },
@@ -53,7 +53,7 @@ async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
                         ::core::result::Result::Err(__agentops_error) => {
                             ::agentops::__private::finish(
                                 __agentops_span,
-                                |__agentops_w| {
+                                &mut |__agentops_w| {
                                     (&&&&&&::agentops::__private::Fault(__agentops_error))
                                         .agentops_fault(__agentops_w)
                                 },
@@ -70,7 +70,7 @@ async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
                     {
                         ::agentops::__private::spoil(
                             __agentops_flow,
-                            |__agentops_w| {
+                            &mut |__agentops_w| {
                                 (&&&&&&::agentops::__private::Fault(__agentops_error))
                                     .agentops_fault(__agentops_w)
                             },

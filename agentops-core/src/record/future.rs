@@ -2,6 +2,7 @@
 //!
 //! One layer, no box, and the auto traits of what it wraps. Knows spans and contexts, not executors.
 
+use std::panic::UnwindSafe;
 use std::pin::Pin;
 use std::task::{Context as Task, Poll};
 
@@ -164,6 +165,9 @@ pin_project! {
 /// own, as an implementation of `Drop` for it would.
 #[derive(Debug)]
 struct Current<'s>(&'s mut Started);
+
+// A span is as true after a panic as before; a future stays what it was without one.
+impl UnwindSafe for Current<'_> {}
 
 impl Drop for Current<'_> {
     #[inline]

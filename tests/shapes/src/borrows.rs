@@ -1,5 +1,11 @@
 //! Returned values that borrow from arguments.
 
+#![expect(
+    clippy::future_not_send,
+    clippy::option_map_unit_fn,
+    reason = "shapes are as people write them"
+)]
+
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};

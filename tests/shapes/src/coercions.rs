@@ -1,5 +1,11 @@
 //! Returned values that become the declared type only as they are returned.
 
+#![expect(
+    clippy::option_option,
+    clippy::type_complexity,
+    reason = "shapes are as people write them"
+)]
+
 use std::any::Any;
 use std::error::Error;
 use std::fmt::{Debug, Display};

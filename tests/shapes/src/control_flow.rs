@@ -1,5 +1,18 @@
 //! Ways through a body, and out of it.
 
+#![expect(
+    clippy::let_and_return,
+    clippy::manual_unwrap_or_default,
+    clippy::mixed_attributes_style,
+    clippy::needless_late_init,
+    clippy::never_loop,
+    clippy::option_if_let_else,
+    clippy::redundant_closure_call,
+    clippy::unused_unit,
+    clippy::useless_let_if_seq,
+    reason = "shapes are as people write them"
+)]
+
 use std::collections::BTreeMap;
 
 use crate::runtime::{agent, operation, task, tool};

@@ -1,6 +1,14 @@
 //! What only edition 2021 has: `gen` as a name, unsafe calls in an `unsafe fn` as they are, opaque types that capture
 //! no lifetime unless told to.
 
+#![expect(
+    clippy::let_and_return,
+    clippy::missing_const_for_fn,
+    clippy::option_if_let_else,
+    clippy::unnecessary_to_owned,
+    reason = "shapes are as people write them"
+)]
+
 use std::fmt::Display;
 
 use crate::runtime::{task, tool};

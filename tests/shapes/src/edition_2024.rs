@@ -1,6 +1,16 @@
 //! What only edition 2024 has: temporaries of a tail that end before its locals, chains of `let`, opaque types that
 //! capture every lifetime, unsafe calls that are marked.
 
+#![expect(
+    clippy::await_holding_refcell_ref,
+    clippy::future_not_send,
+    clippy::missing_const_for_fn,
+    clippy::needless_question_mark,
+    clippy::option_if_let_else,
+    clippy::unnecessary_to_owned,
+    reason = "shapes are as people write them"
+)]
+
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,7 @@
 //! Type, constant and lifetime parameters.
 
+#![expect(clippy::future_not_send, reason = "shapes are as people write them")]
+
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::io::Write;

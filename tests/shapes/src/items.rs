@@ -1,5 +1,13 @@
 //! What stands before `fn`, beside the attribute, and around both.
 
+#![expect(
+    clippy::future_not_send,
+    clippy::non_minimal_cfg,
+    clippy::redundant_pub_crate,
+    clippy::too_many_arguments,
+    reason = "shapes are as people write them"
+)]
+
 use crate::runtime::{self, agent, operation, session, task, tool, tool as aliased, workflow};
 use crate::{block_on, check};
 

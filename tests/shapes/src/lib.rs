@@ -43,6 +43,7 @@ mod futures;
 mod generics;
 #[cfg(test)]
 mod items;
+pub mod lints;
 #[cfg(test)]
 mod iterators;
 #[cfg(test)]
@@ -69,6 +70,7 @@ mod watch;
 /// Runs `work` under a capture: gives back `returned`, and leaves `trace`, in which this crate is called `shapes`.
 #[cfg(test)]
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so are literals written")]
 pub(crate) fn check<R: PartialEq + std::fmt::Debug>(
     work: impl FnOnce() -> R,
     returned: R,
@@ -93,4 +95,44 @@ pub(crate) fn block_on<F: std::future::Future>(future: F) -> F::Output {
         }
         std::thread::yield_now();
     }
+}
+
+/// How many items the sources annotate that are built in this edition.
+#[test]
+fn at_least_250_items_are_annotated() -> std::io::Result<()> {
+    const WORDS: [&str; 10] = [
+        "session",
+        "trace",
+        "agent",
+        "workflow",
+        "operation",
+        "task",
+        "tool",
+        "llm",
+        "guardrail",
+        "instrument",
+    ];
+    let other = if cfg!(feature = "renamed") {
+        "edition_2024.rs"
+    } else {
+        "edition_2021.rs"
+    };
+    let is_attribute = |line: &&str| {
+        let attribute = line.trim_start().strip_prefix("#[").unwrap_or_default();
+        let path = attribute.split([']', '(']).next().unwrap_or_default();
+        path.rsplit("::")
+            .next()
+            .is_some_and(|word| WORDS.contains(&word))
+    };
+    let mut count = 0;
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../src"))? {
+        let file = file?;
+        if file.file_name() != other {
+            let source = std::fs::read_to_string(file.path())?;
+            count += source.lines().filter(is_attribute).count();
+        }
+    }
+    println!("{count} items are annotated");
+    assert!(count >= 250, "{count} items are annotated");
+    Ok(())
 }

@@ -1,5 +1,10 @@
 //! Functions that give back nothing, or never.
 
+#![expect(
+    clippy::semicolon_if_nothing_returned,
+    reason = "shapes are as people write them"
+)]
+
 use std::panic::{catch_unwind, panic_any, AssertUnwindSafe};
 
 use crate::runtime::{agent, session, task, tool};

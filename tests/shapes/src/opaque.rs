@@ -1,5 +1,11 @@
 //! Opaque returns that nothing may be put around.
 
+#![expect(
+    clippy::implied_bounds_in_impls,
+    clippy::redundant_clone,
+    reason = "shapes are as people write them"
+)]
+
 use std::fmt::Display;
 
 use crate::runtime::{operation, task, tool};

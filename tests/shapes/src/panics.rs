@@ -1,5 +1,12 @@
 //! Panics: what they carry, what they unwind through, and whom they are said to come from.
 
+#![expect(
+    clippy::boxed_local,
+    clippy::future_not_send,
+    clippy::manual_assert,
+    reason = "shapes are as people write them"
+)]
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{catch_unwind, panic_any, resume_unwind, AssertUnwindSafe, Location, UnwindSafe};

@@ -1,5 +1,11 @@
 //! Patterns that arguments are taken apart by.
 
+#![expect(
+    clippy::non_minimal_cfg,
+    clippy::toplevel_ref_arg,
+    reason = "shapes are as people write them"
+)]
+
 use std::cell::Cell;
 
 use crate::runtime::{agent, llm, operation, task, tool};

@@ -1,5 +1,11 @@
 //! Ways in which a method takes `self`.
 
+#![expect(
+    clippy::future_not_send,
+    clippy::needless_arbitrary_self_type,
+    reason = "shapes are as people write them"
+)]
+
 use std::pin::{pin, Pin};
 use std::rc::Rc;
 use std::sync::Arc;

@@ -5,9 +5,9 @@
 
 #![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery)]
 
-#[cfg(all(test, not(feature = "renamed")))]
+#[cfg(not(feature = "renamed"))]
 use agentops as runtime;
-#[cfg(all(test, feature = "renamed"))]
+#[cfg(feature = "renamed")]
 use telemetry as runtime;
 
 #[cfg(test)]

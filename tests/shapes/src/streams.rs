@@ -44,6 +44,7 @@ fn bare() -> impl Stream<Item = &'static str> {
 }
 
 #[tool]
+#[expect(clippy::needless_collect, reason = "a stream that borrows nothing")]
 fn sends(text: String) -> impl Stream<Item = char> + Send + Sync + Unpin + 'static {
     stream::iter(text.chars().collect::<Vec<_>>())
 }
@@ -488,6 +489,10 @@ fn named(to: u8) -> CountStream {
 }
 
 #[test]
+#[expect(
+    clippy::redundant_clone,
+    reason = "that it can be cloned is what is shown"
+)]
 fn what_cannot_be_wrapped_is_what_it_was() {
     fn same<T>(_: fn(u8) -> T) {}
     same::<stream::Iter<std::ops::Range<u8>>>(concrete);

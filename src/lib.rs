@@ -80,11 +80,12 @@
 //!
 //! # What is recorded of a value
 //!
-//! Nothing is asked of a type. The first that it has is used: [`Capture`](trait@Capture), `Serialize`, `Debug`, its name. In a generic
-//! function that follows from the bounds in scope. A value that fails or panics while it is captured costs that value,
-//! never the call. [`opaque!`] takes a type out, also in options, lists, maps and tuples of it, but not in types of yours
-//! that hold it: what these say is up to their own `Serialize` or `Debug`. Types that derive
-//! [`Capture`](derive@Capture) capture their fields in the same way, one by one: there a type that was taken out stays out.
+//! Nothing is asked of a type. The first that it has is used: [`Capture`](trait@Capture), `Serialize`, `Debug`, its
+//! name. In a generic function that follows from the bounds in scope. A value that fails or panics while it is captured
+//! costs that value, never the call. [`opaque!`] takes a type out, also in options, lists, maps and tuples of it, but
+//! not in types of yours that hold it: what these say is up to their own `Serialize` or `Debug`. Types that derive
+//! [`Capture`](derive@Capture) capture their fields in the same way, one by one: there a type that was taken out stays
+//! out.
 //!
 //! Secrets that are known by their name or their form are replaced by `[redacted]` before anything leaves the process:
 //! see [`Builder`](Builder#what-is-redacted).
@@ -147,8 +148,8 @@
 //! # Features
 //!
 //! - `macros` (default): the attributes.
-//! - `enable` (default): attributes record. Without it they give their items back untouched; the switch is the
-//!   application's, never a library's.
+//! - `enable` (default): attributes record. Without it they give their items back untouched, and derives implement their
+//!   traits all the same; the switch is the application's, never a library's.
 //! - `tracing` (default): events of `tracing` and records of `log` become logs of the innermost span, where [`layer`] is
 //!   added to a subscriber or `builder().install_tracing()` asks for it.
 //! - `pricing`: prices model calls in the program itself. The `agentops` command always does.
@@ -172,7 +173,8 @@ pub use agentops_core::{
 
 pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque};
 
-/// Says who an agent is, from its fields: implements [`Agent`](trait@crate::Agent) for a struct, and adds nothing to it.
+/// Says who an agent is, from its fields: implements [`Agent`](trait@crate::Agent) for a struct, and adds nothing to
+/// it.
 ///
 /// [`#[agent]`](macro@crate::agent) on the methods then asks the struct. What is said of it stands in `#[agentops(…)]`:
 ///
@@ -234,11 +236,11 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 /// );
 /// ```
 ///
-/// An id of your own will do as well: a number, a `Uuid`, a user's name. Text becomes the same [`AgentId`] wherever it is the
-/// same, in this and in other runs, for values of one type; text that is an `AgentId` is that id.
+/// An id of your own will do as well: a number, a `Uuid`, a user's name. Text becomes the same [`AgentId`] wherever it
+/// is the same, in this and in other runs, for values of one type; text that is an `AgentId` is that id.
 ///
-/// A clone has the id of its original, and is the same agent: most clones are handles to one thing. One that is to be an
-/// agent of its own gets a new id: `Researcher { id: AgentId::new(), ..rust.clone() }`.
+/// A clone has the id of its original, and is the same agent: most clones are handles to one thing. One that is to be
+/// an agent of its own gets a new id: `Researcher { id: AgentId::new(), ..rust.clone() }`.
 ///
 /// # State
 ///
@@ -248,17 +250,17 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 ///
 /// # What it cannot do
 ///
-/// It needs a struct; for an enum implement [`Agent`](trait@crate::Agent) by hand. In a generic struct a field of type `T` can say
-/// what the bounds of `T` promise.
+/// It needs a struct; for an enum implement [`Agent`](trait@crate::Agent) by hand. In a generic struct a field of type
+/// `T` can say what the bounds of `T` promise.
 #[cfg(feature = "macros")]
 pub use agentops_macros::Agent;
 
 /// Records values of a type field by field: implements [`Capture`](trait@crate::Capture).
 ///
-/// Each field is captured as an argument would be: by its own `Capture`, else by `Serialize`, `Debug` or its type's name.
-/// Nothing is asked of the types of fields, and a field whose type [`opaque!`] took out stays closed, which a derived
-/// `Serialize` would open. The shape is the one that serde gives: an object for named fields, the value itself for a single
-/// unnamed one, else a list; variants of an enum stand under their names.
+/// Each field is captured as an argument would be: by its own `Capture`, else by `Serialize`, `Debug` or its type's
+/// name. Nothing is asked of the types of fields, and a field whose type [`opaque!`] took out stays closed, which a
+/// derived `Serialize` would open. The shape is the one that serde gives: an object for named fields, the value itself
+/// for a single unnamed one, else a list; variants of an enum stand under their names.
 ///
 /// `#[agentops(…)]` takes, on a field or a variant:
 ///
@@ -460,11 +462,12 @@ pub use agentops_macros::trace;
 /// receiver are left alone. On a function or method, the call itself is the AGENT span. On an inline module, each type
 /// that has methods in it is an agent, and free functions are operations of whichever agent calls them.
 ///
-/// On a struct it says who the agent is, as [`#[derive(Agent)]`](derive@crate::Agent) does, and takes `name`, `role` and `model`
-/// for it; fields are marked in the same way.
+/// On a struct it says who the agent is, as [`#[derive(Agent)]`](derive@crate::Agent) does, and takes `name`, `role`
+/// and `model` for it; fields are marked in the same way.
 ///
-/// An agent is known by its type's name, or by `name`. One whose values differ says who each is:
-/// by [`#[derive(Agent)]`](derive@crate::Agent#how-to-tell-two-instances-apart), or by [`Agent`](trait@crate::Agent) by hand.
+/// An agent is known by its type's name, or by `name`. One whose values differ says who each is: by
+/// [`#[derive(Agent)]`](derive@crate::Agent#how-to-tell-two-instances-apart), or by [`Agent`](trait@crate::Agent) by
+/// hand.
 ///
 /// ```
 /// struct Writer;

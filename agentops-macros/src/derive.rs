@@ -1,8 +1,8 @@
 //! A type under `#[derive(Agent)]` or `#[derive(Capture)]`, from its tokens to what the derive says of it.
 //!
-//! A derive goes the way of an attribute in small: the item and the words of its helper `#[agentops(…)]` are read, what they
-//! mean is decided and checked, and the result is printed elsewhere.
-//! A type may have both derives, which see all helpers: each passes over the words of the other.
+//! A derive goes the way of an attribute in small: the item and the words of its helper `#[agentops(…)]` are read, what
+//! they mean is decided and checked, and the result is printed elsewhere. A type may have both derives, which see all
+//! helpers: each passes over the words of the other.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! What a field says of the agent that it is part of: a name, a role, a model, an id.
 //!
-//! Code of `derive(Agent)` calls `(&&&&&&Says(&self.field)).agentops_said()`. Method lookup takes the first rung that the
-//! type satisfies: an [`AgentId`] → `AsRef<str>` → `Display`, and options of these. Knows neither spans nor sessions.
+//! Code of `derive(Agent)` calls `(&&&&&&Says(&self.field)).agentops_said()`. Method lookup takes the first rung that
+//! the type satisfies: an [`AgentId`] → `AsRef<str>` → `Display`, and options of these. Knows neither spans nor
+//! sessions.
 
 use std::borrow::Cow;
 use std::fmt::Display;

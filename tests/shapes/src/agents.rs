@@ -348,3 +348,146 @@ fn unsized_fields() {
     let sized: Unsized<&str> = Unsized { role: 1, name: "a" };
     assert_eq!(role(&sized), 1);
 }
+
+/// Names that the code of derives might mean are taken, and the trait's methods are another trait's as well.
+mod shadowed {
+    #![allow(
+        dead_code,
+        non_camel_case_types,
+        non_snake_case,
+        clippy::upper_case_acronyms,
+        reason = "they are there to be in the way"
+    )]
+
+    pub struct str;
+    pub struct bool;
+    pub struct Cow;
+    pub struct String;
+    pub enum Option {
+        Some,
+        None,
+    }
+    pub mod core {}
+    pub mod std {}
+    pub fn Some() {}
+    pub fn None() {}
+
+    pub trait Named {
+        fn name(&self) {}
+        fn id(&self) {}
+        fn role(&self) {}
+        fn state(&self) {}
+        fn capture(&self) {}
+        fn text(&self) {}
+    }
+    impl<T: ?Sized> Named for T {}
+
+    #[derive(crate::runtime::Agent, crate::runtime::Capture)]
+    #[agentops(role = "hides", crate = crate::runtime)]
+    pub struct Agent<'a, const N: usize> {
+        #[agentops(id)]
+        pub id: crate::runtime::AgentId,
+        #[agentops(name)]
+        pub name: &'a ::core::primitive::str,
+        #[agentops(state)]
+        pub state: [u8; N],
+        #[agentops(state)]
+        pub step: Capture,
+        #[agentops(state, redact)]
+        pub r#str: str,
+    }
+
+    #[derive(crate::runtime::Capture)]
+    pub enum Capture {
+        Unit,
+        Tuple(u8, #[agentops(redact)] str),
+        Named {
+            at: u8,
+            #[agentops(skip)]
+            str: str,
+        },
+    }
+
+    #[crate::runtime::agent(crate = crate::runtime)]
+    impl<const N: usize> Agent<'_, N> {
+        pub fn call(&self, step: &Capture) -> u8 {
+            match step {
+                Capture::Unit => 0,
+                Capture::Tuple(at, _) | Capture::Named { at, .. } => *at,
+            }
+        }
+    }
+}
+
+#[test]
+fn names_that_are_taken() {
+    use shadowed::Capture;
+    let agent = shadowed::Agent {
+        id: AgentId::new(),
+        name: "ann",
+        state: [1, 2],
+        r#str: shadowed::str,
+        step: Capture::Tuple(1, shadowed::str),
+    };
+    let named = Capture::Named {
+        at: 1,
+        str: shadowed::str,
+    };
+    let trace = capture(|| {
+        agent.call(&named);
+        agent.call(&Capture::Unit);
+    });
+    let expected = r#"AGENT ann agentops.agent.state={"state":[1,2],"step":{"Tuple":[1,"[redacted]"]},"str":"[redacted]"}
+  OPERATION call {"step":{"Named":{"at":1}}} -> 1
+AGENT ann agentops.agent.state={"state":[1,2],"step":{"Tuple":[1,"[redacted]"]},"str":"[redacted]"}
+  OPERATION call {"step":"Unit"} -> 0
+"#;
+    assert_eq!(trace.to_string(), expected);
+    assert_eq!(agents(&trace), ["ann hides -"]);
+}
+
+#[test]
+fn types_in_a_function() {
+    #[agent(role = "local")]
+    struct Local {
+        #[agentops(name)]
+        name: char,
+    }
+
+    #[agent]
+    impl Local {
+        fn call(&self) {}
+    }
+
+    let trace = capture(|| Local { name: 'x' }.call());
+    assert_eq!(trace.to_string(), "AGENT x\n  OPERATION call\n");
+    assert_eq!(agents(&trace), ["x local -"]);
+}
+
+/// A struct in an annotated module says who it is there, too.
+#[agent(role = "of a module")]
+mod module {
+    use crate::runtime::{AgentId, agent};
+
+    #[agent(name = "inner")]
+    #[derive(Default)]
+    pub struct Inner {
+        #[agentops(id)]
+        id: AgentId,
+    }
+
+    impl Inner {
+        pub fn call(&self) {}
+    }
+}
+
+#[test]
+fn structs_in_a_module() {
+    let (one, two) = (module::Inner::default(), module::Inner::default());
+    let trace = capture(|| {
+        one.call();
+        two.call();
+    });
+    assert_eq!(trace.outline().matches("AGENT inner").count(), 2);
+    assert_eq!(agents(&trace), ["inner of a module -"; 2]);
+}

@@ -6,7 +6,7 @@ pub use crate::record::agent::{
     AgentProbe, Identity, enter_agent, join_agent, start_agent, start_join_agent,
 };
 pub use crate::record::callsite::{Callsite, Meta};
-pub use crate::record::capture::{Probe, Sink};
+pub use crate::record::capture::{Probe, Sink, computed};
 pub use crate::record::context::SpanContext;
 pub use crate::record::fault::Fault;
 pub use crate::record::future::{

@@ -592,8 +592,13 @@ impl Frame<'_> {
             .attributes
             .iter()
             .map(|Pair { value, .. }| self.computed(&generated!(&(#value))));
+        // What is borrowed once has a place of its own in a future, for as long as that lives.
+        let copies = self.lends_span()
+            && arguments.attributes.is_empty()
+            && self.layer.captured.iter().all(|captured| captured.is_copy);
+        let copied = copies.then(|| generated!(move));
         Some(generated! {
-            &mut |__agentops_w| {
+            &mut #copied |__agentops_w| {
                 use #runtime::ladder::*;
                 #(#captured)*
                 #(#attributes;)*

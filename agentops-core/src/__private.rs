@@ -9,7 +9,7 @@ pub use crate::record::agent::{
     Agent, AgentProbe, Ask, Identity, enter_agent, join_agent, start_agent, start_join_agent,
 };
 pub use crate::record::callsite::{Callsite, Meta};
-pub use crate::record::capture::{Capture, Probe, Sink, list, object, redacted};
+pub use crate::record::capture::{Capture, Probe, Sink, computed, list, object, redacted};
 pub use crate::record::context::SpanContext;
 pub use crate::record::fault::Fault;
 pub use crate::record::future::{

@@ -638,9 +638,14 @@ impl Frame<'_> {
         let attributes = arguments
             .attributes
             .iter()
-            .map(|Pair { value, .. }| self.probe(&generated!(&(#value))));
+            .map(|Pair { value, .. }| self.computed(&generated!(&(#value))));
+        // What is borrowed once has a place of its own in a future, for as long as that lives.
+        let copies = self.lends_span()
+            && arguments.attributes.is_empty()
+            && self.layer.captured.iter().all(|captured| captured.is_copy);
+        let copied = copies.then(|| generated!(move));
         Some(generated! {
-            &mut |__agentops_w| {
+            &mut #copied |__agentops_w| {
                 use #runtime::ladder::*;
                 #(#captured)*
                 #(#attributes;)*
@@ -727,10 +732,16 @@ impl Frame<'_> {
         let returns = arguments.returns.iter().map(
             |Pair {
                  value: function, ..
-             }| { self.probe(&generated!(&#runtime::call_with(#value, #function))) },
+             }| { self.computed(&generated!(&#runtime::call_with(#value, #function))) },
         );
         let captures = output.into_iter().chain(returns);
         generated!(#(#captures;)*)
+    }
+
+    /// As [`probe`](Self::probe), for what an expression of the user's gives: a panic in it is not the program's.
+    fn computed(&self, reference: &TokenStream) -> TokenStream {
+        let (runtime, probe) = (&self.runtime, self.probe(reference));
+        generated!(#runtime::computed(__agentops_w, &mut |__agentops_w| #probe))
     }
 
     fn probe(&self, reference: &TokenStream) -> TokenStream {

@@ -148,6 +148,8 @@ pub(crate) struct Captured {
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) name: String,
     pub(crate) value: Operand,
+    /// Its type is `Copy`, and says so by its look.
+    pub(crate) is_copy: bool,
 }
 
 pub(crate) enum Operand {
@@ -633,10 +635,19 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
                         cfgs: Vec::new(),
                         name: "self".to_owned(),
                         value,
+                        is_copy: false,
                     });
                 }
             }
             FnArg::Typed(typed) => bindings(&typed.pat, &mut |PatIdent { ident, .. }| {
+                let whole = matches!(
+                    &*typed.pat,
+                    Pat::Ident(PatIdent {
+                        by_ref: None,
+                        subpat: None,
+                        ..
+                    })
+                );
                 if chosen(ident) {
                     let cfgs = typed
                         .attrs
@@ -649,6 +660,7 @@ fn captured(arguments: &Arguments, signature: &Signature) -> Vec<Captured> {
                         cfgs,
                         name: ident.unraw().to_string(),
                         value,
+                        is_copy: whole && is_copy(&typed.ty),
                     });
                 }
             }),
@@ -784,6 +796,15 @@ fn may_need_drop(ty: &Type) -> bool {
         Type::Array(array) => may_need_drop(&array.elem),
         Type::Tuple(tuple) => tuple.elems.iter().any(may_need_drop),
         other => !is_builtin(other),
+    }
+}
+
+fn is_copy(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Reference(reference) => reference.mutability.is_none(),
+        Type::Array(array) => is_copy(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().all(is_copy),
+        other => is_builtin(other),
     }
 }
 

@@ -153,6 +153,30 @@ fn an_error_by_hand_marks_the_span() {
     assert_eq!(trace.to_string(), expected);
 }
 
+/// Expressions in an attribute's arguments are no part of what the function does.
+#[test]
+fn expressions_that_panic_cost_only_their_value() {
+    fn refuse<T>(_: T) -> String {
+        std::panic::panic_any("while it is captured")
+    }
+    #[tool(skip_all, attributes(first = refuse(&text), size = text.len(), text), returns(last = refuse, n = |n: &u8| *n))]
+    fn called(text: String) -> u8 {
+        drop(text);
+        7
+    }
+    #[tool(skip_all, attributes(first = refuse(&text), size = text.len(), text), returns(last = refuse, n = |n: &u8| *n))]
+    async fn awaited(text: String) -> u8 {
+        std::future::ready(()).await;
+        drop(text);
+        7
+    }
+    let trace = capture(|| assert_eq!(called("one".into()), 7));
+    let values = r#"first={"$type":"panicked"} size=3 text="one" last={"$type":"panicked"} n=7"#;
+    assert_eq!(trace.to_string(), format!("TOOL called -> 7 {values}\n"));
+    let trace = record_async(async { assert_eq!(awaited("one".into()).await, 7) });
+    assert_eq!(trace.to_string(), format!("TOOL awaited -> 7 {values}\n"));
+}
+
 #[test]
 fn users_code_that_misbehaves_while_it_is_captured_costs_only_its_value() {
     struct Panicking;

@@ -236,6 +236,12 @@ pub fn redacted(sink: &mut Sink<'_>) {
     sink.serialize(REDACTED);
 }
 
+/// Captures what an expression of the user's gives. That runs beside the program, so its panics cost its value only.
+pub fn computed(sink: &mut Sink<'_>, capture: &mut dyn FnMut(&mut Sink<'_>)) {
+    // The value's type, as far as one may speak of it.
+    sink.contained("panicked", |sink| capture(sink));
+}
+
 /// Drops what users' code threw. That may throw again: what it throws then is never dropped.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

@@ -21,10 +21,27 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
         &mut |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&limit)).agentops_capture(__agentops_w);
-            (&&&&::agentops::__private::Probe(&(text.len())))
-                .agentops_capture(__agentops_w);
-            (&&&&::agentops::__private::Probe(&(KIND))).agentops_capture(__agentops_w);
-            (&&&&::agentops::__private::Probe(&(limit))).agentops_capture(__agentops_w);
+            ::agentops::__private::computed(
+                __agentops_w,
+                &mut |__agentops_w| {
+                    (&&&&::agentops::__private::Probe(&(text.len())))
+                        .agentops_capture(__agentops_w)
+                },
+            );
+            ::agentops::__private::computed(
+                __agentops_w,
+                &mut |__agentops_w| {
+                    (&&&&::agentops::__private::Probe(&(KIND)))
+                        .agentops_capture(__agentops_w)
+                },
+            );
+            ::agentops::__private::computed(
+                __agentops_w,
+                &mut |__agentops_w| {
+                    (&&&&::agentops::__private::Probe(&(limit)))
+                        .agentops_capture(__agentops_w)
+                },
+            );
         },
     );
     let __agentops_ret = ::agentops::__private::call_once(move || {
@@ -54,13 +71,18 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
                 ::core::result::Result::Ok(__agentops_value) => {
                     (&&&&::agentops::__private::Probe(__agentops_value))
                         .agentops_capture(__agentops_w);
-                    (&&&&::agentops::__private::Probe(
-                        &::agentops::__private::call_with(
-                            __agentops_value,
-                            |value| value.len(),
-                        ),
-                    ))
-                        .agentops_capture(__agentops_w);
+                    ::agentops::__private::computed(
+                        __agentops_w,
+                        &mut |__agentops_w| {
+                            (&&&&::agentops::__private::Probe(
+                                &::agentops::__private::call_with(
+                                    __agentops_value,
+                                    |value| value.len(),
+                                ),
+                            ))
+                                .agentops_capture(__agentops_w)
+                        },
+                    );
                 }
                 ::core::result::Result::Err(__agentops_error) => {
                     (&&&&&&::agentops::__private::Fault(__agentops_error))

@@ -17,7 +17,7 @@ async fn dive(depth: u32) -> u32 {
     );
     let mut __agentops_span = crate::telemetry::__private::start_agent(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        &mut move |__agentops_w| {
             use crate::telemetry::__private::ladder::*;
             (&&&&crate::telemetry::__private::Probe(&depth))
                 .agentops_capture(__agentops_w);

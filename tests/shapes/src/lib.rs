@@ -42,6 +42,10 @@ mod futures;
 #[cfg(test)]
 mod generics;
 #[cfg(test)]
+mod hazards;
+#[cfg(test)]
+mod hygiene;
+#[cfg(test)]
 mod items;
 #[cfg(test)]
 mod iterators;

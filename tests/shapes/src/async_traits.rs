@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::future::{poll_fn, Future};
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

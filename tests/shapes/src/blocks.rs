@@ -5,8 +5,8 @@ use std::fmt::{self, Debug};
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::{Add, AddAssign, Deref, Index, IndexMut, Neg};
-use std::panic::{catch_unwind, Location};
-use std::pin::{pin, Pin};
+use std::panic::{Location, catch_unwind};
+use std::pin::{Pin, pin};
 use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 

@@ -96,11 +96,7 @@ fn boxed_error(c: bool) -> Result<u8, Box<dyn Error + Send + Sync>> {
 
 #[tool]
 fn shown(c: bool) -> Box<dyn Debug> {
-    if c {
-        Box::new(1)
-    } else {
-        Box::new("a")
-    }
+    if c { Box::new(1) } else { Box::new("a") }
 }
 
 #[tool(capture_return = false)]

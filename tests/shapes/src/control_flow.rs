@@ -154,20 +154,12 @@ fn match_tail(n: u8) -> &'static str {
 
 #[tool]
 fn if_tail(n: u8) -> u8 {
-    if n == 0 {
-        1
-    } else {
-        n
-    }
+    if n == 0 { 1 } else { n }
 }
 
 #[tool]
 fn if_let_tail(n: Option<u8>) -> u8 {
-    if let Some(n) = n {
-        n
-    } else {
-        0
-    }
+    if let Some(n) = n { n } else { 0 }
 }
 
 #[tool]
@@ -332,11 +324,7 @@ fn deferred_initialisation(n: u8) -> u8 {
 
 #[tool]
 fn recursive(n: u8) -> u8 {
-    if n == 0 {
-        0
-    } else {
-        recursive(n - 1) + 1
-    }
+    if n == 0 { 0 } else { recursive(n - 1) + 1 }
 }
 
 #[tool]

@@ -73,20 +73,12 @@ mod own {
 
 #[tool]
 fn bare(fail: bool) -> Result<u8, Bare> {
-    if fail {
-        Err(Bare)
-    } else {
-        Ok(1)
-    }
+    if fail { Err(Bare) } else { Ok(1) }
 }
 
 #[tool]
 fn bare_on_both_sides(fail: bool) -> Result<Bare, Bare> {
-    if fail {
-        Err(Bare)
-    } else {
-        Ok(Bare)
-    }
+    if fail { Err(Bare) } else { Ok(Bare) }
 }
 
 #[tool]
@@ -235,29 +227,17 @@ fn unit_error() -> Result<(), ()> {
 
 #[tool(err = false)]
 fn not_looked_at(fail: bool) -> Result<u8, String> {
-    if fail {
-        Err("no".to_owned())
-    } else {
-        Ok(1)
-    }
+    if fail { Err("no".to_owned()) } else { Ok(1) }
 }
 
 #[tool(capture_return = false)]
 fn only_errors(fail: bool) -> Result<Bare, String> {
-    if fail {
-        Err("no".to_owned())
-    } else {
-        Ok(Bare)
-    }
+    if fail { Err("no".to_owned()) } else { Ok(Bare) }
 }
 
 #[tool(returns(length = |text| text.len()))]
 fn read_when_fine(fail: bool) -> Result<String, Bare> {
-    if fail {
-        Err(Bare)
-    } else {
-        Ok("ab".to_owned())
-    }
+    if fail { Err(Bare) } else { Ok("ab".to_owned()) }
 }
 
 #[tool]
@@ -271,11 +251,7 @@ fn consumed_by_question_mark(texts: Vec<String>) -> Result<Vec<u8>, ParseIntErro
 
 #[llm]
 async fn async_bare(fail: bool) -> Result<u8, Bare> {
-    if fail {
-        Err(Bare)
-    } else {
-        Ok(1)
-    }
+    if fail { Err(Bare) } else { Ok(1) }
 }
 
 #[task]
@@ -324,11 +300,7 @@ async fn async_flow(n: u8) -> ControlFlow<u8, String> {
 
 #[tool(capture_return = false)]
 async fn async_only_errors(fail: bool) -> Result<Bare, String> {
-    if fail {
-        Err("no".to_owned())
-    } else {
-        Ok(Bare)
-    }
+    if fail { Err("no".to_owned()) } else { Ok(Bare) }
 }
 
 #[test]

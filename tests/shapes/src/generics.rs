@@ -38,11 +38,7 @@ fn constant_alone<const YES: bool>() -> bool {
 
 #[tool]
 fn lifetimes<'a, 'b: 'a>(a: &'a str, b: &'b str) -> &'a str {
-    if a.len() > b.len() {
-        a
-    } else {
-        b
-    }
+    if a.len() > b.len() { a } else { b }
 }
 
 #[tool]
@@ -112,11 +108,7 @@ where
     T: Clone + PartialEq,
     E: From<T>,
 {
-    if t == t.clone() {
-        Ok(t)
-    } else {
-        Err(t.into())
-    }
+    if t == t.clone() { Ok(t) } else { Err(t.into()) }
 }
 
 #[tool]
@@ -161,11 +153,7 @@ async fn async_constant<const N: usize>(a: [u8; N]) -> usize {
 
 #[task]
 async fn async_lifetimes<'a, 'b: 'a>(a: &'a str, b: &'b str) -> &'a str {
-    if a.len() > b.len() {
-        a
-    } else {
-        b
-    }
+    if a.len() > b.len() { a } else { b }
 }
 
 #[operation]

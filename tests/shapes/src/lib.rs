@@ -43,9 +43,9 @@ mod futures;
 mod generics;
 #[cfg(test)]
 mod items;
-pub mod lints;
 #[cfg(test)]
 mod iterators;
+pub mod lints;
 #[cfg(test)]
 mod modules;
 #[cfg(test)]

@@ -138,7 +138,7 @@
 
 use core::error::Error;
 use core::fmt;
-use core::future::{ready, Future};
+use core::future::{Future, ready};
 use core::hash::Hash;
 use core::pin::Pin;
 use std::collections::HashMap;

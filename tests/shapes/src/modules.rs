@@ -55,11 +55,7 @@ mod plain {
     }
 
     pub(super) fn never(stop: bool) -> u8 {
-        if stop {
-            stopped()
-        } else {
-            1
-        }
+        if stop { stopped() } else { 1 }
     }
 
     fn stopped() -> ! {
@@ -539,11 +535,7 @@ mod shadowed {
 
     pub(super) fn judge(ok: bool) -> Result {
         let _ = String;
-        if ok {
-            Result::Ok
-        } else {
-            Result::Err
-        }
+        if ok { Result::Ok } else { Result::Err }
     }
 }
 

@@ -5,7 +5,7 @@
     reason = "shapes are as people write them"
 )]
 
-use std::panic::{catch_unwind, panic_any, AssertUnwindSafe};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 
 use crate::runtime::{agent, session, task, tool};
 use crate::{block_on, check};
@@ -49,11 +49,7 @@ fn never_in_a_session() -> ! {
 
 #[tool]
 fn mixed(n: u8) -> u8 {
-    if n == 0 {
-        never(n)
-    } else {
-        n
-    }
+    if n == 0 { never(n) } else { n }
 }
 
 #[tool]

@@ -9,7 +9,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::{catch_unwind, panic_any, resume_unwind, AssertUnwindSafe, Location, UnwindSafe};
+use std::panic::{AssertUnwindSafe, Location, UnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::rc::Rc;
 
 use crate::runtime::{operation, session, task, tool};

@@ -6,7 +6,7 @@
     reason = "shapes are as people write them"
 )]
 
-use std::pin::{pin, Pin};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -24,11 +24,7 @@ impl Counter {
 
     #[tool]
     fn by_lifetime<'a>(&'a self, other: &'a Self) -> &'a Self {
-        if self.0 < other.0 {
-            other
-        } else {
-            self
-        }
+        if self.0 < other.0 { other } else { self }
     }
 
     #[task]

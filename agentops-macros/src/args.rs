@@ -5,11 +5,10 @@
 
 use std::fmt;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{self, Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::{
     Error, Expr, ExprLit, ExprPath, Ident, Lit, LitFloat, LitStr, Path, Token, parenthesized, token,
 };
@@ -120,6 +119,51 @@ const ARGUMENTS: [(&str, &[Word]); 23] = [
     ("role", &[Word::Agent]),
 ];
 
+/// Words that people know from other libraries, with what to write instead: tracing's, fastrace's, AgentOps', OpenTelemetry's.
+const ELSEWHERE: [(&str, &str); 26] = [
+    ("fields", "write `attributes(key = expression)`"),
+    ("properties", "write `attributes(key = expression)`"),
+    ("metadata", "write `attributes(key = expression)`"),
+    ("attrs", "write `attributes(key = expression)`"),
+    (
+        "ret",
+        "the return value is recorded unless `capture_return = false` says otherwise",
+    ),
+    ("capture_response", "write `capture_return = false`"),
+    ("capture_result", "write `capture_return = false`"),
+    ("capture_request", "write `capture_args = false`"),
+    ("capture_input", "write `capture_args = false`"),
+    ("capture_output", "write `capture_return = false`"),
+    (
+        "error",
+        "errors are recorded unless `err = false` says otherwise",
+    ),
+    ("target", "the path of the module is recorded without it"),
+    ("follows_from", "write `links = expression`"),
+    ("link", "write `links = expression`"),
+    (
+        "short_name",
+        "a span has the function's name alone unless `name = \"x\"` gives it another",
+    ),
+    (
+        "enter_on_poll",
+        "a span covers its future until that is ready or dropped",
+    ),
+    (
+        "kind",
+        "the attribute itself says the kind, as `#[tool]` or `#[llm]`",
+    ),
+    ("system", "write `provider = \"x\"`"),
+    ("vendor", "write `provider = \"x\"`"),
+    ("price", "write `cost = 0.01` on `#[tool]`"),
+    ("prompt", "arguments are recorded without it"),
+    ("ignore", "write `skip(a, b)`"),
+    ("exclude", "write `skip(a, b)`"),
+    ("only", "write `capture(a, b)`"),
+    ("include", "write `capture(a, b)`"),
+    ("tag", "write `tags = [\"a\", \"b\"]`"),
+];
+
 /// What stands between an attribute's parentheses.
 #[derive(Clone, Default)]
 pub(crate) struct Arguments {
@@ -196,7 +240,8 @@ impl Arguments {
             )));
         }
         let Ok(ident) = input.call(Ident::parse_any) else {
-            return Err(input.error(format!("{word} expects arguments such as `name = \"x\"`")));
+            let message = format!("{word} expects arguments; write them as `name = \"x\"`");
+            return Err(input.error(message));
         };
         let Some(&(known, _)) = ARGUMENTS
             .iter()
@@ -232,14 +277,23 @@ impl Arguments {
             "capture" => self.capture = Some(key.names(input)?),
             "capture_args" => self.no_arguments = !key.boolean(input)?,
             "capture_return" => self.no_return = !key.boolean(input)?,
+            "err" if !input.peek(Token![=]) => {
+                return Err(Error::new_spanned(
+                    &key.ident,
+                    format!(
+                        "errors are recorded without `err` in {}; remove it, or write `err = false`",
+                        key.word
+                    ),
+                ));
+            }
             "err" => self.no_error = !key.boolean(input)?,
             "attributes" => {
-                self.attributes =
-                    key.pairs(input, "`attributes(key = expression)`", Pair::attribute)?
+                let what = "keys and values; write `attributes(key = expression)`";
+                self.attributes = key.pairs(input, what, Pair::attribute)?;
             }
             "returns" => {
-                self.returns =
-                    key.pairs(input, "`returns(key = |value| expression)`", Pair::keyed)?
+                let what = "keys and closures; write `returns(key = |value| expression)`";
+                self.returns = key.pairs(input, what, Pair::keyed)?;
             }
             "tags" => self.tags = key.texts(input)?,
             "level" => self.level = Some(key.one_of(input, &LEVELS, str::eq_ignore_ascii_case)?.0),
@@ -270,16 +324,14 @@ pub(crate) struct Key<W> {
 }
 
 impl<W: fmt::Display> Key<W> {
-    fn expects(&self, what: &str) -> String {
+    pub(crate) fn expects(&self, what: &str) -> String {
         format!("`{}` of {} expects {what}", self.ident, self.word)
     }
 
     fn expression(&self, input: ParseStream<'_>, what: &str) -> syn::Result<Expr> {
         if !input.peek(Token![=]) {
-            return Err(Error::new_spanned(
-                &self.ident,
-                self.expects(&format!("{what}: `{} = …`", self.ident)),
-            ));
+            let message = format!("{}; write `{} = …`", self.expects(what), self.ident);
+            return Err(Error::new_spanned(&self.ident, message));
         }
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
@@ -296,7 +348,7 @@ impl<W: fmt::Display> Key<W> {
     }
 
     fn texts(&self, input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
-        let what = "a list of strings: `[\"a\", \"b\"]`";
+        let what = "a list of strings such as `[\"a\", \"b\"]`";
         match self.expression(input, what)? {
             Expr::Array(array) => array
                 .elems
@@ -345,7 +397,7 @@ impl<W: fmt::Display> Key<W> {
 
     /// Money may be written as a whole number; the callsite keeps it as a float.
     fn number(&self, input: ParseStream<'_>) -> syn::Result<Expr> {
-        let what = "a number from 0: US dollars for each call";
+        let what = "a number from 0, in US dollars for each call";
         match self.expression(input, what)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Int(number),
@@ -410,7 +462,7 @@ impl<W: fmt::Display> Key<W> {
     }
 
     pub(crate) fn path(&self, input: ParseStream<'_>) -> syn::Result<Path> {
-        let what = "a path: `crate = some::path`";
+        let what = "a path; write `crate = some::path`";
         if !input.peek(Token![=]) {
             return Err(Error::new_spanned(&self.ident, self.expects(what)));
         }
@@ -421,8 +473,11 @@ impl<W: fmt::Display> Key<W> {
     }
 
     fn names(&self, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
-        let what = format!("names of arguments: `{}(a, b)`", self.ident);
-        self.list(input, &what, Ident::parse_any)
+        let what = format!("names of arguments; write `{}(a, b)`", self.ident);
+        self.list(input, &what, |input| {
+            let name = input.call(Ident::parse_any);
+            name.map_err(|error| Error::new(error.span(), self.expects(&what)))
+        })
     }
 
     fn pairs(
@@ -431,45 +486,87 @@ impl<W: fmt::Display> Key<W> {
         what: &str,
         pair: fn(ParseStream<'_>) -> syn::Result<Pair>,
     ) -> syn::Result<Vec<Pair>> {
-        let pairs = self.list(input, what, pair)?;
         let mut keys: Vec<String> = Vec::new();
-        for pair in &pairs {
+        let pairs = self.list(input, what, |input| {
+            self.of_tracings_form(input)?;
+            let pair = pair(input).map_err(|error| self.unread(input, error.span(), what))?;
             let key = pair.key.value();
             if key.trim().is_empty() {
-                return Err(Error::new_spanned(
-                    &pair.key,
-                    format!("a key in {} cannot be empty", self.word),
-                ));
+                let message = format!("a key in `{}` of {} cannot be empty", self.ident, self.word);
+                return Err(Error::new_spanned(&pair.key, message));
             }
             if keys.contains(&key) {
                 let message = format!("duplicate key `{key}` in `{}` of {}", self.ident, self.word);
                 return Err(Error::new_spanned(&pair.key, message));
             }
             keys.push(key);
-        }
+            Ok(pair)
+        })?;
         Ok(pairs)
+    }
+
+    /// What `tracing` asks for before a value.
+    fn of_tracings_form(&self, input: ParseStream<'_>) -> syn::Result<()> {
+        let assigned = input.peek2(Token![=]) && (input.peek3(Token![%]) || input.peek3(Token![?]));
+        if !assigned && !input.peek(Token![%]) && !input.peek(Token![?]) {
+            return Ok(());
+        }
+        let sigil = input.step(|cursor| {
+            let mut rest = *cursor;
+            while let Some((tree, next)) = rest.token_tree() {
+                rest = next;
+                if matches!(&tree, TokenTree::Punct(punct) if ['%', '?'].contains(&punct.as_char()))
+                {
+                    return Ok((tree, rest));
+                }
+            }
+            Err(cursor.error(""))
+        })?;
+        let message = format!(
+            "`{}` of {} records each value as its type offers; remove the `{sigil}`",
+            self.ident, self.word
+        );
+        Err(Error::new_spanned(sigil, message))
+    }
+
+    fn unread(&self, input: ParseStream<'_>, place: Span, what: &str) -> Error {
+        if input.peek(Token![.]) {
+            let message = format!(
+                "a key with dots in `{}` of {} is text; write `\"a.b\" = …`",
+                self.ident, self.word
+            );
+            return Error::new(place, message);
+        }
+        Error::new(place, self.expects(what))
     }
 
     pub(crate) fn list<T>(
         &self,
         input: ParseStream<'_>,
         what: &str,
-        element: fn(ParseStream<'_>) -> syn::Result<T>,
+        mut element: impl FnMut(ParseStream<'_>) -> syn::Result<T>,
     ) -> syn::Result<Vec<T>> {
         if !input.peek(token::Paren) {
             return Err(Error::new_spanned(&self.ident, self.expects(what)));
         }
         let content;
         parenthesized!(content in input);
-        let elements = Punctuated::<T, Token![,]>::parse_terminated_with(&content, element);
-        match elements {
-            Ok(elements) => Ok(elements.into_iter().collect()),
-            Err(error) => {
-                // What is left unread would be reported once more.
-                content.parse::<TokenStream>()?;
-                Err(Error::new(error.span(), self.expects(what)))
+        let mut read = || {
+            let mut elements = Vec::new();
+            while !content.is_empty() {
+                elements.push(element(&content)?);
+                if !content.is_empty() && content.parse::<Token![,]>().is_err() {
+                    return Err(self.unread(&content, content.span(), what));
+                }
             }
+            Ok(elements)
+        };
+        let elements = read();
+        if elements.is_err() {
+            // What is left unread would be reported once more.
+            content.parse::<TokenStream>()?;
         }
+        elements
     }
 }
 
@@ -550,6 +647,11 @@ fn unknown(word: Word, ident: &Ident) -> String {
             "`{text}` belongs to {}, not to {word}",
             owners.join(" and ")
         );
+    }
+    if let Some((_, instead)) = ELSEWHERE.iter().find(|(name, _)| *name == text)
+        && word != Word::Main
+    {
+        return format!("unknown argument `{text}` for {word}; {instead}");
     }
     let known: Vec<&str> = ARGUMENTS
         .iter()
@@ -704,9 +806,9 @@ mod tests {
                 "`capture_args` of `#[tool]` expects `true` or `false`",
                 "duplicate argument `name` for `#[tool]`",
                 "`name` for `#[tool]` is first given here",
-                "`tags` of `#[tool]` expects a list of strings: `[\"a\", \"b\"]`",
+                "`tags` of `#[tool]` expects a list of strings such as `[\"a\", \"b\"]`",
                 "unexpected literal in `#[tool]`; write `name = \"x\"`",
-                "`skip` of `#[tool]` expects names of arguments: `skip(a, b)`",
+                "`skip` of `#[tool]` expects names of arguments; write `skip(a, b)`",
                 "`boxed` of `#[tool]` takes no value",
             ],
         );
@@ -722,7 +824,7 @@ mod tests {
         check(
             Word::Tool,
             quote!(name),
-            &["`name` of `#[tool]` expects a string: `name = …`"],
+            &["`name` of `#[tool]` expects a string; write `name = …`"],
         );
         check(
             Word::Tool,
@@ -737,12 +839,12 @@ mod tests {
         check(
             Word::Tool,
             quote!(cost = "1"),
-            &["`cost` of `#[tool]` expects a number from 0: US dollars for each call"],
+            &["`cost` of `#[tool]` expects a number from 0, in US dollars for each call"],
         );
         check(
             Word::Tool,
             quote!(cost = -0.5),
-            &["`cost` of `#[tool]` expects a number from 0: US dollars for each call"],
+            &["`cost` of `#[tool]` expects a number from 0, in US dollars for each call"],
         );
         check(
             Word::Tool,
@@ -762,7 +864,9 @@ mod tests {
         check(
             Word::Task,
             quote!(returns(k)),
-            &["`returns` of `#[task]` expects `returns(key = |value| expression)`"],
+            &[
+                "`returns` of `#[task]` expects keys and closures; write `returns(key = |value| expression)`",
+            ],
         );
         check(
             Word::Task,
@@ -772,8 +876,49 @@ mod tests {
         check(
             Word::Task,
             quote!(crate = 1),
-            &["`crate` of `#[task]` expects a path: `crate = some::path`"],
+            &["`crate` of `#[task]` expects a path; write `crate = some::path`"],
         );
+    }
+
+    #[test]
+    fn words_of_other_libraries_are_translated() {
+        let fields =
+            "unknown argument `fields` for `#[tool]`; write `attributes(key = expression)`";
+        check(Word::Tool, quote!(fields(a = 1)), &[fields]);
+        let err =
+            "errors are recorded without `err` in `#[tool]`; remove it, or write `err = false`";
+        check(Word::Tool, quote!(err), &[err]);
+        check(Word::Tool, quote!(err(Debug)), &[err]);
+        let sigil = |sigil| {
+            format!(
+                "`attributes` of `#[tool]` records each value as its type offers; remove the `{sigil}`"
+            )
+        };
+        check(Word::Tool, quote!(attributes(?a)), &[&sigil("?")]);
+        check(
+            Word::Tool,
+            quote!(attributes(a = 1, b = %b)),
+            &[&sigil("%")],
+        );
+        check(Word::Tool, quote!(attributes(a = b % c)), &[]);
+        let dotted = "a key with dots in `attributes` of `#[tool]` is text; write `\"a.b\" = …`";
+        check(Word::Tool, quote!(attributes(x.y = 1)), &[dotted]);
+        for (theirs, instead) in ELSEWHERE {
+            assert!(
+                ARGUMENTS.iter().all(|(ours, _)| *ours != theirs),
+                "{theirs}"
+            );
+            let Some(ours) = instead.strip_prefix("write `") else {
+                continue;
+            };
+            let word = ours
+                .split(|end: char| !end.is_alphanumeric() && end != '_')
+                .next();
+            assert!(
+                ARGUMENTS.iter().any(|(ours, _)| Some(*ours) == word),
+                "{instead}"
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
 use crate::item::BlockKind;
 use crate::model::{
-    Block, Function, Layer, Model, Output, Returning, Role, Shape, Struct, argument_names,
+    Block, Function, Layer, Model, Output, Returning, Role, Shape, Struct, argument_names, our_word,
 };
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
@@ -88,27 +88,27 @@ fn arguments(layer: &Layer, function: &Function, errors: &mut Errors) {
             format!("`boxed` of {} needs an `async fn`", layer.word),
         );
     }
-    if let Some(returns) = layer
-        .arguments
-        .given("returns")
-        .filter(|_| !ends_with_value(function))
+    if let Some(returns) = layer.arguments.given("returns")
+        && let Some(there) = without_value(function)
     {
-        let message = format!(
-            "`returns` of {} needs a value at the end: not from `#[track_caller]`, nor from `-> !`, a stream or an iterator",
-            layer.word
-        );
+        let message = format!("`returns` of {} has no value to read {there}", layer.word);
         errors.at(returns, message);
     }
 }
 
-fn ends_with_value(function: &Function) -> bool {
-    let flows = function.goes_on.as_ref().is_some_and(|goes_on| {
-        matches!(
-            goes_on.what,
-            Returning::Stream | Returning::TriedStream | Returning::Iterator
-        )
-    });
-    function.shape != Shape::Guarded && !matches!(function.outcome, Output::Never) && !flows
+/// Where nobody can look at a value in the end.
+fn without_value(function: &Function) -> Option<&'static str> {
+    if matches!(function.outcome, Output::Never) {
+        return Some("where a function never returns");
+    }
+    if function.shape == Shape::Guarded {
+        return Some("under `#[track_caller]`");
+    }
+    match function.goes_on.as_ref()?.what {
+        Returning::Stream | Returning::TriedStream => Some("where a stream is returned"),
+        Returning::Iterator => Some("where an iterator is returned"),
+        Returning::Future | Returning::Named => None,
+    }
 }
 
 /// Of what says which arguments are recorded, the strongest stands alone.
@@ -162,6 +162,11 @@ fn names(layer: &Layer, signature: &Signature, errors: &mut Errors) {
 fn program(layer: &Layer, function: &Function, errors: &mut Errors) {
     let signature = &function.signature;
     let is_main = signature.ident == "main" && signature.receiver().is_none();
+    let again = function.attrs.iter().find(|attr| starts_program(attr));
+    if let Some(again) = again.filter(|_| layer.word == Word::Main) {
+        let message = format!("{} is applied twice, remove one", layer.word);
+        return errors.at(again.path(), message);
+    }
     match layer.word {
         Word::Main if !is_main => {
             errors.at(
@@ -184,6 +189,11 @@ fn program(layer: &Layer, function: &Function, errors: &mut Errors) {
         }
         _ => {}
     }
+}
+
+/// Whether it is ours: a bare `#[main]` may be that of a runtime.
+fn starts_program(attr: &Attribute) -> bool {
+    attr.path().segments.len() > 1 && our_word(attr.path()).is_some_and(|word| word == "main")
 }
 
 fn may_give_runtime(attr: &Attribute) -> bool {
@@ -406,14 +416,16 @@ mod tests {
             ),
             &["`boxed` of `#[tool]` needs an `async fn`"],
         );
-        let no_value = "`returns` of `#[tool]` needs a value at the end: not from `#[track_caller]`, nor from `-> !`, a stream or an iterator";
+        let no_value = |there| format!("`returns` of `#[tool]` has no value to read {there}");
+        let [never, kept] =
+            ["where a function never returns", "under `#[track_caller]`"].map(no_value);
         check(
             Word::Tool,
             quote!(returns(k = f)),
             quote!(
                 async fn f() -> ! {}
             ),
-            &[no_value],
+            &[&never],
         );
         check(
             Word::Tool,
@@ -424,7 +436,7 @@ mod tests {
                     1
                 }
             ),
-            &[no_value],
+            &[&kept],
         );
     }
 

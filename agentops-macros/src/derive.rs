@@ -350,7 +350,8 @@ impl Helpers {
                     helpers.read_one(position, input, errors)
                 });
             } else {
-                let message = format!("{HELPER} expects words in parentheses: `#[agentops(…)]`");
+                let message =
+                    format!("{HELPER} expects words in parentheses; write `#[agentops(…)]`");
                 errors.at(&attr.meta, message);
             }
         }
@@ -416,8 +417,11 @@ impl Helpers {
             }
             "crate" => self.runtime = Some(key.path(input)?),
             "bounds" => {
-                let what = "bounds: `bounds(T: Debug)`";
-                self.bounds = key.list(input, what, WherePredicate::parse)?;
+                let what = "bounds; write `bounds(T: Debug)`";
+                self.bounds = key.list(input, what, |input| {
+                    let bound = WherePredicate::parse(input);
+                    bound.map_err(|error| syn::Error::new(error.span(), key.expects(what)))
+                })?;
             }
             _ => {
                 key.flag(input)?;
@@ -555,7 +559,7 @@ mod tests {
                 #[agentops(name)]
                 struct X;
             ),
-            &["`name` of `#[agentops]` expects a string: `name = …`"],
+            &["`name` of `#[agentops]` expects a string; write `name = …`"],
         );
         check(
             Derive::Agent,
@@ -584,9 +588,9 @@ mod tests {
                 #[agentops(bounds = "T: Debug")]
                 struct X<T>(T);
             ),
-            &["`bounds` of `#[agentops]` expects bounds: `bounds(T: Debug)`"],
+            &["`bounds` of `#[agentops]` expects bounds; write `bounds(T: Debug)`"],
         );
-        let words = "`#[agentops]` expects words in parentheses: `#[agentops(…)]`";
+        let words = "`#[agentops]` expects words in parentheses; write `#[agentops(…)]`";
         check(
             Derive::Capture,
             quote!(

@@ -5,6 +5,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Attribute, Ident, Path};
 
 use crate::args::{Arguments, Pair, Word};
@@ -87,7 +88,7 @@ fn structure(item: &Struct) -> TokenStream {
         ..
     } = item;
     let derive = derived.is_none().then(|| {
-        let facade = facade_path(arguments.runtime.as_ref(), Span::mixed_site());
+        let facade = facade_path(arguments.runtime.as_ref(), None);
         generated!(#[::core::prelude::v1::derive(#facade::Agent)])
     });
     let name = arguments.name.iter().map(|name| generated!(name = #name));
@@ -156,7 +157,9 @@ fn function(function: &Function) -> TokenStream {
         .iter()
         .filter_map(|layer| layer.attr.as_ref());
     let expanded = taken.map(expanded);
-    generated!(#(#expanded)* #(#attrs)* #vis #default #signature { #(#inner)* #statements })
+    // In the user's braces the item is the user's, for lints and in messages.
+    let braces = refilled(&body.braces, generated!(#(#inner)* #statements));
+    generated!(#(#expanded)* #(#attrs)* #vis #default #signature #braces)
 }
 
 /// The user's braces in a closure: what returns early returns to us.
@@ -164,17 +167,37 @@ fn closure(function: &Function) -> TokenStream {
     let frames: Vec<Frame<'_>> = frames(function);
     let open = frames.iter().map(Frame::open);
     let close = frames.iter().rev().map(Frame::close);
-    let runtime = runtime_path(
-        function.layers.last().and_then(Layer::runtime),
-        Span::mixed_site(),
-    );
-    let body = body(function);
+    let closure = body_closure(function);
+    let place = at(function.body.braces.span());
+    let innermost = function.layers.last().and_then(Layer::runtime);
+    let runtime = runtime_path(innermost, Some(place));
+    let call = quote_spanned!(place=> #runtime::call_once(#closure));
+    let ret = quote_spanned!(place=> return __agentops_ret;);
     generated! {
         #(#open)*
-        let __agentops_ret = #runtime::call_once(move || { #body });
+        let __agentops_ret = #call;
         #(#close)*
-        __agentops_ret
+        #ret
     }
+}
+
+/// A closure that is the user's, to the compiler, which then says of the body what it would say of the function's.
+fn body_closure(function: &Function) -> TokenStream {
+    let output = match &function.output {
+        Output::Unit => {
+            let place = at(function.signature.ident.span());
+            Some(quote_spanned!(place=> -> ()))
+        }
+        Output::Type { erased, .. } => erased.as_ref().map(|ty| generated!(-> #ty)),
+        Output::Never => None,
+    };
+    let body = ours(&body(function));
+    quote_spanned!(function.body.braces.span()=> move || #output { #body })
+}
+
+/// Braces of our edition, where what is left over at the end is dropped before what was bound.
+fn ours(statements: &TokenStream) -> TokenStream {
+    generated!({ #statements })
 }
 
 /// The user's braces in place, beside guards whose drop ends the spans.
@@ -190,15 +213,18 @@ fn guarded(function: &Function) -> TokenStream {
 /// The user's braces in a closure, called in each span, which then goes with what was returned.
 fn returning(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
     let Some((frame, inner)) = frames.split_first() else {
-        return body(function);
+        return body_closure(function);
     };
     let Frame { runtime, span, .. } = frame;
     let (open, yields) = (frame.open(), yields(function));
-    let inner = returning(function, inner);
+    let mut called = returning(function, inner);
+    if !inner.is_empty() {
+        called = generated!(move || { #called });
+    }
     let wrapped = frame.wrapped();
     generated! {
         #open
-        let mut __agentops_ret = #runtime::called::<#yields, _>(#span, move || { #inner });
+        let mut __agentops_ret = #runtime::called::<#yields, _>(#span, #called);
         #wrapped
     }
 }
@@ -230,8 +256,10 @@ fn boxed(function: &Function) -> TokenStream {
         opens.extend(open);
     }
     let yields = yields(function);
-    let runtime = &frames[frames.len() - 1].runtime;
-    let mut future = generated!(#runtime::promised::<#yields, _>(#block));
+    let innermost = function.layers.last().and_then(Layer::runtime);
+    let place = at(call.span());
+    let runtime = runtime_path(innermost, Some(place));
+    let mut future = quote_spanned!(place=> #runtime::promised::<#yields, _>(#block));
     for frame in frames.iter().rev() {
         let Frame { runtime, span, .. } = frame;
         future = if frame.captures_end() {
@@ -243,7 +271,7 @@ fn boxed(function: &Function) -> TokenStream {
         };
     }
     let call = refilled(&call, future);
-    generated!(#opens #path #call)
+    generated!(#opens return #path #call;)
 }
 
 /// The user's braces in a future, and each span around a future of its own, to be current whenever that is polled.
@@ -259,7 +287,11 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
     } = frame;
     let open = frame.open();
     let inner = nested(function, inner);
-    let mut future = generated!(async move { #inner });
+    let inner = ours(&inner);
+    // The user's, as the closure of a function without `async` is.
+    let mut future = quote_spanned!(function.body.braces.span()=> async move { #inner });
+    let place = at(function.body.braces.span());
+    let ret = quote_spanned!(place=> return __agentops_ret;);
     if layer.arguments.boxed && matches!(layer.role, Role::Span) {
         future = generated!(#runtime::boxed(#future));
     }
@@ -277,17 +309,19 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
         (Role::Program, Output::Never) => generated!(#open #future.await),
         (Role::Program, _) => {
             let close = frame.close();
-            generated!(#open let __agentops_ret = #future.await; #close __agentops_ret)
+            generated!(#open let __agentops_ret = #future.await; #close #ret)
         }
         (_, output) => {
             let site = &frame.site;
+            let runtime = runtime_path(layer.runtime(), Some(place));
             let future = if frame.begins_late() {
-                generated!(#runtime::in_late_span(&mut #span, &#site, #future))
+                quote_spanned!(place=> #runtime::in_late_span(&mut #span, &#site, #future))
             } else {
-                generated!(#runtime::in_span(&mut #span, #future))
+                quote_spanned!(place=> #runtime::in_span(&mut #span, #future))
             };
             if matches!(output, Output::Never) {
-                return generated!(#open #future.await);
+                let awaited = quote_spanned!(place=> #future.await);
+                return generated!(#open #awaited);
             }
             let close = frame.close();
             generated! {
@@ -295,7 +329,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
                 #[allow(clippy::async_yields_async)]
                 let __agentops_ret = #future.await;
                 #close
-                __agentops_ret
+                #ret
             }
         }
     }
@@ -303,7 +337,7 @@ fn nested(function: &Function, frames: &[Frame<'_>]) -> TokenStream {
 
 /// What every wrapping has at its heart.
 fn body(function: &Function) -> TokenStream {
-    let expected = (function.shape != Shape::Guarded).then(|| expected(function));
+    let expected = (function.shape == Shape::Async).then(|| expected(function));
     // Used as a whole, it moves as a whole.
     let owned = function
         .owned_self
@@ -354,6 +388,11 @@ fn expected(function: &Function) -> TokenStream {
     }
 }
 
+/// A place in the user's code for what is generated: what the compiler says of it is said there.
+fn at(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
 /// A layer with the names that it has in the generated code.
 struct Frame<'a> {
     function: &'a Function,
@@ -380,7 +419,7 @@ fn frames(function: &Function) -> Vec<Frame<'_>> {
         .map(|(index, layer)| Frame {
             function,
             layer,
-            runtime: runtime_path(layer.runtime(), Span::mixed_site()),
+            runtime: runtime_path(layer.runtime(), None),
             site: name("__AGENTOPS_CALLSITE", index),
             span: name("__agentops_span", index),
         })
@@ -439,7 +478,11 @@ impl Frame<'_> {
             .links
             .as_ref()
             .filter(|_| matches!(layer.role, Role::Span));
-        let links = links.map(|links| generated!(#runtime::link(&#span, || #links);));
+        let links = links.map(|links| {
+            let place = at(links.span());
+            let runtime = runtime_path(layer.runtime(), Some(place));
+            quote_spanned!(place=> #runtime::link(&#span, || #links);)
+        });
         let underscored = layer
             .captured
             .iter()
@@ -533,11 +576,12 @@ impl Frame<'_> {
             }
         });
         let closures = end.into_iter().chain(each);
-        generated! {
-            {
+        let place = at(function.body.braces.span());
+        quote_spanned! {place=>
+            return {
                 use #runtime::ladder::*;
                 (&mut &mut __agentops_ret).#method(#(#closures),*)
-            }
+            };
         }
     }
 
@@ -723,17 +767,17 @@ impl Frame<'_> {
     }
 
     fn value(&self, value: &TokenStream) -> TokenStream {
-        let runtime = &self.runtime;
         let Layer {
             arguments, role, ..
         } = self.layer;
         let output =
             (matches!(role, Role::Span) && !arguments.no_return).then(|| self.probe(value));
-        let returns = arguments.returns.iter().map(
-            |Pair {
-                 value: function, ..
-             }| { self.computed(&generated!(&#runtime::call_with(#value, #function))) },
-        );
+        let returns = arguments.returns.iter().map(|pair| {
+            let function = &pair.value;
+            let place = at(function.span());
+            let runtime = runtime_path(self.layer.runtime(), Some(place));
+            self.computed(&quote_spanned!(place=> &#runtime::call_with(#value, #function)))
+        });
         let captures = output.into_iter().chain(returns);
         generated!(#(#captures;)*)
     }
@@ -773,7 +817,7 @@ impl Frame<'_> {
         let described = generated!(#runtime::Kind::#kind, #name, ::core::module_path!(), #function);
         // The call's place becomes the source location, so it must be the function's.
         let here = self.function.signature.fn_token.span;
-        let there = runtime_path(self.layer.runtime(), here);
+        let there = runtime_path(self.layer.runtime(), Some(here));
         let mut meta = quote_spanned!(here=> #there::Meta::new(#described));
 
         if matches!(role, Role::Span) {
@@ -849,26 +893,26 @@ fn kind(word: Word) -> TokenStream {
     }
 }
 
-/// Where generated code finds the runtime.
-fn runtime_path(given: Option<&Path>, place: Span) -> TokenStream {
+/// Where generated code finds the runtime: as if it were written at `place`, else where the user wrote it.
+fn runtime_path(given: Option<&Path>, place: Option<Span>) -> TokenStream {
     let facade = facade_path(given, place);
-    quote_spanned!(place=> #facade::__private)
+    quote_spanned!(place.unwrap_or_else(Span::mixed_site)=> #facade::__private)
 }
 
 /// Where generated code finds the facade.
-fn facade_path(given: Option<&Path>, place: Span) -> TokenStream {
+fn facade_path(given: Option<&Path>, place: Option<Span>) -> TokenStream {
     let Some(path) = given else {
-        let name = Ident::new(runtime::name().unwrap_or(runtime::NAME), place);
-        return quote_spanned!(place=> ::#name);
+        let generated = place.unwrap_or_else(Span::mixed_site);
+        let name = Ident::new(runtime::name().unwrap_or(runtime::NAME), generated);
+        return quote_spanned!(generated=> ::#name);
     };
-    let path = path
-        .to_token_stream()
-        .into_iter()
-        .map(|mut tree: TokenTree| {
+    let located = |mut tree: TokenTree| {
+        if let Some(place) = place {
             tree.set_span(tree.span().located_at(place));
-            tree
-        });
-    quote_spanned!(place=> #(#path)*)
+        }
+        tree
+    };
+    path.to_token_stream().into_iter().map(located).collect()
 }
 
 #[cfg(test)]

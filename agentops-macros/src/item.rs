@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Generics, Ident, Signature, Token, Type, Visibility, WhereClause};
+use syn::{Attribute, Generics, Ident, Signature, Token, Type, Visibility, WhereClause, token};
 
 use crate::args::Word;
 use crate::error::Errors;
@@ -82,7 +82,9 @@ impl Item {
             return None;
         }
         let parsed = (|input: ParseStream<'_>| Item::read(word, subject, input)).parse2(tokens);
-        parsed.map_err(|error| errors.push(error)).ok()
+        parsed
+            .map_err(|error| errors.push(unread(word, subject, error)))
+            .ok()
     }
 
     fn read(word: Word, subject: Subject, input: ParseStream<'_>) -> syn::Result<Item> {
@@ -109,7 +111,7 @@ impl Function {
         let signature: Signature = input.parse()?;
         if let Ok(semi) = input.parse::<Token![;]>() {
             let message = format!(
-                "{word} needs a function with a body; put it on the method of the impl, or on a default method"
+                "{word} needs a function with a body; put it on the method of an impl, a default method, or a function that calls this one"
             );
             return Err(syn::Error::new_spanned(semi, message));
         }
@@ -332,6 +334,17 @@ fn other_member(subject: Subject, input: ParseStream<'_>) -> syn::Result<TokenSt
     Ok(tokens)
 }
 
+/// What the parser expects it says in its own words, and the compiler says it better.
+fn unread(word: Word, subject: Subject, error: syn::Error) -> syn::Error {
+    if error.to_string().starts_with(&word.to_string()) {
+        return error;
+    }
+    let name = subject.name();
+    let (_, name) = name.split_once(' ').unwrap_or(("", name));
+    let message = format!("{word} cannot read this {name} from here on");
+    syn::Error::new(error.span(), message)
+}
+
 fn misplaced(word: Word, what: &str) -> String {
     if word == Word::Main {
         return format!("{word} goes on `fn main`, not on {what}");
@@ -375,6 +388,7 @@ impl Subject {
         input.call(Attribute::parse_outer)?;
         input.parse::<Visibility>()?;
         let constness = input.peek(Token![const]);
+        let foreign = input.peek(Token![extern]) || input.peek2(Token![extern]);
         while !input.is_empty() {
             if input.peek(syn::LitStr) {
                 input.parse::<syn::LitStr>()?;
@@ -383,6 +397,9 @@ impl Subject {
             let Ok(ident) = input.call(Ident::parse_any) else {
                 break;
             };
+            if input.peek(Token![!]) && ident == "macro_rules" {
+                return Ok(Subject::Other("a macro"));
+            }
             if input.peek(Token![!]) || input.peek(Token![::]) {
                 return Ok(Subject::Macro);
             }
@@ -392,21 +409,25 @@ impl Subject {
                 "struct" => Subject::Struct,
                 "enum" => Subject::Other("an enum"),
                 "union" => Subject::Other("a union"),
-                "trait" => Subject::Other("a trait"),
+                "trait" => Subject::Other("a trait; put it on its impls or its default methods"),
                 "mod" => Subject::Module,
                 "use" => Subject::Other("an import"),
                 "static" => Subject::Other("a static"),
                 "type" => Subject::Other("a type"),
                 "crate" => Subject::Other("an extern crate"),
                 "let" => Subject::Other("a statement"),
-                "const" | "async" | "unsafe" | "extern" | "default" | "safe" | "auto" => continue,
+                "const" | "async" | "unsafe" | "extern" | "default" | "safe" | "auto" | "move" => {
+                    continue;
+                }
                 _ => break,
             });
         }
-        Ok(Subject::Other(if constness {
-            "a constant"
-        } else {
-            "this"
+        Ok(Subject::Other(match () {
+            () if constness => "a constant",
+            () if input.peek(token::Brace) && foreign => "an extern block",
+            () if input.peek(token::Brace) => "a block",
+            () if input.peek(Token![|]) || input.peek(Token![||]) => "a closure",
+            () => "an expression",
         }))
     }
 
@@ -432,12 +453,13 @@ impl Subject {
         }
     }
 
-    /// The item without its attributes: pointing at the whole of it would point at them.
+    /// The item's first words, as `struct X`: pointing at the whole of it would point at its attributes.
     fn place(self, tokens: TokenStream) -> TokenStream {
         (|input: ParseStream<'_>| {
             input.call(Attribute::parse_outer)?;
+            input.parse::<Visibility>()?;
             let first = input.parse::<TokenTree>()?;
-            let second = input.parse::<Option<Ident>>()?;
+            let second = input.call(Ident::parse_any).ok();
             input.parse::<TokenStream>()?;
             Ok([first]
                 .into_iter()
@@ -603,7 +625,7 @@ mod tests {
                 quote!(
                     unsafe trait X {}
                 ),
-                "a trait",
+                "a trait; put it on its impls or its default methods",
             ),
             (
                 quote!(
@@ -639,11 +661,20 @@ mod tests {
                 quote!(
                     extern "C" {}
                 ),
-                "this",
+                "an extern block",
+            ),
+            (quote!({ x }), "a block"),
+            (quote!(x + 1), "an expression"),
+            (
+                quote!(
+                    macro_rules! x {}
+                ),
+                "a macro",
             ),
             (quote!(x! {}), "a macro call"),
             (quote!(let x = 1;), "a statement"),
-            (quote!(|x| x), "this"),
+            (quote!(|x| x), "a closure"),
+            (quote!(move || x), "a closure"),
         ] {
             refused(item, &format!("{places} {name}"));
         }
@@ -663,7 +694,7 @@ mod tests {
 
     #[test]
     fn a_function_needs_a_body() {
-        let message = "`#[tool]` needs a function with a body; put it on the method of the impl, or on a default method";
+        let message = "`#[tool]` needs a function with a body; put it on the method of an impl, a default method, or a function that calls this one";
         refused(
             quote!(
                 fn f(&self);

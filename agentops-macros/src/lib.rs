@@ -15,6 +15,8 @@ mod expand;
 mod item;
 mod model;
 mod runtime;
+#[cfg(test)]
+mod soup;
 
 /// Opens a session for every call.
 #[proc_macro_attribute]

@@ -301,7 +301,7 @@ fn implementation(target: &Target, of: &str, methods: &TokenStream) -> TokenStre
 }
 
 fn runtime(target: &Target) -> TokenStream {
-    runtime_path(target.runtime.as_ref(), Span::mixed_site())
+    runtime_path(target.runtime.as_ref(), None)
 }
 
 /// The ladder of what a field says.

@@ -58,15 +58,12 @@ impl Planner<'_> {
                     .agentops_capture(__agentops_w);
             },
         );
-        let __agentops_ret = ::agentops::__private::call_once(move || {
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: Plan = loop {};
-                return __agentops_expected;
+        let __agentops_ret = ::agentops::__private::call_once(move || -> Plan {
+            {
+                #[allow(clippy::shadow_same)]
+                let question = question;
+                #[allow(clippy::needless_else)] { self.think(question) }
             }
-            #[allow(clippy::shadow_same)]
-            let question = question;
-            #[allow(clippy::needless_else)] { self.think(question) }
         });
         ::agentops::__private::exit(
             __agentops_span,
@@ -87,7 +84,7 @@ impl Planner<'_> {
             },
         );
         ::agentops::__private::leave(__agentops_span_1);
-        __agentops_ret
+        return __agentops_ret;
     }
     #[tool(__agentops_expanded)]
     async fn look_up(&self, word: String) -> Option<String> {
@@ -113,63 +110,67 @@ impl Planner<'_> {
         let __agentops_ret = ::agentops::__private::in_span(
                 &mut __agentops_span_1,
                 async move {
-                    static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
-                        ::agentops::__private::Meta::new(
-                                ::agentops::__private::Kind::Tool,
-                                "look up",
-                                ::core::module_path!(),
-                                "Planner::look_up",
-                            )
-                            .arguments(&["word"])
-                            .output(),
-                    );
-                    let mut __agentops_span = ::agentops::__private::start(
-                        &__AGENTOPS_CALLSITE,
-                        &mut |__agentops_w| {
-                            use ::agentops::__private::ladder::*;
-                            (&&&&::agentops::__private::Probe(&word))
-                                .agentops_capture(__agentops_w);
-                        },
-                    );
-                    #[allow(clippy::async_yields_async)]
-                    let __agentops_ret = ::agentops::__private::in_span(
-                            &mut __agentops_span,
-                            async move {
-                                #[allow(unreachable_code)]
-                                if false {
-                                    let __agentops_expected: Option<String> = loop {};
-                                    return __agentops_expected;
-                                }
-                                #[allow(clippy::shadow_same)]
-                                let word = word;
-                                #[allow(clippy::needless_else)] { self.words.get(&word) }
+                    {
+                        static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
+                            ::agentops::__private::Meta::new(
+                                    ::agentops::__private::Kind::Tool,
+                                    "look up",
+                                    ::core::module_path!(),
+                                    "Planner::look_up",
+                                )
+                                .arguments(&["word"])
+                                .output(),
+                        );
+                        let mut __agentops_span = ::agentops::__private::start(
+                            &__AGENTOPS_CALLSITE,
+                            &mut |__agentops_w| {
+                                use ::agentops::__private::ladder::*;
+                                (&&&&::agentops::__private::Probe(&word))
+                                    .agentops_capture(__agentops_w);
                             },
-                        )
-                        .await;
-                    ::agentops::__private::finish(
-                        &mut __agentops_span,
-                        &mut |__agentops_w| {
-                            use ::agentops::__private::ladder::*;
-                            match (&&::agentops::__private::Outcome(&__agentops_ret))
-                                .agentops_outcome()
-                            {
-                                ::core::result::Result::Ok(__agentops_value) => {
-                                    (&&&&::agentops::__private::Probe(__agentops_value))
-                                        .agentops_capture(__agentops_w);
+                        );
+                        #[allow(clippy::async_yields_async)]
+                        let __agentops_ret = ::agentops::__private::in_span(
+                                &mut __agentops_span,
+                                async move {
+                                    {
+                                        #[allow(unreachable_code)]
+                                        if false {
+                                            let __agentops_expected: Option<String> = loop {};
+                                            return __agentops_expected;
+                                        }
+                                        #[allow(clippy::shadow_same)]
+                                        let word = word;
+                                        #[allow(clippy::needless_else)] { self.words.get(&word) }
+                                    }
+                                },
+                            )
+                            .await;
+                        ::agentops::__private::finish(
+                            &mut __agentops_span,
+                            &mut |__agentops_w| {
+                                use ::agentops::__private::ladder::*;
+                                match (&&::agentops::__private::Outcome(&__agentops_ret))
+                                    .agentops_outcome()
+                                {
+                                    ::core::result::Result::Ok(__agentops_value) => {
+                                        (&&&&::agentops::__private::Probe(__agentops_value))
+                                            .agentops_capture(__agentops_w);
+                                    }
+                                    ::core::result::Result::Err(__agentops_error) => {
+                                        (&&&&&&::agentops::__private::Fault(__agentops_error))
+                                            .agentops_fault(__agentops_w)
+                                    }
                                 }
-                                ::core::result::Result::Err(__agentops_error) => {
-                                    (&&&&&&::agentops::__private::Fault(__agentops_error))
-                                        .agentops_fault(__agentops_w)
-                                }
-                            }
-                        },
-                    );
-                    __agentops_ret
+                            },
+                        );
+                        return __agentops_ret;
+                    }
                 },
             )
             .await;
         ::agentops::__private::settle(&mut __agentops_span_1);
-        __agentops_ret
+        return __agentops_ret;
     }
     #[agentops::skip]
     fn reset(&mut self) {}

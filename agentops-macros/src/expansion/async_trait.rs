@@ -24,14 +24,16 @@ impl Search for Web {
                 &mut __agentops_span,
                 &__AGENTOPS_CALLSITE,
                 async move {
-                    #[allow(unreachable_code)]
-                    if false {
-                        let __agentops_expected: Vec<Page> = loop {};
-                        return __agentops_expected;
+                    {
+                        #[allow(unreachable_code)]
+                        if false {
+                            let __agentops_expected: Vec<Page> = loop {};
+                            return __agentops_expected;
+                        }
+                        #[allow(clippy::shadow_same)]
+                        let words = words;
+                        #[allow(clippy::needless_else)] { self.client.get(words).await }
                     }
-                    #[allow(clippy::shadow_same)]
-                    let words = words;
-                    #[allow(clippy::needless_else)] { self.client.get(words).await }
                 },
             )
             .await;
@@ -53,6 +55,6 @@ impl Search for Web {
                 }
             },
         );
-        __agentops_ret
+        return __agentops_ret;
     }
 }

@@ -44,17 +44,17 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
             );
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Result<Vec<usize>, Error> = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> Result<
+        Vec<usize>,
+        Error,
+    > {
+        {
+            #[allow(clippy::shadow_same)]
+            let text = text;
+            #[allow(clippy::shadow_same)]
+            let limit = limit;
+            #[allow(clippy::needless_else)] { scan(text, limit) }
         }
-        #[allow(clippy::shadow_same)]
-        let text = text;
-        #[allow(clippy::shadow_same)]
-        let limit = limit;
-        #[allow(clippy::needless_else)] { scan(text, limit) }
     });
     #[allow(
         clippy::implicit_return,
@@ -91,5 +91,5 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
             }
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -27,13 +27,15 @@ async fn dive(depth: u32) -> u32 {
     let __agentops_ret = crate::telemetry::__private::in_span(
             &mut __agentops_span,
             crate::telemetry::__private::boxed(async move {
-                #[allow(unreachable_code)]
-                if false {
-                    let __agentops_expected: u32 = loop {};
-                    return __agentops_expected;
+                {
+                    #[allow(unreachable_code)]
+                    if false {
+                        let __agentops_expected: u32 = loop {};
+                        return __agentops_expected;
+                    }
+                    #[allow(clippy::needless_else)]
+                    { if depth == 0 { 0 } else { dive(depth - 1).await } }
                 }
-                #[allow(clippy::needless_else)]
-                { if depth == 0 { 0 } else { dive(depth - 1).await } }
             }),
         )
         .await;
@@ -45,5 +47,5 @@ async fn dive(depth: u32) -> u32 {
                 .agentops_capture(__agentops_w);
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -46,7 +46,7 @@ fn fetch<'a>(
             },
         ),
     );
-    Box::pin(
+    return Box::pin(
         ::agentops::__private::instrument_with(
             __agentops_span_1,
             ::agentops::__private::instrument_with(
@@ -93,5 +93,5 @@ fn fetch<'a>(
                 },
             ),
         ),
-    )
+    );
 }

@@ -21,16 +21,13 @@ fn allowed(text: &str) -> Result<(), Refusal> {
             (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Result<(), Refusal> = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> Result<(), Refusal> {
+        {
+            #[allow(clippy::shadow_same)]
+            let text = text;
+            #[allow(clippy::needless_else)] { judge(text) }
         }
-        #[allow(clippy::shadow_same)]
-        let text = text;
-        #[allow(clippy::needless_else)] { judge(text) }
     });
     ::agentops::__private::leave(__agentops_span);
-    __agentops_ret
+    return __agentops_ret;
 }

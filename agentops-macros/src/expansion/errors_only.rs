@@ -19,14 +19,16 @@ async fn store(row: Row) -> Result<(), Error> {
             &mut __agentops_span,
             &__AGENTOPS_CALLSITE,
             async move {
-                #[allow(unreachable_code)]
-                if false {
-                    let __agentops_expected: Result<(), Error> = loop {};
-                    return __agentops_expected;
+                {
+                    #[allow(unreachable_code)]
+                    if false {
+                        let __agentops_expected: Result<(), Error> = loop {};
+                        return __agentops_expected;
+                    }
+                    #[allow(clippy::shadow_same)]
+                    let row = row;
+                    #[allow(clippy::needless_else)] { table().insert(row).await }
                 }
-                #[allow(clippy::shadow_same)]
-                let row = row;
-                #[allow(clippy::needless_else)] { table().insert(row).await }
             },
         )
         .await;
@@ -47,5 +49,5 @@ async fn store(row: Row) -> Result<(), Error> {
             }
         }
     };
-    __agentops_ret
+    return __agentops_ret;
 }

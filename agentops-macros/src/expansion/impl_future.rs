@@ -28,16 +28,18 @@ fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send
     >(
         __agentops_span,
         move || {
-            #[allow(clippy::shadow_same)]
-            let url = url;
-            #[allow(clippy::needless_else)]
             {
-                let request = self.client.get(url);
-                async move { request.send().await }
+                #[allow(clippy::shadow_same)]
+                let url = url;
+                #[allow(clippy::needless_else)]
+                {
+                    let request = self.client.get(url);
+                    async move { request.send().await }
+                }
             }
         },
     );
-    {
+    return {
         use ::agentops::__private::ladder::*;
         (&mut &mut __agentops_ret)
             .agentops_future(move |__agentops_span, __agentops_ret| ::agentops::__private::finish(
@@ -58,5 +60,5 @@ fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send
                     }
                 },
             ))
-    }
+    };
 }

@@ -27,12 +27,14 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
     >(
         __agentops_span,
         move || {
-            #[allow(clippy::shadow_same)]
-            let prompt = prompt;
-            #[allow(clippy::needless_else)] { client().stream(prompt) }
+            {
+                #[allow(clippy::shadow_same)]
+                let prompt = prompt;
+                #[allow(clippy::needless_else)] { client().stream(prompt) }
+            }
         },
     );
-    {
+    return {
         use ::agentops::__private::ladder::*;
         (&mut &mut __agentops_ret)
             .agentops_stream(|__agentops_flow, __agentops_item| {
@@ -51,5 +53,5 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
                     );
                 }
             })
-    }
+    };
 }

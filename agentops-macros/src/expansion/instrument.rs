@@ -20,19 +20,18 @@ fn fetch(url: &str, key: &str) {
             (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        if false {
-            return;
-        }
-        #[allow(clippy::shadow_same)]
-        let url = url;
-        #[allow(clippy::shadow_same)]
-        let key = key;
-        #[allow(clippy::needless_else)]
+    let __agentops_ret = ::agentops::__private::call_once(move || -> () {
         {
-            get(url, key);
+            #[allow(clippy::shadow_same)]
+            let url = url;
+            #[allow(clippy::shadow_same)]
+            let key = key;
+            #[allow(clippy::needless_else)]
+            {
+                get(url, key);
+            }
         }
     });
     ::agentops::__private::leave(__agentops_span);
-    __agentops_ret
+    return __agentops_ret;
 }

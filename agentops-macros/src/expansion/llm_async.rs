@@ -27,14 +27,16 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
     let __agentops_ret = ::agentops::__private::in_span(
             &mut __agentops_span,
             async move {
-                #[allow(unreachable_code)]
-                if false {
-                    let __agentops_expected: Result<Response, Error> = loop {};
-                    return __agentops_expected;
+                {
+                    #[allow(unreachable_code)]
+                    if false {
+                        let __agentops_expected: Result<Response, Error> = loop {};
+                        return __agentops_expected;
+                    }
+                    #[allow(clippy::shadow_same)]
+                    let request = request;
+                    #[allow(clippy::needless_else)] { client(key).send(request).await }
                 }
-                #[allow(clippy::shadow_same)]
-                let request = request;
-                #[allow(clippy::needless_else)] { client(key).send(request).await }
             },
         )
         .await;
@@ -55,5 +57,5 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
             }
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -18,15 +18,17 @@ async fn main() {
         &__AGENTOPS_CALLSITE,
     );
     let __agentops_ret = async move {
-        if false {
-            return;
-        }
-        #[allow(clippy::needless_else)]
         {
-            run().await;
+            if false {
+                return;
+            }
+            #[allow(clippy::needless_else)]
+            {
+                run().await;
+            }
         }
     }
         .await;
     ::agentops::__private::main_finish(__agentops_span, &mut |_| {});
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -14,13 +14,8 @@ fn main() -> Result<(), Error> {
             .tags(&["demo"]),
     );
     let __agentops_span = ::agentops::__private::main_start(&__AGENTOPS_CALLSITE);
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Result<(), Error> = loop {};
-            return __agentops_expected;
-        }
-        #[allow(clippy::needless_else)] { run() }
+    let __agentops_ret = ::agentops::__private::call_once(move || -> Result<(), Error> {
+        { #[allow(clippy::needless_else)] { run() } }
     });
     ::agentops::__private::main_finish(
         __agentops_span,
@@ -36,5 +31,5 @@ fn main() -> Result<(), Error> {
             }
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -47,17 +47,14 @@ pub mod web {
                 (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
             },
         );
-        let __agentops_ret = ::agentops::__private::call_once(move || {
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: Page = loop {};
-                return __agentops_expected;
+        let __agentops_ret = ::agentops::__private::call_once(move || -> Page {
+            {
+                #[allow(clippy::shadow_same)]
+                let url = url;
+                #[allow(clippy::shadow_same)]
+                let key = key;
+                #[allow(clippy::needless_else)] { get(url, key) }
             }
-            #[allow(clippy::shadow_same)]
-            let url = url;
-            #[allow(clippy::shadow_same)]
-            let key = key;
-            #[allow(clippy::needless_else)] { get(url, key) }
         });
         ::agentops::__private::exit(
             __agentops_span,
@@ -77,7 +74,7 @@ pub mod web {
                 }
             },
         );
-        __agentops_ret
+        return __agentops_ret;
     }
     #[tool(__agentops_expanded)]
     impl Search {
@@ -100,19 +97,18 @@ pub mod web {
                         .agentops_capture(__agentops_w);
                 },
             );
-            let __agentops_ret = ::agentops::__private::call_once(move || {
-                if false {
-                    return;
-                }
-                #[allow(clippy::shadow_same)]
-                let words = words;
-                #[allow(clippy::needless_else)]
+            let __agentops_ret = ::agentops::__private::call_once(move || -> () {
                 {
-                    self.0.find(words);
+                    #[allow(clippy::shadow_same)]
+                    let words = words;
+                    #[allow(clippy::needless_else)]
+                    {
+                        self.0.find(words);
+                    }
                 }
             });
             ::agentops::__private::leave(__agentops_span);
-            __agentops_ret
+            return __agentops_ret;
         }
     }
     impl fmt::Display for Page {

@@ -21,16 +21,18 @@ async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
     >(
         __agentops_span,
         async move {
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: Result<BoxStream<'static, Event>, Error> = loop {};
-                return __agentops_expected;
+            {
+                #[allow(unreachable_code)]
+                if false {
+                    let __agentops_expected: Result<BoxStream<'static, Event>, Error> = loop {};
+                    return __agentops_expected;
+                }
+                #[allow(clippy::needless_else)] { self.subscribe().await }
             }
-            #[allow(clippy::needless_else)] { self.subscribe().await }
         },
     );
     let mut __agentops_ret = __agentops_future.await;
-    {
+    return {
         use ::agentops::__private::ladder::*;
         (&mut &mut __agentops_ret)
             .agentops_named(
@@ -69,5 +71,5 @@ async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
                     }
                 },
             )
-    }
+    };
 }

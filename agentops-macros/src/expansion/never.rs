@@ -25,12 +25,14 @@ async fn serve(listener: Listener) -> ! {
     ::agentops::__private::in_span(
             &mut __agentops_span,
             async move {
-                #[allow(clippy::shadow_same)]
-                let listener = listener;
-                #[allow(clippy::needless_else)]
                 {
-                    loop {
-                        listener.accept().await;
+                    #[allow(clippy::shadow_same)]
+                    let listener = listener;
+                    #[allow(clippy::needless_else)]
+                    {
+                        loop {
+                            listener.accept().await;
+                        }
                     }
                 }
             },

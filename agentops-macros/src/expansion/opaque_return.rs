@@ -21,15 +21,12 @@ fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
             (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Option<_> = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> Option<_> {
+        {
+            #[allow(clippy::shadow_same)]
+            let text = text;
+            #[allow(clippy::needless_else)] { Some(text.split(' ')) }
         }
-        #[allow(clippy::shadow_same)]
-        let text = text;
-        #[allow(clippy::needless_else)] { Some(text.split(' ')) }
     });
     ::agentops::__private::exit(
         __agentops_span,
@@ -39,5 +36,5 @@ fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
                 .agentops_capture(__agentops_w);
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

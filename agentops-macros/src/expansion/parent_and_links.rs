@@ -25,15 +25,12 @@ fn handle(job: &Job) -> bool {
         ),
     );
     ::agentops::__private::link(&__agentops_span, || job.causes.iter().copied());
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: bool = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> bool {
+        {
+            #[allow(clippy::shadow_same)]
+            let job = job;
+            #[allow(clippy::needless_else)] { job.run() }
         }
-        #[allow(clippy::shadow_same)]
-        let job = job;
-        #[allow(clippy::needless_else)] { job.run() }
     });
     ::agentops::__private::exit(
         __agentops_span,
@@ -43,5 +40,5 @@ fn handle(job: &Job) -> bool {
                 .agentops_capture(__agentops_w);
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

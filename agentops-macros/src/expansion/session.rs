@@ -22,16 +22,18 @@ async fn answer() {
     let __agentops_ret = ::agentops::__private::in_span(
             &mut __agentops_span,
             async move {
-                if false {
-                    return;
-                }
-                #[allow(clippy::needless_else)]
                 {
-                    work().await;
+                    if false {
+                        return;
+                    }
+                    #[allow(clippy::needless_else)]
+                    {
+                        work().await;
+                    }
                 }
             },
         )
         .await;
     ::agentops::__private::settle(&mut __agentops_span);
-    __agentops_ret
+    return __agentops_ret;
 }

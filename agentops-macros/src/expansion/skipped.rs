@@ -14,17 +14,14 @@ fn upload(key: Key, body: Vec<u8>) -> Receipt {
             .output(),
     );
     let __agentops_span = ::agentops::__private::enter_bare(&__AGENTOPS_CALLSITE);
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Receipt = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> Receipt {
+        {
+            #[allow(clippy::shadow_same)]
+            let key = key;
+            #[allow(clippy::shadow_same)]
+            let body = body;
+            #[allow(clippy::needless_else)] { send(key, body) }
         }
-        #[allow(clippy::shadow_same)]
-        let key = key;
-        #[allow(clippy::shadow_same)]
-        let body = body;
-        #[allow(clippy::needless_else)] { send(key, body) }
     });
     ::agentops::__private::exit(
         __agentops_span,
@@ -43,5 +40,5 @@ fn upload(key: Key, body: Vec<u8>) -> Receipt {
             }
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -41,15 +41,12 @@ fn answer(question: String) -> String {
             (&&&&::agentops::__private::Probe(&question)).agentops_capture(__agentops_w);
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: String = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> String {
+        {
+            #[allow(clippy::shadow_same)]
+            let question = question;
+            #[allow(clippy::needless_else)] { question }
         }
-        #[allow(clippy::shadow_same)]
-        let question = question;
-        #[allow(clippy::needless_else)] { question }
     });
     ::agentops::__private::exit(
         __agentops_span,
@@ -85,5 +82,5 @@ fn answer(question: String) -> String {
             }
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -26,23 +26,23 @@ fn grep(pattern: &str, n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, 
             (&&&&::agentops::__private::Probe(&mode)).agentops_capture(__agentops_w);
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: Result<Vec<String>, Error> = loop {};
-            return __agentops_expected;
-        }
-        #[allow(clippy::shadow_same)]
-        let pattern = pattern;
-        #[allow(clippy::shadow_same)]
-        let mut n = n;
-        #[allow(clippy::shadow_same)]
-        #[cfg(unix)]
-        let mode = mode;
-        #[allow(clippy::needless_else)]
+    let __agentops_ret = ::agentops::__private::call_once(move || -> Result<
+        Vec<String>,
+        Error,
+    > {
         {
-            n += 1;
-            search(pattern, n)
+            #[allow(clippy::shadow_same)]
+            let pattern = pattern;
+            #[allow(clippy::shadow_same)]
+            let mut n = n;
+            #[allow(clippy::shadow_same)]
+            #[cfg(unix)]
+            let mode = mode;
+            #[allow(clippy::needless_else)]
+            {
+                n += 1;
+                search(pattern, n)
+            }
         }
     });
     ::agentops::__private::exit(
@@ -62,5 +62,5 @@ fn grep(pattern: &str, n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, 
             }
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

@@ -48,15 +48,12 @@ impl<T: Model> Answers for Assistant<T> {
                     .agentops_capture(__agentops_w);
             },
         );
-        let __agentops_ret = ::agentops::__private::call_once(move || {
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: String = loop {};
-                return __agentops_expected;
+        let __agentops_ret = ::agentops::__private::call_once(move || -> String {
+            {
+                #[allow(clippy::shadow_same)]
+                let question = question;
+                #[allow(clippy::needless_else)] { self.ask(question) }
             }
-            #[allow(clippy::shadow_same)]
-            let question = question;
-            #[allow(clippy::needless_else)] { self.ask(question) }
         });
         ::agentops::__private::exit(
             __agentops_span,
@@ -77,7 +74,7 @@ impl<T: Model> Answers for Assistant<T> {
             },
         );
         ::agentops::__private::leave(__agentops_span_1);
-        __agentops_ret
+        return __agentops_ret;
     }
     fn of_model(model: T) -> Self {
         Assistant(model)

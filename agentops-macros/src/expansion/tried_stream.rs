@@ -27,18 +27,20 @@ async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
     >(
         __agentops_span,
         async move {
-            #[allow(unreachable_code)]
-            if false {
-                let __agentops_expected: Result<_, Error> = loop {};
-                return __agentops_expected;
+            {
+                #[allow(unreachable_code)]
+                if false {
+                    let __agentops_expected: Result<_, Error> = loop {};
+                    return __agentops_expected;
+                }
+                #[allow(clippy::shadow_same)]
+                let path = path;
+                #[allow(clippy::needless_else)] { open(path).await }
             }
-            #[allow(clippy::shadow_same)]
-            let path = path;
-            #[allow(clippy::needless_else)] { open(path).await }
         },
     );
     let mut __agentops_ret = __agentops_future.await;
-    {
+    return {
         use ::agentops::__private::ladder::*;
         (&mut &mut __agentops_ret)
             .agentops_tried_stream(
@@ -78,5 +80,5 @@ async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
                     }
                 },
             )
-    }
+    };
 }

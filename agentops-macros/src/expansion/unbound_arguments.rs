@@ -21,22 +21,19 @@ fn close(self, __agentops_unbound_1: Guard, _: u32, text: String, _: &str) -> u6
             (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
         },
     );
-    let __agentops_ret = ::agentops::__private::call_once(move || {
-        #[allow(unreachable_code)]
-        if false {
-            let __agentops_expected: u64 = loop {};
-            return __agentops_expected;
+    let __agentops_ret = ::agentops::__private::call_once(move || -> u64 {
+        {
+            let _ = &self;
+            #[allow(
+                clippy::shadow_same,
+                clippy::no_effect_underscore_binding,
+                clippy::used_underscore_binding
+            )]
+            let __agentops_unbound_1 = __agentops_unbound_1;
+            #[allow(clippy::shadow_same)]
+            let text = text;
+            #[allow(clippy::needless_else)] { self.end(text) }
         }
-        let _ = &self;
-        #[allow(
-            clippy::shadow_same,
-            clippy::no_effect_underscore_binding,
-            clippy::used_underscore_binding
-        )]
-        let __agentops_unbound_1 = __agentops_unbound_1;
-        #[allow(clippy::shadow_same)]
-        let text = text;
-        #[allow(clippy::needless_else)] { self.end(text) }
     });
     ::agentops::__private::exit(
         __agentops_span,
@@ -46,5 +43,5 @@ fn close(self, __agentops_unbound_1: Guard, _: u32, text: String, _: &str) -> u6
                 .agentops_capture(__agentops_w);
         },
     );
-    __agentops_ret
+    return __agentops_ret;
 }

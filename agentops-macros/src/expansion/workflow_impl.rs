@@ -17,14 +17,13 @@ impl Report {
                 .tags(&["nightly"]),
         );
         let __agentops_span = ::agentops::__private::enter_bare(&__AGENTOPS_CALLSITE);
-        let __agentops_ret = ::agentops::__private::call_once(move || {
-            if false {
-                return;
+        let __agentops_ret = ::agentops::__private::call_once(move || -> () {
+            {
+                let _ = &self;
+                #[allow(clippy::needless_else)] { write(self) }
             }
-            let _ = &self;
-            #[allow(clippy::needless_else)] { write(self) }
         });
         ::agentops::__private::leave(__agentops_span);
-        __agentops_ret
+        return __agentops_ret;
     }
 }

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(attributes(search.size = size))]
+pub fn search(size: usize) {}

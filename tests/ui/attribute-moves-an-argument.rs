@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool(attributes(query = drop(query)))]
+pub fn search(query: String) -> usize {
+    query.len()
+}

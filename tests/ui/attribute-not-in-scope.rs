@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(attributes(size = query.len(), user))]
+pub fn search(question: &str) {}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool = "search"]
+pub fn search() {}

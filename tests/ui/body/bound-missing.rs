@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search<T>(query: T) -> String {
+    query.to_string()
+}

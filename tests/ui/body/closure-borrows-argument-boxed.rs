@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: String) -> Box<dyn Fn() -> usize> {
+    Box::new(|| query.len())
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+fn search(query: &str) -> usize {
+    query.len()
+}

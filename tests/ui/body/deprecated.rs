@@ -1,0 +1,9 @@
+use agentops::tool;
+
+#[deprecated = "use another"]
+fn find() {}
+
+#[tool]
+pub fn search() {
+    find();
+}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool]
+pub async fn search(query: &str) -> Result<usize, String> {}

@@ -1,0 +1,8 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> usize {
+    if query.is_empty() {
+        1
+    }
+}

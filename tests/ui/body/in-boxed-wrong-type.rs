@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool(boxed)]
+pub async fn run(question: &str) -> Result<usize, String> {
+    Ok(question)
+}

@@ -1,0 +1,4 @@
+#[agentops::main]
+fn main() -> Result<(), String> {
+    Ok(());
+}

@@ -1,0 +1,6 @@
+use agentops::session;
+
+#[session]
+pub async fn run(question: &str) -> Result<usize, String> {
+    Ok(question)
+}

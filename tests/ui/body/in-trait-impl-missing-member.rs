@@ -1,0 +1,6 @@
+pub struct Letters;
+
+#[agentops::tool]
+impl Iterator for Letters {
+    type Item = char;
+}

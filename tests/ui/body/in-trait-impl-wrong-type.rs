@@ -1,0 +1,10 @@
+pub struct Letters;
+
+#[agentops::tool]
+impl Iterator for Letters {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        "x"
+    }
+}

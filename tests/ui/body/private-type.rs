@@ -1,0 +1,8 @@
+use agentops::tool;
+
+struct Found;
+
+#[tool]
+pub fn search() -> Found {
+    Found
+}

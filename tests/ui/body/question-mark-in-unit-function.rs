@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(number: &str) {
+    number.parse::<u8>()?;
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub async fn search(number: &str) -> u8 {
+    number.parse::<u8>()?
+}

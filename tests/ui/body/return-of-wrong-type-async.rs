@@ -1,0 +1,9 @@
+use agentops::tool;
+
+#[tool]
+pub async fn search(query: &str) -> usize {
+    if query.is_empty() {
+        return "none";
+    }
+    query.len()
+}

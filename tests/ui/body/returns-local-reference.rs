@@ -1,0 +1,7 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> &str {
+    let upper = query.to_uppercase();
+    &upper
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search<'a>(query: String, other: &'a str) -> &'a str {
+    &query
+}

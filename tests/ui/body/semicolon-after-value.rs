@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search() -> usize {
+    1;
+}

@@ -1,0 +1,7 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> usize {
+    let found = query.len()
+    found
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search() -> impl Sized {
+    Default::default()
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> usize {
+    search(query)
+}

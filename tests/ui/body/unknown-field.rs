@@ -1,0 +1,12 @@
+use agentops::tool;
+
+pub struct Client {
+    key: String,
+}
+
+impl Client {
+    #[tool]
+    pub fn search(&self) -> usize {
+        self.kye.len()
+    }
+}

@@ -1,0 +1,7 @@
+use agentops::tool;
+
+#[tool]
+pub fn search() -> usize {
+    panic!("no");
+    1
+}

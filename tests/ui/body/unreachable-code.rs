@@ -1,0 +1,7 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> usize {
+    return query.len();
+    println!("found");
+}

@@ -1,0 +1,9 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> usize {
+    if (query.is_empty()) {
+        return (1);
+    }
+    { query.len() }
+}

@@ -1,0 +1,7 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: String) -> usize {
+    drop(query);
+    query.len()
+}

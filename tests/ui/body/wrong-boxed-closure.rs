@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search() -> Box<dyn Fn(u8) -> u8> {
+    Box::new(|n: u16| n)
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub async fn search(query: &str) -> usize {
+    query
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub fn search(query: &str) -> Result<usize, String> {
+    Ok(query)
+}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(capture(self))]
+pub fn search(query: &str) {}

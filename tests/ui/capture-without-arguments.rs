@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(capture(query))]
+pub fn search() {}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(capture(querry))]
+pub fn search(query: &str, key: &str) {}

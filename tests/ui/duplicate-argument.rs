@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(name = "a", cost = 1.0, name = "b")]
+pub fn search() {}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(attributes("" = 1))]
+pub fn search() {}

@@ -1,0 +1,2 @@
+#[agentops::instrument]
+pub struct Search;

@@ -1,0 +1,5 @@
+#[agentops::tool]
+pub mod research {
+    #[agentops::tool]
+    pub fn search(query: &str) {}
+}

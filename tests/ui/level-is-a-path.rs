@@ -1,0 +1,4 @@
+use agentops::{Level, tool};
+
+#[tool(level = Level::Info)]
+pub fn search() {}

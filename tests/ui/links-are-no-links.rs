@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(links = 3)]
+pub fn search() {}

@@ -1,0 +1,2 @@
+#[agentops::main]
+async fn main() {}

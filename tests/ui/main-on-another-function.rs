@@ -1,0 +1,2 @@
+#[agentops::main]
+pub fn start() {}

@@ -1,0 +1,3 @@
+#[agentops::main]
+#[agentops::main]
+fn main() {}

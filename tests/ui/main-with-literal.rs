@@ -1,0 +1,2 @@
+#[agentops::main("research")]
+fn main() {}

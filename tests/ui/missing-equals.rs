@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(name: "search")]
+pub fn search() {}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(name = NAME)]
+pub fn search() {}

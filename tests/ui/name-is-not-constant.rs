@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(name = query)]
+pub fn search(query: &'static str) {}

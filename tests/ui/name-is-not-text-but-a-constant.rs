@@ -1,0 +1,6 @@
+use agentops::tool;
+
+const LIMIT: usize = 3;
+
+#[tool(name = LIMIT)]
+pub fn search() {}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(name = 3)]
+pub fn search() {}

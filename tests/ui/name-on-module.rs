@@ -1,0 +1,4 @@
+#[agentops::instrument(name = "research")]
+pub mod research {
+    pub fn search() {}
+}

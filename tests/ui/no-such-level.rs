@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(level = "loud")]
+pub fn search() {}

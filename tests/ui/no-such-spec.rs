@@ -1,0 +1,4 @@
+use agentops::guardrail;
+
+#[guardrail(spec = "both")]
+pub fn check() {}

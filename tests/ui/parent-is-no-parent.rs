@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(parent = "above")]
+pub fn search() {}

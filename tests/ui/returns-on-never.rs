@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool(returns(size = |found| 1))]
+pub fn stop() -> ! {
+    std::process::exit(1)
+}

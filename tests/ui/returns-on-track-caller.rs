@@ -1,0 +1,7 @@
+use agentops::tool;
+
+#[tool(returns(size = |found| *found))]
+#[track_caller]
+pub fn search() -> u8 {
+    1
+}

@@ -1,0 +1,5 @@
+use agentops::tool;
+
+#[tool]
+#[tool(name = "search")]
+pub fn search() {}

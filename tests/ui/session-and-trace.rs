@@ -1,0 +1,5 @@
+use agentops::{session, trace};
+
+#[session]
+#[trace]
+pub fn search() {}

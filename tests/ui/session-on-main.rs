@@ -1,0 +1,4 @@
+use agentops::session;
+
+#[session]
+fn main() {}

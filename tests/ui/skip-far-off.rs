@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(skip(password))]
+pub fn search(query: &str) {}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(skip)]
+pub fn search(query: &str, key: &str) {}

@@ -1,0 +1,7 @@
+pub struct Planner;
+
+#[agentops::agent]
+impl Planner {
+    #[agentops::skip(x)]
+    pub fn plan(&self) {}
+}

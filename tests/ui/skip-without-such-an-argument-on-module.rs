@@ -1,0 +1,4 @@
+#[agentops::instrument(skip(kye))]
+pub mod research {
+    pub fn search(query: &str, key: &str) {}
+}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(skip(b))]
+pub fn search(a: &str, count: usize) {}

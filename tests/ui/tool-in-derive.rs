@@ -1,0 +1,2 @@
+#[derive(agentops::tool)]
+pub struct Search;

@@ -1,0 +1,5 @@
+use agentops::tool;
+
+pub fn search(#[tool] query: &str) -> usize {
+    query.len()
+}

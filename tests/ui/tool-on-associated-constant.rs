@@ -1,0 +1,8 @@
+use agentops::tool;
+
+pub struct Search;
+
+impl Search {
+    #[tool]
+    pub const LIMIT: usize = 3;
+}

@@ -1,0 +1,8 @@
+use agentops::tool;
+
+pub fn search(query: &str) -> usize {
+    #[tool]
+    {
+        query.len()
+    }
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+pub const fn limit() -> usize {
+    3
+}

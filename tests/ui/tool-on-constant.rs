@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool]
+pub const LIMIT: usize = 3;

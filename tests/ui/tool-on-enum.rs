@@ -1,0 +1,10 @@
+use agentops::tool;
+
+#[tool]
+pub enum Tool {
+    Search,
+}
+
+pub fn all() -> [Tool; 1] {
+    [Tool::Search]
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+#[tool]
+unsafe extern "C" {
+    pub fn getpid() -> i32;
+}

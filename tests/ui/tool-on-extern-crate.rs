@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool]
+pub extern crate std as standard;

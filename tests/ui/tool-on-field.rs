@@ -1,0 +1,6 @@
+use agentops::tool;
+
+pub struct Search {
+    #[tool]
+    pub query: String,
+}

@@ -1,0 +1,6 @@
+use agentops::tool;
+
+unsafe extern "C" {
+    #[tool]
+    pub fn getpid() -> i32;
+}

@@ -1,0 +1,10 @@
+use agentops::tool;
+
+#[tool]
+macro_rules! function {
+    ($name:ident) => {
+        pub fn $name() {}
+    };
+}
+
+function!(search);

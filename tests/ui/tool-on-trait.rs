@@ -1,0 +1,7 @@
+use agentops::tool;
+
+/// Finds.
+#[tool]
+pub trait Search {
+    fn search(&self);
+}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool]
+pub use std::mem::take;

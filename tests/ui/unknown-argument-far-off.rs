@@ -1,0 +1,4 @@
+use agentops::agent;
+
+#[agent(colour = "red")]
+pub fn plan() {}

@@ -1,0 +1,6 @@
+use agentops::llm;
+
+#[llm(modle = "gpt-4o-mini")]
+pub async fn ask(question: &str) -> String {
+    question.to_owned()
+}

@@ -1,0 +1,4 @@
+use agentops::tool;
+
+#[tool(name, cost =, tags, version)]
+pub fn search() {}

@@ -24,39 +24,29 @@
 //!
 //! | attribute | on a function, a method, an `impl` block or an inline module |
 //! |---|---|
-//! | [`#[main]`](macro@main) | on `fn main`: starts recording, gives the program a session, flushes at the end |
-//! | [`#[session]`](macro@session) | opens a session for each call; [`#[trace]`](macro@trace) is the same |
-//! | [`#[agent]`](macro@agent) | calls that enter an agent; on a struct as [`#[derive(Agent)]`](derive@Agent): who it is |
-//! | [`#[workflow]`](macro@workflow) | a group of operations |
-//! | [`#[operation]`](macro@operation) | a piece of work; [`#[task]`](macro@task) is the same under its own word |
-//! | [`#[tool]`](macro@tool) | the use of a tool |
-//! | [`#[llm]`](macro@llm) | a call of a model: messages, answers, tokens and cost are recognised |
-//! | [`#[guardrail]`](macro@guardrail) | a check of what goes in or comes out |
-//! | [`#[instrument]`](macro@instrument) | the functions of a module as operations, by its path: `#[agentops::instrument]` |
-//! | [`#[skip]`](macro@skip) | leaves an item of an annotated block or module alone |
-//!
-//! # Blocks and modules
-//!
-//! On an `impl` block, also of a trait, an attribute speaks of each method; on an inline module, of each function and of
-//! the methods of each `impl` block in it, however deep. Left alone are what [`#[agentops::skip]`](macro@skip) is on,
-//! `const fn`, functions without a receiver in an `#[agent] impl`, what macros write, and default methods of traits. In
-//! a module, so are impls of the standard library's traits and serde's, told by the trait's last word (`Display`, `From`,
-//! `Iterator`, `Future`, `Add`, …), tests, and modules under `#[cfg(test)]`.
-//!
-//! An item with an attribute of its own goes by that one, also where it would be left alone; only a `const fn` can have
-//! none. In a module a name that is imported from another crate, as by `use rmcp::tool;`, is not ours, and
-//! `#[agentops::tool]` is. For all other items holds what the block's attribute says. It takes every argument that makes
-//! sense for more than one item, and `skip(a)` speaks of those that have an `a`.
-//!
-//! Beside `#[async_trait]` the order is free. Inside an annotated item a bare `#[instrument]` is taken for `tracing`'s,
-//! and is kept. A module in a file of its own (`mod m;`) is nothing that the compiler shows to an attribute.
+//! | [`#[main]`][main] | on `fn main`: starts recording, gives the program a session, flushes at the end |
+//! | [`#[session]`][session] | opens a session for each call; [`#[trace]`][trace] is the same |
+//! | [`#[agent]`][agent] | calls that enter an agent; on a struct as [`#[derive(Agent)]`][derive-agent]: who it is |
+//! | [`#[workflow]`][workflow] | a group of operations |
+//! | [`#[operation]`][operation] | a piece of work; [`#[task]`][task] is the same under its own word |
+//! | [`#[tool]`][tool] | the use of a tool |
+//! | [`#[llm]`][llm] | a call of a model: messages, answers, tokens and cost are recognised |
+//! | [`#[guardrail]`][guardrail] | a check of what goes in or comes out |
+//! | [`#[instrument]`][instrument] | the functions of a module as operations, by its path: `#[agentops::instrument]` |
+//! | [`#[skip]`][skip] | leaves an item of an annotated block or module alone |
 //!
 //! | derive | on a type |
 //! |---|---|
-//! | [`#[derive(Agent)]`](derive@Agent) | the agent's id, name, role, model and state are in its fields |
-//! | [`#[derive(Capture)]`](derive@Capture) | how its values are recorded: field by field, some left out, some hidden |
+//! | [`#[derive(Agent)]`][derive-agent] | the agent's id, name, role, model and state are in its fields |
+//! | [`#[derive(Capture)]`][derive-capture] | how its values are recorded: field by field, some left out, some hidden |
+//!
+//! What each records, where it may stand and what it cannot do is told at the attribute, and for all of them in
+//! [attributes][guide-attributes]. Who has a program that is instrumented with `tracing` finds what becomes what in
+//! [coming from `tracing`][guide-tracing].
 //!
 //! # Arguments of attributes
+//!
+//! With an example for each: [arguments][guide-arguments].
 //!
 //! | argument | does |
 //! |---|---|
@@ -82,9 +72,9 @@
 //!
 //! Nothing is asked of a type. The first that it has is used: [`Capture`](trait@Capture), `Serialize`, `Debug`, its
 //! name. In a generic function that follows from the bounds in scope. A value that fails or panics while it is captured
-//! costs that value, never the call. [`opaque!`] takes a type out, also in options, lists, maps and tuples of it, but
-//! not in types of yours that hold it: what these say is up to their own `Serialize` or `Debug`. Types that derive
-//! [`Capture`](derive@Capture) capture their fields in the same way, one by one: there a type that was taken out stays
+//! costs that value, never the call. [`opaque!`] takes a type out, also in options, lists, maps and tuples of it, but not
+//! in types of yours that hold it: what these say is up to their own `Serialize` or `Debug`. Types that derive
+//! [`Capture`][derive-capture] capture their fields in the same way, one by one: there a type that was taken out stays
 //! out.
 //!
 //! Secrets that are known by their name or their form are replaced by `[redacted]` before anything leaves the process:
@@ -95,7 +85,7 @@
 //!
 //! # Starting, and by hand
 //!
-//! [`init`] or [`builder`] start recording where [`#[main]`](macro@main) does not suit; keep the [`Guard`]. Before that,
+//! [`init`] or [`builder`] start recording where [`#[main]`][main] does not suit; keep the [`Guard`]. Before that,
 //! and where recording is off, everything here does nothing, at the price of one load and a branch.
 //!
 //! ```
@@ -154,7 +144,54 @@
 //!   added to a subscriber or `builder().install_tracing()` asks for it.
 //! - `pricing`: prices model calls in the program itself. The `agentops` command always does.
 //! - `signals`: SIGINT and SIGTERM end the sessions that are open before the program dies of them, in
-//!   [`#[main]`](macro@main) and where `builder().handle_signals(true)` asks for it. Unix only.
+//!   [`#[main]`][main] and where `builder().handle_signals(true)` asks for it. Unix only.
+//!
+// What a feature adds is linked to where the feature is on, and to the features elsewhere.
+#![cfg_attr(
+    feature = "macros",
+    doc = "
+[main]: macro@main
+[session]: macro@session
+[trace]: macro@trace
+[agent]: macro@agent
+[workflow]: macro@workflow
+[operation]: macro@operation
+[task]: macro@task
+[tool]: macro@tool
+[llm]: macro@llm
+[guardrail]: macro@guardrail
+[instrument]: macro@instrument
+[skip]: macro@skip
+[derive-agent]: derive@Agent
+[derive-capture]: derive@Capture
+[guide-attributes]: crate::guide::attributes
+[guide-arguments]: crate::guide::attributes#arguments
+[guide-tracing]: crate::guide::coming_from_tracing
+"
+)]
+#![cfg_attr(
+    not(feature = "macros"),
+    doc = "
+[main]: #features
+[session]: #features
+[trace]: #features
+[agent]: #features
+[workflow]: #features
+[operation]: #features
+[task]: #features
+[tool]: #features
+[llm]: #features
+[guardrail]: #features
+[instrument]: #features
+[skip]: #features
+[derive-agent]: #features
+[derive-capture]: #features
+[guide-attributes]: #features
+[guide-arguments]: #features
+[guide-tracing]: #features
+"
+)]
+#![cfg_attr(not(feature = "tracing"), doc = "\n[`layer`]: #features")]
 
 // Everything public, in the order of use.
 
@@ -176,11 +213,49 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 /// Says who an agent is, from its fields: implements [`Agent`](trait@crate::Agent) for a struct, and adds nothing to
 /// it.
 ///
-/// [`#[agent]`](macro@crate::agent) on the methods then asks the struct. What is said of it stands in `#[agentops(…)]`:
+/// [`#[agent]`](macro@crate::agent) on the methods then asks the struct. It may stand on the struct in the derive's
+/// place, `#[agent(name = "reviewer")] struct Reviewer { … }`, and says the same.
 ///
-/// | on the struct | |
+/// ```
+/// use agentops::{Agent, AgentId, agent, testing::capture};
+///
+/// #[derive(Agent)]
+/// #[agentops(name = "reviewer", model = "gpt-4o-mini")]
+/// struct Reviewer {
+///     #[agentops(id)]
+///     id: AgentId,
+///     #[agentops(role)]
+///     looks_at: &'static str,
+///     #[agentops(state, redact)]
+///     key: String,
+///     #[agentops(state)]
+///     seen: u8,
+/// }
+///
+/// #[agent]
+/// impl Reviewer {
+///     fn review(&mut self, text: &str) -> bool {
+///         self.seen += 1;
+///         text.len() > self.key.len()
+///     }
+/// }
+///
+/// let mut reviewer =
+///     Reviewer { id: AgentId::new(), looks_at: "style", key: "sk-1".into(), seen: 0 };
+/// let trace = capture(|| reviewer.review("a text"));
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"AGENT reviewer agentops.agent.state={"key":"[redacted]","seen":0}
+///   OPERATION review {"text":"a text"} -> true
+/// "#
+/// );
+/// let agent = trace.span("review").agent.as_ref().expect("it is an agent's");
+/// assert_eq!((&*agent.id, agent.role.as_deref()), (&*reviewer.id.to_string(), Some("style")));
+/// ```
+///
+/// | `#[agentops(…)]` on the struct | |
 /// |---|---|
-/// | `name = "…"`, `role = "…"`, `model = "…"` | text, or a path to a constant: what holds for all of its values |
+/// | `name = "…"`, `role = "…"`, `model = "…"` | constant text: what holds for all of its values |
 /// | `bounds(T: Debug)` | bounds for the impl, beside those of the struct |
 /// | `crate = path` | where this crate is, if not at `::agentops` |
 ///
@@ -197,7 +272,7 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 /// # How to tell two instances apart
 ///
 /// Two values of one type and name are one agent in a trace, unless they have ids. An [`AgentId`] is new whenever it is
-/// made; it takes part in `Default`, and in serde's `#[serde(skip)]` by that.
+/// made, also by `Default`, and so under serde's `#[serde(skip)]`.
 ///
 /// ```
 /// use agentops::{Agent, AgentId, agent, testing::capture};
@@ -206,11 +281,10 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 /// struct Researcher {
 ///     #[agentops(id)]
 ///     id: AgentId,
-///     #[agentops(state)]
 ///     topic: String,
 /// }
 ///
-/// #[agent(role = "finds sources")]
+/// #[agent]
 /// impl Researcher {
 ///     fn search(&self) -> usize {
 ///         self.topic.len()
@@ -221,19 +295,10 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 /// let (rust, zig) = (on("rust"), on("zig"));
 /// let trace = capture(|| rust.search() + zig.search() + rust.search());
 ///
-/// let calls: Vec<_> = trace.spans.iter().filter_map(|span| span.agent.as_ref()).collect();
-/// assert_eq!(calls[0].id, rust.id.to_string());
-/// assert_eq!(calls[2].id, zig.id.to_string());
-/// assert_eq!(
-///     trace.to_string(),
-///     r#"AGENT Researcher agentops.agent.state={"topic":"rust"}
-///   OPERATION search -> 4
-/// AGENT Researcher agentops.agent.state={"topic":"zig"}
-///   OPERATION search -> 3
-/// AGENT Researcher agentops.agent.state={"topic":"rust"}
-///   OPERATION search -> 4
-/// "#
-/// );
+/// let agents = trace.spans.iter().filter_map(|span| span.agent.as_ref());
+/// let ids: Vec<&str> = agents.map(|agent| &*agent.id).collect();
+/// let (rust, zig) = (&*rust.id.to_string(), &*zig.id.to_string());
+/// assert_eq!(ids, [rust, rust, zig, zig, rust, rust]);
 /// ```
 ///
 /// An id of your own will do as well: a number, a `Uuid`, a user's name. Text becomes the same [`AgentId`] wherever it
@@ -251,7 +316,7 @@ pub use agentops_core::{Agent, AgentId, Capture, ErrorCode, Redact, Sink, opaque
 /// # What it cannot do
 ///
 /// It needs a struct; for an enum implement [`Agent`](trait@crate::Agent) by hand. In a generic struct a field of type
-/// `T` can say what the bounds of `T` promise.
+/// `T` can say what the bounds of `T` promise; `bounds(…)` adds some.
 #[cfg(feature = "macros")]
 pub use agentops_macros::Agent;
 
@@ -261,15 +326,6 @@ pub use agentops_macros::Agent;
 /// name. Nothing is asked of the types of fields, and a field whose type [`opaque!`] took out stays closed, which a
 /// derived `Serialize` would open. The shape is the one that serde gives: an object for named fields, the value itself
 /// for a single unnamed one, else a list; variants of an enum stand under their names.
-///
-/// `#[agentops(…)]` takes, on a field or a variant:
-///
-/// | | |
-/// |---|---|
-/// | `skip` | leaves the field out; of a variant only its name is recorded |
-/// | `redact` | records `[redacted]` in its place, and does not look at it |
-///
-/// and on the type `redact` for all of it, `bounds(T: Debug)` and `crate = path`.
 ///
 /// ```
 /// use agentops::{Capture, testing::capture, tool};
@@ -309,6 +365,13 @@ pub use agentops_macros::Agent;
 /// );
 /// ```
 ///
+/// | `#[agentops(…)]` | |
+/// |---|---|
+/// | `skip` | on a field: leaves it out; on a variant: only its name is recorded |
+/// | `redact` | on a field or a variant: records `[redacted]` in its place, and does not look at it; on the type: of all of it |
+/// | `bounds(T: Debug)` | on the type: bounds for the impl, beside those of the type |
+/// | `crate = path` | on the type: where this crate is, if not at `::agentops` |
+///
 /// # In generic types
 ///
 /// A derive adds no bounds. Of a field of type `T` is known what the bounds of `T` promise, and without any that is its
@@ -316,13 +379,19 @@ pub use agentops_macros::Agent;
 ///
 /// ```
 /// use std::fmt::Debug;
-/// use agentops::Capture;
+/// use agentops::{Capture, testing::capture, tool};
 ///
 /// #[derive(Capture)]
 /// #[agentops(bounds(T: Debug))]
 /// struct Page<T> {
 ///     items: Vec<T>,
 /// }
+///
+/// #[tool]
+/// fn print(_page: &Page<char>) {}
+///
+/// let trace = capture(|| print(&Page { items: vec!['a'] }));
+/// assert_eq!(trace.to_string(), r#"TOOL print {"_page":{"items":"['a']"}}"#.to_owned() + "\n");
 /// ```
 ///
 /// Values that need themselves, or that are very large or deep, are cut as others are; a field that panics while it is
@@ -339,6 +408,9 @@ pub mod prelude {
 }
 
 pub use agentops_core::{export, model};
+
+#[cfg(all(doc, not(doctest), feature = "macros"))]
+pub mod guide;
 
 /// What code records, for tests to assert on.
 ///
@@ -417,12 +489,10 @@ pub use agentops_core::testing;
 
 /// Records the program as one session: on `fn main`.
 ///
-/// Starts recording as [`init`] does, names the automatic session, ends it with what `main` returns, and
-/// flushes. `Err` ends it as [`Error`](crate::EndState::Error) with the error as its reason, and so does a panic. On a
-/// terminal one line on standard error says what was recorded. A program that cannot be recorded runs all the same.
-///
-/// Takes `name` (else the crate's name), `tags` and `crate`. Beside an async runtime's own attribute it may stand above
-/// or below it.
+/// Starts recording as [`init`] does, names the automatic session, ends it with what `main` returns, and flushes.
+/// `Err`, an `ExitCode` other than `SUCCESS` and a panic end it as [`Error`](crate::EndState::Error), with the reason.
+/// On a terminal one line on standard error says what was recorded. A program that cannot be recorded says why, and
+/// runs all the same.
 ///
 /// ```
 /// #[agentops::main(name = "nightly", tags = ["batch"])]
@@ -430,24 +500,53 @@ pub use agentops_core::testing;
 ///     Ok(())
 /// }
 /// ```
+///
+/// It takes `name` (else the crate's name), `tags`, which are the session's, and `crate = path`; what else a session
+/// has is said while it runs, by [`current_session`]. Beside an async runtime's own attribute it may stand above or
+/// below it: `#[agentops::main] #[tokio::main] async fn main()`. In a program whose `main` is somebody else's, and in
+/// tests, keep the [`Guard`] of [`init`], or use [`testing`].
 #[cfg(feature = "macros")]
 pub use agentops_macros::main;
 
 /// Opens a session for every call: a trace of its own, for a request or a job.
 ///
-/// A returned `Err` ends it as [`Error`](crate::EndState::Error), and so does a panic. Any number may be open at once.
-/// Within another session it is a session of its own, linked to the one around it.
+/// Input and output are those of the session's own span, a SESSION. A returned `Err` ends the session as
+/// [`Error`](crate::EndState::Error), and so does a panic; else it is a [`Success`](crate::EndState::Success). Any
+/// number may be open at once. Within another session it is a session of its own, linked to the one around it.
 ///
 /// ```
+/// use agentops::{EndState, testing::capture};
+///
 /// #[agentops::session(name = "answer", tags = ["demo"])]
-/// fn answer(question: &str) -> String {
+/// fn answer(question: &str) -> Result<String, String> {
 ///     agentops::current_session().attribute("length", question.len());
-///     question.to_uppercase()
+///     if question.is_empty() { Err("nothing was asked".into()) } else { Ok(shout(question)) }
 /// }
-/// # assert_eq!(answer("why?"), "WHY?");
+///
+/// #[agentops::tool]
+/// fn shout(text: &str) -> String {
+///     text.to_uppercase()
+/// }
+///
+/// let trace = capture(|| answer("why?"));
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"SESSION answer {"question":"why?"} -> "WHY?"
+///   TOOL shout {"text":"why?"} -> "WHY?"
+/// "#
+/// );
+/// let facts = &trace.session.facts;
+/// assert_eq!((&*facts.tags, &facts.attributes["length"]), (&["demo".to_owned()][..], &4.into()));
+/// assert_eq!(facts.end_state, Some(EndState::Success));
+///
+/// let trace = capture(|| answer(""));
+/// assert_eq!(trace.session.facts.end_state_reason.as_deref(), Some("nothing was asked"));
 /// ```
 ///
-/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+/// `name` and `tags` are the session's. On `fn main` it would start before recording does: there use
+/// [`#[main]`](macro@crate::main).
+///
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::session;
 
@@ -457,179 +556,230 @@ pub use agentops_macros::trace;
 
 /// Records calls as an agent's: what happens within is attributed to it.
 ///
-/// On an `impl` block, each method with a receiver gets a span, and a call that enters the agent from outside gets an
-/// AGENT span around it; calls between the agent's own methods get none. Constant functions and functions without a
-/// receiver are left alone. On a function or method, the call itself is the AGENT span. On an inline module, each type
-/// that has methods in it is an agent, and free functions are operations of whichever agent calls them.
-///
-/// On a struct it says who the agent is, as [`#[derive(Agent)]`](derive@crate::Agent) does, and takes `name`, `role`
-/// and `model` for it; fields are marked in the same way.
-///
-/// An agent is known by its type's name, or by `name`. One whose values differ says who each is: by
-/// [`#[derive(Agent)]`](derive@crate::Agent#how-to-tell-two-instances-apart), or by [`Agent`](trait@crate::Agent) by
-/// hand.
+/// | on | |
+/// |---|---|
+/// | an `impl` block, of a type or of a trait for it | a call that enters the agent from outside gets an AGENT span around it, calls between its own methods get none; each method with a receiver is an operation, or what its own attribute says |
+/// | a function or method | the call is the AGENT span, with input, output and error |
+/// | a struct | says who the agent is, as [`#[derive(Agent)]`](derive@crate::Agent) does |
+/// | an inline module | each type that has methods in it is an agent; free functions are operations of whichever agent calls them |
 ///
 /// ```
+/// use agentops::{agent, testing::capture, tool};
+///
 /// struct Writer;
 ///
-/// #[agentops::agent(name = "writer", role = "writes the answer", model = "gpt-4o-mini")]
+/// #[agent(name = "writer", role = "writes the answer", model = "gpt-4o-mini")]
 /// impl Writer {
 ///     fn write(&self, notes: &[&str]) -> String {
 ///         self.join(notes)
 ///     }
 ///
+///     #[tool]
 ///     fn join(&self, notes: &[&str]) -> String {
 ///         notes.join(" ")
 ///     }
 /// }
-/// # assert_eq!(Writer.write(&["a", "b"]), "a b");
-/// ```
-///
-/// ```
-/// use agentops::{AgentId, agent, testing::capture};
-///
-/// #[agent(name = "reviewer")]
-/// struct Reviewer {
-///     #[agentops(id)]
-///     id: AgentId,
-///     #[agentops(role)]
-///     looks_at: &'static str,
-/// }
 ///
 /// #[agent]
-/// impl Reviewer {
-///     fn review(&self, text: &str) -> bool {
-///         text.contains(self.looks_at)
-///     }
+/// fn reviewer(text: &str) -> bool {
+///     !text.is_empty()
 /// }
 ///
-/// let reviewer = |looks_at| Reviewer { id: AgentId::new(), looks_at };
-/// let (style, law) = (reviewer("style"), reviewer("law"));
-/// let trace = capture(|| style.review("a text") || law.review("a text"));
-/// let agents: Vec<_> = trace.spans.iter().filter_map(|span| span.agent.as_ref()).collect();
-/// assert_eq!(agents[0].role.as_deref(), Some("style"));
-/// assert_eq!(agents[0].id, style.id.to_string());
-/// assert_eq!(agents[2].id, law.id.to_string());
+/// let trace = capture(|| reviewer(&Writer.write(&["a", "b"])));
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"AGENT writer
+///   OPERATION write {"notes":["a","b"]} -> "a b"
+///     TOOL join {"notes":["a","b"]} -> "a b"
+/// AGENT reviewer {"text":"a b"} -> true
+/// "#
+/// );
+/// let agent = trace.span("join").agent.as_ref().expect("it is an agent's");
+/// assert_eq!((&*agent.name, agent.role.as_deref()), ("writer", Some("writes the answer")));
 /// ```
 ///
-/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+/// # Its own arguments
+///
+/// | argument | does |
+/// |---|---|
+/// | `name = "…"` | the agent's name; else the type's, of a function the function's |
+/// | `role = "…"` | what it is there for |
+/// | `model = "…"` | the model that it speaks to |
+///
+/// They may be any constant text. An agent whose values differ says who each is: by
+/// [`#[derive(Agent)]`](derive@crate::Agent#how-to-tell-two-instances-apart), or by [`Agent`](trait@crate::Agent) by
+/// hand. Without that two values of one type are one agent in a trace.
+///
+/// In an `impl` block functions without a receiver are left alone, `new` for one, unless they have an attribute of
+/// their own.
+///
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::agent;
 
-/// Records calls as a group of operations. As [`#[operation]`](macro@crate::operation), with a kind of its own.
+/// Records calls as a group of operations: a WORKFLOW. As [`#[operation]`](macro@crate::operation), with a kind of its
+/// own.
+///
+/// ```
+/// use agentops::{testing::capture, task, workflow};
+///
+/// #[workflow]
+/// fn publish(pages: &[&str]) -> usize {
+///     pages.iter().map(|page| print(page)).sum()
+/// }
+///
+/// #[task]
+/// fn print(page: &str) -> usize {
+///     page.len()
+/// }
+///
+/// let trace = capture(|| publish(&["one", "three"]));
+/// assert_eq!(trace.outline(), "WORKFLOW publish\n  TASK print\n  TASK print\n");
+/// ```
+///
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::workflow;
 
-/// Records calls as a piece of work.
+/// Records calls as a piece of work: an OPERATION.
 ///
 /// ```
-/// # struct Error;
-/// #[agentops::operation(skip(key), attributes(pages = pages.len()), returns(words = |text| text.len()))]
-/// async fn summarise(pages: &[String], key: &str) -> Result<String, Error> {
-///     Ok(pages.join("\n"))
+/// use agentops::{operation, testing::capture};
+///
+/// #[operation(skip(key), attributes(pages = pages.len()), returns(words = |text| text.len()))]
+/// fn summarise(pages: &[&str], key: &str) -> Result<String, String> {
+///     if key.is_empty() { Err("no key".into()) } else { Ok(pages.join(" ")) }
 /// }
+///
+/// let trace = capture(|| (summarise(&["a", "b"], "key"), summarise(&[], "")));
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"OPERATION summarise {"pages":["a","b"]} -> "a b" pages=2 words=3
+/// OPERATION summarise {"pages":[]} pages=0 ! String: no key
+/// "#
+/// );
 /// ```
 ///
-/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+/// # Its own arguments
+///
+/// `operation_type = "…"` says what sort of work it is; else it is `function`.
+///
+/// ```
+/// #[agentops::operation(operation_type = "retrieval")]
+/// fn fetch() {}
+///
+/// let trace = agentops::testing::capture(fetch);
+/// assert_eq!(trace.span("fetch").operation_type.as_deref(), Some("retrieval"));
+/// ```
+///
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::operation;
 
-/// The same as [`#[operation]`](macro@crate::operation); the span keeps this word.
+/// The same as [`#[operation]`](macro@crate::operation), `operation_type` included; the span keeps this word, and is a
+/// TASK.
 #[cfg(feature = "macros")]
 pub use agentops_macros::task;
 
-/// Records calls as uses of a tool.
+/// Records calls as uses of a tool: a TOOL with its parameters, its result, and whether it failed.
 ///
 /// ```
-/// #[agentops::tool(cost = 0.01)]
-/// fn shout(word: &str, mut times: usize) -> String {
+/// use agentops::{testing::capture, tool};
+///
+/// #[tool(cost = 0.01, description = "repeats a text")]
+/// fn shout(text: &str, mut times: usize) -> Result<String, String> {
 ///     times += 1;
-///     word.repeat(times)
+///     if times > 3 { Err("too loud".into()) } else { Ok(text.repeat(times)) }
 /// }
-/// # assert_eq!(shout("a", 1), "aa");
+///
+/// let trace = capture(|| (shout("a", 1), shout("b", 9)));
+/// assert_eq!(
+///     trace.to_string(),
+///     r#"TOOL shout {"text":"a","times":1} -> "aa"
+/// TOOL shout {"text":"b","times":9} ! String: too loud
+/// "#
+/// );
+/// let tool = trace.spans[0].tool.as_ref().expect("it is one");
+/// assert_eq!(tool.description.as_deref(), Some("repeats a text"));
+/// assert_eq!(tool.cost, Some(10_000_000)); // billionths of a USD
 /// ```
 ///
-/// becomes, with `P` for `::agentops::__private` and what is only there for the compiler's messages left out:
+/// What it becomes is shown in [expansion](crate::guide::expansion).
 ///
-/// ```ignore
-/// fn shout(word: &str, times: usize) -> String {
-///     static __AGENTOPS_CALLSITE: P::Callsite = P::Callsite::new(
-///         P::Meta::new(P::Kind::Tool, "shout", ::core::module_path!(), "shout")
-///             .arguments(&["word", "times"])
-///             .output()
-///             .cost(0.01),
-///     );
-///     // One load and a branch where nothing records: the closure is not called then.
-///     let __agentops_span = P::enter(&__AGENTOPS_CALLSITE, |__agentops_w| {
-///         use P::ladder::*;
-///         (&&&&P::Probe(&word)).agentops_capture(__agentops_w);
-///         (&&&&P::Probe(&times)).agentops_capture(__agentops_w);
-///     });
-///     // The body, in a closure so that `return` and `?` end here.
-///     let __agentops_ret = P::call_once(move || {
-///         let word = word;
-///         let mut times = times;
-///         {
-///             times += 1;
-///             word.repeat(times)
-///         }
-///     });
-///     P::exit(__agentops_span, |__agentops_w| {
-///         use P::ladder::*;
-///         match (&&P::Outcome(&__agentops_ret)).agentops_outcome() {
-///             ::core::result::Result::Ok(__agentops_value) => {
-///                 (&&&&P::Probe(__agentops_value)).agentops_capture(__agentops_w);
-///             }
-///             ::core::result::Result::Err(__agentops_error) => {
-///                 (&&&&&&P::Fault(__agentops_error)).agentops_fault(__agentops_w)
-///             }
-///         }
-///     });
-///     __agentops_ret
-/// }
-/// ```
+/// # Its own arguments
 ///
-/// `Probe` finds out at compile time how a value's type can be captured, `Outcome` whether it is a `Result`, whatever
-/// its name, and `Fault` how an error is read. An async function keeps its body in an async block.
+/// | argument | does |
+/// |---|---|
+/// | `cost = 0.01` | what each call costs, in USD; it counts in the session's cost. A number, or a constant `f64` |
+/// | `description = "…"` | what it does, as a model is told |
 ///
-/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::tool;
 
-/// Records calls as calls of a model.
+/// Records calls as calls of a model: an LLM with messages, answers, tool calls, parameters, tokens and cost.
 ///
-/// Arguments and return value may be of any types that implement `Serialize`. Where they have the shape of OpenAI's chat
-/// completions, on their own or inside another value, the span gets messages, answers, tool calls, parameters and usage,
-/// and from these a cost. A `prompt` that goes in and text that comes out are recognised too. What the call itself does
-/// not say, `model` and `provider` do.
+/// Arguments and return value may be of any types that implement `Serialize`. Where they have the shape of OpenAI's
+/// chat completions, on their own or inside another value, all of that is found in them. A `prompt` that goes in and
+/// text that comes out are recognised too. A call whose price or whose tokens are not known is unpriced, never free.
 ///
 /// ```
-/// #[agentops::llm(model = "gpt-4o-mini", provider = "openai")]
+/// use agentops::{llm, testing::capture};
+///
+/// #[llm(model = "gpt-4o-mini", provider = "openai")]
 /// fn ask(prompt: &str) -> String {
 ///     format!("You said: {prompt}") // Your model's client is called here.
 /// }
-/// # assert_eq!(ask("a"), "You said: a");
+///
+/// let trace = capture(|| ask("hello"));
+/// assert_eq!(
+///     trace.to_string(),
+///     "LLM ask · gpt-4o-mini {\"prompt\":\"hello\"} -> \"You said: hello\"\n"
+/// );
+/// let call = trace.span("ask").llm.as_ref().expect("it is one");
+/// assert_eq!(call.provider.as_deref(), Some("openai"));
 /// ```
 ///
-/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+/// A function that returns a stream of pieces is recorded until the stream has ended: see
+/// [streams](crate::guide::attributes#functions-that-return-futures-streams-and-iterators).
+///
+/// # Its own arguments
+///
+/// `model = "…"` and `provider = "…"`, for what the call itself does not say: what is found in arguments and answer
+/// comes first.
+///
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::llm;
 
-/// Records calls as checks of what goes in or comes out. One that fails has triggered.
+/// Records calls as checks of what goes in or comes out: a GUARDRAIL. One that fails has triggered.
 ///
 /// ```
-/// #[agentops::guardrail(spec = "input")]
+/// use agentops::{guardrail, testing::capture};
+///
+/// #[guardrail(spec = "input")]
 /// fn is_question(text: &str) -> Result<(), String> {
 ///     if text.ends_with('?') { Ok(()) } else { Err("not a question".into()) }
 /// }
-/// # assert!(is_question("why?").is_ok());
+///
+/// let trace = capture(|| (is_question("why?"), is_question("no")));
+/// let check = |at: usize| trace.spans[at].guardrail.as_ref().expect("it is one");
+/// assert_eq!((check(0).triggered, check(1).triggered), (Some(false), Some(true)));
+/// assert_eq!(check(0).spec.as_deref(), Some("input"));
 /// ```
 ///
-/// All arguments stand in [the crate's documentation](crate#arguments-of-attributes).
+/// A function that answers with a `bool` never fails: return `Err` where the check has found something.
+///
+/// # Its own arguments
+///
+/// `spec = "input"` or `spec = "output"`: the side that it checks.
+///
+/// Arguments that all kinds take, where it may stand, and what it cannot do: [attributes](crate::guide::attributes).
 #[cfg(feature = "macros")]
 pub use agentops_macros::guardrail;
 
-/// Records the functions of an inline module as operations; on any other item it is [`#[operation]`](macro@crate::operation).
+/// Records the functions of an inline module as operations; on any other item it is
+/// [`#[operation]`](macro@crate::operation).
 ///
 /// ```
 /// #[agentops::instrument(skip(key), level = "debug")]
@@ -673,14 +823,20 @@ pub use agentops_macros::guardrail;
 /// assert_eq!(trace.outline(), "TOOL look up\nOPERATION new\n  OPERATION fetch\n");
 /// ```
 ///
-/// What an attribute on a module reaches stands at [blocks and modules](crate#blocks-and-modules), all arguments in
-/// [the crate's documentation](crate#arguments-of-attributes).
+/// Every kind may stand on a module in the same way: `#[agentops::tool] mod tools { … }`. See [where an attribute may
+/// stand](crate::guide::attributes#where-an-attribute-may-stand) for what is reached there. Who knows `tracing`'s
+/// attribute of this name finds its arguments at [coming from `tracing`](crate::guide::coming_from_tracing).
+///
+/// It takes `operation_type`, and what all kinds take: [attributes](crate::guide::attributes#arguments).
 #[cfg(feature = "macros")]
 pub use agentops_macros::instrument;
 
-/// Leaves an item of an annotated block or module alone.
+/// Leaves an item of an annotated block or module alone: a function, a method, an `impl` block, a module. It takes no
+/// arguments, and does nothing elsewhere.
 ///
 /// ```
+/// use agentops::testing::capture;
+///
 /// struct Reader;
 ///
 /// #[agentops::agent]
@@ -694,8 +850,14 @@ pub use agentops_macros::instrument;
 ///         7
 ///     }
 /// }
-/// # assert_eq!(Reader.read(), 7);
+///
+/// let trace = capture(|| Reader.read());
+/// assert_eq!(trace.to_string(), "AGENT Reader\n  OPERATION read -> 7\n");
 /// ```
+///
+/// To leave an *argument* out is
+/// [`skip(…)`](crate::guide::attributes#skip-skip_all-capture-capture_args-capture_return) of the other attributes; a
+/// field, `#[agentops(skip)]` of [`#[derive(Capture)]`](derive@crate::Capture).
 #[cfg(feature = "macros")]
 pub use agentops_macros::skip;
 

@@ -952,6 +952,29 @@ mod tests {
         }
     }
 
+    /// The guide shows what some functions become, with `P` for the runtime's path.
+    #[test]
+    fn the_guide_shows_what_is_generated() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/expansion.md");
+        let found = fs::read_to_string(&page).expect("the page is there");
+        let mut parts = found.split("```ignore\n");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (block, rest) = part.split_once("```").expect("a block ends");
+            let (source, _) = block.split_once("// becomes\n").expect("what is expanded");
+            let generated = expand(source).to_string();
+            let generated = generated.replace(":: agentops :: __private", "P");
+            let file = syn::parse_str(&generated).expect("an expansion is a list of items");
+            let generated = prettyplease::unparse(&file);
+            text += &format!("```ignore\n{source}// becomes\n\n{generated}```{rest}");
+        }
+        if env::var_os("AGENTOPS_BLESS").is_some() {
+            fs::write(page, text).expect("the page is written");
+        } else {
+            assert_eq!(found, text, "AGENTOPS_BLESS=1 writes the page anew");
+        }
+    }
+
     fn expand(source: &str) -> TokenStream {
         let mut item: syn::Item = syn::parse_str(source).expect("an item");
         let attrs = match &mut item {

@@ -99,6 +99,24 @@ WORKFLOW nested {"text":"abc"} -> "abc:3" hand=[1,2] [WARN measuring abc]
     );
 }
 
+#[operation(returns(half = |n| n / 2))]
+fn even(n: u8) -> Result<u8, String> {
+    if n.is_multiple_of(2) {
+        Ok(n)
+    } else {
+        Err(format!("{n} is odd"))
+    }
+}
+
+#[test]
+fn what_follows_from_a_returned_value_is_absent_where_the_call_failed() {
+    let trace = capture(|| (even(4), even(5)));
+    let expected = r#"OPERATION even {"n":4} -> 4 half=2
+OPERATION even {"n":5} ! String: 5 is odd
+"#;
+    assert_eq!(trace.to_string(), expected);
+}
+
 struct Writer {
     pen: String,
 }

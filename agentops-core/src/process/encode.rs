@@ -365,6 +365,10 @@ impl Own<'_> {
     fn attributes(&self, out: &mut Vec<u8>, keys: &[&str], payload: &[u8]) -> usize {
         let mut at = 0;
         for key in keys {
+            // What follows from a returned value does not follow where none was.
+            if at == payload.len() {
+                break;
+            }
             let (key, value, length) =
                 self.redactor
                     .named(self.place(), "/attributes", key, &payload[at..]);

@@ -347,6 +347,10 @@ fn unsized_fields() {
     }
     let sized: Unsized<&str> = Unsized { role: 1, name: "a" };
     assert_eq!(role(&sized), 1);
+    let call = |agent: &Unsized<str>| agent.call();
+    let unsized_agent: &Unsized<dyn Display> = &sized;
+    assert_eq!(unsized_agent.role, 1);
+    let _: fn(&Unsized<str>) -> u8 = call;
 }
 
 /// Names that the code of derives might mean are taken, and the trait's methods are another trait's as well.

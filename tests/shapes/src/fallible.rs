@@ -491,7 +491,7 @@ fn chosen() {
     check(
         || (read_when_fine(false).is_ok(), read_when_fine(true).is_ok()),
         (true, false),
-        "TOOL read_when_fine {\"fail\":false} -> \"ab\" length=2\nTOOL read_when_fine {\"fail\":true} length=null ! Bare: shapes::fallible::Bare",
+        "TOOL read_when_fine {\"fail\":false} -> \"ab\" length=2\nTOOL read_when_fine {\"fail\":true} ! Bare: shapes::fallible::Bare",
     );
 }
 

@@ -479,6 +479,7 @@ fn unsafe_and_external() {
 
 #[test]
 fn attributes_beside() {
+    check(|| inlined(1), 1, r#"TOOL inlined {"n":1} -> 1"#);
     check(
         || inlined_always(1),
         1,

@@ -2,12 +2,6 @@
 //!
 //! Implementations that are annotated themselves run while values are captured, and then leave spans without values.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    clippy::trivially_copy_pass_by_ref,
-    reason = "what is recorded is what is passed"
-)]
-
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -245,11 +239,7 @@ fn long_tuples(a: Thirteen, b: &Seventeen) -> u8 {
 }
 
 #[tool]
-#[expect(
-    clippy::too_many_arguments,
-    clippy::many_single_char_names,
-    reason = "that is the shape"
-)]
+#[expect(clippy::too_many_arguments, reason = "that is the shape")]
 fn many_arguments(
     a: u8,
     b: u8,
@@ -293,7 +283,7 @@ fn values_that_json_has_no_place_for() {
 
 #[derive(Debug)]
 struct Locks {
-    _inside: Mutex<u8>,
+    inside: Mutex<u8>,
 }
 
 #[tool]
@@ -311,7 +301,7 @@ fn locked(
 
 #[tool]
 async fn locked_later(mutex: &Mutex<u8>, inside: &Locks) -> bool {
-    mutex.try_lock().is_ok() && inside._inside.try_lock().is_ok()
+    mutex.try_lock().is_ok() && inside.inside.try_lock().is_ok()
 }
 
 #[tool]
@@ -330,11 +320,11 @@ fn locks_and_cells_that_the_caller_holds() {
     }
     drop(guards);
     let inside = Locks {
-        _inside: Mutex::new(1),
+        inside: Mutex::new(1),
     };
-    let guard = inside._inside.lock();
+    let guard = inside.inside.lock();
     spans! {
-        block_on(locked_later(&mutex, &inside)) => format!(r#"locked_later {{"mutex":{mutexes},"inside":"Locks {{ _inside: Mutex {{ data: \"<locked>\", poisoned: false, .. }} }}"}} -> false"#),
+        block_on(locked_later(&mutex, &inside)) => format!(r#"locked_later {{"mutex":{mutexes},"inside":"Locks {{ inside: Mutex {{ data: \"<locked>\", poisoned: false, .. }} }}"}} -> false"#),
     }
     drop(guard);
     let (cell, count) = (RefCell::new(Both { of: "a" }), Cell::new(1));

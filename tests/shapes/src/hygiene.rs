@@ -552,7 +552,11 @@ async fn glob_in_an_async_body(n: u8) -> Result<Vec<u8>, String> {
 fn items_in_the_body(n: u8) -> Result<u8, fmt::Error> {
     #[derive(Debug)]
     struct Result(u8);
-    #[expect(non_snake_case, reason = "shadows the variant")]
+    #[expect(
+        non_snake_case,
+        clippy::unnecessary_wraps,
+        reason = "shadows the variant"
+    )]
     fn Ok(n: u8) -> core::result::Result<u8, fmt::Error> {
         core::result::Result::Ok(n + 1)
     }
@@ -752,8 +756,8 @@ fn one_name_from_two_contexts() {
 /// The runtime by a way of the user's own.
 mod facade {
     pub(super) mod telemetry {
-        pub(crate) use crate::runtime::__private;
-        pub(crate) use crate::runtime::tool as traced;
+        pub use crate::runtime::__private;
+        pub use crate::runtime::tool as traced;
     }
 }
 

@@ -574,10 +574,13 @@ TOOL opaque {\"n\":1} -> 7
         (value, kind(&trace)),
         (1, Some("TOOL fused {\"n\":1}".into()))
     );
-    let (value, trace) = recorded(|| block_on(cloned(1).clone()));
+    let (value, trace) = recorded(|| {
+        let future = cloned(1);
+        block_on(future.clone()) + block_on(future)
+    });
     assert_eq!(
         (value, kind(&trace)),
-        (1, Some("TOOL cloned {\"n\":1}".into()))
+        (2, Some("TOOL cloned {\"n\":1}".into()))
     );
     let (value, trace) = recorded(|| block_on(becomes(1).into_future()));
     assert_eq!(

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::{env, fs, thread};
 
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn every_mistake_is_explained() {
     if !compiler_is_ours() {
         return;
     }
-    let compiler = Compiler::new();
+    let compiler = Compiler::ours();
     each(&sources("."), |source| {
         // Mistakes leave arguments unused.
         let answer = compiler.answer(source, &read(source), "-Aunused");
@@ -40,7 +40,7 @@ fn a_body_reads_as_if_the_attribute_were_not_there() {
     if !compiler_is_ours() {
         return;
     }
-    let compiler = Compiler::new();
+    let compiler = Compiler::ours();
     each(&sources("body"), |source| {
         let text = read(source);
         let plain = compiler.answer(source, &without_attributes(&text), "-Wunused");
@@ -88,7 +88,7 @@ fn a_crate_without_the_runtime_is_told_what_it_needs() {
         return;
     }
     let source = "#[agentops_macros::tool]\npub fn search() {}\n";
-    let compiler = Compiler::new();
+    let compiler = Compiler::ours();
     let macros = format!("--extern=agentops_macros={}", compiler.macros.display());
     let answer = compiler.run(Path::new("alone.rs"), source, &[&macros]);
     let expected = "error: `#[tool]` needs the crate `agentops` in Cargo.toml, or `crate = path`";
@@ -181,6 +181,12 @@ struct Compiler {
 }
 
 impl Compiler {
+    /// All tests need the same to be built.
+    fn ours() -> &'static Compiler {
+        static OURS: LazyLock<Compiler> = LazyLock::new(Compiler::new);
+        &OURS
+    }
+
     fn new() -> Compiler {
         let built = run(Command::new(env!("CARGO"))
             .args(["build", "--package=agentops", "--locked", "--offline"])

@@ -1,0 +1,6 @@
+use agentops::agent;
+
+#[agent]
+pub enum Planner {
+    Fast,
+}

@@ -1,0 +1,5 @@
+use agentops::{Agent, agent};
+
+#[agent(name = "planner")]
+#[derive(Agent)]
+pub struct Planner;

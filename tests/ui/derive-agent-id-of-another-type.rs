@@ -1,0 +1,7 @@
+pub struct Id;
+
+#[derive(agentops::Agent)]
+pub struct Planner {
+    #[agentops(id)]
+    pub id: Id,
+}

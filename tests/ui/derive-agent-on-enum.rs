@@ -1,0 +1,5 @@
+#[derive(agentops::Agent)]
+pub enum Planner {
+    Fast,
+    Thorough,
+}

@@ -1,0 +1,7 @@
+#[derive(agentops::Agent)]
+pub struct Planner {
+    #[agentops(id)]
+    pub id: agentops::AgentId,
+    #[agentops(id)]
+    pub other: agentops::AgentId,
+}

@@ -1,0 +1,6 @@
+#[derive(agentops::Agent)]
+#[agentops(id, state)]
+pub struct Planner {
+    #[agentops(role = "plans")]
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,3 @@
+#[derive(agentops::Agent)]
+#[agentops(name = 3, role = "", model)]
+pub struct Planner;

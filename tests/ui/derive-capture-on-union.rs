@@ -1,0 +1,5 @@
+#[derive(agentops::Capture)]
+pub union Bits {
+    pub float: f32,
+    pub int: u32,
+}

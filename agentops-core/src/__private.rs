@@ -52,13 +52,13 @@ pub mod says {
 }
 
 /// Calls a closure as one that may be called once, which lets it give away what it borrows.
-#[inline(always)]
+#[inline]
 pub fn call_once<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
 /// Calls a closure whose argument's type follows from a value.
-#[inline(always)]
+#[inline]
 pub fn call_with<'a, T: ?Sized, R>(value: &'a T, f: impl FnOnce(&'a T) -> R) -> R {
     f(value)
 }

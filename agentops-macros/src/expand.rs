@@ -688,8 +688,10 @@ impl Frame<'_> {
             && arguments.attributes.is_empty()
             && self.layer.captured.iter().all(|captured| captured.is_copy);
         let copied = copies.then(|| generated!(move));
+        let lent =
+            (self.opens_a_place() || self.function.shape.travels()).then(|| generated!(&mut));
         Some(generated! {
-            &mut #copied |__agentops_w| {
+            #lent #copied |__agentops_w| {
                 use #runtime::ladder::*;
                 #(#captured)*
                 #(#attributes;)*
@@ -712,10 +714,11 @@ impl Frame<'_> {
         [exit, leave]: [&str; 2],
     ) -> TokenStream {
         let runtime = &self.runtime;
+        let lent = (exit == "finish").then(|| generated!(&mut));
         let [exit, leave] = [exit, leave].map(|name| Ident::new(name, Span::mixed_site()));
         let captures = self.captures(returned);
         if self.captures_value() {
-            return generated!(#runtime::#exit(#span, &mut |__agentops_w| {
+            return generated!(#runtime::#exit(#span, #lent |__agentops_w| {
                 use #runtime::ladder::*;
                 #captures
             }));
@@ -725,7 +728,7 @@ impl Frame<'_> {
                 use #runtime::ladder::*;
                 match (&&#runtime::Outcome(#returned)).agentops_outcome() {
                     ::core::result::Result::Ok(_) => #runtime::#leave(#span),
-                    ::core::result::Result::Err(__agentops_error) => #runtime::#exit(#span, &mut |__agentops_w| {
+                    ::core::result::Result::Err(__agentops_error) => #runtime::#exit(#span, #lent |__agentops_w| {
                         (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
                     }),
                 }

@@ -270,7 +270,7 @@ macro_rules! opaque {
 
 macro_rules! plain {
     ($($type:ty)*) => { $(impl Capture for $type {
-        #[inline(always)]
+        #[inline]
         fn capture(&self, sink: &mut Sink<'_>) {
             // Writing a primitive cannot fail.
             let _ = sink.writer().serialize(self);
@@ -282,7 +282,7 @@ plain!(() bool char str String i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usi
 
 macro_rules! through {
     ($($pointer:ty)*) => { $(impl<T: Capture + ?Sized> Capture for $pointer {
-        #[inline(always)]
+        #[inline]
         fn capture(&self, sink: &mut Sink<'_>) {
             T::capture(self, sink);
         }
@@ -292,7 +292,7 @@ macro_rules! through {
 through!(&T &mut T Box<T> Arc<T> Rc<T>);
 
 impl<T: Capture> Capture for Option<T> {
-    #[inline(always)]
+    #[inline]
     fn capture(&self, sink: &mut Sink<'_>) {
         match self {
             Some(value) => value.capture(sink),
@@ -367,7 +367,7 @@ pub trait ViaCapture {
 }
 
 impl<T: Capture + ?Sized> ViaCapture for &&&Probe<'_, T> {
-    #[inline(always)]
+    #[inline]
     fn agentops_capture(&self, sink: &mut Sink<'_>) {
         if T::PLAIN {
             self.0.capture(sink);

@@ -187,7 +187,7 @@ pub trait Beginning {
 pub struct Begun;
 
 impl Beginning for Begun {
-    #[inline(always)]
+    #[inline]
     fn begin(&self, _: &mut Started) -> bool {
         false
     }
@@ -195,7 +195,7 @@ impl Beginning for Begun {
 
 /// The span begins with the first poll, where it stands: to move it costs as much as to write it down.
 impl Beginning for &'static Callsite {
-    #[inline(always)]
+    #[inline]
     fn begin(&self, span: &mut Started) -> bool {
         span.begin_here(self)
     }
@@ -208,7 +208,7 @@ pub fn later() -> Started {
 }
 
 /// A future in a span that was started for it. What ends the span is called after it.
-#[inline(always)]
+#[inline]
 pub fn in_span<F: Future>(span: &mut Started, inner: F) -> InSpan<'_, F> {
     InSpan {
         span: Current(span),
@@ -218,7 +218,7 @@ pub fn in_span<F: Future>(span: &mut Started, inner: F) -> InSpan<'_, F> {
 }
 
 /// As [`in_span`], with a span that begins with the first poll.
-#[inline(always)]
+#[inline]
 pub fn in_late_span<'s, F: Future>(
     span: &'s mut Started,
     site: &'static Callsite,
@@ -290,7 +290,7 @@ impl<F: Future> Future for InPlace<F> {
 }
 
 /// A box around a future that would otherwise nest too deep, or be too large.
-#[inline(always)]
+#[inline]
 pub fn boxed<F: Future>(inner: F) -> Pin<Box<F>> {
     Box::pin(inner)
 }

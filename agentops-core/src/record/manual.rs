@@ -296,17 +296,17 @@ impl ManualSpan {
 
     /// Ends it, with what came out.
     pub fn end_with(mut self, output: impl Serialize) {
-        span::exit(self.take(), &mut |sink| sink.serialize_contained(&output));
+        span::exit(self.take(), |sink| sink.serialize_contained(&output));
     }
 
     /// Ends it as failed.
     pub fn fail<E: Error + 'static>(mut self, error: &E) {
-        span::exit(self.take(), &mut |sink| fault::of_error(error, sink));
+        span::exit(self.take(), |sink| fault::of_error(error, sink));
     }
 
     /// Ends it as failed, for a reason that is text.
     pub fn fail_with(mut self, reason: impl Display) {
-        span::exit(self.take(), &mut |sink| fault::of_text(&reason, sink));
+        span::exit(self.take(), |sink| fault::of_text(&reason, sink));
     }
 
     fn take(&mut self) -> Entered {

@@ -22,7 +22,7 @@ pub trait IsResult {
 impl<T, E> IsResult for &Outcome<'_, Result<T, E>> {
     type Value = T;
     type Error = E;
-    #[inline(always)]
+    #[inline]
     fn agentops_outcome(&self) -> Result<&T, &E> {
         self.0.as_ref()
     }
@@ -56,7 +56,7 @@ pub trait IsValue {
 
 impl<T: ?Sized> IsValue for Outcome<'_, T> {
     type Value = T;
-    #[inline(always)]
+    #[inline]
     fn agentops_outcome(&self) -> Result<&T, &Infallible> {
         Ok(self.0)
     }

@@ -147,13 +147,16 @@ fn lost<T>(scope: u64) -> Option<T> {
     None
 }
 
-/// Starts a span and makes it current.
+/// Starts a span and makes it current. It takes the closure whole, unlike those for futures: what that borrows is then
+/// put together where somebody records, and nowhere else.
 #[inline]
-pub fn enter(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
+pub fn enter(site: &'static Callsite, capture: impl FnMut(&mut Sink<'_>)) -> Entered {
     if !local::wants(site.meta.level) {
         return Entered::OFF;
     }
-    enter_filled(site, capture)
+    // Lent from here, not from the caller's frame.
+    let mut capture = capture;
+    enter_filled(site, &mut capture)
 }
 
 /// As [`enter`], where there is nothing to capture.
@@ -479,11 +482,12 @@ impl Recording for Started {
     }
 }
 
-/// Ends a call with what came of it.
+/// Ends a call with what came of it; takes the closure whole, as [`enter`] does.
 #[inline]
-pub fn exit(span: Entered, end: &mut dyn FnMut(&mut Sink<'_>)) {
+pub fn exit(span: Entered, end: impl FnMut(&mut Sink<'_>)) {
     if span.span != 0 {
-        exit_filled(&span, end);
+        let mut end = end;
+        exit_filled(&span, &mut end);
         // Its end is written; what its drop would write is another.
         std::mem::forget(span);
     }

@@ -18,7 +18,7 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&limit)).agentops_capture(__agentops_w);
             ::agentops::__private::computed(
@@ -64,7 +64,7 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
     )]
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

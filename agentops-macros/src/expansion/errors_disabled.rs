@@ -16,7 +16,7 @@ fn allowed(text: &str) -> Result<(), Refusal> {
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
         },

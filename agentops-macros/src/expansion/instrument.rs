@@ -15,7 +15,7 @@ fn fetch(url: &str, key: &str) {
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
         },

@@ -42,7 +42,7 @@ pub mod web {
         );
         let __agentops_span = ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
-            &mut |__agentops_w| {
+            |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&url)).agentops_capture(__agentops_w);
             },
@@ -58,7 +58,7 @@ pub mod web {
         });
         ::agentops::__private::exit(
             __agentops_span,
-            &mut |__agentops_w| {
+            |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 match (&&::agentops::__private::Outcome(&__agentops_ret))
                     .agentops_outcome()
@@ -91,7 +91,7 @@ pub mod web {
             );
             let __agentops_span = ::agentops::__private::enter(
                 &__AGENTOPS_CALLSITE,
-                &mut |__agentops_w| {
+                |__agentops_w| {
                     use ::agentops::__private::ladder::*;
                     (&&&&::agentops::__private::Probe(&words))
                         .agentops_capture(__agentops_w);

@@ -16,7 +16,7 @@ fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
         },
@@ -30,7 +30,7 @@ fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
     });
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&__agentops_ret))
                 .agentops_capture(__agentops_w);

@@ -18,7 +18,7 @@ fn handle(job: &Job) -> bool {
         job.span,
         || ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
-            &mut |__agentops_w| {
+            |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&job)).agentops_capture(__agentops_w);
             },
@@ -34,7 +34,7 @@ fn handle(job: &Job) -> bool {
     });
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&__agentops_ret))
                 .agentops_capture(__agentops_w);

@@ -25,7 +25,7 @@ fn upload(key: Key, body: Vec<u8>) -> Receipt {
     });
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

@@ -50,7 +50,7 @@ fn answer(question: String) -> String {
     });
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {
@@ -67,7 +67,7 @@ fn answer(question: String) -> String {
     );
     ::agentops::__private::exit(
         __agentops_span_1,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

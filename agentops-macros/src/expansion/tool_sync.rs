@@ -18,7 +18,7 @@ fn grep(pattern: &str, n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, 
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&pattern)).agentops_capture(__agentops_w);
             (&&&&::agentops::__private::Probe(&n)).agentops_capture(__agentops_w);
@@ -47,7 +47,7 @@ fn grep(pattern: &str, n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, 
     });
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             match (&&::agentops::__private::Outcome(&__agentops_ret)).agentops_outcome()
             {

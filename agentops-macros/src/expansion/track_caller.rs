@@ -18,7 +18,7 @@ fn must(condition: bool) -> usize {
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&condition))
                 .agentops_capture(__agentops_w);

@@ -42,7 +42,7 @@ impl<T: Model> Answers for Assistant<T> {
         );
         let __agentops_span = ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
-            &mut |__agentops_w| {
+            |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 (&&&&::agentops::__private::Probe(&question))
                     .agentops_capture(__agentops_w);
@@ -57,7 +57,7 @@ impl<T: Model> Answers for Assistant<T> {
         });
         ::agentops::__private::exit(
             __agentops_span,
-            &mut |__agentops_w| {
+            |__agentops_w| {
                 use ::agentops::__private::ladder::*;
                 match (&&::agentops::__private::Outcome(&__agentops_ret))
                     .agentops_outcome()

@@ -16,7 +16,7 @@ fn close(self, __agentops_unbound_1: Guard, _: u32, text: String, _: &str) -> u6
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&text)).agentops_capture(__agentops_w);
         },
@@ -37,7 +37,7 @@ fn close(self, __agentops_unbound_1: Guard, _: u32, text: String, _: &str) -> u6
     });
     ::agentops::__private::exit(
         __agentops_span,
-        &mut |__agentops_w| {
+        |__agentops_w| {
             use ::agentops::__private::ladder::*;
             (&&&&::agentops::__private::Probe(&__agentops_ret))
                 .agentops_capture(__agentops_w);

@@ -148,7 +148,7 @@ fn print(options: &Options, columns: &[Column], variants: &[usize], costs: &Cost
     println!("\nThe same as ratios.\n");
     header("ours / theirs", &heads);
     for (ours, theirs) in work::COMPARED {
-        let [ours, theirs] = [ours, theirs].map(|name| work::position(name));
+        let [ours, theirs] = [ours, theirs].map(work::position);
         if !variants.contains(&ours) || !variants.contains(&theirs) {
             continue;
         }

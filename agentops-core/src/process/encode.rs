@@ -290,7 +290,10 @@ impl Own<'_> {
                 let state = self
                     .redactor
                     .named(self.place(), "/attributes", key, &input[at..]);
-                put::attr_json(out, key, &state.1);
+                // Most have none.
+                if !state.1.is_null() {
+                    put::attr_json(out, key, &state.1);
+                }
             }
         }
         if let Some(notes) = self.notes {

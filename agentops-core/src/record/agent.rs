@@ -162,7 +162,7 @@ impl<T: Agent + ?Sized> IsAgent for &AgentProbe<'_, T> {
                 });
             }
             Ask::State(sink) => {
-                sink.contained_or_nothing(self::type_name::<T>(), |sink| agent.state(sink));
+                sink.contained(self::type_name::<T>(), |sink| agent.state(sink));
             }
         }
     }

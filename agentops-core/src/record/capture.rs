@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use serde::Serialize;
 
-use super::local;
+use super::local::{self, DEEPEST};
 use super::value::{self, ARRAY, CUT, DEPTH, END, OBJECT, REDACTED, Stop, Writer};
 
 /// A type that says itself how it is recorded, whatever else it implements.
@@ -57,8 +57,6 @@ pub struct Sink<'a> {
     /// Containers that are open around the next value, and where the outermost began.
     depth: usize,
     outermost: usize,
-    /// Users' `Capture`s that run within one another.
-    calls: usize,
 }
 
 impl<'a> Sink<'a> {
@@ -70,7 +68,6 @@ impl<'a> Sink<'a> {
             written: None,
             depth: 0,
             outermost: 0,
-            calls: 0,
         }
     }
 
@@ -171,43 +168,33 @@ impl<'a> Sink<'a> {
     }
 
     /// Runs `write`, and takes back what it wrote if it panics; a value that says nothing is null.
-    fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
-        let start = self.out.len();
-        if self.written != Some(true) {
-            self.contained_or_nothing(name, write);
-            if self.out.len() == start {
-                self.writer().null();
-            }
-        }
-    }
-
-    /// As [`contained`](Self::contained), where a value that says nothing is none.
-    pub(crate) fn contained_or_nothing(
-        &mut self,
-        name: &'static str,
-        write: impl FnOnce(&mut Self),
-    ) {
-        if self.written == Some(true) {
+    pub(crate) fn contained(&mut self, name: &'static str, write: impl FnOnce(&mut Self)) {
+        let around = self.written;
+        if around == Some(true) {
             return;
         }
-        // A value within one that is being captured needs itself no more often than the two of them say.
-        let quiet = self.written.is_none().then(local::Quiet::enter);
-        if self.calls == DEPTH || quiet.as_ref().is_some_and(local::Quiet::is_too_deep) {
+        let quiet = local::Quiet::enter();
+        // A value within one that is being captured is no other code that needs this one.
+        if quiet.is_below(if around.is_some() {
+            DEPTH as u8
+        } else {
+            DEEPEST
+        }) {
             return self.opaque(name);
         }
-        let (start, depth, around) = (self.out.len(), self.depth, self.written.replace(false));
-        self.calls += 1;
+        let (start, depth) = (self.out.len(), self.depth);
+        self.written = Some(false);
         let outcome = catch_unwind(AssertUnwindSafe(|| write(self)));
-        self.calls -= 1;
         self.written = around;
         if let Err(payload) = outcome {
             discard(payload);
             self.out.truncate(start);
             self.depth = depth;
             self.opaque(name);
-        } else if self.written.is_some() {
-            self.written = Some(true);
+        } else if self.out.len() == start {
+            self.writer().null();
         }
+        self.written = around.map(|_| true);
         drop(quiet);
     }
 }

@@ -681,7 +681,7 @@ pub(crate) fn is_muted() -> bool {
 }
 
 /// How deep users' code that runs for our sake may make us run more of it: one that needs itself would never end.
-const DEEPEST: u8 = 4;
+pub(crate) const DEEPEST: u8 = 4;
 
 /// While it lives, users' code runs for our sake: its panics are not printed, its spans carry no values.
 #[derive(Debug)]
@@ -700,7 +700,12 @@ impl Quiet {
 
     /// Whether that code is not to be run any more.
     pub(crate) fn is_too_deep(&self) -> bool {
-        self.depth >= DEEPEST
+        self.is_below(DEEPEST)
+    }
+
+    /// Whether so many of them run around it.
+    pub(crate) fn is_below(&self, depth: u8) -> bool {
+        self.depth >= depth
     }
 }
 

@@ -613,8 +613,8 @@ macro_rules! of_a_block {
 }
 of_a_block! {
     /// Of fragments only.
-    #[must_use]
-    pub(crate) fn block((a, b) => (u8, u8), mut c => u8) -> Result<u8, String> {
+    #[inline]
+    pub fn block((a, b) => (u8, u8), mut c => u8) -> Result<u8, String> {
         c += a + b;
         if c > 9 {
             return Err("large".into());

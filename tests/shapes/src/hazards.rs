@@ -239,7 +239,11 @@ fn long_tuples(a: Thirteen, b: &Seventeen) -> u8 {
 }
 
 #[tool]
-#[expect(clippy::too_many_arguments, reason = "that is the shape")]
+#[expect(
+    clippy::many_single_char_names,
+    clippy::too_many_arguments,
+    reason = "that is the shape"
+)]
 fn many_arguments(
     a: u8,
     b: u8,

@@ -215,10 +215,6 @@ fn consumed(items: &mut dyn Iterator<Item = u8>, other: impl Iterator<Item = u8>
 }
 
 #[test]
-#[expect(
-    clippy::redundant_clone,
-    reason = "that it can be cloned is what is shown"
-)]
 fn what_cannot_be_wrapped_is_what_it_was() {
     fn same<T>(_: fn(u8) -> T) {}
     same::<std::ops::Range<u8>>(concrete);

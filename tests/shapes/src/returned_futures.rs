@@ -496,10 +496,6 @@ fn opaque(n: u8) -> impl Future<Output = u8> {
 }
 
 #[test]
-#[expect(
-    clippy::redundant_clone,
-    reason = "that it can be cloned is what is shown"
-)]
 fn what_cannot_be_wrapped_is_what_it_was() {
     fn same<T>(_: fn(u8) -> T) {}
     same::<CountFuture>(concrete);

@@ -488,10 +488,6 @@ fn named(to: u8) -> CountStream {
 }
 
 #[test]
-#[expect(
-    clippy::redundant_clone,
-    reason = "that it can be cloned is what is shown"
-)]
 fn what_cannot_be_wrapped_is_what_it_was() {
     fn same<T>(_: fn(u8) -> T) {}
     same::<stream::Iter<std::ops::Range<u8>>>(concrete);

@@ -1,5 +1,7 @@
 //! Attributes on `impl` blocks, inherent and of traits, for types and members of every sort.
 
+#![expect(clippy::needless_return, reason = "shapes are as people write them")]
+
 use std::cell::Cell;
 use std::fmt::{self, Debug};
 use std::future::Future;

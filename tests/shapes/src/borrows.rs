@@ -3,6 +3,7 @@
 #![expect(
     clippy::future_not_send,
     clippy::option_map_unit_fn,
+    clippy::trivially_copy_pass_by_ref,
     reason = "shapes are as people write them"
 )]
 

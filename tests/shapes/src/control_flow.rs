@@ -5,6 +5,7 @@
     clippy::manual_unwrap_or_default,
     clippy::mixed_attributes_style,
     clippy::needless_late_init,
+    clippy::needless_return,
     clippy::never_loop,
     clippy::option_if_let_else,
     clippy::redundant_closure_call,

@@ -4,6 +4,7 @@
 #![expect(
     clippy::let_and_return,
     clippy::missing_const_for_fn,
+    clippy::no_mangle_with_rust_abi,
     clippy::option_if_let_else,
     clippy::unnecessary_to_owned,
     reason = "shapes are as people write them"

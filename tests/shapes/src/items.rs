@@ -2,6 +2,8 @@
 
 #![expect(
     clippy::future_not_send,
+    clippy::many_single_char_names,
+    clippy::needless_return,
     clippy::non_minimal_cfg,
     clippy::redundant_pub_crate,
     clippy::too_many_arguments,

@@ -364,6 +364,10 @@ pub fn coerced(shown: bool) -> Box<dyn fmt::Debug> {
 }
 
 /// Never comes back.
+///
+/// # Panics
+///
+/// In the end.
 #[inline]
 #[task]
 pub async fn never(every: u8) -> ! {

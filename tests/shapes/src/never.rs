@@ -1,7 +1,9 @@
 //! Functions that give back nothing, or never.
 
 #![expect(
+    clippy::needless_return,
     clippy::semicolon_if_nothing_returned,
+    clippy::unused_unit,
     reason = "shapes are as people write them"
 )]
 

@@ -4,6 +4,7 @@
     clippy::boxed_local,
     clippy::future_not_send,
     clippy::manual_assert,
+    clippy::unused_self,
     reason = "shapes are as people write them"
 )]
 

@@ -1,8 +1,10 @@
 //! Patterns that arguments are taken apart by.
 
 #![expect(
+    clippy::needless_pass_by_value,
     clippy::non_minimal_cfg,
     clippy::toplevel_ref_arg,
+    clippy::trivially_copy_pass_by_ref,
     reason = "shapes are as people write them"
 )]
 

@@ -1,11 +1,5 @@
 //! Names that generated code might have meant: the user's own types, traits, modules, macros, constants and arguments.
 
-#![expect(
-    clippy::double_must_use,
-    clippy::redundant_pub_crate,
-    reason = "shapes are as people write them"
-)]
-
 use std::fmt;
 
 use crate::block_on;

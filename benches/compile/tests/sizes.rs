@@ -1,7 +1,5 @@
 //! What an attribute adds to a future: printed beside its peers, and never more than `tracing` adds at its plainest.
 
-use std::mem::size_of_val;
-
 /// The same functions under one attribute.
 macro_rules! functions {
     ($module:ident, $(#[$attribute:meta])?) => {

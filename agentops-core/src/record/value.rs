@@ -25,8 +25,6 @@ const STR: u8 = 6;
 pub(crate) const OBJECT: u8 = 7;
 pub(crate) const ARRAY: u8 = 8;
 pub(crate) const END: u8 = 9;
-/// A number in digits: what does not fit 64 bits.
-const DIGITS: u8 = 10;
 /// A type's name, of a value that could not be captured.
 const OPAQUE: u8 = 11;
 /// A string that was cut: its whole length, then what is left.
@@ -473,9 +471,11 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         self.number(I64, v.to_le_bytes())
     }
     fn serialize_i128(self, v: i128) -> Result<(), Stop> {
-        self.after_key = false;
-        self.tagged(DIGITS, &v.to_string());
-        Ok(())
+        match i64::try_from(v) {
+            Ok(v) => self.serialize_i64(v),
+            // In digits: a number would be rounded by who reads it.
+            Err(_) => self.text(&v.to_string()),
+        }
     }
     #[inline(always)]
     fn serialize_u8(self, v: u8) -> Result<(), Stop> {
@@ -494,9 +494,10 @@ impl<'w, 'a> ser::Serializer for &'w mut Writer<'a> {
         self.number(U64, v.to_le_bytes())
     }
     fn serialize_u128(self, v: u128) -> Result<(), Stop> {
-        self.after_key = false;
-        self.tagged(DIGITS, &v.to_string());
-        Ok(())
+        match u64::try_from(v) {
+            Ok(v) => self.serialize_u64(v),
+            Err(_) => self.text(&v.to_string()),
+        }
     }
     #[inline(always)]
     fn serialize_f32(self, v: f32) -> Result<(), Stop> {
@@ -675,11 +676,11 @@ fn key_text(value: &[u8]) -> Option<String> {
     match serde_json::from_slice(&json).ok()? {
         serde_json::Value::String(text) => Some(text),
         // A key that was cut is what is left of it.
-        serde_json::Value::Object(cut) => Some(cut.get("text")?.as_str()?.into()),
-        number @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
-            Some(number.to_string())
+        serde_json::Value::Object(cut) if cut.contains_key("$truncated") => {
+            Some(cut.get("text")?.as_str()?.into())
         }
-        _ => None,
+        // Of a pair or a list its JSON is as good a name as of a number.
+        other => Some(other.to_string()),
     }
 }
 
@@ -840,7 +841,6 @@ impl<'a> Reader<'a> {
                 let number = self.take(4).try_into().map_or(0.0, f32::from_le_bytes);
                 float(number, out);
             }
-            DIGITS => out.extend_from_slice(self.tagged()),
             _ => return out.extend_from_slice(b"null"),
         }
         filter.scalar(at, out);

@@ -275,9 +275,9 @@ fn values_that_json_has_no_place_for() {
     let forty = ["9"; 40].join(",");
     let first = format!("7{}", &forty[1..]);
     spans! {
-        odd_keys(&[((1, 2), 3)].into(), [(vec![1], 2)].into(), &[(-1, true)].into()) => r#"odd_keys {"pairs":{},"lists":{},"numbers":{"-1":true}} -> 3"#,
-        enum_keys([(Key::Unit, 1), (Key::Tuple(1), 2)].into(), [Key::Unit].into()) => r#"enum_keys {"map":{"Unit":1},"set":["Unit"]} -> 3"#,
-        large_numbers(u128::MAX, i128::MIN) => r#"large_numbers {"a":3.402823669209385e+38,"b":-1.7014118346046923e+38} -> [3.402823669209385e+38,-1.7014118346046923e+38]"#,
+        odd_keys(&[((1, 2), 3)].into(), [(vec![1], 2)].into(), &[(-1, true)].into()) => r#"odd_keys {"pairs":{"[1,2]":3},"lists":{"[1]":2},"numbers":{"-1":true}} -> 3"#,
+        enum_keys([(Key::Unit, 1), (Key::Tuple(1), 2)].into(), [Key::Unit].into()) => r#"enum_keys {"map":{"Unit":1,"{\"Tuple\":1}":2},"set":["Unit"]} -> 3"#,
+        large_numbers(u128::MAX, i128::MIN) => r#"large_numbers {"a":"340282366920938463463374607431768211455","b":"-170141183460469231731687303715884105728"} -> ["340282366920938463463374607431768211455","-170141183460469231731687303715884105728"]"#,
         odd_numbers(f64::NAN, f32::INFINITY, -0.0) => r#"odd_numbers {"a":"NaN","b":"inf","c":-0.0} -> "NaN""#,
         long_array([7; 200], [9; 40]) => format!(r#"long_array {{"all":[{forty}]}} -> [{first}]"#),
         long_tuples((1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), &(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)) => format!(r#"long_tuples {{"a":[{tuple}],"b":{{"$type":"&({})"}}}} -> 2"#, ["u8"; 17].join(", ")),

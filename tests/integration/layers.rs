@@ -105,7 +105,8 @@ fn attribute_names_live_in_semconv() {
 fn macros_print_tokens_in_one_place() {
     check_absent(
         "agentops-macros/src",
-        &["src/expand.rs", "src/expand/", "src/expansion/"],
+        // What tests make up for the macros to read is in `soup.rs`.
+        &["src/expand.rs", "src/expand/", "src/expansion/", "src/soup.rs"],
         &["quote!"],
     );
 }

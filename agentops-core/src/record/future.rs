@@ -237,15 +237,29 @@ impl<F: Future, B: Beginning> Future for InSpan<'_, F, B> {
     #[inline]
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let span = &mut *this.span.0;
-        if span.is_off() && !this.begin.begin(span) {
-            return this.inner.poll(task);
-        }
-        let place = span.begin_poll();
+        let turn = this.span.turn(this.begin);
         let polled = this.inner.poll(task);
-        drop(place);
-        span.polled(polled.is_ready());
+        this.span.over(turn, polled.is_ready());
         polled
+    }
+}
+
+// Apart from the poll itself, which is compiled for each annotated function.
+impl Current<'_> {
+    /// A poll begins.
+    #[inline]
+    fn turn<B: Beginning>(&mut self, begin: &B) -> Option<Place> {
+        let span = &mut *self.0;
+        (!span.is_off() || begin.begin(span)).then(|| span.begin_poll())
+    }
+
+    /// It is over.
+    #[inline]
+    fn over(&mut self, turn: Option<Place>, ready: bool) {
+        if turn.is_some() {
+            drop(turn);
+            self.0.polled(ready);
+        }
     }
 }
 

@@ -817,14 +817,22 @@ impl Frame<'_> {
             (None, Role::Program) => generated!(::core::env!("CARGO_CRATE_NAME")),
             (None, _) => generated!(#name),
         };
-        let described = generated!(#runtime::Kind::#kind, #name, ::core::module_path!(), #function);
+        let values = matches!(role, Role::Span);
+        let captured = captured
+            .iter()
+            .map(|Captured { cfgs, name, .. }| generated!(#(#cfgs)* #name));
+        let captured = generated!(&[#(#captured),*]);
+        let output = values && self.gives_output();
+        let described = generated! {
+            #runtime::Kind::#kind, #name, ::core::module_path!(), #function, #captured, #output
+        };
         // The call's place becomes the source location, so it must be the function's.
         let here = self.function.signature.fn_token.span;
         let there = runtime_path(self.layer.runtime(), Some(here));
         let mut meta = quote_spanned!(here=> #there::Meta::new(#described));
 
-        if matches!(role, Role::Span) {
-            meta.extend(self.meta_of_values(captured));
+        if values {
+            meta.extend(self.meta_of_values());
         }
         let tags = &arguments.tags;
         if !tags.is_empty() {
@@ -841,31 +849,26 @@ impl Frame<'_> {
         meta
     }
 
-    /// Which values follow, in the order in which they are captured.
-    fn meta_of_values(&self, captured: &[Captured]) -> TokenStream {
+    /// Which other values follow, in the order in which they are captured.
+    fn meta_of_values(&self) -> TokenStream {
         let Layer { arguments, .. } = self.layer;
         let mut meta = TokenStream::new();
-        if !captured.is_empty() {
-            let names = captured
-                .iter()
-                .map(|Captured { cfgs, name, .. }| generated!(#(#cfgs)* #name));
-            meta.extend(generated!(.arguments(&[#(#names),*])));
-        }
         if !arguments.attributes.is_empty() {
             let keys = arguments.attributes.iter().map(|pair| &pair.key);
             meta.extend(generated!(.attributes(&[#(#keys),*])));
         }
-        if self.function.shape == Shape::Guarded {
-            return meta;
-        }
-        if !arguments.no_return && !matches!(self.function.outcome, Output::Unit | Output::Never) {
-            meta.extend(generated!(.output()));
-        }
-        if !arguments.returns.is_empty() {
+        if self.function.shape != Shape::Guarded && !arguments.returns.is_empty() {
             let keys = arguments.returns.iter().map(|pair| &pair.key);
             meta.extend(generated!(.returns(&[#(#keys),*])));
         }
         meta
+    }
+
+    /// Whether there is a value at the end that is captured.
+    fn gives_output(&self) -> bool {
+        self.function.shape != Shape::Guarded
+            && !self.layer.arguments.no_return
+            && !matches!(self.function.outcome, Output::Unit | Output::Never)
     }
 }
 

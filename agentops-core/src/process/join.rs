@@ -1302,7 +1302,8 @@ mod tests {
     use crate::process::drain::Chunk;
     use crate::record::callsite::Meta;
 
-    static SITE: Callsite = Callsite::new(Meta::new(SpanKind::Operation, "op", "m", "op"));
+    static SITE: Callsite =
+        Callsite::new(Meta::new(SpanKind::Operation, "op", "m", "op", &[], false));
 
     fn processor() -> Processor {
         let input = Arc::new(Queue::new(1 << 20));

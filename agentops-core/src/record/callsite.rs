@@ -8,7 +8,7 @@ use crate::sync::fixed::{AtomicU64, Mutex, lock};
 
 /// The fixed part of every span of one function.
 ///
-/// Attributes write it as a chain of constant functions, so that what they do not mention costs nothing to compile.
+/// Attributes write it as one constant call, and a chain of others for what few of them mention.
 #[derive(Debug, Clone, Copy)]
 pub struct Meta {
     pub(crate) kind: SpanKind,
@@ -33,7 +33,8 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// A span of `kind` around `module::function`, which stands where this is called.
+    /// A span of `kind` around `module::function`, which stands where this is called. `arguments` names the values that
+    /// are captured first at its start; where it has an `output`, that is the first value captured at its end.
     #[track_caller]
     #[must_use]
     pub const fn new(
@@ -41,6 +42,8 @@ impl Meta {
         name: &'static str,
         module: &'static str,
         function: &'static str,
+        arguments: &'static [&'static str],
+        output: bool,
     ) -> Self {
         Self {
             kind,
@@ -49,9 +52,9 @@ impl Meta {
             function,
             location: Location::caller(),
             level: Level::Info,
-            arguments: &[],
+            arguments,
             attributes: &[],
-            output: false,
+            output,
             returns: &[],
             tags: &[],
             version: None,
@@ -65,24 +68,10 @@ impl Meta {
         }
     }
 
-    /// Names of the values captured first at the start.
-    #[must_use]
-    pub const fn arguments(mut self, names: &'static [&'static str]) -> Self {
-        self.arguments = names;
-        self
-    }
-
     /// Keys of the values captured after the arguments.
     #[must_use]
     pub const fn attributes(mut self, keys: &'static [&'static str]) -> Self {
         self.attributes = keys;
-        self
-    }
-
-    /// The first value captured at the end is the output.
-    #[must_use]
-    pub const fn output(mut self) -> Self {
-        self.output = true;
         self
     }
 
@@ -241,7 +230,14 @@ mod tests {
 
     #[test]
     fn a_callsite_knows_its_place_and_keeps_its_number() {
-        static SITE: Callsite = Callsite::new(Meta::new(SpanKind::Tool, "grep", "tools", "grep"));
+        static SITE: Callsite = Callsite::new(Meta::new(
+            SpanKind::Tool,
+            "grep",
+            "tools",
+            "grep",
+            &[],
+            false,
+        ));
         assert!(SITE.meta.location.file().ends_with("callsite.rs"));
         assert_eq!(SITE.meta.path(), "tools::grep");
         let number = SITE.number();

@@ -476,7 +476,7 @@ fn callsite(name: &str, kind: SpanKind, at: &'static Location<'static>) -> &'sta
 }
 
 fn leak(name: &'static str, kind: SpanKind, at: &'static Location<'static>) -> &'static Callsite {
-    let mut meta = Meta::new(kind, name, "", "").output();
+    let mut meta = Meta::new(kind, name, "", "", &[], true);
     meta.location = at;
     Box::leak(Box::new(Callsite::new(meta)))
 }

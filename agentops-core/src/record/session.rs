@@ -28,6 +28,8 @@ static HANDLE: Callsite = Callsite::new(Meta::new(
     "session",
     "agentops",
     "start_session",
+    &[],
+    false,
 ));
 
 statics! {

@@ -27,6 +27,8 @@ impl Planner<'_> {
                     "planner",
                     ::core::module_path!(),
                     "Planner::plan",
+                    &[],
+                    false,
                 )
                 .level(::agentops::__private::Level::Debug)
                 .role("plans"),
@@ -45,9 +47,9 @@ impl Planner<'_> {
                     "plan",
                     ::core::module_path!(),
                     "Planner::plan",
+                    &["question"],
+                    true,
                 )
-                .arguments(&["question"])
-                .output()
                 .level(::agentops::__private::Level::Debug),
         );
         let __agentops_span = ::agentops::__private::enter(
@@ -94,6 +96,8 @@ impl Planner<'_> {
                     "planner",
                     ::core::module_path!(),
                     "Planner::look_up",
+                    &[],
+                    false,
                 )
                 .level(::agentops::__private::Level::Debug)
                 .role("plans"),
@@ -113,13 +117,13 @@ impl Planner<'_> {
                     {
                         static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
                             ::agentops::__private::Meta::new(
-                                    ::agentops::__private::Kind::Tool,
-                                    "look up",
-                                    ::core::module_path!(),
-                                    "Planner::look_up",
-                                )
-                                .arguments(&["word"])
-                                .output(),
+                                ::agentops::__private::Kind::Tool,
+                                "look up",
+                                ::core::module_path!(),
+                                "Planner::look_up",
+                                &["word"],
+                                true,
+                            ),
                         );
                         let mut __agentops_span = ::agentops::__private::start(
                             &__AGENTOPS_CALLSITE,

@@ -11,12 +11,13 @@ impl Search for Web {
     async fn find(&self, words: String) -> Vec<Page> {
         static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
             ::agentops::__private::Meta::new(
-                    ::agentops::__private::Kind::Tool,
-                    "find",
-                    ::core::module_path!(),
-                    "Web::find",
-                )
-                .output(),
+                ::agentops::__private::Kind::Tool,
+                "find",
+                ::core::module_path!(),
+                "Web::find",
+                &[],
+                true,
+            ),
         );
         let mut __agentops_span = ::agentops::__private::later();
         #[allow(clippy::async_yields_async)]

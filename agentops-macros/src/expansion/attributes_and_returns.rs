@@ -10,10 +10,10 @@ fn find(text: &str, limit: usize) -> Result<Vec<usize>, Error> {
                 "find",
                 ::core::module_path!(),
                 "find",
+                &["limit"],
+                true,
             )
-            .arguments(&["limit"])
             .attributes(&["size", "text.kind", "limit"])
-            .output()
             .returns(&["hits"]),
     );
     let __agentops_span = ::agentops::__private::enter(

@@ -7,13 +7,13 @@ async fn dive(depth: u32) -> u32 {
     #[allow(unused_qualifications)]
     static __AGENTOPS_CALLSITE: crate::telemetry::__private::Callsite = crate::telemetry::__private::Callsite::new(
         crate::telemetry::__private::Meta::new(
-                crate::telemetry::__private::Kind::Agent,
-                "dive",
-                ::core::module_path!(),
-                "dive",
-            )
-            .arguments(&["depth"])
-            .output(),
+            crate::telemetry::__private::Kind::Agent,
+            "dive",
+            ::core::module_path!(),
+            "dive",
+            &["depth"],
+            true,
+        ),
     );
     let mut __agentops_span = crate::telemetry::__private::start_agent(
         &__AGENTOPS_CALLSITE,

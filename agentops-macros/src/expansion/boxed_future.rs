@@ -11,13 +11,13 @@ fn fetch<'a>(
 ) -> Pin<Box<dyn Future<Output = Result<Page, Error>> + Send + 'a>> {
     static __AGENTOPS_CALLSITE_1: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Agent,
-                "fetch",
-                ::core::module_path!(),
-                "fetch",
-            )
-            .arguments(&["url"])
-            .output(),
+            ::agentops::__private::Kind::Agent,
+            "fetch",
+            ::core::module_path!(),
+            "fetch",
+            &["url"],
+            true,
+        ),
     );
     let __agentops_span_1 = ::agentops::__private::start_agent(
         &__AGENTOPS_CALLSITE_1,
@@ -28,13 +28,13 @@ fn fetch<'a>(
     );
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Tool,
-                "fetch",
-                ::core::module_path!(),
-                "fetch",
-            )
-            .arguments(&["url"])
-            .output(),
+            ::agentops::__private::Kind::Tool,
+            "fetch",
+            ::core::module_path!(),
+            "fetch",
+            &["url"],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::within(
         &__agentops_span_1,

@@ -10,8 +10,9 @@ fn allowed(text: &str) -> Result<(), Refusal> {
                 "allowed",
                 ::core::module_path!(),
                 "allowed",
+                &["text"],
+                false,
             )
-            .arguments(&["text"])
             .spec("input"),
     );
     let __agentops_span = ::agentops::__private::enter(

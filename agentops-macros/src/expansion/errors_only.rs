@@ -11,6 +11,8 @@ async fn store(row: Row) -> Result<(), Error> {
             "store",
             ::core::module_path!(),
             "store",
+            &[],
+            false,
         ),
     );
     let mut __agentops_span = ::agentops::__private::later();

@@ -7,13 +7,13 @@
 fn fetch(&self, url: String) -> impl Future<Output = Result<Page, Error>> + Send {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Tool,
-                "fetch",
-                ::core::module_path!(),
-                "fetch",
-            )
-            .arguments(&["url"])
-            .output(),
+            ::agentops::__private::Kind::Tool,
+            "fetch",
+            ::core::module_path!(),
+            "fetch",
+            &["url"],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,

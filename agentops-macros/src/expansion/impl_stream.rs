@@ -10,8 +10,9 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
                 "tokens",
                 ::core::module_path!(),
                 "tokens",
+                &["prompt"],
+                false,
             )
-            .arguments(&["prompt"])
             .model("gpt-4o-mini"),
     );
     let __agentops_span = ::agentops::__private::start(

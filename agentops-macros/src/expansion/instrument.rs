@@ -6,12 +6,13 @@
 fn fetch(url: &str, key: &str) {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Operation,
-                "fetch",
-                ::core::module_path!(),
-                "fetch",
-            )
-            .arguments(&["url"]),
+            ::agentops::__private::Kind::Operation,
+            "fetch",
+            ::core::module_path!(),
+            "fetch",
+            &["url"],
+            false,
+        ),
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,

@@ -10,9 +10,9 @@ async fn ask(request: Request, key: &str) -> Result<Response, Error> {
                 "ask",
                 ::core::module_path!(),
                 "ask",
+                &["request"],
+                true,
             )
-            .arguments(&["request"])
-            .output()
             .model("gpt-4o-mini")
             .provider("openai"),
     );

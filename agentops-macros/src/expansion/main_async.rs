@@ -12,6 +12,8 @@ async fn main() {
             ::core::env!("CARGO_CRATE_NAME"),
             ::core::module_path!(),
             "main",
+            &[],
+            false,
         ),
     );
     let __agentops_span = ::agentops::__private::main_start_unnamed(

@@ -10,6 +10,8 @@ fn main() -> Result<(), Error> {
                 "research",
                 ::core::module_path!(),
                 "main",
+                &[],
+                false,
             )
             .tags(&["demo"]),
     );

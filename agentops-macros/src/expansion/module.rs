@@ -35,9 +35,9 @@ pub mod web {
                     "fetch",
                     ::core::module_path!(),
                     "fetch",
+                    &["url"],
+                    true,
                 )
-                .arguments(&["url"])
-                .output()
                 .level(::agentops::__private::Level::Debug),
         );
         let __agentops_span = ::agentops::__private::enter(
@@ -85,8 +85,9 @@ pub mod web {
                         "find",
                         ::core::module_path!(),
                         "Search::find",
+                        &["words"],
+                        false,
                     )
-                    .arguments(&["words"])
                     .cost(0.01),
             );
             let __agentops_span = ::agentops::__private::enter(

@@ -6,12 +6,13 @@
 async fn events(&self) -> Result<BoxStream<'static, Event>, Error> {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Tool,
-                "events",
-                ::core::module_path!(),
-                "events",
-            )
-            .output(),
+            ::agentops::__private::Kind::Tool,
+            "events",
+            ::core::module_path!(),
+            "events",
+            &[],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::start_bare(&__AGENTOPS_CALLSITE);
     #[allow(clippy::async_yields_async)]

@@ -8,12 +8,13 @@
 async fn serve(listener: Listener) -> ! {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Task,
-                "serve",
-                ::core::module_path!(),
-                "serve",
-            )
-            .arguments(&["listener"]),
+            ::agentops::__private::Kind::Task,
+            "serve",
+            ::core::module_path!(),
+            "serve",
+            &["listener"],
+            false,
+        ),
     );
     let mut __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,

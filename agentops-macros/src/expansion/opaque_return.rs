@@ -6,13 +6,13 @@
 fn words(text: &str) -> Option<impl Iterator<Item = &str>> {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Operation,
-                "words",
-                ::core::module_path!(),
-                "words",
-            )
-            .arguments(&["text"])
-            .output(),
+            ::agentops::__private::Kind::Operation,
+            "words",
+            ::core::module_path!(),
+            "words",
+            &["text"],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,

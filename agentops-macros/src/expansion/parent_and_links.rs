@@ -6,13 +6,13 @@
 fn handle(job: &Job) -> bool {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Task,
-                "handle",
-                ::core::module_path!(),
-                "handle",
-            )
-            .arguments(&["job"])
-            .output(),
+            ::agentops::__private::Kind::Task,
+            "handle",
+            ::core::module_path!(),
+            "handle",
+            &["job"],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::under(
         job.span,

@@ -10,6 +10,8 @@ async fn answer() {
                 NAME,
                 ::core::module_path!(),
                 "answer",
+                &[],
+                false,
             )
             .tags(&["demo"])
             .version("2"),

@@ -6,12 +6,13 @@
 fn upload(key: Key, body: Vec<u8>) -> Receipt {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Tool,
-                "upload",
-                ::core::module_path!(),
-                "upload",
-            )
-            .output(),
+            ::agentops::__private::Kind::Tool,
+            "upload",
+            ::core::module_path!(),
+            "upload",
+            &[],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::enter_bare(&__AGENTOPS_CALLSITE);
     let __agentops_ret = ::agentops::__private::call_once(move || -> Receipt {

@@ -8,13 +8,13 @@
 fn answer(question: String) -> String {
     static __AGENTOPS_CALLSITE_1: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Session,
-                "answer",
-                ::core::module_path!(),
-                "answer",
-            )
-            .arguments(&["question"])
-            .output(),
+            ::agentops::__private::Kind::Session,
+            "answer",
+            ::core::module_path!(),
+            "answer",
+            &["question"],
+            true,
+        ),
     );
     let __agentops_span_1 = ::agentops::__private::enter_session(
         &__AGENTOPS_CALLSITE_1,
@@ -29,9 +29,9 @@ fn answer(question: String) -> String {
                 "answer",
                 ::core::module_path!(),
                 "answer",
+                &["question"],
+                true,
             )
-            .arguments(&["question"])
-            .output()
             .role("answers"),
     );
     let __agentops_span = ::agentops::__private::enter_agent(

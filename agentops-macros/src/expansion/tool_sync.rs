@@ -11,9 +11,9 @@ fn grep(pattern: &str, n: usize, #[cfg(unix)] mode: u32) -> Result<Vec<String>, 
                 "grep",
                 ::core::module_path!(),
                 "grep",
+                &["pattern", "n", #[cfg(unix)] "mode"],
+                true,
             )
-            .arguments(&["pattern", "n", #[cfg(unix)] "mode"])
-            .output()
             .cost(0.01),
     );
     let __agentops_span = ::agentops::__private::enter(

@@ -12,8 +12,9 @@ fn must(condition: bool) -> usize {
                 "must",
                 ::core::module_path!(),
                 "must",
+                &["condition"],
+                false,
             )
-            .arguments(&["condition"])
             .operation_type("check"),
     );
     let __agentops_span = ::agentops::__private::enter(

@@ -20,6 +20,8 @@ impl<T: Model> Answers for Assistant<T> {
                 "Assistant",
                 ::core::module_path!(),
                 "Assistant::answer",
+                &[],
+                false,
             ),
         );
         let __agentops_span_1 = ::agentops::__private::join_agent(
@@ -32,13 +34,13 @@ impl<T: Model> Answers for Assistant<T> {
         );
         static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
             ::agentops::__private::Meta::new(
-                    ::agentops::__private::Kind::Operation,
-                    "answer",
-                    ::core::module_path!(),
-                    "Assistant::answer",
-                )
-                .arguments(&["question"])
-                .output(),
+                ::agentops::__private::Kind::Operation,
+                "answer",
+                ::core::module_path!(),
+                "Assistant::answer",
+                &["question"],
+                true,
+            ),
         );
         let __agentops_span = ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,

@@ -6,12 +6,13 @@
 async fn lines(path: PathBuf) -> Result<impl Stream<Item = Line>, Error> {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Tool,
-                "lines",
-                ::core::module_path!(),
-                "lines",
-            )
-            .arguments(&["path"]),
+            ::agentops::__private::Kind::Tool,
+            "lines",
+            ::core::module_path!(),
+            "lines",
+            &["path"],
+            false,
+        ),
     );
     let __agentops_span = ::agentops::__private::start(
         &__AGENTOPS_CALLSITE,

@@ -6,13 +6,13 @@
 fn close(self, __agentops_unbound_1: Guard, _: u32, text: String, _: &str) -> u64 {
     static __AGENTOPS_CALLSITE: ::agentops::__private::Callsite = ::agentops::__private::Callsite::new(
         ::agentops::__private::Meta::new(
-                ::agentops::__private::Kind::Tool,
-                "close",
-                ::core::module_path!(),
-                "close",
-            )
-            .arguments(&["text"])
-            .output(),
+            ::agentops::__private::Kind::Tool,
+            "close",
+            ::core::module_path!(),
+            "close",
+            &["text"],
+            true,
+        ),
     );
     let __agentops_span = ::agentops::__private::enter(
         &__AGENTOPS_CALLSITE,

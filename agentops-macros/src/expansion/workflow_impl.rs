@@ -13,6 +13,8 @@ impl Report {
                     "build",
                     ::core::module_path!(),
                     "Report::build",
+                    &[],
+                    false,
                 )
                 .tags(&["nightly"]),
         );

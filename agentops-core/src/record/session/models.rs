@@ -6,7 +6,14 @@ use loom::thread;
 
 use super::*;
 
-static SITE: Callsite = Callsite::new(Meta::new(SpanKind::Tool, "orphan", "m", "orphan"));
+static SITE: Callsite = Callsite::new(Meta::new(
+    SpanKind::Tool,
+    "orphan",
+    "m",
+    "orphan",
+    &[],
+    false,
+));
 
 fn session(number: u128) -> Context {
     Context {

@@ -484,10 +484,14 @@ impl Recording for Started {
 
 /// Ends a call with what came of it; takes the closure whole, as [`enter`] does.
 #[inline]
-pub fn exit(span: Entered, end: impl FnMut(&mut Sink<'_>)) {
+pub fn exit(span: Entered, mut end: impl FnMut(&mut Sink<'_>)) {
+    exit_lent(span, &mut end);
+}
+
+#[inline]
+fn exit_lent(span: Entered, end: &mut dyn FnMut(&mut Sink<'_>)) {
     if span.span != 0 {
-        let mut end = end;
-        exit_filled(&span, &mut end);
+        exit_filled(&span, end);
         // Its end is written; what its drop would write is another.
         std::mem::forget(span);
     }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{self, Parse, ParseStream, Parser};
@@ -243,11 +244,17 @@ impl Arguments {
             let message = format!("{word} expects arguments; write them as `name = \"x\"`");
             return Err(input.error(message));
         };
+        if input.peek(Token![-]) {
+            let (typed, text) = dashed(ident, input);
+            errors.at(typed, unknown(word, &text));
+            skip_value(input);
+            return Ok(());
+        }
         let Some(&(known, _)) = ARGUMENTS
             .iter()
             .find(|(known, _)| ident == known && word.takes(known))
         else {
-            errors.at(&ident, unknown(word, &ident));
+            errors.at(&ident, unknown(word, &ident.unraw().to_string()));
             skip_value(input);
             return Ok(());
         };
@@ -628,17 +635,32 @@ pub(crate) fn each(
     }
 }
 
-/// The name among `known` that was probably meant.
+/// The name among `known` that was probably meant: most of it was typed, in whatever case.
 pub(crate) fn similar<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let close = |name: &&str| distance(text, name);
+    let text = text.to_lowercase();
+    let close = |name: &&str| distance(&text, &name.to_lowercase());
     known
         .into_iter()
         .min_by_key(close)
-        .filter(|name| close(name) <= 2)
+        .filter(|name| close(name) <= 2 && close(name) < text.chars().count())
 }
 
-fn unknown(word: Word, ident: &Ident) -> String {
-    let text = ident.unraw().to_string();
+/// A word with dashes in it, as other notations have them.
+fn dashed(first: Ident, input: ParseStream<'_>) -> (TokenStream, String) {
+    let mut text = first.unraw().to_string();
+    let mut typed = TokenStream::from(TokenTree::from(first));
+    while let Ok(dash) = input.parse::<Token![-]>() {
+        text.push('-');
+        typed.extend(dash.into_token_stream());
+        if let Ok(next) = input.call(Ident::parse_any) {
+            text += &next.to_string();
+            typed.extend([TokenTree::from(next)]);
+        }
+    }
+    (typed, text)
+}
+
+fn unknown(word: Word, text: &str) -> String {
     if let Some((_, words)) = ARGUMENTS.iter().find(|(name, _)| *name == text)
         && !words.is_empty()
     {
@@ -658,7 +680,7 @@ fn unknown(word: Word, ident: &Ident) -> String {
         .map(|(name, _)| *name)
         .filter(|name| word.takes(name))
         .collect();
-    let hint = similar(&text, known.iter().copied())
+    let hint = similar(text, known.iter().copied())
         .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
     format!(
         "unknown argument `{text}` for {word}{hint} (known: {})",
@@ -709,7 +731,7 @@ fn skip_to_comma(input: ParseStream<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use quote::{ToTokens, quote};
+    use quote::quote;
 
     use super::*;
 
@@ -783,6 +805,23 @@ mod tests {
             Word::Tool,
             quote!(model = "m"),
             &["`model` belongs to `#[llm]` and `#[agent]`, not to `#[tool]`"],
+        );
+    }
+
+    #[test]
+    fn dashes_are_part_of_a_word() {
+        let (arguments, errors) = parse(Word::Main, quote!(default-tags = ["a"], na-me = "x", -));
+        assert!(arguments.all_given().is_empty());
+        let known = "(known: name, tags, crate)";
+        assert_eq!(
+            errors,
+            [
+                format!("unknown argument `default-tags` for `#[agentops::main]` {known}"),
+                format!(
+                    "unknown argument `na-me` for `#[agentops::main]`; did you mean `name`? {known}"
+                ),
+                "`#[agentops::main]` expects arguments; write them as `name = \"x\"`".to_owned(),
+            ]
         );
     }
 
@@ -929,5 +968,14 @@ mod tests {
             Some("capture_args")
         );
         assert_eq!(similar("question", ["a", "pattern"]), None);
+        assert_eq!(similar("SKIP_ALL", ["skip_all", "name"]), Some("skip_all"));
+        assert_eq!(similar("userID", ["user_id"]), Some("user_id"));
+    }
+
+    #[test]
+    fn names_that_have_nothing_in_common_are_not_similar() {
+        assert_eq!(similar("b", ["a"]), None);
+        assert_eq!(similar("id", ["to"]), None);
+        assert_eq!(similar("i", ["id"]), None);
     }
 }

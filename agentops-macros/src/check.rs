@@ -331,9 +331,8 @@ mod tests {
             )
         };
         check(Word::Tool, quote!(skip(a, type)), item(), &[]);
-        let unknown =
-            "`skip` of `#[tool]`: no argument named `b` in `fn f(a, type, c)`; did you mean `a`?";
-        check(Word::Tool, quote!(skip(b)), item(), &[unknown]);
+        let unknown = "`skip` of `#[tool]`: no argument named `typ` in `fn f(a, type, c)`; did you mean `type`?";
+        check(Word::Tool, quote!(skip(typ)), item(), &[unknown]);
         check(
             Word::Tool,
             quote!(skip(c, c)),

@@ -5,11 +5,12 @@
 
 use std::fmt;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{self, Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
 use syn::{
     Error, Expr, ExprLit, ExprPath, Ident, Lit, LitFloat, LitStr, Path, Token, parenthesized, token,
 };
@@ -483,7 +484,16 @@ impl<W: fmt::Display> Key<W> {
         let what = format!("names of arguments; write `{}(a, b)`", self.ident);
         self.list(input, &what, |input| {
             let name = input.call(Ident::parse_any);
-            name.map_err(|error| Error::new(error.span(), self.expects(&what)))
+            let name = name.map_err(|error| Error::new(error.span(), self.expects(&what)))?;
+            if input.peek(Token![.]) {
+                let message = format!(
+                    "{}; write `{}({name})`",
+                    self.expects("names of whole arguments"),
+                    self.ident
+                );
+                return Err(input.error(message));
+            }
+            Ok(name)
         })
     }
 
@@ -496,7 +506,8 @@ impl<W: fmt::Display> Key<W> {
         let mut keys: Vec<String> = Vec::new();
         let pairs = self.list(input, what, |input| {
             self.of_tracings_form(input)?;
-            let pair = pair(input).map_err(|error| self.unread(input, error.span(), what))?;
+            self.without_quotes(input)?;
+            let pair = pair(input).map_err(|error| Error::new(error.span(), self.expects(what)))?;
             let key = pair.key.value();
             if key.trim().is_empty() {
                 let message = format!("a key in `{}` of {} cannot be empty", self.ident, self.word);
@@ -536,15 +547,22 @@ impl<W: fmt::Display> Key<W> {
         Err(Error::new_spanned(sigil, message))
     }
 
-    fn unread(&self, input: ParseStream<'_>, place: Span, what: &str) -> Error {
-        if input.peek(Token![.]) {
-            let message = format!(
-                "a key with dots in `{}` of {} is text; write `\"a.b\" = …`",
-                self.ident, self.word
-            );
-            return Error::new(place, message);
+    /// A key with dots that is no text.
+    fn without_quotes(&self, input: ParseStream<'_>) -> syn::Result<()> {
+        if !(input.peek(Ident::peek_any) && input.peek2(Token![.])) {
+            return Ok(());
         }
-        Error::new(place, self.expects(what))
+        let key = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with;
+        let key = key(input, Ident::parse_any)
+            .map_err(|error| Error::new(error.span(), self.expects("keys and values")))?;
+        let text: Vec<String> = key.iter().map(|part| part.unraw().to_string()).collect();
+        let message = format!(
+            "a key with dots in `{}` of {} is text; write `\"{}\" = …`",
+            self.ident,
+            self.word,
+            text.join(".")
+        );
+        Err(Error::new_spanned(key, message))
     }
 
     pub(crate) fn list<T>(
@@ -558,22 +576,24 @@ impl<W: fmt::Display> Key<W> {
         }
         let content;
         parenthesized!(content in input);
-        let mut read = || {
-            let mut elements = Vec::new();
-            while !content.is_empty() {
-                elements.push(element(&content)?);
-                if !content.is_empty() && content.parse::<Token![,]>().is_err() {
-                    return Err(self.unread(&content, content.span(), what));
+        let mut elements = Vec::new();
+        let mut mistakes: Option<Error> = None;
+        while !content.is_empty() {
+            let element = element(&content).and_then(|element| {
+                if content.is_empty() || content.peek(Token![,]) {
+                    return Ok(element);
                 }
+                Err(content.error(self.expects(what)))
+            });
+            match (element, &mut mistakes) {
+                (Ok(element), _) => elements.push(element),
+                (Err(error), Some(mistakes)) => mistakes.combine(error),
+                (Err(error), None) => mistakes = Some(error),
             }
-            Ok(elements)
-        };
-        let elements = read();
-        if elements.is_err() {
-            // What is left unread would be reported once more.
-            content.parse::<TokenStream>()?;
+            skip_to_comma(&content);
+            content.parse::<Option<Token![,]>>()?;
         }
-        elements
+        mistakes.map_or(Ok(elements), Err)
     }
 }
 
@@ -854,6 +874,28 @@ mod tests {
     }
 
     #[test]
+    fn every_mistake_of_a_list_is_reported() {
+        let names = "`skip` of `#[tool]` expects names of arguments; write `skip(a, b)`";
+        let whole = "`skip` of `#[tool]` expects names of whole arguments; write `skip(c)`";
+        check(
+            Word::Tool,
+            quote!(skip(&a, b, c.d, 3)),
+            &[names, whole, names],
+        );
+        let pairs = "`attributes` of `#[tool]` expects keys and values; write `attributes(key = expression)`";
+        check(
+            Word::Tool,
+            quote!(attributes(a: 1, b = 2 3, c = 1, c = 2, "" = 1)),
+            &[
+                pairs,
+                pairs,
+                "duplicate key `c` in `attributes` of `#[tool]`",
+                "a key in `attributes` of `#[tool]` cannot be empty",
+            ],
+        );
+    }
+
+    #[test]
     fn values_are_checked() {
         check(
             Word::Tool,
@@ -940,8 +982,14 @@ mod tests {
             &[&sigil("%")],
         );
         check(Word::Tool, quote!(attributes(a = b % c)), &[]);
-        let dotted = "a key with dots in `attributes` of `#[tool]` is text; write `\"a.b\" = …`";
-        check(Word::Tool, quote!(attributes(x.y = 1)), &[dotted]);
+        let dotted = |key| {
+            format!("a key with dots in `attributes` of `#[tool]` is text; write `\"{key}\" = …`")
+        };
+        check(
+            Word::Tool,
+            quote!(attributes(x.y = 1, a, r#type.id)),
+            &[&dotted("x.y"), &dotted("type.id")],
+        );
         for (theirs, instead) in ELSEWHERE {
             assert!(
                 ARGUMENTS.iter().all(|(ours, _)| *ours != theirs),

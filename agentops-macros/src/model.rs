@@ -232,8 +232,15 @@ fn own_layers(
 fn typed_with_path() -> bool {
     Place::call_site()
         .source_text()
-        .zip(runtime::name())
-        .is_some_and(|(text, name)| text.contains(&format!("{name}::")))
+        .is_some_and(|text| says_path(&text))
+}
+
+/// Whether an attribute that reads so is named by a path; its arguments may have others.
+fn says_path(text: &str) -> bool {
+    let name = text
+        .split(['(', '[', '{'])
+        .find(|part| !part.trim_matches(['#', ' ']).is_empty());
+    name.is_some_and(|name| name.contains("::"))
 }
 
 impl Struct {
@@ -902,4 +909,29 @@ fn own_arguments(
         arguments.runtime = runtime.cloned();
     }
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_among_arguments_do_not_name_an_attribute() {
+        for text in [
+            "#[agentops::tool]",
+            "agentops::tool",
+            "#[agentops :: tool (name = \"x\")]",
+            "#[agentops::tool{skip_all}]",
+        ] {
+            assert!(says_path(text), "{text}");
+        }
+        for text in [
+            "#[tool]",
+            "tool",
+            "#[tool(parent = agentops::current_span())]",
+            "#[tool[tags = [agentops::TAG]]]",
+        ] {
+            assert!(!says_path(text), "{text}");
+        }
+    }
 }

@@ -194,11 +194,7 @@ fn stacked(
     mut item: item::Function,
     errors: &mut Errors,
 ) -> Function {
-    // Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
-    let bare_is_ours = [Word::Main, Word::Instrument].contains(&word) || !typed_with_path();
-    let others = take_kinds(&mut item.attrs, |path| {
-        bare_is_ours || path.segments.len() > 1
-    });
+    let others = take_kinds(&mut item.attrs, |path| is_ours_below(word, path));
     let name = item.signature.ident.unraw().to_string();
     let role = if word == Word::Main {
         Role::Program
@@ -227,6 +223,11 @@ fn own_layers(
         }
     };
     kinds.into_iter().map(layer).collect()
+}
+
+/// Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
+fn is_ours_below(word: Word, path: &Path) -> bool {
+    path.segments.len() > 1 || [Word::Main, Word::Instrument].contains(&word) || !typed_with_path()
 }
 
 fn typed_with_path() -> bool {
@@ -869,6 +870,16 @@ fn take_kinds(attrs: &mut Vec<Attribute>, ours: impl Fn(&Path) -> bool) -> Vec<(
 
 fn is_expanded(attr: &Attribute) -> bool {
     matches!(&attr.meta, syn::Meta::List(list) if list.tokens.to_string() == EXPANDED)
+}
+
+/// The attribute below `word` that gives its item the same kind once more.
+pub(crate) fn again(word: Word, attrs: &[Attribute]) -> Option<&Path> {
+    let repeats = |attr: &&Attribute| {
+        our_kind(attr.path()).is_some_and(|other| other.same_kind(word))
+            && is_ours_below(word, attr.path())
+            && !is_expanded(attr)
+    };
+    attrs.iter().find(repeats).map(Attribute::path)
 }
 
 /// The kind that an attribute of ours gives; `#[instrument]` without a path is that of `tracing`.

@@ -16,7 +16,7 @@ use syn::{
 
 use crate::args::{Arguments, Word};
 use crate::error::Errors;
-use crate::item::{self, Body, Item};
+use crate::item::{self, Body, BoxedBlock, Item};
 use crate::runtime;
 
 pub(crate) use self::block::{Block, Member};
@@ -61,6 +61,8 @@ pub(crate) struct Function {
     pub(crate) outcome: Output,
     /// What is returned goes on after the call, and the spans with it.
     pub(crate) goes_on: Option<GoesOn>,
+    /// All of the body, where it is a boxed future.
+    pub(crate) boxed: Option<BoxedBlock>,
     /// Outermost first.
     pub(crate) layers: Vec<Layer>,
     pub(crate) rebound: Vec<Rebound>,
@@ -288,7 +290,16 @@ impl Function {
         let reads = layers
             .iter()
             .any(|layer| !layer.arguments.returns.is_empty());
-        let shape = Shape::new(&signature, &attrs, &output, reads, goes_on.as_ref(), &body);
+        let boxed = goes_on
+            .as_ref()
+            .filter(|goes_on| goes_on.is_boxed_future())
+            .filter(|_| signature.asyncness.is_none())
+            .and_then(|_| body.boxed_block());
+        let shape = if boxed.is_some() {
+            Shape::Boxed
+        } else {
+            Shape::new(&signature, &attrs, &output, reads, goes_on.is_some())
+        };
         let outcome = goes_on.as_ref().map_or_else(
             || Output::new(&signature.output),
             |goes_on| goes_on.outcome(shape),
@@ -310,6 +321,7 @@ impl Function {
             output,
             outcome,
             goes_on,
+            boxed,
             layers,
             rebound,
             owned_self,
@@ -323,18 +335,12 @@ impl Shape {
         attrs: &[Attribute],
         output: &Output,
         reads: bool,
-        goes_on: Option<&GoesOn>,
-        body: &Body,
+        goes_on: bool,
     ) -> Shape {
         if signature.asyncness.is_some() {
             Shape::Async
-        } else if let Some(goes_on) = goes_on {
-            let boxed = goes_on.what == Returning::Named && goes_on.yields.is_some();
-            if boxed && body.boxed_block().is_some() {
-                Shape::Boxed
-            } else {
-                Shape::Returning
-            }
+        } else if goes_on {
+            Shape::Returning
         } else if matches!(output, Output::Never) || attrs.iter().any(tracks_caller) {
             // In a closure `!` cannot be named, and the caller would be the closure's.
             Shape::Guarded
@@ -395,6 +401,10 @@ impl GoesOn {
         };
         let yields = yields.and_then(|ty| erased(&ty));
         Some(GoesOn { what, yields })
+    }
+
+    fn is_boxed_future(&self) -> bool {
+        self.what == Returning::Named && self.yields.is_some()
     }
 
     /// What the spans end with.

@@ -5,10 +5,12 @@
 
 use std::fmt;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{self, Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
 use syn::{
     Error, Expr, ExprLit, ExprPath, Ident, Lit, LitFloat, LitStr, Path, Token, parenthesized, token,
 };
@@ -243,11 +245,17 @@ impl Arguments {
             let message = format!("{word} expects arguments; write them as `name = \"x\"`");
             return Err(input.error(message));
         };
+        if input.peek(Token![-]) {
+            let (typed, text) = dashed(ident, input);
+            errors.at(typed, unknown(word, &text));
+            skip_value(input);
+            return Ok(());
+        }
         let Some(&(known, _)) = ARGUMENTS
             .iter()
             .find(|(known, _)| ident == known && word.takes(known))
         else {
-            errors.at(&ident, unknown(word, &ident));
+            errors.at(&ident, unknown(word, &ident.unraw().to_string()));
             skip_value(input);
             return Ok(());
         };
@@ -476,7 +484,16 @@ impl<W: fmt::Display> Key<W> {
         let what = format!("names of arguments; write `{}(a, b)`", self.ident);
         self.list(input, &what, |input| {
             let name = input.call(Ident::parse_any);
-            name.map_err(|error| Error::new(error.span(), self.expects(&what)))
+            let name = name.map_err(|error| Error::new(error.span(), self.expects(&what)))?;
+            if input.peek(Token![.]) {
+                let message = format!(
+                    "{}; write `{}({name})`",
+                    self.expects("names of whole arguments"),
+                    self.ident
+                );
+                return Err(input.error(message));
+            }
+            Ok(name)
         })
     }
 
@@ -489,7 +506,8 @@ impl<W: fmt::Display> Key<W> {
         let mut keys: Vec<String> = Vec::new();
         let pairs = self.list(input, what, |input| {
             self.of_tracings_form(input)?;
-            let pair = pair(input).map_err(|error| self.unread(input, error.span(), what))?;
+            self.without_quotes(input)?;
+            let pair = pair(input).map_err(|error| Error::new(error.span(), self.expects(what)))?;
             let key = pair.key.value();
             if key.trim().is_empty() {
                 let message = format!("a key in `{}` of {} cannot be empty", self.ident, self.word);
@@ -529,15 +547,22 @@ impl<W: fmt::Display> Key<W> {
         Err(Error::new_spanned(sigil, message))
     }
 
-    fn unread(&self, input: ParseStream<'_>, place: Span, what: &str) -> Error {
-        if input.peek(Token![.]) {
-            let message = format!(
-                "a key with dots in `{}` of {} is text; write `\"a.b\" = …`",
-                self.ident, self.word
-            );
-            return Error::new(place, message);
+    /// A key with dots that is no text.
+    fn without_quotes(&self, input: ParseStream<'_>) -> syn::Result<()> {
+        if !(input.peek(Ident::peek_any) && input.peek2(Token![.])) {
+            return Ok(());
         }
-        Error::new(place, self.expects(what))
+        let key = Punctuated::<Ident, Token![.]>::parse_separated_nonempty_with;
+        let key = key(input, Ident::parse_any)
+            .map_err(|error| Error::new(error.span(), self.expects("keys and values")))?;
+        let text: Vec<String> = key.iter().map(|part| part.unraw().to_string()).collect();
+        let message = format!(
+            "a key with dots in `{}` of {} is text; write `\"{}\" = …`",
+            self.ident,
+            self.word,
+            text.join(".")
+        );
+        Err(Error::new_spanned(key, message))
     }
 
     pub(crate) fn list<T>(
@@ -551,22 +576,24 @@ impl<W: fmt::Display> Key<W> {
         }
         let content;
         parenthesized!(content in input);
-        let mut read = || {
-            let mut elements = Vec::new();
-            while !content.is_empty() {
-                elements.push(element(&content)?);
-                if !content.is_empty() && content.parse::<Token![,]>().is_err() {
-                    return Err(self.unread(&content, content.span(), what));
+        let mut elements = Vec::new();
+        let mut mistakes: Option<Error> = None;
+        while !content.is_empty() {
+            let element = element(&content).and_then(|element| {
+                if content.is_empty() || content.peek(Token![,]) {
+                    return Ok(element);
                 }
+                Err(content.error(self.expects(what)))
+            });
+            match (element, &mut mistakes) {
+                (Ok(element), _) => elements.push(element),
+                (Err(error), Some(mistakes)) => mistakes.combine(error),
+                (Err(error), None) => mistakes = Some(error),
             }
-            Ok(elements)
-        };
-        let elements = read();
-        if elements.is_err() {
-            // What is left unread would be reported once more.
-            content.parse::<TokenStream>()?;
+            skip_to_comma(&content);
+            content.parse::<Option<Token![,]>>()?;
         }
-        elements
+        mistakes.map_or(Ok(elements), Err)
     }
 }
 
@@ -628,17 +655,32 @@ pub(crate) fn each(
     }
 }
 
-/// The name among `known` that was probably meant.
+/// The name among `known` that was probably meant: most of it was typed, in whatever case.
 pub(crate) fn similar<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let close = |name: &&str| distance(text, name);
+    let text = text.to_lowercase();
+    let close = |name: &&str| distance(&text, &name.to_lowercase());
     known
         .into_iter()
         .min_by_key(close)
-        .filter(|name| close(name) <= 2)
+        .filter(|name| close(name) <= 2 && close(name) < text.chars().count())
 }
 
-fn unknown(word: Word, ident: &Ident) -> String {
-    let text = ident.unraw().to_string();
+/// A word with dashes in it, as other notations have them.
+fn dashed(first: Ident, input: ParseStream<'_>) -> (TokenStream, String) {
+    let mut text = first.unraw().to_string();
+    let mut typed = TokenStream::from(TokenTree::from(first));
+    while let Ok(dash) = input.parse::<Token![-]>() {
+        text.push('-');
+        typed.extend(dash.into_token_stream());
+        if let Ok(next) = input.call(Ident::parse_any) {
+            text += &next.to_string();
+            typed.extend([TokenTree::from(next)]);
+        }
+    }
+    (typed, text)
+}
+
+fn unknown(word: Word, text: &str) -> String {
     if let Some((_, words)) = ARGUMENTS.iter().find(|(name, _)| *name == text)
         && !words.is_empty()
     {
@@ -658,7 +700,7 @@ fn unknown(word: Word, ident: &Ident) -> String {
         .map(|(name, _)| *name)
         .filter(|name| word.takes(name))
         .collect();
-    let hint = similar(&text, known.iter().copied())
+    let hint = similar(text, known.iter().copied())
         .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
     format!(
         "unknown argument `{text}` for {word}{hint} (known: {})",
@@ -709,7 +751,7 @@ fn skip_to_comma(input: ParseStream<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use quote::{ToTokens, quote};
+    use quote::quote;
 
     use super::*;
 
@@ -787,6 +829,23 @@ mod tests {
     }
 
     #[test]
+    fn dashes_are_part_of_a_word() {
+        let (arguments, errors) = parse(Word::Main, quote!(default-tags = ["a"], na-me = "x", -));
+        assert!(arguments.all_given().is_empty());
+        let known = "(known: name, tags, crate)";
+        assert_eq!(
+            errors,
+            [
+                format!("unknown argument `default-tags` for `#[agentops::main]` {known}"),
+                format!(
+                    "unknown argument `na-me` for `#[agentops::main]`; did you mean `name`? {known}"
+                ),
+                "`#[agentops::main]` expects arguments; write them as `name = \"x\"`".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
     fn every_mistake_is_reported() {
         check(
             Word::Tool,
@@ -810,6 +869,28 @@ mod tests {
                 "unexpected literal in `#[tool]`; write `name = \"x\"`",
                 "`skip` of `#[tool]` expects names of arguments; write `skip(a, b)`",
                 "`boxed` of `#[tool]` takes no value",
+            ],
+        );
+    }
+
+    #[test]
+    fn every_mistake_of_a_list_is_reported() {
+        let names = "`skip` of `#[tool]` expects names of arguments; write `skip(a, b)`";
+        let whole = "`skip` of `#[tool]` expects names of whole arguments; write `skip(c)`";
+        check(
+            Word::Tool,
+            quote!(skip(&a, b, c.d, 3)),
+            &[names, whole, names],
+        );
+        let pairs = "`attributes` of `#[tool]` expects keys and values; write `attributes(key = expression)`";
+        check(
+            Word::Tool,
+            quote!(attributes(a: 1, b = 2 3, c = 1, c = 2, "" = 1)),
+            &[
+                pairs,
+                pairs,
+                "duplicate key `c` in `attributes` of `#[tool]`",
+                "a key in `attributes` of `#[tool]` cannot be empty",
             ],
         );
     }
@@ -901,8 +982,14 @@ mod tests {
             &[&sigil("%")],
         );
         check(Word::Tool, quote!(attributes(a = b % c)), &[]);
-        let dotted = "a key with dots in `attributes` of `#[tool]` is text; write `\"a.b\" = …`";
-        check(Word::Tool, quote!(attributes(x.y = 1)), &[dotted]);
+        let dotted = |key| {
+            format!("a key with dots in `attributes` of `#[tool]` is text; write `\"{key}\" = …`")
+        };
+        check(
+            Word::Tool,
+            quote!(attributes(x.y = 1, a, r#type.id)),
+            &[&dotted("x.y"), &dotted("type.id")],
+        );
         for (theirs, instead) in ELSEWHERE {
             assert!(
                 ARGUMENTS.iter().all(|(ours, _)| *ours != theirs),
@@ -929,5 +1016,14 @@ mod tests {
             Some("capture_args")
         );
         assert_eq!(similar("question", ["a", "pattern"]), None);
+        assert_eq!(similar("SKIP_ALL", ["skip_all", "name"]), Some("skip_all"));
+        assert_eq!(similar("userID", ["user_id"]), Some("user_id"));
+    }
+
+    #[test]
+    fn names_that_have_nothing_in_common_are_not_similar() {
+        assert_eq!(similar("b", ["a"]), None);
+        assert_eq!(similar("id", ["to"]), None);
+        assert_eq!(similar("i", ["id"]), None);
     }
 }

@@ -10,7 +10,8 @@ use crate::args::{Arguments, Word, similar};
 use crate::error::Errors;
 use crate::item::BlockKind;
 use crate::model::{
-    Block, Function, Layer, Model, Output, Returning, Role, Shape, Struct, argument_names, our_word,
+    Block, Function, Layer, Model, Output, Returning, Role, Shape, Struct, again, argument_names,
+    our_word,
 };
 
 pub(crate) fn model(model: &Model, errors: &mut Errors) {
@@ -224,6 +225,9 @@ fn structure(item: &Struct, errors: &mut Errors) {
 }
 
 fn block(block: &Block, errors: &mut Errors) {
+    if let Some(path) = again(block.word, &block.outer) {
+        errors.at(path, format!("{} is applied twice, remove one", block.word));
+    }
     holds_for_all(block, errors);
     selection(block.word, &block.arguments, errors);
     for function in block.functions() {
@@ -331,9 +335,8 @@ mod tests {
             )
         };
         check(Word::Tool, quote!(skip(a, type)), item(), &[]);
-        let unknown =
-            "`skip` of `#[tool]`: no argument named `b` in `fn f(a, type, c)`; did you mean `a`?";
-        check(Word::Tool, quote!(skip(b)), item(), &[unknown]);
+        let unknown = "`skip` of `#[tool]`: no argument named `typ` in `fn f(a, type, c)`; did you mean `type`?";
+        check(Word::Tool, quote!(skip(typ)), item(), &[unknown]);
         check(
             Word::Tool,
             quote!(skip(c, c)),
@@ -442,6 +445,18 @@ mod tests {
 
     #[test]
     fn kinds_stack_once_each() {
+        let twice = "`#[agent]` is applied twice, remove one";
+        let block = quote!(
+            #[agentops::agent]
+            impl X {}
+        );
+        check(Word::Agent, quote!(), block, &[twice]);
+        let block = quote!(
+            #[agentops::task]
+            #[agentops::instrument]
+            mod x {}
+        );
+        check(Word::Workflow, quote!(), block, &[]);
         let twice = "`#[trace]` is applied twice, remove one";
         check(
             Word::Session,

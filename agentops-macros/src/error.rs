@@ -21,8 +21,9 @@ impl Errors {
         self.found.push(Error::new_spanned(place, message));
     }
 
+    /// Adds mistakes that were found together.
     pub(crate) fn push(&mut self, error: Error) {
-        self.found.push(error);
+        self.found.extend(error);
     }
 
     /// Notes a mistake in an attribute that stays on the item and will report it in its own expansion.

@@ -245,7 +245,7 @@ fn yields(function: &Function) -> TokenStream {
 
 /// The user's braces in the box that they were in, in a future for each span.
 fn boxed(function: &Function) -> TokenStream {
-    let Some(BoxedBlock { path, call, block }) = function.body.boxed_block() else {
+    let Some(BoxedBlock { path, call, block }) = &function.boxed else {
         return guarded(function);
     };
     let frames = frames(function);
@@ -270,7 +270,7 @@ fn boxed(function: &Function) -> TokenStream {
             generated!(#runtime::instrument(#span, #future))
         };
     }
-    let call = refilled(&call, future);
+    let call = refilled(call, future);
     generated!(#opens return #path #call;)
 }
 

@@ -16,7 +16,7 @@ use syn::{
 
 use crate::args::{Arguments, Word};
 use crate::error::Errors;
-use crate::item::{self, Body, Item};
+use crate::item::{self, Body, BoxedBlock, Item};
 use crate::runtime;
 
 pub(crate) use self::block::{Block, Member};
@@ -61,6 +61,8 @@ pub(crate) struct Function {
     pub(crate) outcome: Output,
     /// What is returned goes on after the call, and the spans with it.
     pub(crate) goes_on: Option<GoesOn>,
+    /// All of the body, where it is a boxed future.
+    pub(crate) boxed: Option<BoxedBlock>,
     /// Outermost first.
     pub(crate) layers: Vec<Layer>,
     pub(crate) rebound: Vec<Rebound>,
@@ -194,11 +196,7 @@ fn stacked(
     mut item: item::Function,
     errors: &mut Errors,
 ) -> Function {
-    // Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
-    let bare_is_ours = [Word::Main, Word::Instrument].contains(&word) || !typed_with_path();
-    let others = take_kinds(&mut item.attrs, |path| {
-        bare_is_ours || path.segments.len() > 1
-    });
+    let others = take_kinds(&mut item.attrs, |path| is_ours_below(word, path));
     let name = item.signature.ident.unraw().to_string();
     let role = if word == Word::Main {
         Role::Program
@@ -229,11 +227,23 @@ fn own_layers(
     kinds.into_iter().map(layer).collect()
 }
 
+/// Beside `#[agentops::tool]` a bare `#[llm]` may be somebody else's.
+fn is_ours_below(word: Word, path: &Path) -> bool {
+    path.segments.len() > 1 || [Word::Main, Word::Instrument].contains(&word) || !typed_with_path()
+}
+
 fn typed_with_path() -> bool {
     Place::call_site()
         .source_text()
-        .zip(runtime::name())
-        .is_some_and(|(text, name)| text.contains(&format!("{name}::")))
+        .is_some_and(|text| says_path(&text))
+}
+
+/// Whether an attribute that reads so is named by a path; its arguments may have others.
+fn says_path(text: &str) -> bool {
+    let name = text
+        .split(['(', '[', '{'])
+        .find(|part| !part.trim_matches(['#', ' ']).is_empty());
+    name.is_some_and(|name| name.contains("::"))
 }
 
 impl Struct {
@@ -280,7 +290,16 @@ impl Function {
         let reads = layers
             .iter()
             .any(|layer| !layer.arguments.returns.is_empty());
-        let shape = Shape::new(&signature, &attrs, &output, reads, goes_on.as_ref(), &body);
+        let boxed = goes_on
+            .as_ref()
+            .filter(|goes_on| goes_on.is_boxed_future())
+            .filter(|_| signature.asyncness.is_none())
+            .and_then(|_| body.boxed_block());
+        let shape = if boxed.is_some() {
+            Shape::Boxed
+        } else {
+            Shape::new(&signature, &attrs, &output, reads, goes_on.is_some())
+        };
         let outcome = goes_on.as_ref().map_or_else(
             || Output::new(&signature.output),
             |goes_on| goes_on.outcome(shape),
@@ -302,6 +321,7 @@ impl Function {
             output,
             outcome,
             goes_on,
+            boxed,
             layers,
             rebound,
             owned_self,
@@ -315,18 +335,12 @@ impl Shape {
         attrs: &[Attribute],
         output: &Output,
         reads: bool,
-        goes_on: Option<&GoesOn>,
-        body: &Body,
+        goes_on: bool,
     ) -> Shape {
         if signature.asyncness.is_some() {
             Shape::Async
-        } else if let Some(goes_on) = goes_on {
-            let boxed = goes_on.what == Returning::Named && goes_on.yields.is_some();
-            if boxed && body.boxed_block().is_some() {
-                Shape::Boxed
-            } else {
-                Shape::Returning
-            }
+        } else if goes_on {
+            Shape::Returning
         } else if matches!(output, Output::Never) || attrs.iter().any(tracks_caller) {
             // In a closure `!` cannot be named, and the caller would be the closure's.
             Shape::Guarded
@@ -387,6 +401,10 @@ impl GoesOn {
         };
         let yields = yields.and_then(|ty| erased(&ty));
         Some(GoesOn { what, yields })
+    }
+
+    fn is_boxed_future(&self) -> bool {
+        self.what == Returning::Named && self.yields.is_some()
     }
 
     /// What the spans end with.
@@ -864,6 +882,16 @@ fn is_expanded(attr: &Attribute) -> bool {
     matches!(&attr.meta, syn::Meta::List(list) if list.tokens.to_string() == EXPANDED)
 }
 
+/// The attribute below `word` that gives its item the same kind once more.
+pub(crate) fn again(word: Word, attrs: &[Attribute]) -> Option<&Path> {
+    let repeats = |attr: &&Attribute| {
+        our_kind(attr.path()).is_some_and(|other| other.same_kind(word))
+            && is_ours_below(word, attr.path())
+            && !is_expanded(attr)
+    };
+    attrs.iter().find(repeats).map(Attribute::path)
+}
+
 /// The kind that an attribute of ours gives; `#[instrument]` without a path is that of `tracing`.
 fn our_kind(path: &Path) -> Option<Word> {
     our_word(path)
@@ -902,4 +930,29 @@ fn own_arguments(
         arguments.runtime = runtime.cloned();
     }
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_among_arguments_do_not_name_an_attribute() {
+        for text in [
+            "#[agentops::tool]",
+            "agentops::tool",
+            "#[agentops :: tool (name = \"x\")]",
+            "#[agentops::tool{skip_all}]",
+        ] {
+            assert!(says_path(text), "{text}");
+        }
+        for text in [
+            "#[tool]",
+            "tool",
+            "#[tool(parent = agentops::current_span())]",
+            "#[tool[tags = [agentops::TAG]]]",
+        ] {
+            assert!(!says_path(text), "{text}");
+        }
+    }
 }

@@ -106,7 +106,12 @@ fn macros_print_tokens_in_one_place() {
     check_absent(
         "agentops-macros/src",
         // What tests make up for the macros to read is in `soup.rs`.
-        &["src/expand.rs", "src/expand/", "src/expansion/", "src/soup.rs"],
+        &[
+            "src/expand.rs",
+            "src/expand/",
+            "src/expansion/",
+            "src/soup.rs",
+        ],
         &["quote!"],
     );
 }

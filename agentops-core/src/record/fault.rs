@@ -190,13 +190,14 @@ impl<E: ErrorCode + ?Sized> FaultCode for &&&&&Fault<'_, E> {
     }
 }
 
-/// Beside the first rung: the error that has a kind, which cannot be looked for where an error may borrow.
+/// Between the first rung and the second: the error that has a kind, which cannot be looked for where an error may
+/// borrow. On a rung with another, a type that does not exist would be taken for both.
 pub trait FaultIo {
     /// Records the error.
     fn agentops_fault(&self, sink: &mut Sink<'_>);
 }
 
-impl FaultIo for &&&&&Fault<'_, io::Error> {
+impl FaultIo for &&&&&&Fault<'_, io::Error> {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
         of_error(self.0, sink);

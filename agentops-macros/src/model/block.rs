@@ -156,7 +156,7 @@ impl Surroundings<'_> {
     }
 
     fn function(&self, mut function: item::Function, errors: &mut Errors) -> Option<Member> {
-        if is_skipped(&function.attrs) {
+        if self.is_skipped(&function.attrs) {
             return None;
         }
         let own = self.take_kinds(&mut function.attrs);
@@ -204,7 +204,7 @@ impl Surroundings<'_> {
     }
 
     fn block(&self, mut block: item::Block, errors: &mut Errors) -> Option<Member> {
-        if is_skipped(&block.outer) {
+        if self.is_skipped(&block.outer) {
             return None;
         }
         let mut own = self.take_kinds(&mut block.outer).into_iter();
@@ -223,11 +223,20 @@ impl Surroundings<'_> {
         Some(Member::Block(Box::new(block)))
     }
 
+    fn is_skipped(&self, attrs: &[Attribute]) -> bool {
+        attrs
+            .iter()
+            .map(Attribute::path)
+            .any(|path| our_word(path).is_some_and(|word| word == "skip") && !self.is_foreign(path))
+    }
+
     fn take_kinds(&self, attrs: &mut Vec<Attribute>) -> Vec<(Word, Attribute)> {
-        take_kinds(attrs, |path| {
-            path.get_ident()
-                .is_none_or(|name| !self.foreign.contains(name))
-        })
+        take_kinds(attrs, |path| !self.is_foreign(path))
+    }
+
+    fn is_foreign(&self, path: &Path) -> bool {
+        path.get_ident()
+            .is_some_and(|name| self.foreign.contains(name))
     }
 }
 
@@ -272,12 +281,6 @@ fn inherited(block: &Arguments, agent: bool, signature: &Signature) -> Arguments
         .retain(|skip| names.iter().any(|name| name.unraw() == skip.unraw()));
     arguments.boxed &= signature.asyncness.is_some();
     arguments
-}
-
-fn is_skipped(attrs: &[Attribute]) -> bool {
-    attrs
-        .iter()
-        .any(|attr| our_word(attr.path()).is_some_and(|word| word == "skip"))
 }
 
 fn is_standard(kind: &BlockKind) -> bool {
@@ -523,11 +526,13 @@ mod tests {
         let module = quote! {
             mod m {
                 use crate::telemetry::{task, agent};
-                pub use server::{self as llm, attributes::{tool, Server}};
+                pub use server::{self as llm, attributes::{tool, Server}, skip};
                 #[tool(description = "d")] fn a() {}
                 #[task] fn b() {}
                 #[llm] impl X { #[tool] fn c() {} #[agent] fn d() {} #[agentops::tool] fn e() {} }
                 mod n { #[tool] fn f() {} }
+                #[skip] fn g() {}
+                #[agentops::skip] fn h() {}
             }
         };
         check(
@@ -540,6 +545,7 @@ mod tests {
                 "agent X::d",
                 "tool X::e",
                 "tool f",
+                "workflow g",
             ],
         );
         let module = quote!(

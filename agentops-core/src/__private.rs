@@ -1,5 +1,7 @@
 //! All that generated code may call. No part of the public interface: it changes with the macros, in any release.
 
+use std::marker::PhantomData;
+
 pub use std::borrow::Cow;
 
 pub use crate::client::Main;
@@ -61,6 +63,31 @@ pub fn call_once<R>(f: impl FnOnce() -> R) -> R {
 #[inline]
 pub fn call_with<'a, T: ?Sized, R>(value: &'a T, f: impl FnOnce(&'a T) -> R) -> R {
     f(value)
+}
+
+/// The type of what is returned, where only inference can say it. Nothing but that.
+#[derive(Debug)]
+pub struct Expected<T>(PhantomData<fn() -> T>);
+
+impl<T> Clone for Expected<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Expected<T> {}
+
+impl<T> Expected<T> {
+    #[inline(always)]
+    #[expect(clippy::new_without_default, reason = "nobody asks for its default")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// Stands where it is never reached.
+    pub fn never(self) -> T {
+        unreachable!("a return that only says a type")
+    }
 }
 
 /// Starts recording around `main`; a program that cannot be recorded runs all the same.

@@ -151,6 +151,7 @@ fn function(function: &Function) -> TokenStream {
         Shape::Returning => returning(function, &frames(function)),
         Shape::Boxed => boxed(function),
     };
+    let known = knows_opaque(function).then(|| known(function));
     let inner = &body.attrs;
     let taken = function
         .layers
@@ -158,7 +159,7 @@ fn function(function: &Function) -> TokenStream {
         .filter_map(|layer| layer.attr.as_ref());
     let expanded = taken.map(expanded);
     // In the user's braces the item is the user's, for lints and in messages.
-    let braces = refilled(&body.braces, generated!(#(#inner)* #statements));
+    let braces = refilled(&body.braces, generated!(#(#inner)* #known #statements));
     generated!(#(#expanded)* #(#attrs)* #vis #default #signature #braces)
 }
 
@@ -191,7 +192,9 @@ fn body_closure(function: &Function) -> TokenStream {
         Output::Type { erased, .. } => erased.as_ref().map(|ty| generated!(-> #ty)),
         Output::Never => None,
     };
-    let body = ours(&body(function));
+    let unreached = knows_opaque(function).then(|| unreached(function));
+    let body = body(function);
+    let body = ours(&generated!(#unreached #body));
     quote_spanned!(function.body.braces.span()=> move || #output { #body })
 }
 
@@ -360,9 +363,34 @@ fn rebinding(rebound: &Rebound) -> TokenStream {
     generated!(#[allow(clippy::shadow_same #underscored)] #(#attrs)* let #mutability #ident = #ident;)
 }
 
+/// Whether the body's type is to be inferred from the bounds of an `impl Trait` as well, as it is without us.
+fn knows_opaque(function: &Function) -> bool {
+    let moves = matches!(function.shape, Shape::Closure | Shape::Async);
+    moves && function.goes_on.is_none() && function.output.is_opaque()
+}
+
+/// What is returned, to inference alone: by the bounds in the signature here, and as what the body gives inside.
+fn known(function: &Function) -> TokenStream {
+    let runtime = runtime_path(function.layers.last().and_then(Layer::runtime), None);
+    let unreached = unreached(function);
+    generated!(let __agentops_expected = #runtime::Expected::new(); #unreached)
+}
+
+fn unreached(function: &Function) -> TokenStream {
+    let place = match &function.output {
+        Output::Type { place, .. } => at(*place),
+        Output::Unit | Output::Never => Span::mixed_site(),
+    };
+    let unreached = quote_spanned!(place=> return __agentops_expected.never(););
+    generated!(if false { #unreached })
+}
+
 /// A return that is never reached and tells inference the type before the user's statements are read.
 /// What the compiler says of the type is said where the user wrote it.
 fn expected(function: &Function) -> TokenStream {
+    if knows_opaque(function) {
+        return unreached(function);
+    }
     match &function.output {
         Output::Unit => {
             let place = function.signature.ident.span();

@@ -93,6 +93,8 @@ pub(crate) enum Output {
         place: Place,
         /// The type with every `impl Trait` in it erased; none if nothing would be left.
         erased: Option<Box<Type>>,
+        /// There is an `impl Trait` in it, whose bounds may decide what the body leaves open.
+        opaque: bool,
         /// It may be a `Result`, by whatever name.
         may_fail: bool,
     },
@@ -416,6 +418,7 @@ impl GoesOn {
             (_, yields) => Output::Type {
                 place: place(yields),
                 erased: None,
+                opaque: false,
                 may_fail: true,
             },
         }
@@ -515,9 +518,14 @@ impl Output {
             other => Output::Type {
                 place: place(ty),
                 erased: erased(other).map(Box::new),
+                opaque: is_opaque(other),
                 may_fail: !is_builtin(other),
             },
         }
+    }
+
+    pub(crate) fn is_opaque(&self) -> bool {
+        matches!(self, Output::Type { opaque: true, .. })
     }
 
     pub(crate) fn may_fail(&self) -> bool {
@@ -592,16 +600,26 @@ fn gives_closure(output: &ReturnType) -> bool {
 
 fn erased(ty: &Type) -> Option<Type> {
     let mut ty = ty.clone();
-    Erase.visit_type_mut(&mut ty);
+    Erase::default().visit_type_mut(&mut ty);
     (!matches!(ty, Type::Infer(_))).then_some(ty)
 }
 
+fn is_opaque(ty: &Type) -> bool {
+    let mut erase = Erase::default();
+    erase.visit_type_mut(&mut ty.clone());
+    erase.found
+}
+
 /// `impl Trait` cannot be written in a `let`.
-struct Erase;
+#[derive(Default)]
+struct Erase {
+    found: bool,
+}
 
 impl VisitMut for Erase {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         if let Type::ImplTrait(_) = ty {
+            self.found = true;
             let underscore_token = Token![_](place(&*ty));
             *ty = Type::Infer(TypeInfer {
                 attrs: Vec::new(),

@@ -6,10 +6,11 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::agent::Arrival;
 use super::callsite::{Callsite, Meta};
-use super::capture::Sink;
+use super::capture::{Sink, discard};
 use super::clock;
 use super::context::{Context, SpanContext};
 use super::fault::Found;
@@ -429,19 +430,31 @@ where
     span
 }
 
-/// Ties a span to others.
+/// Ties a span to others. They are said by users' code, which runs beside the program: its panic costs what it would
+/// still have said.
 pub fn link<S: Recording, L>(span: &S, links: impl FnOnce() -> L)
 where
     L: IntoIterator,
     L::Item: Into<SpanContext>,
 {
     let id = span.id();
-    if id != 0 {
+    if id == 0 {
+        return;
+    }
+    let quiet = local::Quiet::enter();
+    if quiet.is_too_deep() {
+        return;
+    }
+    let told = catch_unwind(AssertUnwindSafe(|| {
         links().into_iter().for_each(|to| {
             let to = to.into();
             local::with(|local| note::link(local, id, to));
         });
+    }));
+    if let Err(payload) = told {
+        discard(payload);
     }
+    drop(quiet);
 }
 
 /// [`Entered`] or [`Started`].

@@ -13,6 +13,43 @@ use crate::{block_on, check};
 
 struct Point(i32);
 
+// What the body leaves open, the bounds in the signature decide.
+#[tool]
+fn inferred() -> impl IntoIterator<Item = Point> {
+    Vec::new()
+}
+
+#[tool]
+async fn inferred_async() -> impl IntoIterator<Item = Point> {
+    None
+}
+
+#[task]
+#[tool]
+async fn inferred_within<T>(
+    text: &str,
+) -> Result<impl AsRef<[T]> + use<T>, std::num::ParseIntError> {
+    let _: u8 = text.parse()?;
+    Ok(vec![])
+}
+
+#[test]
+fn bounds_of_a_return_type_decide_what_the_body_leaves_open() {
+    let count = || {
+        let within =
+            block_on(inferred_within::<Point>("1")).map_or(9, |found| found.as_ref().len());
+        inferred().into_iter().count() + block_on(inferred_async()).into_iter().count() + within
+    };
+    check(
+        count,
+        0,
+        r#"TASK inferred_within {"text":"1"} -> {"$type":"alloc::vec::Vec<shapes::opaque::Point>"}
+  TOOL inferred_within {"text":"1"} -> {"$type":"alloc::vec::Vec<shapes::opaque::Point>"}
+TOOL inferred -> {"$type":"alloc::vec::Vec<shapes::opaque::Point>"}
+TOOL inferred_async -> {"$type":"core::option::Option<shapes::opaque::Point>"}"#,
+    );
+}
+
 #[tool(capture_return = false)]
 fn many_bounds(n: u32) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator + Clone + use<> {
     0..n

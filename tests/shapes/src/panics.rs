@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, UnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::rc::Rc;
 
-use crate::runtime::{operation, session, task, tool};
+use crate::runtime::{SpanContext, current_span, operation, session, task, tool};
 use crate::{block_on, check};
 
 type Log = Rc<RefCell<Vec<&'static str>>>;
@@ -34,6 +34,32 @@ struct Payload(u8);
 #[tool]
 fn text() {
     panic!("lost")
+}
+
+fn spoiled(at: u8) -> SpanContext {
+    assert!(at < 1, "a link that cannot be told");
+    current_span().context()
+}
+
+#[tool(links = (0..3).map(spoiled))]
+fn linked(n: u8) -> u8 {
+    n
+}
+
+#[tool(links = (0..3).map(spoiled))]
+async fn linked_async(n: u8) -> u8 {
+    n
+}
+
+/// Like an attribute's, their panic is not the program's.
+#[test]
+fn links_that_panic_cost_themselves_only() {
+    check(
+        || (linked(1), block_on(linked_async(2))),
+        (1, 2),
+        r#"TOOL linked {"n":1} -> 1
+TOOL linked_async {"n":2} -> 2"#,
+    );
 }
 
 #[tool]

@@ -494,7 +494,7 @@ impl Frame<'_> {
                 let enter = generated!(#runtime::#enter(&#site #capture));
                 parts.parent.as_ref().map_or(
                     enter.clone(),
-                    |parent| generated!(#runtime::under(#parent, || #enter)),
+                    |parent| generated!(#runtime::under(|| #parent, || #enter)),
                 )
             }
         };

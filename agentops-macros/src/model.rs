@@ -3,7 +3,7 @@
 //! Third stage: an [`Item`] and [`Arguments`] become a [`Model`], which is checked and then printed.
 //! Nothing after this stage reads syntax, and nothing here prints it.
 
-use proc_macro2::{Span as Place, TokenStream};
+use proc_macro2::{Span as Place, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
@@ -11,7 +11,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, Pat, PatIdent, Path, PathArguments, PathSegment,
     ReceiverKind, ReturnType, Signature, Token, TraitBound, Type, TypeInfer, TypeParamBound,
-    Visibility,
+    Visibility, WherePredicate,
 };
 
 use crate::args::{Arguments, Word};
@@ -297,6 +297,8 @@ impl Function {
             .filter(|goes_on| goes_on.is_boxed_future())
             .filter(|_| signature.asyncness.is_none())
             .and_then(|_| body.boxed_block());
+        let goes_on =
+            goes_on.filter(|goes_on| boxed.is_some() || goes_on.fits_a_new_box(&signature));
         let shape = if boxed.is_some() {
             Shape::Boxed
         } else {
@@ -407,6 +409,31 @@ impl GoesOn {
 
     fn is_boxed_future(&self) -> bool {
         self.what == Returning::Named && self.yields.is_some()
+    }
+
+    /// Whether what comes in a box may be put into one of ours. The compiler asks there that each type parameter lives as
+    /// long as the box, which the function's own may not promise.
+    fn fits_a_new_box(&self, signature: &Signature) -> bool {
+        if self.what != Returning::Named {
+            return true;
+        }
+        let lives = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(_));
+        let clauses = signature.generics.where_clause.iter();
+        let clauses: Vec<&WherePredicate> = clauses.flat_map(|clause| &clause.predicates).collect();
+        let promises = |ident: &Ident| {
+            clauses.iter().any(|clause| match clause {
+                WherePredicate::Type(clause) => {
+                    matches!(bare(&clause.bounded_ty), Type::Path(path) if path.path.is_ident(ident))
+                        && clause.bounds.iter().any(lives)
+                }
+                _ => false,
+            })
+        };
+        signature.generics.type_params().all(|param| {
+            param.bounds.iter().any(lives)
+                || promises(&param.ident)
+                || !mentions(&signature.output, &param.ident)
+        })
     }
 
     /// What the spans end with.
@@ -867,6 +894,17 @@ fn bare(mut ty: &Type) -> &Type {
             other => return other,
         };
     }
+}
+
+fn mentions(tokens: &impl ToTokens, ident: &Ident) -> bool {
+    fn within(tokens: TokenStream, ident: &Ident) -> bool {
+        tokens.into_iter().any(|tree| match tree {
+            TokenTree::Ident(found) => found == *ident,
+            TokenTree::Group(group) => within(group.stream(), ident),
+            _ => false,
+        })
+    }
+    within(tokens.to_token_stream(), ident)
 }
 
 fn place(tokens: impl ToTokens) -> Place {

@@ -278,7 +278,7 @@ impl Arrival {
 }
 
 fn arrive(local: &Local, site: &'static Callsite, identity: &Identity) -> Option<Arrival> {
-    if !local.ready() {
+    if !local.takes_spans() {
         return None;
     }
     let (around, flags, span) = match local.context() {

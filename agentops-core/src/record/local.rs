@@ -256,7 +256,20 @@ impl Local {
         }
     }
 
-    /// A user's code is being run to capture a value: spans in it are recorded without values.
+    /// Whether this thread records, and runs the program's own code. What only runs because values are captured is no
+    /// part of it.
+    #[inline(always)]
+    pub(crate) fn takes_spans(&self) -> bool {
+        self.ready() && !self.is_capturing()
+    }
+
+    /// The scope that a span here is of; 0 also where it is none of the program's.
+    #[inline(always)]
+    pub(crate) fn scope_of_spans(&self) -> u64 {
+        if self.is_capturing() { 0 } else { self.scope() }
+    }
+
+    /// A user's code is being run to capture a value: what it calls is not recorded.
     #[inline(always)]
     pub(crate) fn is_capturing(&self) -> bool {
         self.depth.get() > 0
@@ -683,7 +696,7 @@ pub(crate) fn is_muted() -> bool {
 /// How deep users' code that runs for our sake may make us run more of it: one that needs itself would never end.
 pub(crate) const DEEPEST: u8 = 4;
 
-/// While it lives, users' code runs for our sake: its panics are not printed, its spans carry no values.
+/// While it lives, users' code runs for our sake: its panics are not printed, its spans not recorded.
 #[derive(Debug)]
 pub(crate) struct Quiet {
     depth: u8,

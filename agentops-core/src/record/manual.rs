@@ -132,7 +132,7 @@ impl SpanBuilder {
             _ => span::enter_bare(site),
         };
         let entered = match self.parent {
-            Some(parent) => span::under(parent, enter),
+            Some(parent) => span::under(|| parent, enter),
             None => enter(),
         };
         let context = if span::Recording::id(&entered) == 0 {
@@ -214,7 +214,7 @@ impl SpanBuilder {
             _ => span::start_bare(site),
         };
         let started = match self.parent {
-            Some(parent) => span::under(parent, start),
+            Some(parent) => span::under(|| parent, start),
             None => start(),
         };
         self.describe(site, started.context);

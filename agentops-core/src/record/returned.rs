@@ -451,7 +451,7 @@ pub struct Flow {
     span: Started,
     began: u64,
     items: u64,
-    /// When the first item came.
+    /// When the first item came; 0 before.
     first: u64,
     /// The error record of the first item that was an error.
     fault: Option<Box<[u8]>>,
@@ -470,7 +470,7 @@ impl Flow {
 
     /// Counts an item.
     fn passed(&mut self) {
-        if self.items == 0 {
+        if self.first == 0 {
             self.first = clock::raw();
         }
         self.items += 1;
@@ -480,7 +480,7 @@ impl Flow {
     fn end(&mut self, ending: impl FnOnce(&mut Started)) {
         let context = self.span.context;
         note::attribute(context, STREAM_ITEMS, &self.items);
-        if self.items > 0 {
+        if self.first > 0 {
             let nanos = clock::between(self.began, self.first);
             note::attribute(context, STREAM_FIRST_ITEM, &(nanos as f64 / 1e6));
         }
@@ -582,7 +582,8 @@ impl<S: Stream, I: FnMut(&mut Flow, &S::Item)> Stream for Streamed<S, I> {
 #[derive(Debug)]
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Iterated<T, I> {
-    inner: T,
+    /// Gone once it was consumed whole.
+    inner: Option<T>,
     // After `inner`: what it does while it is dropped belongs to the span.
     flow: Flow,
     each: I,
@@ -594,48 +595,75 @@ impl<T, I> Iterated<T, I> {
         // What is not polled has no polls.
         held.span.polls = 0;
         Self {
-            inner,
+            inner: Some(inner),
             flow: Flow::new(held),
             each,
             after: Restore::default(),
         }
     }
-}
 
-impl<T: Iterator, I: FnMut(&mut Flow, &T::Item)> Iterated<T, I> {
-    fn step(&mut self, step: impl FnOnce(&mut T) -> Option<T::Item>) -> Option<T::Item> {
+    /// Runs a step of it in the span.
+    fn step<R>(&mut self, step: impl FnOnce(&mut Option<T>) -> R) -> R {
         if self.flow.span.is_off() {
             return step(&mut self.inner);
         }
         self.flow.span.polling = true;
         let place = Place::enter(self.flow.span.context);
-        let item = step(&mut self.inner);
+        let result = step(&mut self.inner);
         drop(place);
         self.flow.span.polling = false;
-        match &item {
-            Some(item) => {
-                self.flow.passed();
-                (self.each)(&mut self.flow, item);
+        result
+    }
+}
+
+impl<T: Iterator, I: FnMut(&mut Flow, &T::Item)> Iterated<T, I> {
+    /// Notes what a step yielded; nothing is the end.
+    fn yielded(&mut self, item: Option<T::Item>) -> Option<T::Item> {
+        if !self.flow.span.is_off() {
+            match &item {
+                Some(item) => {
+                    self.flow.passed();
+                    (self.each)(&mut self.flow, item);
+                }
+                None => self.flow.end(Started::ended),
             }
-            None => self.flow.end(Started::ended),
         }
         item
     }
 }
 
+// What may be quicker than one step after another stays so, save for `fold` and what is made of it, which would run the
+// caller's closures in the span.
 impl<T: Iterator, I: FnMut(&mut Flow, &T::Item)> Iterator for Iterated<T, I> {
     type Item = T::Item;
 
     fn next(&mut self) -> Option<T::Item> {
-        self.step(T::next)
+        let item = self.step(|inner| inner.as_mut()?.next());
+        self.yielded(item)
     }
 
     fn nth(&mut self, n: usize) -> Option<T::Item> {
-        self.step(|inner| inner.nth(n))
+        let item = self.step(|inner| inner.as_mut()?.nth(n));
+        self.yielded(item)
+    }
+
+    fn count(mut self) -> usize {
+        // One that knows how many it has may count them without a look at each.
+        if !matches!(self.size_hint(), (least, Some(most)) if least == most) {
+            let mut count = 0;
+            while self.next().is_some() {
+                count += 1;
+            }
+            return count;
+        }
+        let count = self.step(|inner| inner.take().map_or(0, T::count));
+        self.flow.items += count as u64;
+        self.yielded(None);
+        count
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or((0, Some(0)), T::size_hint)
     }
 }
 

@@ -111,11 +111,8 @@ fn write_start(
     fill: Fill<'_>,
 ) -> Option<u64> {
     let (written, clock) = match fill {
-        Some(fill)
-            if !local.is_capturing()
-                && (local::captures_content() || says_more_than_content(&site.meta)) =>
-        {
-            local.with_buffer(|buffer| {
+        Some(fill) if local::captures_content() || says_more_than_content(&site.meta) => local
+            .with_buffer(|buffer| {
                 fill(&mut Sink::new(buffer, Role::of(site) == Role::Llm));
                 let clock = clock::raw();
                 let first = word::first(START, flags | CAPTURED, buffer.len(), site.number());
@@ -123,8 +120,7 @@ fn write_start(
                     local.put([first, span, parent, scope, clock], buffer),
                     clock,
                 )
-            })
-        }
+            }),
         _ => {
             let clock = clock::raw();
             let first = word::first(START, flags, 0, site.number());
@@ -173,7 +169,7 @@ pub fn enter_bare(site: &'static Callsite) -> Entered {
 fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Entered {
     local::with(|local| {
         let (scope, before) = (local.scope(), local.span());
-        if scope == 0 || Role::of(site) != Role::Plain || !local.ready() {
+        if scope == 0 || Role::of(site) != Role::Plain || !local.takes_spans() {
             return enter_elsewhere(local, site, Some(fill));
         }
         let span = local.next_id();
@@ -189,7 +185,7 @@ fn enter_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) ->
 #[inline(never)]
 fn enter_empty(site: &'static Callsite) -> Entered {
     local::with_answer(Entered::OFF, |local, entered| {
-        let (scope, before) = (local.scope(), local.span());
+        let (scope, before) = (local.scope_of_spans(), local.span());
         let (Some(number), Some(room), true) = (site.plain_number(), local.room(5), scope != 0)
         else {
             *entered = enter_elsewhere(local, site, None);
@@ -208,7 +204,7 @@ fn enter_empty(site: &'static Callsite) -> Entered {
 #[cold]
 #[inline(never)]
 fn enter_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Entered {
-    if !local.ready() {
+    if !local.takes_spans() {
         return Entered::OFF;
     }
     let before = local.context();
@@ -255,7 +251,7 @@ pub fn start_bare(site: &'static Callsite) -> Started {
 fn start_filled(site: &'static Callsite, fill: &mut dyn FnMut(&mut Sink<'_>)) -> Started {
     local::with(|local| {
         let around = local.context();
-        if around.scope == 0 || !local.ready() {
+        if around.scope == 0 || !local.takes_spans() {
             return start_elsewhere(local, site, Some(fill));
         }
         let span = local.next_id();
@@ -284,7 +280,7 @@ fn start_empty(site: &'static Callsite) -> Started {
 fn start_here(started: &mut Started, site: &'static Callsite) {
     local::with(|local| {
         let around = local.context();
-        let (Some(room), true) = (local.room(5), around.scope != 0) else {
+        let (Some(room), true) = (local.room(5), local.scope_of_spans() != 0) else {
             *started = start_elsewhere(local, site, None);
             return;
         };
@@ -302,7 +298,7 @@ fn start_here(started: &mut Started, site: &'static Callsite) {
 #[cold]
 #[inline(never)]
 fn start_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Started {
-    if !local.ready() {
+    if !local.takes_spans() {
         return Started::OFF;
     }
     let around = local.context();
@@ -324,7 +320,7 @@ fn start_elsewhere(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> St
 }
 
 fn begin_session(local: &Local, site: &'static Callsite, fill: Fill<'_>) -> Option<(Context, u64)> {
-    if !local.ready() {
+    if !local.takes_spans() {
         return None;
     }
     let place = session::open_explicit(local, site.meta.name, site.meta.tags)?;
@@ -418,13 +414,21 @@ fn begin_agent(
     write_start(local, site, [span, around.span, scope], flags, fill).map(|clock| (place, clock))
 }
 
-/// Runs `enter` as if `parent` were the current span.
-pub fn under<S>(parent: impl Into<SpanContext>, enter: impl FnOnce() -> S) -> S
+/// Runs `enter` as if what `parent` answers were the current span. That is asked where somebody records, and runs beside
+/// the program: where it panics, the current span is the parent.
+pub fn under<S, P>(parent: impl FnOnce() -> P, enter: impl FnOnce() -> S) -> S
 where
     S: Recording,
+    P: Into<SpanContext>,
 {
-    let parent = parent.into();
-    let before = local::with(|local| local.replace_context(parent.0));
+    let mut asked = None;
+    if local::recording() {
+        aside(|| asked = Some(parent().into()));
+    }
+    let Some(SpanContext(parent)) = asked else {
+        return enter();
+    };
+    let before = local::with(|local| local.replace_context(parent));
     let mut span = enter();
     span.came_from(SpanContext(before));
     span
@@ -441,17 +445,20 @@ where
     if id == 0 {
         return;
     }
-    let quiet = local::Quiet::enter();
-    if quiet.is_too_deep() {
-        return;
-    }
-    let told = catch_unwind(AssertUnwindSafe(|| {
+    aside(|| {
         links().into_iter().for_each(|to| {
             let to = to.into();
             local::with(|local| note::link(local, id, to));
         });
-    }));
-    if let Err(payload) = told {
+    });
+}
+
+/// Runs users' code for our sake: its panics are nobody's, and what it calls is not recorded.
+fn aside(run: impl FnOnce()) {
+    let quiet = local::Quiet::enter();
+    if !quiet.is_too_deep()
+        && let Err(payload) = catch_unwind(AssertUnwindSafe(run))
+    {
         discard(payload);
     }
     drop(quiet);

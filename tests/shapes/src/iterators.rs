@@ -179,7 +179,7 @@ fn errors_and_panics() {
         trace,
         "TOOL fails stream.items=2 ! ParseIntError: invalid digit found in string\n"
     );
-    let (payload, trace) = unwound(|| panics().count());
+    let (payload, trace) = unwound(|| panics().for_each(drop));
     assert_eq!(payload.downcast_ref::<&str>(), Some(&"late"));
     assert_eq!(trace, "TOOL panics stream.items=1 ! panic: late\n");
 }
@@ -286,4 +286,21 @@ fn methods() {
         recorded(|| rows.into_all().collect()),
         (vec![2, 3], expected.into())
     );
+}
+
+#[tool]
+fn numbers(n: u64) -> impl Iterator<Item = u64> {
+    0..n
+}
+
+#[test]
+fn counting_is_as_quick_as_it_was() {
+    let expected = "TOOL numbers {\"n\":1099511627776} stream.items=1099511627776\n";
+    assert_eq!(
+        recorded(|| numbers(1 << 40).count()),
+        (1 << 40, expected.into())
+    );
+    let (count, trace) = recorded(|| fails().flatten().count());
+    assert_eq!(count, 2);
+    assert!(trace.contains("stream.items=3 ! ParseIntError"), "{trace}");
 }

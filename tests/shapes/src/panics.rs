@@ -343,3 +343,19 @@ fn functions_stay_unwind_safe() {
     is_unwind_safe(&text);
     is_unwind_safe(&async_any(1));
 }
+
+#[tool(parent = chosen_parent())]
+fn under_another() -> u8 {
+    1
+}
+
+fn chosen_parent() -> crate::runtime::SpanContext {
+    panic!("nobody asked for this")
+}
+
+#[test]
+fn what_chooses_the_parent_runs_beside_the_program() {
+    check(under_another, 1, "TOOL under_another -> 1");
+    // Where nothing records it is not asked at all.
+    assert_eq!(under_another(), 1);
+}

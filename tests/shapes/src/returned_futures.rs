@@ -770,3 +770,28 @@ TOOL later {\"n\":2} -> 3
 ";
     assert_eq!(trace, expected);
 }
+
+#[tool]
+fn boxes_a_parameter<'a, T, F: Future<Output = T> + Send + 'a>(future: F) -> BoxFuture<'a, T> {
+    Box::pin(future)
+}
+
+#[tool]
+fn boxes_a_parameter_that_lives<'a, T: 'a, F>(future: F) -> BoxFuture<'a, T>
+where
+    F: Future<Output = T> + Send + 'a,
+{
+    Box::pin(future)
+}
+
+#[test]
+fn boxes_of_what_a_caller_chooses() {
+    // Only the second can be put into another box, in which its span goes on.
+    let (value, trace) = recorded(|| block_on(boxes_a_parameter(later(1))));
+    assert_eq!(value, 2);
+    assert!(trace.contains("TOOL boxes_a_parameter {"), "{trace}");
+    assert!(!trace.ends_with("-> {\"$type\":\"u32\"}\n"), "{trace}");
+    let (value, trace) = recorded(|| block_on(boxes_a_parameter_that_lives(later(1))));
+    assert_eq!(value, 2);
+    assert!(trace.ends_with("-> {\"$type\":\"u32\"}\n"), "{trace}");
+}

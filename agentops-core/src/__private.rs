@@ -24,8 +24,8 @@ pub use crate::record::returned::{
 };
 pub use crate::record::said::{Said, Says};
 pub use crate::record::span::{
-    Entered, Recording, Started, enter, enter_bare, enter_session, exit, leave, link, start,
-    start_bare, start_session, under,
+    Entered, Recording, Started, enter, enter_bare, enter_session, exit, leave, link, parent,
+    start, start_bare, start_session, under,
 };
 
 /// The ladders' traits, for method lookup alone.

@@ -492,10 +492,13 @@ impl Frame<'_> {
                 let enter = self.enter();
                 let capture = self.capture().map(|capture| generated!(, #capture));
                 let enter = generated!(#runtime::#enter(&#site #capture));
-                parts.parent.as_ref().map_or(
-                    enter.clone(),
-                    |parent| generated!(#runtime::under(|| #parent, || #enter)),
-                )
+                parts.parent.as_ref().map_or(enter.clone(), |parent| {
+                    // What is wrong with it is wrong there.
+                    let place = at(parent.span());
+                    let there = runtime_path(layer.runtime(), Some(place));
+                    let parent = quote_spanned!(place=> #there::parent(#parent));
+                    generated!(#runtime::under(|| #parent, || #enter))
+                })
             }
         };
         let open = outer.map_or(open.clone(), |outer| {

@@ -414,16 +414,20 @@ fn begin_agent(
     write_start(local, site, [span, around.span, scope], flags, fill).map(|clock| (place, clock))
 }
 
+/// What can be a parent.
+pub fn parent(parent: impl Into<SpanContext>) -> SpanContext {
+    parent.into()
+}
+
 /// Runs `enter` as if what `parent` answers were the current span. That is asked where somebody records, and runs beside
 /// the program: where it panics, the current span is the parent.
-pub fn under<S, P>(parent: impl FnOnce() -> P, enter: impl FnOnce() -> S) -> S
+pub fn under<S>(parent: impl FnOnce() -> SpanContext, enter: impl FnOnce() -> S) -> S
 where
     S: Recording,
-    P: Into<SpanContext>,
 {
     let mut asked = None;
     if local::recording() {
-        aside(|| asked = Some(parent().into()));
+        aside(|| asked = Some(parent()));
     }
     let Some(SpanContext(parent)) = asked else {
         return enter();

@@ -15,7 +15,7 @@ fn handle(job: &Job) -> bool {
         ),
     );
     let __agentops_span = ::agentops::__private::under(
-        || job.span,
+        || ::agentops::__private::parent(job.span),
         || ::agentops::__private::enter(
             &__AGENTOPS_CALLSITE,
             |__agentops_w| {

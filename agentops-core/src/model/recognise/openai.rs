@@ -742,8 +742,12 @@ mod tests {
     /// A recorded exchange; each file names where its shape is documented.
     macro_rules! exchange {
         ($name:literal) => {
-            serde_json::from_str::<Value>(include_str!(concat!("fixtures/openai/", $name, ".json")))
-                .unwrap()
+            serde_json::from_str::<Value>(include_str!(concat!(
+                "../../../fixtures/",
+                $name,
+                ".json"
+            )))
+            .unwrap()
         };
     }
 
@@ -765,7 +769,7 @@ mod tests {
 
     #[test]
     fn a_plain_chat_is_read_in_full() {
-        let call = call(&exchange!("chat"));
+        let call = call(&exchange!("openai/chat"));
         let message = |role: &str, text| Message {
             role: role.into(),
             content: said(text),
@@ -810,7 +814,7 @@ mod tests {
 
     #[test]
     fn parts_keep_their_order_and_what_is_not_text_stays_as_it_was() {
-        let call = call(&exchange!("image"));
+        let call = call(&exchange!("openai/image"));
         let image =
             json!({"type": "image_url", "image_url": {"url": "https://example.com/boardwalk.jpg"}});
         assert_eq!(
@@ -824,7 +828,7 @@ mod tests {
 
     #[test]
     fn tools_are_asked_for_and_answer() {
-        let call = call(&exchange!("tools"));
+        let call = call(&exchange!("openai/tools"));
         let boston = json!({"location": "Boston, MA"});
         assert!(call.messages[1].content.is_empty());
         assert_eq!(
@@ -859,7 +863,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_put_together_again() {
-        let call = call(&exchange!("stream"));
+        let call = call(&exchange!("openai/stream"));
         let tools = vec![
             wants("call_1", "grep", json!({"pattern": "x"})),
             wants("call_2", "read", json!({})),
@@ -912,7 +916,7 @@ mod tests {
 
     #[test]
     fn what_async_openai_serialises_is_read() {
-        let exchange = exchange!("async_openai");
+        let exchange = exchange!("openai/async_openai");
         let read = call(&exchange);
         let roles: Vec<_> = read
             .messages
@@ -956,7 +960,7 @@ mod tests {
 
     #[test]
     fn providers_are_known_by_marks_of_their_own() {
-        let openrouter = call(&exchange!("openrouter"));
+        let openrouter = call(&exchange!("openrouter/chat"));
         assert_eq!(openrouter.provider.as_deref(), Some("openrouter"));
         assert_eq!(
             openrouter.completions[0].content[0],
@@ -974,7 +978,7 @@ mod tests {
         );
         assert_eq!(cost.price_table.as_deref(), Some("provider"));
 
-        let deepseek = call(&exchange!("deepseek"));
+        let deepseek = call(&exchange!("deepseek/chat"));
         assert_eq!(deepseek.provider.as_deref(), Some("deepseek"));
         assert_eq!(
             deepseek.usage.map(|usage| (usage.input, usage.cache_read)),
@@ -983,18 +987,18 @@ mod tests {
         assert_eq!(deepseek.completions[0].content.len(), 2);
         assert_eq!(deepseek.parameters["thinking"]["type"], "enabled");
 
-        let groq = call(&exchange!("groq_stream"));
+        let groq = call(&exchange!("groq/stream"));
         assert_eq!(groq.provider.as_deref(), Some("groq"));
         assert_eq!(groq.usage.map(|usage| usage.total), Some(42));
         assert_eq!(groq.completions[0].content, said("Hello"));
 
-        let azure = call(&exchange!("azure"));
+        let azure = call(&exchange!("azure/chat"));
         assert_eq!(azure.provider.as_deref(), Some("azure.ai.openai"));
         assert_eq!(azure.request_model.as_deref(), Some("my-deployment"));
         assert_eq!(azure.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
 
         assert_eq!(
-            call(&exchange!("ollama")).provider.as_deref(),
+            call(&exchange!("ollama/openai_chat")).provider.as_deref(),
             Some("ollama")
         );
     }
@@ -1048,7 +1052,7 @@ mod tests {
 
     #[test]
     fn the_tier_that_was_granted_replaces_the_one_asked_for() {
-        let mut exchange = exchange!("chat");
+        let mut exchange = exchange!("openai/chat");
         assert!(!call(&exchange).parameters.contains_key("service_tier"));
         exchange["request"]["service_tier"] = json!("priority");
         assert_eq!(call(&exchange).parameters["service_tier"], "default");
@@ -1071,11 +1075,11 @@ mod tests {
             }
         }
         let exchanges = [
-            exchange!("async_openai"),
-            exchange!("openrouter"),
-            exchange!("stream"),
-            exchange!("groq_stream"),
-            exchange!("tools"),
+            exchange!("openai/async_openai"),
+            exchange!("openrouter/chat"),
+            exchange!("openai/stream"),
+            exchange!("groq/stream"),
+            exchange!("openai/tools"),
         ];
         let odd = [
             json!(null),
@@ -1105,14 +1109,14 @@ mod tests {
 
     #[test]
     fn errors_leave_the_request() {
-        let call = call(&exchange!("error"));
+        let call = call(&exchange!("openai/error"));
         assert_eq!(call.request_model.as_deref(), Some("gpt-4o-mini"));
         assert!(call.completions.is_empty() && call.usage.is_none());
     }
 
     #[test]
     fn a_request_is_found_wherever_an_argument_holds_it() {
-        let exchange = exchange!("chat");
+        let exchange = exchange!("openai/chat");
         let request = &exchange["request"];
         let history = &request["messages"];
         for arguments in [
@@ -1135,7 +1139,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_found_whole_and_in_parts() {
-        let exchange = exchange!("image");
+        let exchange = exchange!("openai/image");
         let (request, response) = (&exchange["request"], &exchange["response"]);
         let (choice, usage) = (&response["choices"][0], &response["usage"]);
         let earlier = json!({"role": "assistant", "content": "earlier"});

@@ -4,6 +4,7 @@
 //! typed record for it, or nothing where the shape is not one that it knows. One module for each shape, and no more
 //! about a provider than its shape shows; nothing here knows where the JSON comes from, or what a call costs.
 
+mod anthropic;
 mod openai;
 mod plain;
 pub mod sse;
@@ -63,7 +64,8 @@ fn as_text(request: Option<&Value>, response: &Value) -> Option<LlmCall> {
 }
 
 /// Every shape, the more particular ones first.
-const SHAPES: [fn(&Seen<'_>) -> Option<LlmCall>; 2] = [openai::chat, plain::prompt];
+const SHAPES: [fn(&Seen<'_>) -> Option<LlmCall>; 3] =
+    [anthropic::messages, openai::chat, plain::prompt];
 
 /// Both sides of what may be a model call.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +116,30 @@ fn text<'a>(fields: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
 /// A field that has text in it, as a copy.
 fn owned(fields: &Map<String, Value>, key: &str) -> Option<String> {
     text(fields, key).map(str::to_owned)
+}
+
+/// Those of the named fields that are given.
+fn given(fields: Option<&Map<String, Value>>, names: &[&str]) -> Map<String, Value> {
+    let given = names
+        .iter()
+        .filter_map(|&name| Some((name.to_owned(), fields?.get(name)?.clone())));
+    given.filter(|(_, value)| !value.is_null()).collect()
+}
+
+/// A model's name, or the tag with the name in it that a client's enum writes: `{"Custom": "claude-opus-4-5"}`.
+fn model_name(value: Option<&Value>) -> Option<String> {
+    let name = match value? {
+        Value::Object(tagged) if tagged.len() == 1 => tagged.values().next()?,
+        name => name,
+    };
+    name.as_str()
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+}
+
+/// Arguments as a model writes them: JSON where it parses, else the text.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 /// A count of tokens, however it is written.

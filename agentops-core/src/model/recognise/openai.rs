@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Seen, count, nano_usd, nearest, owned, plain, text};
+use super::{Seen, count, nano_usd, nearest, owned, parsed, plain, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -90,14 +90,14 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
 
 /// What was asked.
 #[derive(Default)]
-struct Request<'a> {
+pub(super) struct Request<'a> {
     /// The body, or the arguments of a function that makes one.
-    body: Option<&'a Fields>,
-    messages: &'a [Value],
+    pub(super) body: Option<&'a Fields>,
+    pub(super) messages: &'a [Value],
 }
 
 impl<'a> Request<'a> {
-    fn find(value: &'a Value) -> Option<Self> {
+    pub(super) fn find(value: &'a Value) -> Option<Self> {
         nearest(value, Self::read).or_else(|| {
             let messages = nearest(value, |value| {
                 value.as_array().filter(|list| is_history(list))
@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    fn field(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn field(&self, name: &str) -> Option<&'a Value> {
         self.body?.get(name)
     }
 
@@ -159,7 +159,7 @@ fn message(value: &Value) -> Option<Message> {
 }
 
 /// The role and the body of a message: `{"role": "user", …}`, or `{"User": …}` as an enum writes it.
-fn as_message(value: &Value) -> Option<(String, &Value)> {
+pub(super) fn as_message(value: &Value) -> Option<(String, &Value)> {
     const ROLES: [&str; 6] = [
         "system",
         "developer",
@@ -259,6 +259,21 @@ fn as_chunk(value: &Value) -> Option<&Fields> {
     .then_some(fields)
 }
 
+/// Whether there is a response or a stream that can be nobody else's.
+pub(super) fn is_answer(response: &Value) -> bool {
+    let is_answer = |value| {
+        as_chunks(value)
+            .or_else(|| as_completion(value))
+            .map(|_| ())
+    };
+    nearest(response, is_answer).is_some()
+}
+
+/// What a function kept of an answer: the message, or the text of it.
+pub(super) fn reply(response: &Value) -> Option<Completion> {
+    nearest(response, as_reply).or_else(|| as_words(response))
+}
+
 /// A choice without the response around it.
 fn as_choice(value: &Value) -> Option<Completion> {
     let fields = value.as_object()?;
@@ -321,9 +336,7 @@ impl Answer {
         if choice.is_none() && !asked {
             return None;
         }
-        let completion = choice
-            .or_else(|| nearest(response, as_reply))
-            .or_else(|| as_words(response));
+        let completion = choice.or_else(|| reply(response));
         let usage = nearest(response, |value| usage(value.as_object()?));
         Some(Self {
             completions: completion.into_iter().collect(),
@@ -453,10 +466,6 @@ fn arguments(written: Option<&Value>) -> Value {
         Some(other) => other.clone(),
         None => Value::Null,
     }
-}
-
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 // Streams.

@@ -33,6 +33,12 @@ pub fn to_string(trace: &Trace, spans: bool) -> String {
     serde_json::to_string_pretty(&session(trace, spans)).unwrap_or_default()
 }
 
+/// One model call as JSON writes it.
+#[must_use]
+pub fn llm(call: &LlmCall) -> impl Serialize {
+    LlmView::from(call)
+}
+
 #[derive(Serialize)]
 struct SessionView<'a> {
     id: String,
@@ -193,6 +199,8 @@ struct LlmView<'a> {
     request_model: Option<&'a str>,
     model: Option<&'a str>,
     operation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_id: Option<&'a str>,
     streaming: bool,
     messages: Vec<MessageView<'a>>,
     completions: Vec<CompletionView<'a>>,
@@ -562,6 +570,7 @@ impl<'a> From<&'a LlmCall> for LlmView<'a> {
             request_model: call.request_model.as_deref(),
             model: call.model.as_deref(),
             operation: call.operation.as_deref(),
+            response_id: call.response_id.as_deref(),
             streaming: call.streaming,
             messages: call.messages.iter().map(Into::into).collect(),
             completions: call.completions.iter().map(Into::into).collect(),

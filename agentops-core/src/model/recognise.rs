@@ -4,8 +4,10 @@
 //! typed record for it, or nothing where the shape is not one that it knows. One module for each shape, and no more
 //! about a provider than its shape shows; nothing here knows where the JSON comes from, or what a call costs.
 
+mod anthropic;
 mod openai;
 mod plain;
+pub mod sse;
 
 use serde_json::{Map, Value};
 
@@ -15,18 +17,55 @@ use super::llm::LlmCall;
 ///
 /// `request` is what went in, of a function an object keyed by argument name; `response` is what came out, of a stream
 /// the array of its items. Either may be wrapped: the request may be one argument of several, or a part of one, and
-/// the response may be a field of what was returned.
+/// the response may be a field of what was returned. A response may also be text that came over the wire: a body, or
+/// the events of a stream, in one piece or in many.
+///
+/// # Example
+///
+/// ```
+/// use agentops_core::model::recognise::recognise;
+/// use serde_json::json;
+///
+/// let request = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]});
+/// let response = json!({"choices": [{"message": {"role": "assistant", "content": "Hello!"}}]});
+/// let call = recognise(Some(&request), Some(&response)).unwrap();
+/// assert_eq!(call.provider.as_deref(), Some("openai"));
+/// assert_eq!(call.completions.len(), 1);
+/// ```
 #[must_use]
 pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<LlmCall> {
     let seen = Seen {
         request: request.filter(|request| !request.is_null()),
         response: response.filter(|response| !response.is_null()),
     };
-    SHAPES.iter().find_map(|shape| shape(&seen))
+    let call = || SHAPES.iter().find_map(|shape| shape(&seen));
+    seen.response
+        .and_then(|response| as_text(seen.request, response))
+        .or_else(call)
+}
+
+/// A call whose answer is text that holds the JSON.
+///
+/// A model may be asked to answer in JSON: that a text holds a response is believed only where the response alone
+/// is known for one.
+fn as_text(request: Option<&Value>, response: &Value) -> Option<LlmCall> {
+    let told = sse::told(response)?;
+    let recognised = |request| {
+        let response = Some(&told);
+        SHAPES
+            .iter()
+            .find_map(|shape| shape(&Seen { request, response }))
+    };
+    let alone = recognised(None)?;
+    if request.is_none() {
+        return Some(alone);
+    }
+    recognised(request)
 }
 
 /// Every shape, the more particular ones first.
-const SHAPES: [fn(&Seen<'_>) -> Option<LlmCall>; 2] = [openai::chat, plain::prompt];
+const SHAPES: [fn(&Seen<'_>) -> Option<LlmCall>; 3] =
+    [anthropic::messages, openai::chat, plain::prompt];
 
 /// Both sides of what may be a model call.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +118,30 @@ fn owned(fields: &Map<String, Value>, key: &str) -> Option<String> {
     text(fields, key).map(str::to_owned)
 }
 
+/// Those of the named fields that are given.
+fn given(fields: Option<&Map<String, Value>>, names: &[&str]) -> Map<String, Value> {
+    let given = names
+        .iter()
+        .filter_map(|&name| Some((name.to_owned(), fields?.get(name)?.clone())));
+    given.filter(|(_, value)| !value.is_null()).collect()
+}
+
+/// A model's name, or the tag with the name in it that a client's enum writes: `{"Custom": "claude-opus-4-5"}`.
+fn model_name(value: Option<&Value>) -> Option<String> {
+    let name = match value? {
+        Value::Object(tagged) if tagged.len() == 1 => tagged.values().next()?,
+        name => name,
+    };
+    name.as_str()
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+}
+
+/// Arguments as a model writes them: JSON where it parses, else the text.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
 /// A count of tokens, however it is written.
 fn count(value: Option<&Value>) -> Option<u64> {
     let value = value?;
@@ -95,8 +158,130 @@ fn nano_usd(value: Option<&Value>) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fs, path::PathBuf};
+
     use super::*;
+    use crate::model::json;
     use serde_json::json;
+
+    /// An exchange in a provider's documented format: `agentops-core/fixtures/<provider>/<case>.json`.
+    pub(super) struct Fixture {
+        /// `provider/case.json`.
+        pub(super) name: String,
+        path: PathBuf,
+        pub(super) exchange: Value,
+    }
+
+    impl Fixture {
+        pub(super) fn all() -> Vec<Self> {
+            let inside = |folder: PathBuf| {
+                let mut paths: Vec<_> = fs::read_dir(folder)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path())
+                    .collect();
+                paths.sort();
+                paths
+            };
+            let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));
+            inside(folder.clone())
+                .into_iter()
+                .flat_map(inside)
+                .map(|path| Self {
+                    name: path.strip_prefix(&folder).unwrap().display().to_string(),
+                    exchange: serde_json::from_str(&fs::read_to_string(&path).unwrap())
+                        .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+                    path,
+                })
+                .collect()
+        }
+
+        pub(super) fn request(&self) -> Option<&Value> {
+            self.exchange.get("request")
+        }
+
+        /// What was answered: a body, or the text of a stream.
+        pub(super) fn response(&self) -> Option<&Value> {
+            self.exchange
+                .get("response")
+                .or_else(|| self.exchange.get("stream"))
+        }
+    }
+
+    /// A call as the contract writes it, without what it does not say.
+    fn written(call: Option<&LlmCall>) -> Value {
+        let mut call = serde_json::to_value(call.map(json::llm)).unwrap();
+        shorten(&mut call);
+        call
+    }
+
+    /// Takes out what a record says by saying nothing, so that a fixture need not say it either.
+    fn shorten(call: &mut Value) {
+        let Some(fields) = call.as_object_mut() else {
+            return;
+        };
+        let says_nothing = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            value => value.as_u64() == Some(0),
+        };
+        for list in ["messages", "completions"] {
+            let choices = fields.get_mut(list).and_then(Value::as_array_mut);
+            for said in choices
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_object_mut)
+            {
+                said.retain(|_, value| !says_nothing(value));
+                let calls = said.get_mut("tool_calls").and_then(Value::as_array_mut);
+                for wish in calls.into_iter().flatten().filter_map(Value::as_object_mut) {
+                    wish.retain(|_, value| !value.is_null());
+                }
+            }
+        }
+        for group in ["cost", "usage", "provider_error"] {
+            if let Some(fields) = fields.get_mut(group).and_then(Value::as_object_mut) {
+                let is_amount = |name: &str| name.ends_with("usd");
+                fields.retain(|name, value| {
+                    is_amount(name) && !value.is_null() || !says_nothing(value)
+                });
+            }
+        }
+        fields.retain(|name, value| name == "usage" && !value.is_null() || !says_nothing(value));
+    }
+
+    /// With `AGENTOPS_BLESS=1` what is expected is written instead, where a fixture expects nothing yet.
+    #[test]
+    fn every_fixture_is_recognised_as_it_says() {
+        let mut wrong = Vec::new();
+        for mut fixture in Fixture::all() {
+            let call = recognise(fixture.request(), fixture.response());
+            let found = written(call.as_ref());
+            for field in ["documentation", "date"] {
+                assert!(
+                    fixture.exchange[field].is_string(),
+                    "{} has no {field}",
+                    fixture.name
+                );
+            }
+            if fixture.exchange.get("expected").is_none() && env::var_os("AGENTOPS_BLESS").is_some()
+            {
+                fixture.exchange["expected"] = found;
+                let text = serde_json::to_string_pretty(&fixture.exchange).unwrap();
+                fs::write(&fixture.path, text + "\n").unwrap();
+                continue;
+            }
+            let mut expected = fixture.exchange["expected"].clone();
+            shorten(&mut expected);
+            if found != expected {
+                wrong.push(format!(
+                    "{}: expected\n{expected:#}\nand found\n{found:#}",
+                    fixture.name
+                ));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    }
 
     #[test]
     fn what_has_no_known_shape_is_no_call() {

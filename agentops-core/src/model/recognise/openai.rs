@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Seen, count, nano_usd, nearest, owned, plain, text};
+use super::{Seen, count, nano_usd, nearest, owned, parsed, plain, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -90,14 +90,14 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
 
 /// What was asked.
 #[derive(Default)]
-struct Request<'a> {
+pub(super) struct Request<'a> {
     /// The body, or the arguments of a function that makes one.
-    body: Option<&'a Fields>,
-    messages: &'a [Value],
+    pub(super) body: Option<&'a Fields>,
+    pub(super) messages: &'a [Value],
 }
 
 impl<'a> Request<'a> {
-    fn find(value: &'a Value) -> Option<Self> {
+    pub(super) fn find(value: &'a Value) -> Option<Self> {
         nearest(value, Self::read).or_else(|| {
             let messages = nearest(value, |value| {
                 value.as_array().filter(|list| is_history(list))
@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    fn field(&self, name: &str) -> Option<&'a Value> {
+    pub(super) fn field(&self, name: &str) -> Option<&'a Value> {
         self.body?.get(name)
     }
 
@@ -159,7 +159,7 @@ fn message(value: &Value) -> Option<Message> {
 }
 
 /// The role and the body of a message: `{"role": "user", …}`, or `{"User": …}` as an enum writes it.
-fn as_message(value: &Value) -> Option<(String, &Value)> {
+pub(super) fn as_message(value: &Value) -> Option<(String, &Value)> {
     const ROLES: [&str; 6] = [
         "system",
         "developer",
@@ -259,6 +259,21 @@ fn as_chunk(value: &Value) -> Option<&Fields> {
     .then_some(fields)
 }
 
+/// Whether there is a response or a stream that can be nobody else's.
+pub(super) fn is_answer(response: &Value) -> bool {
+    let is_answer = |value| {
+        as_chunks(value)
+            .or_else(|| as_completion(value))
+            .map(|_| ())
+    };
+    nearest(response, is_answer).is_some()
+}
+
+/// What a function kept of an answer: the message, or the text of it.
+pub(super) fn reply(response: &Value) -> Option<Completion> {
+    nearest(response, as_reply).or_else(|| as_words(response))
+}
+
 /// A choice without the response around it.
 fn as_choice(value: &Value) -> Option<Completion> {
     let fields = value.as_object()?;
@@ -321,9 +336,7 @@ impl Answer {
         if choice.is_none() && !asked {
             return None;
         }
-        let completion = choice
-            .or_else(|| nearest(response, as_reply))
-            .or_else(|| as_words(response));
+        let completion = choice.or_else(|| reply(response));
         let usage = nearest(response, |value| usage(value.as_object()?));
         Some(Self {
             completions: completion.into_iter().collect(),
@@ -453,10 +466,6 @@ fn arguments(written: Option<&Value>) -> Value {
         Some(other) => other.clone(),
         None => Value::Null,
     }
-}
-
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 // Streams.
@@ -742,8 +751,12 @@ mod tests {
     /// A recorded exchange; each file names where its shape is documented.
     macro_rules! exchange {
         ($name:literal) => {
-            serde_json::from_str::<Value>(include_str!(concat!("fixtures/openai/", $name, ".json")))
-                .unwrap()
+            serde_json::from_str::<Value>(include_str!(concat!(
+                "../../../fixtures/",
+                $name,
+                ".json"
+            )))
+            .unwrap()
         };
     }
 
@@ -765,7 +778,7 @@ mod tests {
 
     #[test]
     fn a_plain_chat_is_read_in_full() {
-        let call = call(&exchange!("chat"));
+        let call = call(&exchange!("openai/chat"));
         let message = |role: &str, text| Message {
             role: role.into(),
             content: said(text),
@@ -810,7 +823,7 @@ mod tests {
 
     #[test]
     fn parts_keep_their_order_and_what_is_not_text_stays_as_it_was() {
-        let call = call(&exchange!("image"));
+        let call = call(&exchange!("openai/image"));
         let image =
             json!({"type": "image_url", "image_url": {"url": "https://example.com/boardwalk.jpg"}});
         assert_eq!(
@@ -824,7 +837,7 @@ mod tests {
 
     #[test]
     fn tools_are_asked_for_and_answer() {
-        let call = call(&exchange!("tools"));
+        let call = call(&exchange!("openai/tools"));
         let boston = json!({"location": "Boston, MA"});
         assert!(call.messages[1].content.is_empty());
         assert_eq!(
@@ -859,7 +872,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_put_together_again() {
-        let call = call(&exchange!("stream"));
+        let call = call(&exchange!("openai/stream"));
         let tools = vec![
             wants("call_1", "grep", json!({"pattern": "x"})),
             wants("call_2", "read", json!({})),
@@ -912,7 +925,7 @@ mod tests {
 
     #[test]
     fn what_async_openai_serialises_is_read() {
-        let exchange = exchange!("async_openai");
+        let exchange = exchange!("openai/async_openai");
         let read = call(&exchange);
         let roles: Vec<_> = read
             .messages
@@ -956,7 +969,7 @@ mod tests {
 
     #[test]
     fn providers_are_known_by_marks_of_their_own() {
-        let openrouter = call(&exchange!("openrouter"));
+        let openrouter = call(&exchange!("openrouter/chat"));
         assert_eq!(openrouter.provider.as_deref(), Some("openrouter"));
         assert_eq!(
             openrouter.completions[0].content[0],
@@ -974,7 +987,7 @@ mod tests {
         );
         assert_eq!(cost.price_table.as_deref(), Some("provider"));
 
-        let deepseek = call(&exchange!("deepseek"));
+        let deepseek = call(&exchange!("deepseek/chat"));
         assert_eq!(deepseek.provider.as_deref(), Some("deepseek"));
         assert_eq!(
             deepseek.usage.map(|usage| (usage.input, usage.cache_read)),
@@ -983,18 +996,18 @@ mod tests {
         assert_eq!(deepseek.completions[0].content.len(), 2);
         assert_eq!(deepseek.parameters["thinking"]["type"], "enabled");
 
-        let groq = call(&exchange!("groq_stream"));
+        let groq = call(&exchange!("groq/stream"));
         assert_eq!(groq.provider.as_deref(), Some("groq"));
         assert_eq!(groq.usage.map(|usage| usage.total), Some(42));
         assert_eq!(groq.completions[0].content, said("Hello"));
 
-        let azure = call(&exchange!("azure"));
+        let azure = call(&exchange!("azure/chat"));
         assert_eq!(azure.provider.as_deref(), Some("azure.ai.openai"));
         assert_eq!(azure.request_model.as_deref(), Some("my-deployment"));
         assert_eq!(azure.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
 
         assert_eq!(
-            call(&exchange!("ollama")).provider.as_deref(),
+            call(&exchange!("ollama/openai_chat")).provider.as_deref(),
             Some("ollama")
         );
     }
@@ -1048,7 +1061,7 @@ mod tests {
 
     #[test]
     fn the_tier_that_was_granted_replaces_the_one_asked_for() {
-        let mut exchange = exchange!("chat");
+        let mut exchange = exchange!("openai/chat");
         assert!(!call(&exchange).parameters.contains_key("service_tier"));
         exchange["request"]["service_tier"] = json!("priority");
         assert_eq!(call(&exchange).parameters["service_tier"], "default");
@@ -1071,11 +1084,11 @@ mod tests {
             }
         }
         let exchanges = [
-            exchange!("async_openai"),
-            exchange!("openrouter"),
-            exchange!("stream"),
-            exchange!("groq_stream"),
-            exchange!("tools"),
+            exchange!("openai/async_openai"),
+            exchange!("openrouter/chat"),
+            exchange!("openai/stream"),
+            exchange!("groq/stream"),
+            exchange!("openai/tools"),
         ];
         let odd = [
             json!(null),
@@ -1105,14 +1118,14 @@ mod tests {
 
     #[test]
     fn errors_leave_the_request() {
-        let call = call(&exchange!("error"));
+        let call = call(&exchange!("openai/error"));
         assert_eq!(call.request_model.as_deref(), Some("gpt-4o-mini"));
         assert!(call.completions.is_empty() && call.usage.is_none());
     }
 
     #[test]
     fn a_request_is_found_wherever_an_argument_holds_it() {
-        let exchange = exchange!("chat");
+        let exchange = exchange!("openai/chat");
         let request = &exchange["request"];
         let history = &request["messages"];
         for arguments in [
@@ -1135,7 +1148,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_found_whole_and_in_parts() {
-        let exchange = exchange!("image");
+        let exchange = exchange!("openai/image");
         let (request, response) = (&exchange["request"], &exchange["response"]);
         let (choice, usage) = (&response["choices"][0], &response["usage"]);
         let earlier = json!({"role": "assistant", "content": "earlier"});

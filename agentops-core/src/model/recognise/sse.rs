@@ -1,0 +1,444 @@
+//! The text of streams: server-sent events, and JSON that stands in lines.
+//!
+//! Puts the JSON of a stream's events together from bytes as they arrive, in whatever pieces. Knows how text is
+//! framed, and nothing of what the events mean.
+
+use serde_json::Value;
+
+/// The events of a stream, put together from its bytes.
+///
+/// Takes server-sent events, JSON in lines, and a JSON array that is written item by item; which of them it is shows in
+/// the first byte. Text that is no JSON is kept as text; the mark `[DONE]` is left out.
+///
+/// # Example
+///
+/// ```
+/// use agentops_core::model::recognise::sse::Events;
+/// use serde_json::json;
+///
+/// let mut events = Events::default();
+/// events.push(b"data: {\"n\":");
+/// events.push(b" 1}\r\n\r\ndata: [DONE]\r\n\r\n");
+/// assert_eq!(events.finish(), [json!({"n": 1})]);
+/// ```
+#[derive(Debug, Default)]
+pub struct Events {
+    framing: Framing,
+    /// Of a line that is not over, or of JSON, which is read when all of it is there.
+    pending: Vec<u8>,
+    /// The last line ended in `\r`, so that a `\n` that comes next belongs to it.
+    after_return: bool,
+    name: String,
+    /// The lines of data of the event that is not over.
+    data: Option<Vec<u8>>,
+    events: Vec<Value>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// Nothing but a byte order mark or white space was seen.
+    #[default]
+    Unknown,
+    Lines,
+    Json,
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+impl Events {
+    /// Takes the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        match self.framing {
+            Framing::Unknown => self.begin(bytes),
+            Framing::Lines => self.lines(bytes),
+            Framing::Json => self.pending.extend_from_slice(bytes),
+        }
+    }
+
+    /// The JSON of all events, the last one included where it is not cut off in its middle.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Value> {
+        if self.framing == Framing::Json {
+            documents(&self.pending, &mut self.events);
+            return self.events;
+        }
+        if !self.pending.is_empty() {
+            let line = std::mem::take(&mut self.pending);
+            self.line(&line);
+        }
+        self.dispatch();
+        self.events
+    }
+
+    fn begin(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if BYTE_ORDER_MARK.starts_with(&self.pending) && self.pending != BYTE_ORDER_MARK {
+            return;
+        }
+        let text = self
+            .pending
+            .strip_prefix(BYTE_ORDER_MARK)
+            .unwrap_or(&self.pending);
+        let Some(first) = text.iter().find(|byte| !byte.is_ascii_whitespace()) else {
+            return;
+        };
+        if matches!(first, b'{' | b'[') {
+            self.framing = Framing::Json;
+            self.pending = text.to_vec();
+        } else {
+            self.framing = Framing::Lines;
+            let text = text.to_vec();
+            self.pending.clear();
+            self.lines(&text);
+        }
+    }
+
+    fn lines(&mut self, mut bytes: &[u8]) {
+        if self.after_return && !bytes.is_empty() {
+            self.after_return = false;
+            bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
+        }
+        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            if self.pending.is_empty() {
+                self.line(&bytes[..end]);
+            } else {
+                let mut line = std::mem::take(&mut self.pending);
+                line.extend_from_slice(&bytes[..end]);
+                self.line(&line);
+            }
+            let rest = &bytes[end + 1..];
+            let is_return = bytes[end] == b'\r';
+            self.after_return = is_return && rest.is_empty();
+            bytes = match rest {
+                [b'\n', rest @ ..] if is_return => rest,
+                rest => rest,
+            };
+        }
+        self.pending.extend_from_slice(bytes);
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            return self.dispatch();
+        }
+        let (field, value) = match line.iter().position(|byte| *byte == b':') {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, &[][..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match field {
+            b"data" => match &mut self.data {
+                Some(data) => {
+                    data.push(b'\n');
+                    data.extend_from_slice(value);
+                }
+                None => self.data = Some(value.to_vec()),
+            },
+            b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
+            _ => {}
+        }
+    }
+
+    fn dispatch(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        let Some(data) = self.data.take() else {
+            return;
+        };
+        let Some(mut event) = event(&data) else {
+            return;
+        };
+        // What kind of event it is may stand beside the data alone.
+        if let Value::Object(fields) = &mut event
+            && !matches!(name.as_str(), "" | "message")
+            && !fields.contains_key("type")
+        {
+            fields.insert("type".to_owned(), name.into());
+        }
+        self.events.push(event);
+    }
+}
+
+/// The JSON of data, or its text; `None` where it is empty or says that the stream is over.
+fn event(data: &[u8]) -> Option<Value> {
+    let data = data.trim_ascii();
+    if matches!(data, b"" | b"[DONE]") {
+        return None;
+    }
+    let text = || Value::String(String::from_utf8_lossy(data).into_owned());
+    Some(serde_json::from_slice(data).unwrap_or_else(|_| text()))
+}
+
+/// The values in a text, whether they stand in lines or in an array; what is cut off is left out.
+fn documents(text: &[u8], found: &mut Vec<Value>) {
+    let text = text.trim_ascii();
+    if let Ok(whole) = serde_json::from_slice(text) {
+        match whole {
+            Value::Array(items) => found.extend(items),
+            whole => found.push(whole),
+        }
+        return;
+    }
+    let is_array = text.starts_with(b"[");
+    let mut rest = if is_array { &text[1..] } else { text };
+    loop {
+        let comma = |byte: &u8| byte.is_ascii_whitespace() || is_array && *byte == b',';
+        let start = rest.iter().position(|byte| !comma(byte));
+        rest = &rest[start.unwrap_or(rest.len())..];
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+        match values.next() {
+            Some(Ok(value)) => found.push(value),
+            Some(Err(_)) | None => break,
+        }
+        rest = &rest[values.byte_offset()..];
+    }
+    // After what cannot be read, each line stands for itself, so that no text is read again and again.
+    let lines = rest.split(|byte| *byte == b'\n');
+    found.extend(
+        lines
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| *line != b"[DONE]")
+            .filter_map(|line| serde_json::from_slice(line).ok()),
+    );
+}
+
+/// What a returned value holds as text: the events of a stream as an array, or a body.
+///
+/// The text may be the value itself, one of its items or fields, or come in pieces, one after the other.
+pub(super) fn told(value: &Value) -> Option<Value> {
+    let first = match value {
+        Value::String(text) => text.as_str(),
+        Value::Array(items) => items.iter().take(WIDTH).find_map(piece)?,
+        Value::Object(fields) => fields.values().take(WIDTH).find_map(piece)?,
+        _ => return None,
+    };
+    if !looks_framed(first) {
+        return None;
+    }
+    let mut events = Events::default();
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .filter_map(piece)
+            .for_each(|piece| events.push(piece.as_bytes())),
+        _ => events.push(first.as_bytes()),
+    }
+    let is_stream = events.framing == Framing::Lines;
+    let mut events = events.finish();
+    match events.len() {
+        0 => None,
+        1 if !is_stream => events.pop(),
+        _ => Some(Value::Array(events)),
+    }
+}
+
+/// How many items or fields are looked at for text.
+const WIDTH: usize = 8;
+
+/// Text, or an `Ok` with text in it.
+fn piece(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| value.get("Ok")?.as_str())
+}
+
+fn looks_framed(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}').trim_ascii_start();
+    let starts = ["{", "[", ":", "data:", "event:", "id:", "retry:"];
+    starts.iter().any(|start| text.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::recognise::recognise;
+    use crate::model::recognise::tests::Fixture;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// The events of a text that comes in one piece, and byte by byte.
+    fn events(text: &str) -> Vec<Value> {
+        let mut whole = Events::default();
+        whole.push(text.as_bytes());
+        let whole = whole.finish();
+        let mut bytes = Events::default();
+        text.bytes().for_each(|byte| bytes.push(&[byte]));
+        assert_eq!(bytes.finish(), whole, "{text:?}");
+        whole
+    }
+
+    #[test]
+    fn lines_end_as_they_like() {
+        let both = [json!({"n": 1}), json!({"n": 2})];
+        for text in [
+            "data: {\"n\": 1}\n\ndata: {\"n\": 2}\n\n",
+            "data: {\"n\": 1}\r\n\r\ndata: {\"n\": 2}\r\n\r\n",
+            "data: {\"n\": 1}\r\rdata: {\"n\": 2}\r\r",
+            "data:{\"n\":1}\n\ndata:{\"n\":2}",
+            "\u{feff}data: {\"n\": 1}\n\n: still here\n\nid: 7\nretry: 3\ndata: {\"n\": 2}\n",
+            "data: {\ndata: \"n\": 1}\n\ndata: {\"n\"\ndata: : 2}\n\ndata: [DONE]\n\n",
+            "\n\n: OPENROUTER PROCESSING\n\ndata: {\"n\": 1}\n\ndata\n\ndata: {\"n\": 2}\n\n",
+            "{\"n\": 1}\n{\"n\": 2}\n",
+            "\u{feff}{\"n\": 1}\r\n{\"n\": 2}",
+            "{\"n\": 1}{\"n\": 2}[DONE]",
+            "[{\"n\": 1},\n{\"n\": 2}]",
+            "[{\n  \"n\": 1\n}\n,\r\n{\n  \"n\": 2\n}\n,\n{\"n\"",
+            "{\"n\": 1}\n{\"n\": oh\n{\"n\": 2}\n{\"n",
+        ] {
+            assert_eq!(events(text), both, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_kind_of_an_event_is_kept_where_the_data_does_not_say_it() {
+        assert_eq!(
+            events(
+                "event: ping\ndata: {\"type\": \"pong\"}\n\nevent: error\ndata: {\"message\": \"no\"}\n\ndata: {}\n\n"
+            ),
+            [
+                json!({"type": "pong"}),
+                json!({"type": "error", "message": "no"}),
+                json!({})
+            ]
+        );
+        assert_eq!(events("event: message\ndata: {}\n\n"), [json!({})]);
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_kept() {
+        assert_eq!(
+            events("data: upstream is gone\n\ndata: {\"n\n"),
+            [json!("upstream is gone"), json!("{\"n")]
+        );
+        assert!(events("").is_empty());
+        assert!(events("hello\nworld\n\n").is_empty());
+        assert!(events("\u{feff}").is_empty());
+    }
+
+    #[test]
+    fn a_response_may_be_text() {
+        let request = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+        let said = |response: &Value| {
+            let call = recognise(Some(&request), Some(response)).unwrap();
+            serde_json::to_value(
+                call.completions
+                    .iter()
+                    .map(|c| format!("{:?}", c.content))
+                    .collect::<Vec<_>>(),
+            )
+            .unwrap()
+        };
+        let hello = json!(["[Text(\"Hello\")]"]);
+        let body = r#"{"choices": [{"message": {"content": "Hello"}}]}"#;
+        let stream = "data: {\"choices\": [{\"delta\": {\"content\": \"Hel\"}}]}\n\ndata: {\"choices\": [{\"delta\": {\"content\": \"lo\"}}]}\n\n";
+        let (before, after) = stream.split_at(30);
+        for response in [
+            json!(body),
+            json!([200, body]),
+            json!({"status": 200, "body": body}),
+            json!(stream),
+            json!([before, after]),
+            json!([{"Ok": before}, {"Ok": after}, {"Err": "reset"}]),
+            json!([
+                r#"{"choices": [{"delta": {"content": "Hel"}}]}"#,
+                r#"{"choices": [{"delta": {"content": "lo"}}]}"#,
+                "[DONE]"
+            ]),
+        ] {
+            assert_eq!(said(&response), hello, "{response}");
+        }
+        // Asked for JSON, a model answers in JSON.
+        let answer = json!("{\"content\": \"Hello\"}");
+        assert_eq!(
+            said(&answer),
+            json!([r#"[Text("{\"content\": \"Hello\"}")]"#])
+        );
+    }
+
+    fn streams() -> Vec<Fixture> {
+        let mut fixtures = Fixture::all();
+        fixtures.retain(|fixture| fixture.exchange["stream"].is_string());
+        assert!(!fixtures.is_empty());
+        fixtures
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(16) })]
+
+        #[test]
+        fn any_chunking_of_a_stream_gives_the_same_record(sizes in prop::collection::vec(0_usize..48, 1..32)) {
+            for fixture in streams() {
+                let text = fixture.exchange["stream"].as_str().unwrap();
+                let whole = recognise(fixture.request(), fixture.response());
+                prop_assert!(whole.is_some(), "{}", fixture.name);
+                let mut events = Events::default();
+                let mut rest = text.as_bytes();
+                for size in sizes.iter().cycle() {
+                    let (piece, after) = rest.split_at((*size).min(rest.len()));
+                    events.push(piece);
+                    rest = after;
+                    if rest.is_empty() || sizes.iter().all(|size| *size == 0) {
+                        break;
+                    }
+                }
+                events.push(rest);
+                let pieced = recognise(fixture.request(), Some(&Value::Array(events.finish())));
+                prop_assert_eq!(pieced, whole, "{}", fixture.name);
+            }
+        }
+    }
+
+    /// What a fuzzer would call: any bytes, taken for a stream, in one piece and in two.
+    fn fuzz(bytes: &[u8]) {
+        let mut whole = Events::default();
+        whole.push(bytes);
+        let whole = whole.finish();
+        let mut halves = Events::default();
+        let (before, after) = bytes.split_at(bytes.len() / 2);
+        halves.push(before);
+        halves.push(after);
+        assert_eq!(halves.finish(), whole);
+        let _ = recognise(None, Some(&Value::Array(whole.clone())));
+        let text = Value::String(String::from_utf8_lossy(bytes).into_owned());
+        let _ = recognise(whole.first(), Some(&text));
+        let _ = recognise(Some(&text), whole.last());
+    }
+
+    #[test]
+    fn any_bytes_are_taken() {
+        let corpus: Vec<Vec<u8>> = Fixture::all()
+            .iter()
+            .flat_map(|fixture| {
+                let side = |value: Option<&Value>| match value {
+                    Some(Value::String(text)) => text.clone().into_bytes(),
+                    value => value.map(Value::to_string).unwrap_or_default().into_bytes(),
+                };
+                [side(fixture.request()), side(fixture.response())]
+            })
+            .collect();
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = |bound: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed as usize % bound.max(1)
+        };
+        for round in 0..6_000 {
+            let mut bytes = corpus[next(corpus.len())].clone();
+            if round % 4 == 0 {
+                let other = &corpus[next(corpus.len())];
+                let (at, from) = (next(bytes.len()), next(other.len()));
+                bytes.truncate(at);
+                bytes.extend_from_slice(&other[from..]);
+            }
+            for _ in 0..next(6) {
+                let at = next(bytes.len());
+                match next(4) {
+                    _ if bytes.is_empty() => {}
+                    0 => bytes[at] = next(256) as u8,
+                    1 => bytes.truncate(at),
+                    2 => drop(bytes.drain(at..bytes.len().min(at + 1 + next(40)))),
+                    _ => bytes.insert(at, b"\n\r{}[]\",:0"[next(10)]),
+                }
+            }
+            fuzz(&bytes);
+        }
+    }
+}

@@ -5,8 +5,10 @@
 //! about a provider than its shape shows; nothing here knows where the JSON comes from, or what a call costs.
 
 mod anthropic;
+mod completions;
 mod openai;
 mod plain;
+mod responses;
 pub mod sse;
 
 use serde_json::{Map, Value};
@@ -64,8 +66,13 @@ fn as_text(request: Option<&Value>, response: &Value) -> Option<LlmCall> {
 }
 
 /// Every shape, the more particular ones first.
-const SHAPES: [fn(&Seen<'_>) -> Option<LlmCall>; 3] =
-    [anthropic::messages, openai::chat, plain::prompt];
+const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
+    anthropic::messages,
+    responses::response,
+    completions::completion,
+    openai::chat,
+    plain::prompt,
+];
 
 /// Both sides of what may be a model call.
 #[derive(Debug, Clone, Copy)]

@@ -185,15 +185,15 @@ pub(super) fn as_message(value: &Value) -> Option<(String, &Value)> {
 
 /// What a response tells.
 #[derive(Default)]
-struct Answer {
-    provider: Option<&'static str>,
-    service_tier: Option<String>,
-    id: Option<String>,
-    model: Option<String>,
-    streamed: bool,
-    completions: Vec<Completion>,
-    usage: Option<Usage>,
-    cost: Option<Cost>,
+pub(super) struct Answer {
+    pub(super) provider: Option<&'static str>,
+    pub(super) service_tier: Option<String>,
+    pub(super) id: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) streamed: bool,
+    pub(super) completions: Vec<Completion>,
+    pub(super) usage: Option<Usage>,
+    pub(super) cost: Option<Cost>,
 }
 
 /// `{"object": "chat.completion", "choices": [{"message": …}], …}`.
@@ -295,7 +295,7 @@ fn as_reply(value: &Value) -> Option<Completion> {
 }
 
 /// What a function answers that returns the text, alone or with something else.
-fn as_words(value: &Value) -> Option<Completion> {
+pub(super) fn as_words(value: &Value) -> Option<Completion> {
     let words = match value {
         Value::String(words) => Some(words.as_str()),
         Value::Array(items) => items.iter().find_map(Value::as_str),
@@ -346,7 +346,7 @@ impl Answer {
     }
 
     /// Reads what stands around the choices, of a response or of one more chunk.
-    fn read_head(&mut self, head: &Fields) {
+    pub(super) fn read_head(&mut self, head: &Fields) {
         if self.id.is_none() {
             self.id = owned(head, "id");
         }
@@ -460,7 +460,7 @@ fn tool_request(call: &Value) -> Option<ToolRequest> {
     })
 }
 
-fn arguments(written: Option<&Value>) -> Value {
+pub(super) fn arguments(written: Option<&Value>) -> Value {
     match written {
         Some(Value::String(text)) => parsed(text),
         Some(other) => other.clone(),
@@ -653,7 +653,7 @@ fn usage(usage: &Fields) -> Option<Usage> {
 }
 
 /// What the provider says that it charges: OpenRouter a number, Perplexity an object.
-fn cost(usage: &Fields) -> Option<Cost> {
+pub(super) fn cost(usage: &Fields) -> Option<Cost> {
     let said = usage.get("cost")?;
     let total = nano_usd(Some(said)).or_else(|| nano_usd(said.get("total_cost")))?;
     // With the caller's own key, OpenRouter charges its fee, and the provider behind it charges the caller.
@@ -662,9 +662,11 @@ fn cost(usage: &Fields) -> Option<Cost> {
     let upstream = detail("upstream_inference_cost").filter(|_| own_key);
     let total = total + upstream.unwrap_or_default();
     let input = nano_usd(said.get("input_tokens_cost"))
-        .or_else(|| detail("upstream_inference_prompt_cost"));
+        .or_else(|| detail("upstream_inference_prompt_cost"))
+        .or_else(|| detail("upstream_inference_input_cost"));
     let output = nano_usd(said.get("output_tokens_cost"))
-        .or_else(|| detail("upstream_inference_completions_cost"));
+        .or_else(|| detail("upstream_inference_completions_cost"))
+        .or_else(|| detail("upstream_inference_output_cost"));
     // Parts that do not make up the whole would mislead.
     let apart = input
         .zip(output)
@@ -680,7 +682,7 @@ fn cost(usage: &Fields) -> Option<Cost> {
 // Who it was.
 
 /// The provider, by marks that only it leaves on a response or a chunk.
-fn provider(head: &Fields) -> Option<&'static str> {
+pub(super) fn provider(head: &Fields) -> Option<&'static str> {
     let usage = |key: &str| {
         head.get("usage")
             .is_some_and(|usage| usage.get(key).is_some())
@@ -719,7 +721,7 @@ fn provider(head: &Fields) -> Option<&'static str> {
 }
 
 /// The provider of models that only their maker sells under such a name; other names tell nothing of who runs them.
-fn maker(model: &str) -> Option<&'static str> {
+pub(super) fn maker(model: &str) -> Option<&'static str> {
     const FAMILIES: [(&str, &str); 10] = [
         ("gpt", "openai"),
         ("chatgpt", "openai"),

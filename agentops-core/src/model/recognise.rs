@@ -5,6 +5,8 @@
 //! about a provider than its shape shows; nothing here knows where the JSON comes from, or what a call costs.
 
 mod anthropic;
+mod bedrock;
+mod cohere;
 mod completions;
 mod openai;
 mod plain;
@@ -67,7 +69,9 @@ fn as_text(request: Option<&Value>, response: &Value) -> Option<LlmCall> {
 
 /// Every shape, the more particular ones first.
 const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
+    bedrock::converse,
     anthropic::messages,
+    cohere::chat,
     responses::response,
     completions::completion,
     openai::chat,
@@ -288,6 +292,24 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    }
+
+    /// A response that is known by itself is read by its own shape, whatever the request looks like: gateways and
+    /// functions that translate take one provider's request to another.
+    #[test]
+    fn no_shape_steals_the_answer_of_another() {
+        let fixtures = Fixture::all();
+        for answered in &fixtures {
+            let Some(alone) = recognise(None, answered.response()) else {
+                continue;
+            };
+            for asked in &fixtures {
+                let pair = format!("{} and {}", asked.name, answered.name);
+                let call = recognise(asked.request(), answered.response()).expect(&pair);
+                assert_eq!(call.completions, alone.completions, "{pair}");
+                assert_eq!(call.usage, alone.usage, "{pair}");
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::openai::{self, Request, as_message};
-use super::{Seen, count, given, model_name, nearest, owned, parsed, text};
+use super::{Seen, bedrock, count, given, model_name, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -55,7 +55,7 @@ pub(super) fn messages(seen: &Seen<'_>) -> Option<LlmCall> {
         }
         _ => return None,
     };
-    let request_model = model_name(request.field("model"));
+    let request_model = model_name(request.field("model")).or_else(|| bedrock::model_id(seen));
     let model = answer.model;
     let mut parameters = given(request.body, &PARAMETERS);
     // The tier that was granted is the one that is paid for; the standard one goes without saying.
@@ -517,5 +517,215 @@ impl Counts {
             estimated: false,
             reported: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::recognise::recognise;
+
+    fn said(text: &str) -> Vec<Part> {
+        vec![Part::Text(text.into())]
+    }
+
+    fn claude(messages: Value) -> Value {
+        json!({"model": "claude-opus-4-5", "max_tokens": 8, "messages": messages})
+    }
+
+    fn hello() -> Value {
+        claude(json!([{"role": "user", "content": "Hello"}]))
+    }
+
+    #[test]
+    fn counts_of_a_stream_only_grow() {
+        let events = |last: Value| {
+            json!([
+                {"type": "message_start", "message": {"usage": {"input_tokens": 20, "cache_read_input_tokens": 5, "output_tokens": 1}}},
+                {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 7}},
+                {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": last},
+            ])
+        };
+        let used = |last: Value| {
+            let usage = recognise(None, Some(&events(last))).unwrap().usage.unwrap();
+            (usage.input, usage.cache_read, usage.output)
+        };
+        let zeros = json!({"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 9});
+        assert_eq!(used(zeros), (25, 5, 9));
+        assert_eq!(
+            used(json!({"input_tokens": 90, "output_tokens": 9})),
+            (95, 5, 9)
+        );
+        assert_eq!(used(json!(null)), (25, 5, 7));
+    }
+
+    #[test]
+    fn written_cache_is_summed_where_only_its_parts_are_given() {
+        let written = |usage: Value| {
+            let mut counts = Counts::default();
+            counts.read(usage.as_object().unwrap());
+            counts.usage().map(|usage| (usage.input, usage.cache_write))
+        };
+        let split = json!({"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4});
+        assert_eq!(
+            written(json!({"input_tokens": 1, "cache_creation": split})),
+            Some((8, 7))
+        );
+        assert_eq!(
+            written(json!({"input_tokens": u64::MAX, "cache_creation": split})),
+            Some((u64::MAX, 7))
+        );
+        assert_eq!(written(json!({"cache_creation": split})), None);
+    }
+
+    #[test]
+    fn a_tier_is_told_where_it_was_asked_for_or_is_not_the_standard_one() {
+        let tier = |asked: Option<&str>, granted: &str| {
+            let mut request = hello();
+            request["service_tier"] = json!(asked);
+            let response = json!({"role": "assistant", "content": [], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "service_tier": granted}});
+            let call = recognise(Some(&request), Some(&response)).unwrap();
+            call.parameters.get("service_tier").cloned()
+        };
+        assert_eq!(tier(None, "standard"), None);
+        assert_eq!(tier(None, "batch"), Some(json!("batch")));
+        assert_eq!(tier(Some("auto"), "standard"), Some(json!("standard")));
+    }
+
+    #[test]
+    fn an_answer_is_found_whole_and_in_parts() {
+        let usage = json!({"input_tokens": 3, "output_tokens": 4});
+        let blocks = json!([{"type": "text", "text": "Hi"}]);
+        let response = json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-4-5", "content": blocks, "stop_reason": "end_turn", "usage": usage});
+        for (answer, has_usage) in [
+            (json!(response), true),
+            (json!({"inner": {"response": response}, "latency": 3}), true),
+            (json!([response, 3]), true),
+            (
+                json!({"content": "Hi", "stop_reason": null, "usage": usage}),
+                true,
+            ),
+            (json!([blocks, usage]), true),
+            (json!(blocks), false),
+            (json!({"role": "assistant", "content": "Hi"}), false),
+            (json!("Hi"), false),
+        ] {
+            let call = recognise(Some(&hello()), Some(&answer)).unwrap();
+            assert_eq!(call.provider.as_deref(), Some("anthropic"), "{answer}");
+            assert_eq!(call.completions.len(), 1, "{answer}");
+            assert_eq!(call.completions[0].content, said("Hi"), "{answer}");
+            assert_eq!(
+                call.usage.map(|usage| usage.total),
+                has_usage.then_some(7),
+                "{answer}"
+            );
+        }
+        assert!(recognise(None, Some(&blocks)).is_none());
+    }
+
+    #[test]
+    fn models_may_be_tagged_and_events_wrapped() {
+        let mut request = hello();
+        request["model"] = json!({"Shared": "claude-opus-4-5"});
+        let events = json!([
+            {"Ok": {"MessageStart": {"message": {"model": {"Shared": "claude-opus-4-5-20251101"}, "usage": {"input_tokens": 2, "output_tokens": 1}}}}},
+            {"Err": "reset"},
+            {"Ok": {"ContentBlockDelta": {"index": 0, "delta": {"text": "Hi"}}}},
+            {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+            {"ContentBlockDelta": {"index": 1, "delta": {"thinking": "Hm"}}},
+            {"ContentBlockDelta": {"index": 2, "delta": {"partial_json": "[1]"}}},
+        ]);
+        let call = recognise(Some(&request), Some(&events)).unwrap();
+        assert_eq!(call.request_model.as_deref(), Some("claude-opus-4-5"));
+        assert_eq!(call.model.as_deref(), Some("claude-opus-4-5-20251101"));
+        assert!(call.streaming);
+        let whole = &call.completions[0];
+        assert_eq!(
+            whole.content,
+            [Part::Text("Hi".into()), Part::Reasoning("Hm".into())]
+        );
+        assert_eq!(whole.tool_calls[0].arguments, json!([1]));
+        assert_eq!(whole.finish_reason, None);
+    }
+
+    #[test]
+    fn who_sells_the_model_is_told_by_marks() {
+        let provider = |request: Value, id: &str, model: &str| {
+            let response = json!({"id": id, "role": "assistant", "model": model, "content": [], "stop_reason": "end_turn"});
+            recognise(Some(&request), Some(&response)).unwrap().provider
+        };
+        let mut vertex = hello();
+        vertex["anthropic_version"] = json!("vertex-2023-10-16");
+        assert_eq!(
+            provider(vertex, "msg_1", "claude-opus-4-5").as_deref(),
+            Some("gcp.vertex_ai")
+        );
+        assert_eq!(
+            provider(hello(), "msg_vrtx_1", "claude-opus-4-5").as_deref(),
+            Some("gcp.vertex_ai")
+        );
+        assert_eq!(
+            provider(hello(), "msg_1", "claude-opus-4-5").as_deref(),
+            Some("anthropic")
+        );
+        assert_eq!(provider(hello(), "1", "deepseek-chat"), None);
+    }
+
+    #[test]
+    fn only_requests_with_marks_of_their_own_are_taken() {
+        let taken = |request: Value| {
+            messages(&Seen {
+                request: Some(&request),
+                response: None,
+            })
+            .is_some()
+        };
+        let user = json!([{"role": "user", "content": "x"}]);
+        let result =
+            json!([{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]}]);
+        assert!(taken(claude(user.clone())));
+        assert!(taken(json!({"model": "glm-5", "messages": result})));
+        assert!(taken(
+            json!({"model": "glm-5", "messages": user, "tools": [{"name": "f", "input_schema": {}}]})
+        ));
+        assert!(taken(json!({"system": "Be brief.", "messages": user})));
+        assert!(!taken(
+            json!({"model": "gpt-4o", "system": "Be brief.", "messages": user})
+        ));
+        assert!(!taken(
+            json!({"model": "anthropic/claude-opus-4.5", "messages": user})
+        ));
+        assert!(!taken(claude(
+            json!([{"role": "system", "content": "x"}, {"role": "user", "content": "x"}])
+        )));
+        let response =
+            json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}}]});
+        let call = recognise(Some(&hello()), Some(&response)).unwrap();
+        assert_eq!(call.completions[0].content, said("Hi"));
+    }
+
+    #[test]
+    fn contents_may_be_anything() {
+        let request = claude(json!([
+            {"role": "user", "content": [{"type": "tool_result", "content": {"type": "text", "text": "one"}}, "two", null, 3]},
+            {"role": "assistant", "content": []},
+            {"role": "assistant", "content": {"type": "tool_use"}},
+            {"role": "captain", "content": "aye"},
+        ]));
+        let messages = recognise(Some(&request), None).unwrap().messages;
+        let roles: Vec<_> = messages
+            .iter()
+            .map(|message| message.role.as_str())
+            .collect();
+        assert_eq!(roles, ["tool", "user", "assistant", "assistant"]);
+        assert_eq!(messages[0].content, said("one"));
+        assert_eq!(
+            messages[1].content,
+            [Part::Text("two".into()), Part::Other(json!(3))]
+        );
+        assert_eq!(
+            messages[3].content,
+            [Part::Other(json!({"type": "tool_use"}))]
+        );
     }
 }

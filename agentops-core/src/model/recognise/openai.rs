@@ -140,7 +140,7 @@ fn is_history(messages: &[Value]) -> bool {
         .is_some_and(|first| as_message(first).is_some())
 }
 
-fn message(value: &Value) -> Option<Message> {
+pub(super) fn message(value: &Value) -> Option<Message> {
     let (role, body) = as_message(value)?;
     let Value::Object(fields) = body else {
         return Some(Message {
@@ -313,7 +313,7 @@ fn choice(choice: &Fields) -> Completion {
     }
 }
 
-fn completion(message: &Fields) -> Completion {
+pub(super) fn completion(message: &Fields) -> Completion {
     Completion {
         role: text(message, "role")
             .unwrap_or("assistant")

@@ -38,33 +38,24 @@ use super::llm::LlmCall;
 /// ```
 #[must_use]
 pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<LlmCall> {
-    let seen = Seen {
-        request: request.filter(|request| !request.is_null()),
-        response: response.filter(|response| !response.is_null()),
+    let request = request.filter(|request| !request.is_null());
+    let response = response.filter(|response| !response.is_null());
+    let find = |response, by_request| {
+        let seen = Seen {
+            request,
+            response,
+            by_request,
+        };
+        SHAPES.iter().find_map(|shape| shape(&seen))
     };
-    let call = || SHAPES.iter().find_map(|shape| shape(&seen));
-    seen.response
-        .and_then(|response| as_text(seen.request, response))
-        .or_else(call)
-}
-
-/// A call whose answer is text that holds the JSON.
-///
-/// A model may be asked to answer in JSON: that a text holds a response is believed only where the response alone
-/// is known for one.
-fn as_text(request: Option<&Value>, response: &Value) -> Option<LlmCall> {
-    let told = sse::told(response)?;
-    let recognised = |request| {
-        let response = Some(&told);
-        SHAPES
-            .iter()
-            .find_map(|shape| shape(&Seen { request, response }))
-    };
-    let alone = recognised(None)?;
-    if request.is_none() {
-        return Some(alone);
-    }
-    recognised(request)
+    // A model may be asked to answer in JSON: that a text holds a response is believed only where the response alone
+    // is known for one.
+    let told = response.and_then(sse::told);
+    let answered = told
+        .as_ref()
+        .and_then(|told| find(Some(told), false))
+        .or_else(|| find(Some(response?), false));
+    answered.or_else(|| find(response, true))
 }
 
 /// Every shape, the more particular ones first.
@@ -83,6 +74,9 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
 struct Seen<'a> {
     request: Option<&'a Value>,
     response: Option<&'a Value>,
+    /// Whether a request of its shape makes it a call. Asked only once no shape knows the response, for a gateway or
+    /// a function may pass one provider's request on to another.
+    by_request: bool,
 }
 
 /// How far inside an argument or a returned value a request or response may be.

@@ -45,11 +45,7 @@ pub(super) fn messages(seen: &Seen<'_>) -> Option<LlmCall> {
     let request = seen.request.and_then(Request::find);
     let (request, answer) = match (request, answer) {
         (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if is_ours(&request) => {
-            // A gateway may take these requests and answer as OpenAI does; that reader knows such answers.
-            if seen.response.is_some_and(openai::is_answer) {
-                return None;
-            }
+        (Some(request), None) if seen.by_request && is_ours(&request) => {
             let answer = seen.response.map(Answer::of_parts);
             (request, answer.unwrap_or_default())
         }
@@ -677,6 +673,7 @@ mod tests {
             messages(&Seen {
                 request: Some(&request),
                 response: None,
+                by_request: true,
             })
             .is_some()
         };

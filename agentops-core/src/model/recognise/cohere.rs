@@ -44,11 +44,7 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
     let request = seen.request.and_then(Request::find);
     let (request, answer) = match (request, answer) {
         (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if is_ours(&request) => {
-            // OpenAI's answers to Cohere's models come from Cohere's own compatible endpoint.
-            if seen.response.is_some_and(openai::is_answer) {
-                return None;
-            }
+        (Some(request), None) if seen.by_request && is_ours(&request) => {
             let completion = seen.response.and_then(openai::reply);
             let answer = Answer {
                 completion,

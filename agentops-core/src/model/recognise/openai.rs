@@ -54,8 +54,8 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
     let request = seen.request.and_then(Request::find);
     let answer = seen
         .response
-        .and_then(|response| Answer::find(response, request.is_some()));
-    if request.is_none() && answer.is_none() {
+        .and_then(|response| Answer::find(response, request.is_some() && seen.by_request));
+    if answer.is_none() && !(request.is_some() && seen.by_request) {
         return None;
     }
     let (request, answer) = (request.unwrap_or_default(), answer.unwrap_or_default());
@@ -257,16 +257,6 @@ fn as_chunk(value: &Value) -> Option<&Fields> {
             .iter()
             .any(|choice| choice.get("delta").is_some_and(Value::is_object)))
     .then_some(fields)
-}
-
-/// Whether there is a response or a stream that can be nobody else's.
-pub(super) fn is_answer(response: &Value) -> bool {
-    let is_answer = |value| {
-        as_chunks(value)
-            .or_else(|| as_completion(value))
-            .map(|_| ())
-    };
-    nearest(response, is_answer).is_some()
 }
 
 /// What a function kept of an answer: the message, or the text of it.

@@ -12,7 +12,7 @@ const INSTRUCTIONS: [&str; 4] = ["system", "system_prompt", "preamble", "instruc
 
 /// Recognises arguments named `prompt` and, if it likes, `model` and `system`.
 pub(super) fn prompt(seen: &Seen<'_>) -> Option<LlmCall> {
-    let arguments = seen.request?.as_object()?;
+    let arguments = seen.request.filter(|_| seen.by_request)?.as_object()?;
     let prompt = message("user", arguments, "prompt")?;
     let system = INSTRUCTIONS
         .iter()

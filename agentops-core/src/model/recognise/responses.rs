@@ -51,7 +51,7 @@ pub(super) fn response(seen: &Seen<'_>) -> Option<LlmCall> {
         let answered = answer.is_some();
         nearest(request, |value| as_request(value, answered))
     });
-    if request.is_none() && answer.is_none() {
+    if answer.is_none() && !(request.is_some() && seen.by_request) {
         return None;
     }
     let field = |name: &str| request?.get(name).filter(|value| !value.is_null());

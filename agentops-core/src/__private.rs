@@ -20,7 +20,7 @@ pub use crate::record::future::{
 };
 pub use crate::record::outcome::Outcome;
 pub use crate::record::returned::{
-    Flow, Handing, Iterated, Returned, Streamed, called, handing, promised, spoil, within,
+    Flow, Handing, Iterated, Returned, Streamed, called, handing, keep, promised, spoil, within,
 };
 pub use crate::record::said::{Said, Says};
 pub use crate::record::span::{

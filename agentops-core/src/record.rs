@@ -13,6 +13,7 @@ pub(crate) mod context;
 pub(crate) mod fault;
 pub(crate) mod fields;
 pub(crate) mod future;
+mod kept;
 pub(crate) mod local;
 pub(crate) mod lost;
 pub(crate) mod manual;

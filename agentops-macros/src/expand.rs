@@ -564,7 +564,6 @@ impl Frame<'_> {
         let Frame {
             runtime,
             span,
-            layer,
             function,
             ..
         } = self;
@@ -588,24 +587,7 @@ impl Frame<'_> {
             let allow = self.allow_closures();
             generated!(#allow move |#span, __agentops_ret| #end)
         });
-        let each = flows.then(|| {
-            let is_span = matches!(layer.role, Role::Span);
-            if !is_span || layer.arguments.no_error {
-                return generated!(|_, _| {});
-            }
-            generated! {
-                |__agentops_flow, __agentops_item| {
-                    use #runtime::ladder::*;
-                    if let ::core::result::Result::Err(__agentops_error) =
-                        (&&#runtime::Outcome(__agentops_item)).agentops_outcome()
-                    {
-                        #runtime::spoil(__agentops_flow, &mut |__agentops_w| {
-                            (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
-                        });
-                    }
-                }
-            }
-        });
+        let each = flows.then(|| self.each());
         let closures = end.into_iter().chain(each);
         let place = at(function.body.braces.span());
         quote_spanned! {place=>
@@ -614,6 +596,55 @@ impl Frame<'_> {
                 (&mut &mut __agentops_ret).#method(#(#closures),*)
             };
         }
+    }
+
+    /// What becomes of each item: the first error is the span's, and what a model says is kept.
+    fn each(&self) -> TokenStream {
+        let Frame { runtime, layer, .. } = self;
+        let spoils = matches!(layer.role, Role::Span) && !layer.arguments.no_error;
+        let spoil = generated! {
+            #runtime::spoil(__agentops_flow, &mut |__agentops_w| {
+                (&&&&&&#runtime::Fault(__agentops_error)).agentops_fault(__agentops_w)
+            })
+        };
+        let outcome = generated!((&&#runtime::Outcome(__agentops_item)).agentops_outcome());
+        let each = match (self.captures_items(), spoils) {
+            (false, false) => return generated!(|_, _| {}),
+            (false, true) => generated! {
+                if let ::core::result::Result::Err(__agentops_error) = #outcome {
+                    #spoil;
+                }
+            },
+            (true, spoils) => {
+                let value = self.probe(&generated!(__agentops_value));
+                let keep = generated!(#runtime::keep(__agentops_flow, &mut |__agentops_w| #value));
+                let failed = if spoils {
+                    generated!(::core::result::Result::Err(__agentops_error) => #spoil)
+                } else {
+                    generated!(::core::result::Result::Err(_) => {})
+                };
+                generated! {
+                    match #outcome {
+                        ::core::result::Result::Ok(__agentops_value) => #keep,
+                        #failed,
+                    }
+                }
+            }
+        };
+        generated! {
+            |__agentops_flow, __agentops_item| {
+                use #runtime::ladder::*;
+                #each
+            }
+        }
+    }
+
+    /// Whether what a stream or an iterator yields is captured: only a model's answer means anything in pieces.
+    fn captures_items(&self) -> bool {
+        self.layer.word == Word::Llm
+            && matches!(self.layer.role, Role::Span)
+            && !self.layer.arguments.no_return
+            && self.function.goes_on.as_ref().is_some_and(GoesOn::flows)
     }
 
     fn close(&self) -> TokenStream {
@@ -897,9 +928,10 @@ impl Frame<'_> {
 
     /// Whether there is a value at the end that is captured.
     fn gives_output(&self) -> bool {
-        self.function.shape != Shape::Guarded
-            && !self.layer.arguments.no_return
-            && !matches!(self.function.outcome, Output::Unit | Output::Never)
+        self.captures_items()
+            || self.function.shape != Shape::Guarded
+                && !self.layer.arguments.no_return
+                && !matches!(self.function.outcome, Output::Unit | Output::Never)
     }
 }
 

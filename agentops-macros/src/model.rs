@@ -287,7 +287,8 @@ impl Function {
         let is_program = layers
             .iter()
             .any(|layer| matches!(layer.role, Role::Program));
-        let goes_on = GoesOn::new(&signature.output)
+        let is_llm = layers.iter().any(|layer| layer.word == Word::Llm);
+        let goes_on = GoesOn::new(&signature.output, is_llm)
             .filter(|_| !is_program && !attrs.iter().any(tracks_caller));
         let reads = layers
             .iter()
@@ -369,7 +370,7 @@ impl Shape {
 
 impl GoesOn {
     /// What the signature promises. Bounds that a wrapper could not keep leave the value as it is.
-    fn new(output: &ReturnType) -> Option<GoesOn> {
+    fn new(output: &ReturnType, is_llm: bool) -> Option<GoesOn> {
         let ReturnType::Type(_, ty) = output else {
             return None;
         };
@@ -394,10 +395,14 @@ impl GoesOn {
                         (main.ident == "Stream").then_some((Returning::TriedStream, item))?
                     }
                     (Some(Type::Path(inner)), "Result") => {
-                        goes_on_by_name(inner.path.segments.last()?)
+                        let inner = inner.path.segments.last()?;
+                        (goes_on_by_name(inner) || is_llm && hides_what_it_is(inner))
                             .then_some((Returning::Named, None))?
                     }
                     _ if goes_on_by_name(last) => (Returning::Named, boxed_output(last)),
+                    // Of a result whose value says what it is, the rest of it says no more.
+                    (_, "Result") => return None,
+                    _ if is_llm && hides_what_it_is(last) => (Returning::Named, None),
                     _ => return None,
                 }
             }
@@ -405,6 +410,11 @@ impl GoesOn {
         };
         let yields = yields.and_then(|ty| erased(&ty));
         Some(GoesOn { what, yields })
+    }
+
+    /// Whether it may yield more than once.
+    pub(crate) fn flows(&self) -> bool {
+        self.what != Returning::Future && !self.is_boxed_future()
     }
 
     fn is_boxed_future(&self) -> bool {
@@ -509,6 +519,16 @@ fn goes_on_by_name(last: &PathSegment) -> bool {
         "Box" => first_type(last).is_some_and(is_dyn_iterator),
         _ => name.ends_with("Future") || name.ends_with("Stream"),
     }
+}
+
+/// Whether a name may be another one for a stream. Clients give theirs such names, and model calls alone are worth it.
+fn hides_what_it_is(last: &PathSegment) -> bool {
+    const PLAIN: [&str; 14] = [
+        "String", "Vec", "Option", "Box", "Arc", "Rc", "Cow", "HashMap", "BTreeMap", "HashSet",
+        "BTreeSet", "Value", "Self", "Pin",
+    ];
+    let is_builtin = NUMBERS_AND_TEXT.iter().any(|name| last.ident == name);
+    !is_builtin && !PLAIN.iter().any(|name| last.ident == name)
 }
 
 fn is_dyn_iterator(ty: &Type) -> bool {
@@ -872,13 +892,15 @@ fn is_copy(ty: &Type) -> bool {
 }
 
 /// A type of the language's own: no `Result`, and, save for what an array or tuple holds, nothing to drop.
+/// Types that the language itself has a name for.
+const NUMBERS_AND_TEXT: [&str; 17] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize", "str",
+];
+
 fn is_builtin(ty: &Type) -> bool {
-    const NAMED: [&str; 17] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16",
-        "u32", "u64", "u128", "usize", "str",
-    ];
     match ty {
-        Type::Path(path) => NAMED.iter().any(|name| path.path.is_ident(name)),
+        Type::Path(path) => NUMBERS_AND_TEXT.iter().any(|name| path.path.is_ident(name)),
         Type::Reference(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => true,
         Type::Array(_) | Type::Tuple(_) => true,
         _ => false,

@@ -13,6 +13,7 @@ mod lifecycle;
 mod lifecycle_model;
 mod logs;
 mod model_calls;
+mod model_streams;
 mod msrv;
 mod pressure;
 mod redaction;

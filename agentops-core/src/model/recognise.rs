@@ -12,10 +12,13 @@ mod openai;
 mod plain;
 mod responses;
 pub mod sse;
+mod stream;
 
 use serde_json::{Map, Value};
 
 use super::llm::LlmCall;
+
+pub use self::stream::{is_complete, joined};
 
 /// Recognises a model call; `None` where neither side has a known shape.
 ///

@@ -60,6 +60,8 @@ pub const ASYNC_BUSY: &str = "agentops.async.busy_ns";
 pub const STREAM_ITEMS: &str = "stream.items";
 /// From the start of the span to the first of them, in milliseconds.
 pub const STREAM_FIRST_ITEM: &str = "stream.time_to_first_item_ms";
+/// How a model call's stream ended: `end`, `error` or `dropped`.
+pub const STREAM_ENDED: &str = "stream.ended";
 /// `function`, `screenshot`, …
 pub const OPERATION_TYPE: &str = "agentops.operation.type";
 /// What one call of the tool costs, in nano-USD.

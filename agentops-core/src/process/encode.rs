@@ -9,12 +9,14 @@ use super::redact::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
 use crate::model::llm::{Completion, LlmCall};
+use crate::model::recognise;
 use crate::model::semconv;
 use crate::model::session::SessionFacts;
 use crate::model::span::{Guardrail, Link, Source, SpanKind, Status, Thread, ToolCall};
 use crate::model::time::UnixNanos;
 use crate::model::wire::put;
 use crate::record::callsite::Meta;
+use crate::record::note::Ended;
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::Scope;
 use crate::record::value::{self, Filter, REDACTED, string};
@@ -73,6 +75,8 @@ pub(super) struct End<'a> {
     pub(super) time: UnixNanos,
     pub(super) cancelled: bool,
     pub(super) output: Option<&'a [u8]>,
+    /// How the stream of a model call ended, where there is one.
+    pub(super) stream_ended: Option<Ended>,
     pub(super) error: Option<ErrorRecord>,
     pub(super) polls: Option<(u64, u64)>,
     /// What is known of the session whose own span this is.
@@ -90,6 +94,36 @@ pub(super) struct Notes {
     pub(super) attributes: Map<String, Value>,
     pub(super) links: Vec<Link>,
     pub(super) error: Option<ErrorRecord>,
+    pub(super) stream: Option<Stream>,
+}
+
+/// What a model call's stream was.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) ended: Ended,
+    /// From the start of the span to the first item, in nanoseconds.
+    first: Option<u64>,
+    /// When the last item came, as the clock has it, where the stream did not end by itself.
+    pub(super) last: Option<u64>,
+    /// A captured array; nothing where items are not captured.
+    pub(super) items: Box<[u8]>,
+}
+
+impl Stream {
+    pub(super) fn read(said: &[u8]) -> Option<Self> {
+        let (facts, length) = value(said);
+        Some(Self {
+            ended: Ended::read(facts[0].as_str()?)?,
+            first: facts[1].as_u64(),
+            last: facts[2].as_u64(),
+            items: said[length..].into(),
+        })
+    }
+
+    /// Whether the answer came to its end, whoever dropped the stream then.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.items.is_empty() && recognise::is_complete(&value(&self.items).0)
+    }
 }
 
 /// What all spans of a callsite have in common.
@@ -210,6 +244,9 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
         }
     }
     own.attributes(out, own.meta.returns, &outputs[at..]);
+    if let Some(ended) = end.stream_ended {
+        put::attr_str(out, semconv::STREAM_ENDED, ended.as_str());
+    }
     if let Some((polls, busy)) = end.polls {
         put::attr_u64(out, semconv::ASYNC_POLLS, polls);
         put::attr_u64(out, semconv::ASYNC_BUSY, busy);
@@ -509,28 +546,37 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
         Shown::of(input, |input, json| own.visible_input(input, json));
     let (mut output_shown, output_changed) =
         Shown::of(output, |output, json| own.output(output, json));
+    let stream = own.notes.and_then(|notes| notes.stream.as_ref());
+    let answer = |response: Value| match stream {
+        Some(_) => recognise::joined(response),
+        None => response,
+    };
     let request = input_shown.json.as_deref().map(parse);
-    let response = output_shown.json.as_deref().map(parse);
+    let response = output_shown.json.as_deref().map(parse).map(answer);
     // Long prompts take their time, and that is no standstill.
     PROGRESS.0.fetch_add(1, Relaxed);
-    let recognise = |request: Option<&Value>, response: Option<&Value>| {
-        crate::model::recognise::recognise(request, response).unwrap_or_default()
+    let recognised = |request: Option<&Value>, response: Option<&Value>| {
+        recognise::recognise(request, response).unwrap_or_default()
     };
-    let mut call = recognise(request.as_ref(), response.as_ref());
+    let mut call = recognised(request.as_ref(), response.as_ref());
     if input_changed || output_changed {
         let whole_request = input.map(|input| {
             let mut json = Vec::new();
             own.whole_input(input, &mut json);
             parse(&json)
         });
-        let whole_response = output.map(|output| value(output).0);
-        let whole = recognise(whole_request.as_ref(), whole_response.as_ref());
+        let whole_response = output.map(|output| answer(value(output).0));
+        let whole = recognised(whole_request.as_ref(), whole_response.as_ref());
         call = LlmCall {
             messages: call.messages,
             completions: finished(call.completions, whole.completions),
             parameters: call.parameters,
             ..whole
         };
+    }
+    if let Some(stream) = stream {
+        call.streaming = true;
+        call.time_to_first_token = call.time_to_first_token.or(stream.first);
     }
     let fill = |known: &mut Option<String>, said: Option<&str>| {
         if known.is_none() {

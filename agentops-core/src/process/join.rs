@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use self::keep::{Scopes, Threads};
 use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
-use super::encode::{self, End, Notes, Own};
+use super::encode::{self, End, Notes, Own, Stream};
 use super::queue::Queue;
 use super::redact::{Place, Redactor};
 use super::ticket::Ticket;
@@ -38,7 +38,7 @@ use crate::record::callsite::{self, Callsite};
 use crate::record::clock::{self, Anchor};
 use crate::record::local;
 use crate::record::lost::{self, Lost};
-use crate::record::note;
+use crate::record::note::{self, Ended};
 use crate::record::ring::{PROGRESS, ThreadName};
 use crate::record::scope::{Scope, root_of};
 use crate::record::word;
@@ -486,9 +486,21 @@ impl Processor {
 
     fn ended(&mut self, record: [u64; 5], open: &Open, payload: &Payload) {
         let [first, id, clock, polls, busy] = record;
-        let time = open.start + clock::between(open.start_raw, clock);
+        let mut time = open.start + clock::between(open.start_raw, clock);
         let failed = first & word::FAILED != 0;
-        let cancelled = first & word::CANCELLED != 0;
+        let mut cancelled = first & word::CANCELLED != 0;
+        let stream = open.notes.as_ref().and_then(|notes| notes.stream.as_ref());
+        let mut stream_ended = stream.map(|stream| stream.ended);
+        if let Some(stream) = stream
+            && let Some(last) = stream.last
+            && (failed || stream.is_complete())
+        {
+            // All was said by then; what became of the stream is its reader's affair.
+            time = open.start + clock::between(open.start_raw, last);
+            if !failed {
+                (cancelled, stream_ended) = (false, Some(Ended::End));
+            }
+        }
         let values = payload.bytes(&self.arenas);
         let error = failed.then(|| self.error(id, open, values, time));
         self.end_session(id, time, error.as_ref(), cancelled, !values.is_empty());
@@ -497,7 +509,10 @@ impl Processor {
         let end = End {
             time,
             cancelled,
-            output: (first & word::CAPTURED != 0 && !failed).then(|| payload.bytes(&self.arenas)),
+            output: (first & word::CAPTURED != 0 && !failed)
+                .then(|| payload.bytes(&self.arenas))
+                .or(stream.map(|stream| &*stream.items)),
+            stream_ended,
             error,
             polls: (word::tag(first) == word::END_ASYNC && polls != u64::from(word::NOT_POLLED))
                 .then(|| (polls, clock::between(0, busy))),
@@ -755,6 +770,7 @@ impl Processor {
                 let name = self.redacted(&open, "/name", bytes);
                 open.notes.get_or_insert_default().name = name;
             }
+            note::STREAM => open.notes.get_or_insert_default().stream = Stream::read(bytes),
             note::INPUT => open.notes.get_or_insert_default().input = Some(bytes.into()),
             note::SPAN_TAG => {
                 let tag = self.redacted(&open, "/tags", bytes);

@@ -14,6 +14,7 @@ use super::clock;
 use super::context::{Context, SpanContext};
 use super::fault;
 use super::fields::Fields;
+use super::kept::Kept;
 use super::local::{self, Local};
 use super::lost;
 use super::scope;
@@ -38,6 +39,8 @@ pub(crate) const SHARED: u32 = 11;
 pub(crate) const NAME: u32 = 12;
 pub(crate) const INPUT: u32 = 13;
 pub(crate) const SPAN_TAG: u32 = 14;
+/// What a model call's stream was: [`Ended`], how long the first item took, when the last came, and all of them.
+pub(crate) const STREAM: u32 = 15;
 
 /// Whether a note begins with the scope word of what it is about, so that it can be kept where its span is gone.
 pub(crate) fn is_scoped(kind: u32) -> bool {
@@ -170,6 +173,59 @@ pub(crate) fn log(place: Context, head: &Head<'_>, fill: impl FnOnce(&mut Fields
             if !quiet.is_too_deep() {
                 fill(fields);
             }
+        });
+    });
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// There were no more items.
+    End,
+    /// An item was an error, or it panicked.
+    Error,
+    /// Nobody wanted more of it.
+    Dropped,
+}
+
+impl Ended {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Error => "error",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let all = [Self::End, Self::Error, Self::Dropped];
+        all.into_iter().find(|ended| ended.as_str() == text)
+    }
+}
+
+/// Says what became of a model call's stream, before its span ends. `first` in nanoseconds, `last` as the clock has it, where
+/// that may be when it was over.
+#[cold]
+pub(super) fn stream(
+    context: Context,
+    ended: Ended,
+    first: Option<u64>,
+    last: Option<u64>,
+    items: Option<Box<Kept>>,
+) {
+    if !local::recording() {
+        return;
+    }
+    local::with(|local| {
+        if !local.ready() {
+            return;
+        }
+        local.with_buffer(|buffer| {
+            Sink::new(buffer, false).serialize(&(ended.as_str(), first, last));
+            if let Some(items) = items {
+                items.write(buffer);
+            }
+            prepared(local, STREAM, context.span, buffer);
         });
     });
 }

@@ -16,9 +16,10 @@ use pin_project_lite::pin_project;
 use super::capture::Sink;
 use super::clock;
 use super::future::{Instrumented, Restore, instrument_with};
-use super::local;
-use super::note;
-use super::span::{Place, Started};
+use super::kept::Kept;
+use super::local::{self, Local};
+use super::note::{self, Ended};
+use super::span::{Place, Role, Started};
 use super::word::NOT_POLLED;
 use crate::model::semconv::{STREAM_FIRST_ITEM, STREAM_ITEMS};
 
@@ -453,8 +454,12 @@ pub struct Flow {
     items: u64,
     /// When the first item came; 0 before.
     first: u64,
+    /// When the last item of a model call came.
+    last: u64,
     /// The error record of the first item that was an error.
     fault: Option<Box<[u8]>>,
+    /// The items of a model call.
+    kept: Option<Box<Kept>>,
 }
 
 impl Flow {
@@ -464,8 +469,14 @@ impl Flow {
             began,
             items: 0,
             first: 0,
+            last: 0,
             fault: None,
+            kept: None,
         }
+    }
+
+    fn is_llm(&self) -> bool {
+        self.span.role == Role::Llm
     }
 
     /// Counts an item.
@@ -473,16 +484,27 @@ impl Flow {
         if self.first == 0 {
             self.first = clock::raw();
         }
+        if self.is_llm() {
+            self.last = clock::raw();
+        }
         self.items += 1;
     }
 
     /// Ends the span, with what flowed.
-    fn end(&mut self, ending: impl FnOnce(&mut Started)) {
+    fn end(&mut self, ended: Ended, ending: impl FnOnce(&mut Started)) {
         let context = self.span.context;
         note::attribute(context, STREAM_ITEMS, &self.items);
-        if self.first > 0 {
-            let nanos = clock::between(self.began, self.first);
+        let first = (self.first > 0).then(|| clock::between(self.began, self.first));
+        if let Some(nanos) = first {
             note::attribute(context, STREAM_FIRST_ITEM, &(nanos as f64 / 1e6));
+        }
+        if self.is_llm() {
+            let told = match self.fault {
+                Some(_) => Ended::Error,
+                None => ended,
+            };
+            let last = (ended == Ended::Dropped && self.last > 0).then_some(self.last);
+            note::stream(context, told, first, last, self.kept.take());
         }
         match self.fault.take() {
             Some(record) => self.span.fail(&record),
@@ -495,13 +517,19 @@ impl Drop for Flow {
     fn drop(&mut self) {
         if !self.span.is_off() {
             // A panic in it is what ends it.
-            let panicked = self.span.polling;
-            self.end(|span| {
-                if !panicked {
-                    span.abandon();
-                }
-            });
+            if self.span.polling {
+                self.end(Ended::Error, |_| {});
+            } else {
+                self.end(Ended::Dropped, Started::abandon);
+            }
         }
+    }
+}
+
+/// Keeps an item of a model call.
+pub fn keep(flow: &mut Flow, fill: &mut dyn FnMut(&mut Sink<'_>)) {
+    if !flow.span.is_off() && !local::with(Local::is_capturing) {
+        flow.kept.get_or_insert_default().push(fill);
     }
 }
 
@@ -567,7 +595,7 @@ impl<S: Stream, I: FnMut(&mut Flow, &S::Item)> Stream for Streamed<S, I> {
                 this.flow.passed();
                 (this.each)(this.flow, item);
             }
-            Poll::Ready(None) => this.flow.end(Started::ended),
+            Poll::Ready(None) => this.flow.end(Ended::End, Started::ended),
             Poll::Pending => {}
         }
         polled
@@ -625,7 +653,7 @@ impl<T: Iterator, I: FnMut(&mut Flow, &T::Item)> Iterated<T, I> {
                     self.flow.passed();
                     (self.each)(&mut self.flow, item);
                 }
-                None => self.flow.end(Started::ended),
+                None => self.flow.end(Ended::End, Started::ended),
             }
         }
         item
@@ -643,13 +671,21 @@ impl<T: Iterator, I: FnMut(&mut Flow, &T::Item)> Iterator for Iterated<T, I> {
     }
 
     fn nth(&mut self, n: usize) -> Option<T::Item> {
+        // What a model said counts even where nobody looks at it.
+        if self.flow.is_llm() && !self.flow.span.is_off() {
+            for _ in 0..n {
+                self.next()?;
+            }
+            return self.next();
+        }
         let item = self.step(|inner| inner.as_mut()?.nth(n));
         self.yielded(item)
     }
 
     fn count(mut self) -> usize {
         // One that knows how many it has may count them without a look at each.
-        if !matches!(self.size_hint(), (least, Some(most)) if least == most) {
+        let knows = matches!(self.size_hint(), (least, Some(most)) if least == most);
+        if self.flow.is_llm() || !knows {
             let mut count = 0;
             while self.next().is_some() {
                 count += 1;

@@ -184,6 +184,16 @@ impl<'a> Writer<'a> {
         self.out.push(NULL);
     }
 
+    /// An element in the place of others that were left out of a list's middle.
+    pub(crate) fn left_out(&mut self) {
+        self.out.push(OBJECT);
+        self.key("$truncated");
+        self.out.push(OBJECT);
+        self.key("bytes");
+        self.out.extend_from_slice(&[NULL, END, END]);
+        self.after_key = false;
+    }
+
     /// Takes back what was written since `new`.
     pub(crate) fn take_back(&mut self) {
         self.out.truncate(self.start);

@@ -11,7 +11,7 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
                 ::core::module_path!(),
                 "tokens",
                 &["prompt"],
-                false,
+                true,
             )
             .model("gpt-4o-mini"),
     );
@@ -40,18 +40,27 @@ fn tokens(prompt: String) -> impl Stream<Item = Result<Token, Error>> + Send {
         (&mut &mut __agentops_ret)
             .agentops_stream(|__agentops_flow, __agentops_item| {
                 use ::agentops::__private::ladder::*;
-                if let ::core::result::Result::Err(__agentops_error) = (&&::agentops::__private::Outcome(
-                    __agentops_item,
-                ))
+                match (&&::agentops::__private::Outcome(__agentops_item))
                     .agentops_outcome()
                 {
-                    ::agentops::__private::spoil(
-                        __agentops_flow,
-                        &mut |__agentops_w| {
-                            (&&&&&&::agentops::__private::Fault(__agentops_error))
-                                .agentops_fault(__agentops_w)
-                        },
-                    );
+                    ::core::result::Result::Ok(__agentops_value) => {
+                        ::agentops::__private::keep(
+                            __agentops_flow,
+                            &mut |__agentops_w| {
+                                (&&&&::agentops::__private::Probe(__agentops_value))
+                                    .agentops_capture(__agentops_w)
+                            },
+                        )
+                    }
+                    ::core::result::Result::Err(__agentops_error) => {
+                        ::agentops::__private::spoil(
+                            __agentops_flow,
+                            &mut |__agentops_w| {
+                                (&&&&&&::agentops::__private::Fault(__agentops_error))
+                                    .agentops_fault(__agentops_w)
+                            },
+                        )
+                    }
                 }
             })
     };

@@ -138,6 +138,7 @@ impl Processor {
             time: start + clock::between(start_raw, clock),
             cancelled: false,
             output: (first & CAPTURED != 0).then_some(&values[output..]),
+            stream_ended: None,
             error: None,
             polls: None,
             facts: None,

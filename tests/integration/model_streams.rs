@@ -1,0 +1,393 @@
+//! Model calls that answer in pieces: what a stream yielded is put together, whoever reads it and however far.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+
+use agentops::llm;
+use agentops::model::llm::{Completion, LlmCall, Part};
+use agentops::model::span::Status;
+use agentops::testing::{Trace, capture};
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+// What a client's types look like.
+
+#[derive(Debug, Clone, Serialize)]
+struct Chunk {
+    id: &'static str,
+    object: &'static str,
+    model: &'static str,
+    choices: Vec<Choice>,
+    usage: Option<Usage>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Choice {
+    index: u32,
+    delta: Delta,
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+struct Delta {
+    role: Option<&'static str>,
+    content: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Usage {
+    prompt_tokens: u32,
+    completion_tokens: u32,
+    total_tokens: u32,
+}
+
+#[derive(Debug)]
+struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connection reset")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+fn chunk(choices: Vec<Choice>) -> Chunk {
+    Chunk {
+        id: "chatcmpl-1",
+        object: "chat.completion.chunk",
+        model: "gpt-4o-mini-2024-07-18",
+        choices,
+        usage: None,
+    }
+}
+
+fn delta(delta: Delta, finish_reason: Option<&'static str>) -> Chunk {
+    chunk(vec![Choice {
+        index: 0,
+        delta,
+        finish_reason,
+    }])
+}
+
+fn says(content: &'static str) -> Chunk {
+    let content = Some(content);
+    delta(
+        Delta {
+            content,
+            ..Delta::default()
+        },
+        None,
+    )
+}
+
+fn begins() -> Chunk {
+    let role = Some("assistant");
+    delta(
+        Delta {
+            role,
+            ..Delta::default()
+        },
+        None,
+    )
+}
+
+fn ends(reason: &'static str) -> Chunk {
+    delta(Delta::default(), Some(reason))
+}
+
+fn counts() -> Chunk {
+    let usage = Usage {
+        prompt_tokens: 11,
+        completion_tokens: 2,
+        total_tokens: 13,
+    };
+    Chunk {
+        usage: Some(usage),
+        ..chunk(Vec::new())
+    }
+}
+
+fn calls(tool: Value) -> Chunk {
+    let tool_calls = vec![tool];
+    delta(
+        Delta {
+            tool_calls,
+            ..Delta::default()
+        },
+        None,
+    )
+}
+
+fn greeting() -> Vec<Result<Chunk, Broken>> {
+    let chunks = [begins(), says("Hel"), says("lo"), ends("stop"), counts()];
+    chunks.into_iter().map(Ok).collect()
+}
+
+// What a program looks like: the request is an argument, and what comes back is a stream in one of these ways.
+
+fn request() -> Value {
+    json!({"model": "gpt-4o-mini", "stream": true,
+        "messages": [{"role": "user", "content": "greet me"}]})
+}
+
+/// As clients have it: an alias that says nothing of what it is.
+type Reply = Pin<Box<dyn Stream<Item = Result<Chunk, Broken>> + Send>>;
+
+#[llm]
+async fn aliased(request: Value, chunks: Chunks) -> Result<Reply, Broken> {
+    drop(request);
+    Ok(stream::iter(chunks.0).boxed())
+}
+
+#[llm]
+async fn boxed(request: Value, chunks: Chunks) -> BoxStream<'static, Result<Chunk, Broken>> {
+    drop(request);
+    stream::iter(chunks.0).boxed()
+}
+
+#[llm]
+fn opaque(request: Value, chunks: Chunks) -> impl Stream<Item = Result<Chunk, Broken>> + Send {
+    drop(request);
+    stream::iter(chunks.0)
+}
+
+#[llm]
+async fn tried(
+    request: Value,
+    chunks: Chunks,
+) -> Result<impl Stream<Item = Result<Chunk, Broken>> + Send, Broken> {
+    drop(request);
+    Ok(stream::iter(chunks.0))
+}
+
+#[llm]
+fn blocking(request: Value, chunks: Chunks) -> impl Iterator<Item = Result<Chunk, Broken>> {
+    drop(request);
+    chunks.0.into_iter()
+}
+
+struct Chunks(Vec<Result<Chunk, Broken>>);
+
+fn now<F: Future>(future: F) -> F::Output {
+    future.now_or_never().expect("it has nothing to wait for")
+}
+
+/// Reads so many items, and drops the rest.
+fn read<S: Stream>(count: usize, items: S) {
+    now(pin!(items).take(count).for_each(async |_| {}));
+}
+
+fn streamed(items: Vec<Result<Chunk, Broken>>, count: usize) -> Trace {
+    capture(|| {
+        let reply = now(aliased(request(), Chunks(items))).expect("it answers");
+        read(count, reply);
+    })
+}
+
+fn call(trace: &Trace) -> &LlmCall {
+    let [span] = &trace.spans[..] else {
+        panic!("one span, not\n{trace}");
+    };
+    span.llm.as_ref().expect("it is a model call")
+}
+
+fn text(completion: &Completion) -> String {
+    let texts = completion.content.iter().map(|part| match part {
+        Part::Text(text) => &**text,
+        other => panic!("no text: {other:?}"),
+    });
+    texts.collect()
+}
+
+#[track_caller]
+fn check_greeting(trace: &Trace) {
+    let call = call(trace);
+    assert!(call.streaming);
+    assert!(call.time_to_first_token.is_some());
+    assert_eq!(call.request_model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!(call.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
+    assert_eq!(call.messages.len(), 1);
+    assert_eq!(text(&call.completions[0]), "Hello");
+    assert_eq!(call.completions[0].finish_reason.as_deref(), Some("stop"));
+    let usage = call.usage.expect("the last chunk says it");
+    assert_eq!((usage.input, usage.output, usage.total), (11, 2, 13));
+    let span = &trace.spans[0];
+    assert_eq!((span.status, span.cancelled), (Status::Ok, false));
+    assert_eq!(span.attributes["stream.ended"], "end");
+    assert_eq!(span.attributes["stream.items"], 5);
+    let output = span.output.as_ref().and_then(Value::as_array);
+    assert_eq!(output.map(Vec::len), Some(5));
+}
+
+#[test]
+fn however_a_stream_is_returned_its_answer_is_put_together() {
+    check_greeting(&streamed(greeting(), usize::MAX));
+    check_greeting(&capture(|| {
+        read(9, now(boxed(request(), Chunks(greeting()))));
+    }));
+    check_greeting(&capture(|| read(9, opaque(request(), Chunks(greeting())))));
+    check_greeting(&capture(|| {
+        let reply = now(tried(request(), Chunks(greeting())));
+        read(9, reply.unwrap_or_else(|_| unreachable!("it answers")));
+    }));
+    check_greeting(&capture(|| {
+        blocking(request(), Chunks(greeting())).for_each(drop);
+    }));
+}
+
+/// A client that stops at `[DONE]` does not ask for the end of the stream.
+#[test]
+fn a_stream_that_is_dropped_after_its_last_chunk_is_complete() {
+    check_greeting(&streamed(greeting(), 5));
+}
+
+#[test]
+fn a_stream_that_is_dropped_half_way_is_cancelled_and_keeps_what_was_said() {
+    let trace = streamed(greeting(), 2);
+    let call = call(&trace);
+    assert_eq!(text(&call.completions[0]), "Hel");
+    assert_eq!((call.usage, call.streaming), (None, true));
+    let span = &trace.spans[0];
+    assert_eq!((span.status, span.cancelled), (Status::Unset, true));
+    assert_eq!(span.attributes["stream.ended"], "dropped");
+    assert_eq!(span.attributes["stream.items"], 2);
+    // Of what nobody asked for nothing came.
+    let trace = streamed(greeting(), 0);
+    assert_eq!(self::call(&trace).time_to_first_token, None);
+    assert_eq!(trace.spans[0].attributes["stream.ended"], "dropped");
+}
+
+#[test]
+fn an_error_in_mid_stream_is_the_spans_and_leaves_what_was_said() {
+    // Whether or not anybody asks what comes after it.
+    for count in [4, 9] {
+        let mut items = greeting();
+        items.truncate(3);
+        items.push(Err(Broken));
+        let trace = streamed(items, count);
+        let span = &trace.spans[0];
+        assert_eq!((span.status, span.cancelled), (Status::Error, false));
+        let error = span.error.as_ref().expect("an item was one");
+        assert_eq!(error.details, "connection reset");
+        assert_eq!(span.attributes["stream.ended"], "error");
+        assert_eq!(text(&call(&trace).completions[0]), "Hello");
+    }
+}
+
+#[test]
+fn tools_that_are_asked_for_in_pieces_are_put_together() {
+    let items = [
+        begins(),
+        calls(json!({"index": 0, "id": "call_1", "type": "function",
+            "function": {"name": "grep", "arguments": ""}})),
+        calls(json!({"index": 0, "function": {"arguments": "{\"pattern\":"}})),
+        calls(json!({"index": 1, "id": "call_2", "type": "function",
+            "function": {"name": "ls", "arguments": "{}"}})),
+        calls(json!({"index": 0, "function": {"arguments": "\"fn\"}"}})),
+        ends("tool_calls"),
+    ];
+    let trace = streamed(items.into_iter().map(Ok).collect(), 6);
+    let answer = &call(&trace).completions[0];
+    let asked: Vec<_> = answer
+        .tool_calls
+        .iter()
+        .map(|call| (&*call.name, call.id.as_deref(), &call.arguments))
+        .collect();
+    let expected = [
+        ("grep", Some("call_1"), &json!({"pattern": "fn"})),
+        ("ls", Some("call_2"), &json!({})),
+    ];
+    assert_eq!(asked, expected);
+    assert_eq!(answer.finish_reason.as_deref(), Some("tool_calls"));
+    assert!(!trace.spans[0].cancelled);
+}
+
+#[llm(model = "gpt-4o-mini")]
+fn words(prompt: &str) -> impl Stream<Item = String> + use<> {
+    let words = prompt.split_inclusive(' ').map(str::to_owned);
+    stream::iter(words.collect::<Vec<_>>())
+}
+
+#[test]
+fn words_without_anything_around_them_are_the_answer() {
+    let trace = capture(|| read(9, words("to be or not")));
+    let call = call(&trace);
+    assert_eq!(text(&call.completions[0]), "to be or not");
+    assert_eq!(call.usage, None, "nobody counted");
+    let output = &trace.spans[0].output;
+    assert_eq!(*output, Some(json!(["to ", "be ", "or ", "not"])));
+}
+
+#[llm(capture_return = false)]
+fn hushed(chunks: Chunks) -> impl Stream<Item = Result<Chunk, Broken>> {
+    stream::iter(chunks.0)
+}
+
+#[test]
+fn what_is_not_to_be_captured_is_not() {
+    let trace = capture(|| read(9, hushed(Chunks(greeting()))));
+    let call = call(&trace);
+    assert!(call.completions.is_empty() && call.usage.is_none());
+    assert!(call.streaming && call.time_to_first_token.is_some());
+    assert_eq!(trace.spans[0].output, None);
+}
+
+#[llm(model = "gpt-4o-mini", skip(count))]
+fn long(count: usize) -> impl Stream<Item = Chunk> {
+    let said = std::iter::repeat_n(says("la"), count);
+    let all = std::iter::once(begins()).chain(said);
+    stream::iter(all.chain([ends("length"), counts()]))
+}
+
+#[test]
+fn a_stream_without_bounds_has_a_record_with_bounds() {
+    let count = 30_000;
+    let trace = capture(|| read(count + 3, long(count)));
+    let call = call(&trace);
+    let said = text(&call.completions[0]);
+    assert!(said.len() > 10_000 && said.len() < 2 * count);
+    assert_eq!(call.completions[0].finish_reason.as_deref(), Some("length"));
+    assert_eq!(call.usage.map(|usage| usage.total), Some(13));
+    let span = &trace.spans[0];
+    assert_eq!(span.attributes["stream.items"], count + 3);
+    let output = span.output.as_ref().and_then(Value::as_array);
+    let marks = output.expect("items").iter();
+    let marks = marks.filter(|item| item.get("$truncated").is_some());
+    assert_eq!(marks.count(), 1);
+}
+
+/// A plain answer in a type whose name does not say that it is none.
+#[derive(Debug, Serialize)]
+struct Answer {
+    text: &'static str,
+}
+
+#[llm(model = "gpt-4o-mini")]
+async fn whole(prompt: &str) -> Result<Answer, Broken> {
+    match prompt {
+        "" => Err(Broken),
+        _ => Ok(Answer { text: "yes" }),
+    }
+}
+
+#[test]
+fn an_answer_in_one_piece_stays_one() {
+    let trace = capture(|| {
+        now(whole("is it?")).expect("it answers");
+        now(whole("")).expect_err("it fails");
+    });
+    let expected = "\
+LLM whole · gpt-4o-mini {\"prompt\":\"is it?\"} -> {\"text\":\"yes\"}
+LLM whole · gpt-4o-mini {\"prompt\":\"\"} ! Broken: connection reset
+";
+    assert_eq!(trace.to_string(), expected);
+    assert!(trace.spans.iter().all(|span| {
+        let call = span.llm.as_ref().expect("a model call");
+        !call.streaming && call.time_to_first_token.is_none()
+    }));
+}

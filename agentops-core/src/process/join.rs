@@ -653,6 +653,7 @@ impl Processor {
             notes: open.notes.as_deref(),
             arguments: &site.arguments,
             redactor: &self.redactor,
+            agent: self.scopes.get(&open.scope).map(|scope| &*scope.agent),
         }
     }
 
@@ -754,6 +755,13 @@ impl Processor {
             note::NAME => {
                 let name = self.redacted(&open, "/name", bytes);
                 open.notes.get_or_insert_default().name = name;
+            }
+            note::FIELDS => {
+                let said = self.redactor.value(self.place(&open), "/attributes", bytes);
+                if let Value::Object(fields) = said {
+                    let notes = open.notes.get_or_insert_default();
+                    notes.attributes.extend(fields);
+                }
             }
             note::INPUT => open.notes.get_or_insert_default().input = Some(bytes.into()),
             note::SPAN_TAG => {

@@ -38,6 +38,8 @@ pub(crate) const SHARED: u32 = 11;
 pub(crate) const NAME: u32 = 12;
 pub(crate) const INPUT: u32 = 13;
 pub(crate) const SPAN_TAG: u32 = 14;
+/// Several attributes at once, of a span that somebody else made.
+pub(crate) const FIELDS: u32 = 15;
 
 /// Whether a note begins with the scope word of what it is about, so that it can be kept where its span is gone.
 pub(crate) fn is_scoped(kind: u32) -> bool {
@@ -172,6 +174,36 @@ pub(crate) fn log(place: Context, head: &Head<'_>, fill: impl FnOnce(&mut Fields
             }
         });
     });
+}
+
+/// Writes attributes of a span that somebody else made; messages may be among them, which are as long as those of a
+/// model call.
+#[cfg(feature = "tracing")]
+pub(crate) fn fields(span: u64, fill: impl FnOnce(&mut Fields<'_, '_>)) {
+    if !local::recording() {
+        return;
+    }
+    local::with(|local| {
+        if !local.ready() {
+            return;
+        }
+        local.with_buffer(|buffer| {
+            let quiet = local::Quiet::enter();
+            Fields::write(&mut Sink::new(buffer, true).writer(), |fields| {
+                if !quiet.is_too_deep() {
+                    fill(fields);
+                }
+            });
+            drop(quiet);
+            prepared(local, FIELDS, span, buffer);
+        });
+    });
+}
+
+/// Ties a span to another.
+#[cfg(feature = "tracing")]
+pub(crate) fn tie(span: u64, to: Context) {
+    note(LINK, span, |sink| write_link(sink, SpanContext(to)));
 }
 
 pub(super) fn keyed<T: Serialize>(sink: &mut Sink<'_>, key: &str, value: &T) {

@@ -4,6 +4,7 @@
 //! written twice. Nothing in here does I/O, starts a thread, or knows how a span was recorded.
 
 pub mod agent;
+pub mod dialect;
 pub mod error;
 pub mod event;
 pub mod frame;

@@ -23,7 +23,7 @@ use crate::exits::Home;
 use crate::harness::{draw, memory, record_async, recorded};
 
 /// The subscriber of the whole program, for events on any thread.
-fn listen() {
+pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
         let subscriber = tracing_subscriber::registry().with(agentops::layer());

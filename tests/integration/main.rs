@@ -5,6 +5,7 @@ mod command;
 mod docs;
 mod errors;
 mod exits;
+mod foreign;
 mod harness;
 mod homes;
 mod kills;

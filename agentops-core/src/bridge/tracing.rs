@@ -1,7 +1,10 @@
-//! Events of `tracing`, and records of `log` that come as such, as logs of the span that is current where they happen.
+//! Events of `tracing`, and records of `log` that come as such, as logs of the span that is current where they happen;
+//! and spans of `tracing` that say what they are, as spans.
 //!
-//! The place is the recorder's own, which is right on any executor; spans of `tracing` are neither asked for nor
+//! The place is the recorder's own, which is right on any executor; other spans of `tracing` are neither asked for nor
 //! recorded. Nothing here is global unless `builder().install_tracing()` asks for it.
+
+mod spans;
 
 use std::error::Error;
 use std::fmt;
@@ -10,6 +13,7 @@ use std::sync::Once;
 
 use serde::{Serialize, Serializer};
 use tracing_core::field::{Field, Visit};
+use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 use tracing_log::{LogTracer, NormalizeEvent as _};
@@ -51,7 +55,7 @@ pub fn layer<S>() -> impl Layer<S> + Send + Sync + use<S>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    layer_with(EventsUpTo(LevelFilter::INFO))
+    Bridge.with_filter(EventsUpTo(LevelFilter::INFO))
 }
 
 /// As [`layer`], for the events that `filter` lets through: a `LevelFilter`, `Targets`, an `EnvFilter`.
@@ -71,7 +75,7 @@ where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
     F: Filter<S> + Send + Sync + 'static,
 {
-    Logs.with_filter(filter)
+    Bridge.with_filter(filter)
 }
 
 /// Makes a registry with our layer the program's subscriber, and hears `log`, if the program has no subscriber yet.
@@ -100,12 +104,17 @@ fn warn() {
     );
 }
 
-/// Events up to a level, and no spans: those would cost the program, and nobody would look at them.
+/// Events up to a level, and spans of any level that say what they are: others would cost the program, and nobody
+/// would look at them.
 struct EventsUpTo(LevelFilter);
 
 impl EventsUpTo {
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= self.0
+        if metadata.is_event() {
+            *metadata.level() <= self.0
+        } else {
+            spans::tells(metadata)
+        }
     }
 }
 
@@ -122,15 +131,40 @@ impl<S> Filter<S> for EventsUpTo {
         }
     }
 
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.0)
-    }
+    // Without a hint: a span may have any level.
 }
 
-/// Every event that reaches it becomes a log.
-struct Logs;
+/// Every event that reaches it becomes a log, every span a span.
+struct Bridge;
 
-impl<S: Subscriber> Layer<S> for Logs {
+impl<S> Layer<S> for Bridge
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, layers: Context<'_, S>) {
+        spans::made(attributes, id, &layers);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, layers: Context<'_, S>) {
+        spans::recorded(id, values, &layers);
+    }
+
+    fn on_follows_from(&self, id: &Id, cause: &Id, layers: Context<'_, S>) {
+        spans::followed(id, cause, &layers);
+    }
+
+    fn on_enter(&self, id: &Id, layers: Context<'_, S>) {
+        spans::entered(id, &layers);
+    }
+
+    fn on_exit(&self, id: &Id, layers: Context<'_, S>) {
+        spans::left(id, &layers);
+    }
+
+    fn on_close(&self, id: Id, layers: Context<'_, S>) {
+        spans::closed(&id, &layers);
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let Some(place) = session::overheard() else {
             return;

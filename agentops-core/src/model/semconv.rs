@@ -218,3 +218,191 @@ pub const TIME: &str = "agentops.time";
 pub const LOSS_CAUSE: &str = "agentops.loss.cause";
 /// How much was lost.
 pub const LOSS_COUNT: &str = "agentops.loss.count";
+
+/// Names that other emitters use, read and never written: each list in order of precedence, the newest GenAI name
+/// first, then older ones, OpenInference, Langfuse, Traceloop and AgentOps, and whoever has a name of its own.
+pub(in crate::model) mod elsewhere {
+    /// What the names of attributes begin with that say what a span is.
+    pub(in crate::model) const TELLING: [&str; 7] = [
+        "gen_ai.",
+        "openinference.",
+        "langfuse.",
+        "llm.",
+        "traceloop.",
+        super::SPAN_KIND,
+        super::ENTITY_NAME,
+    ];
+
+    pub(in crate::model) const OPERATION: &[&str] = &[
+        super::OPERATION_NAME,
+        "gen_ai.request.type",
+        "llm.request.type",
+    ];
+    pub(in crate::model) const KIND: &[&str] = &[
+        "openinference.span.kind",
+        "langfuse.observation.type",
+        "langfuse.type",
+        "traceloop.span.kind",
+    ];
+    pub(in crate::model) const NAME: &[&str] = &[
+        super::ENTITY_NAME,
+        "gen_ai.workflow.name",
+        "langfuse.observation.name",
+        "traceloop.entity.name",
+        OTEL_NAME,
+    ];
+    pub(in crate::model) const OTEL_NAME: &str = "otel.name";
+    pub(in crate::model) const INPUT: &[&str] = &[
+        "input.value",
+        "langfuse.observation.input",
+        "langfuse.input",
+        "traceloop.entity.input",
+        super::ENTITY_INPUT,
+    ];
+    pub(in crate::model) const OUTPUT: &[&str] = &[
+        "output.value",
+        "langfuse.observation.output",
+        "langfuse.output",
+        "traceloop.entity.output",
+        super::ENTITY_OUTPUT,
+    ];
+
+    pub(in crate::model) const PROVIDER: &[&str] = &[
+        super::PROVIDER_NAME,
+        super::PROVIDER_NAME_BEFORE,
+        "llm.provider",
+        "llm.system",
+    ];
+    pub(in crate::model) const REQUEST_MODEL: &[&str] = &[
+        super::REQUEST_MODEL,
+        "llm.model_name",
+        "langfuse.observation.model.name",
+        "langfuse.model",
+        "llm.request.model",
+    ];
+    pub(in crate::model) const RESPONSE_MODEL: &[&str] =
+        &[super::RESPONSE_MODEL, "llm.response.model"];
+    pub(in crate::model) const RESPONSE_ID: &[&str] = &[super::RESPONSE_ID, "llm.response.id"];
+    pub(in crate::model) const STREAM: &[&str] = &[
+        super::REQUEST_STREAM,
+        "gen_ai.request.streaming",
+        "llm.is_streaming",
+    ];
+    pub(in crate::model) const FINISH_REASONS: &[&str] = &[
+        super::FINISH_REASONS,
+        "gen_ai.response.finish_reason",
+        "llm.response.finish_reason",
+        "llm.finish_reason",
+    ];
+    /// In seconds.
+    pub(in crate::model) const FIRST_TOKEN: &[&str] = &[
+        super::TIME_TO_FIRST_TOKEN,
+        "gen_ai.streaming.time_to_first_token",
+    ];
+
+    pub(in crate::model) const SYSTEM: &[&str] = &[
+        "gen_ai.system_instructions",
+        "gen_ai.request.system_instruction",
+    ];
+    pub(in crate::model) const PROMPT: &[&str] = &[
+        super::INPUT_MESSAGES,
+        "gen_ai.prompt",
+        "gen_ai.content.prompt",
+    ];
+    pub(in crate::model) const ANSWER: &[&str] = &[
+        super::OUTPUT_MESSAGES,
+        "gen_ai.completion",
+        "gen_ai.content.completion",
+    ];
+    /// What the names of flat messages begin with, a number after it.
+    pub(in crate::model) const FLAT_PROMPT: &[&str] = &["gen_ai.prompt.", "llm.input_messages."];
+    pub(in crate::model) const FLAT_ANSWER: &[&str] =
+        &["gen_ai.completion.", "llm.output_messages."];
+    pub(in crate::model) const TOOL_DEFINITIONS: &[&str] = &["gen_ai.tool.definitions"];
+    /// What the names of request parameters begin with.
+    pub(in crate::model) const PARAMETER: &str = "gen_ai.request.";
+    pub(in crate::model) const PARAMETERS: &[&str] = &[
+        super::REQUEST_PARAMETERS,
+        "llm.invocation_parameters",
+        "langfuse.observation.model.parameters",
+        "langfuse.model_parameters",
+    ];
+
+    pub(in crate::model) const USAGE_INPUT: &[&str] = &[
+        super::USAGE_INPUT,
+        super::USAGE_INPUT_BEFORE,
+        "llm.token_count.prompt",
+        "llm.usage.prompt_tokens",
+    ];
+    pub(in crate::model) const USAGE_OUTPUT: &[&str] = &[
+        super::USAGE_OUTPUT,
+        super::USAGE_OUTPUT_BEFORE,
+        "llm.token_count.completion",
+        "llm.usage.completion_tokens",
+    ];
+    pub(in crate::model) const USAGE_TOTAL: &[&str] = &[
+        super::USAGE_TOTAL,
+        "gen_ai.usage.total_tokens",
+        "llm.token_count.total",
+        "llm.usage.total_tokens",
+    ];
+    pub(in crate::model) const CACHE_READ: &[&str] = &[
+        super::USAGE_CACHE_READ,
+        "gen_ai.usage.cache_read_input_tokens",
+        "llm.token_count.prompt_details.cache_read",
+        "llm.usage.cache_read_input_tokens",
+    ];
+    pub(in crate::model) const CACHE_WRITE: &[&str] = &[
+        super::USAGE_CACHE_WRITE,
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "llm.token_count.prompt_details.cache_write",
+        "llm.usage.cache_creation_input_tokens",
+    ];
+    pub(in crate::model) const REASONING: &[&str] = &[
+        super::USAGE_REASONING,
+        "gen_ai.usage.reasoning_tokens",
+        "llm.token_count.completion_details.reasoning",
+    ];
+    /// Objects, as JSON text: tokens by what Langfuse calls them.
+    pub(in crate::model) const USAGE_DETAILS: &[&str] =
+        &["langfuse.observation.usage_details", "langfuse.usage"];
+    /// In USD.
+    pub(in crate::model) const COST: &[&str] = &[
+        super::USAGE_COST,
+        "gen_ai.usage.total_cost",
+        "llm.cost.total",
+    ];
+
+    pub(in crate::model) const TOOL_NAME: &[&str] = &[super::TOOL_NAME, "tool.name"];
+    pub(in crate::model) const TOOL_DESCRIPTION: &[&str] =
+        &[super::TOOL_DESCRIPTION, "tool.description"];
+    pub(in crate::model) const TOOL_CALL_ID: &[&str] =
+        &[super::TOOL_CALL_ID, "tool_call.id", "tool.id"];
+    pub(in crate::model) const TOOL_ARGUMENTS: &[&str] =
+        &["gen_ai.tool.call.arguments", "tool.parameters"];
+    pub(in crate::model) const TOOL_RESULT: &[&str] = &["gen_ai.tool.call.result", "tool.result"];
+
+    pub(in crate::model) const AGENT_ID: &[&str] = &[super::AGENT_ID, "agent.id"];
+    pub(in crate::model) const AGENT_NAME: &[&str] = &[super::AGENT_NAME, "agent.name"];
+    pub(in crate::model) const AGENT_ROLE: &[&str] =
+        &[super::AGENT_ROLE, "gen_ai.agent.description", "agent.role"];
+
+    pub(in crate::model) const ERROR_TYPE: &[&str] = &[
+        super::ERROR_TYPE,
+        "gen_ai.tool.error.type",
+        super::EXCEPTION_TYPE,
+    ];
+    pub(in crate::model) const ERROR_MESSAGE: &[&str] = &[
+        super::EXCEPTION_MESSAGE,
+        "otel.status_description",
+        "otel.status_message",
+        "langfuse.observation.status_message",
+        "langfuse.status_message",
+    ];
+    pub(in crate::model) const STATUS: &[&str] = &[
+        "otel.status_code",
+        "langfuse.observation.level",
+        "langfuse.level",
+    ];
+}

@@ -10,14 +10,14 @@ pub mod put;
 
 mod facts;
 mod log;
-mod messages;
+pub(super) mod messages;
 pub(super) mod proto;
 mod request;
 mod resource;
 mod span;
 #[cfg(feature = "record")]
 pub(crate) mod thin;
-mod value;
+pub(super) mod value;
 
 pub use facts::{
     decode_facts, decode_heartbeat, decode_loss, encode_facts, encode_heartbeat, encode_loss,

@@ -3,6 +3,8 @@
 //! What all spans of a callsite, a scope or a thread have in common is encoded once, as a piece; a span's own bytes
 //! are what is left. Knows records and the wire, not when a span is complete.
 
+mod foreign;
+
 use serde_json::{Map, Value};
 
 use super::redact::{Place, Redactor, Walk};
@@ -38,6 +40,8 @@ pub(super) struct Own<'a> {
     pub(super) arguments: &'a [Argument],
     /// Says what of it may be seen.
     pub(super) redactor: &'a Redactor,
+    /// The name of the agent that it is attributed to, of a span whose callsite is somebody else's.
+    pub(super) agent: Option<&'a str>,
 }
 
 /// An argument of a callsite.
@@ -133,13 +137,17 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     if is_named_by_site(meta) {
         put::entity(&mut piece, meta.kind, meta.name, None);
     }
-    let source = Source {
-        file: meta.location.file().into(),
-        line: meta.location.line(),
-        function: meta.path(),
+    let place = match meta.foreign {
+        None => Some((meta.location.file(), meta.location.line())),
+        Some(foreign) => foreign.file.zip(foreign.line),
     };
     // A session without a function stands nowhere in the program's source.
-    if meta.module != OURS {
+    if let Some((file, line)) = place.filter(|_| meta.module != OURS) {
+        let source = Source {
+            file: file.into(),
+            line,
+            function: meta.path(),
+        };
         put::source(&mut piece, &source);
     }
     if let Some(version) = meta.version {
@@ -192,6 +200,7 @@ fn is_named_by_site(meta: &Meta) -> bool {
         meta.kind,
         SpanKind::Llm | SpanKind::Agent | SpanKind::Session
     ) && !meta.name.is_empty()
+        && meta.foreign.is_none()
 }
 
 /// What all spans of a scope have in common.
@@ -219,12 +228,18 @@ pub(super) fn thread_piece(thread: &ThreadName, redactor: &Redactor) -> Vec<u8> 
 
 /// A span that has started and not ended.
 pub(super) fn pending(out: &mut Vec<u8>, own: &Own<'_>) {
-    own.write(out, 0, None);
+    match own.meta.foreign {
+        Some(from) => drop(foreign::write(out, own, from, None)),
+        None => own.write(out, 0, None),
+    }
     put::pending(out);
 }
 
 /// A span that has ended; the model call that it was, if it was one.
 pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<LlmCall> {
+    if let Some(from) = own.meta.foreign {
+        return foreign::write(out, own, from, Some(end));
+    }
     let call = (own.meta.kind == SpanKind::Llm).then(|| model_call(own, end));
     own.write(out, end.time, call.as_ref());
     let outputs = end.output.unwrap_or_default();

@@ -668,6 +668,7 @@ impl Processor {
             notes: open.notes.as_deref(),
             arguments: &site.arguments,
             redactor: &self.redactor,
+            agent: self.scopes.get(&open.scope).map(|scope| &*scope.agent),
         }
     }
 
@@ -771,6 +772,13 @@ impl Processor {
                 open.notes.get_or_insert_default().name = name;
             }
             note::STREAM => open.notes.get_or_insert_default().stream = Stream::read(bytes),
+            note::FIELDS => {
+                let said = self.redactor.value(self.place(&open), "/attributes", bytes);
+                if let Value::Object(fields) = said {
+                    let notes = open.notes.get_or_insert_default();
+                    notes.attributes.extend(fields);
+                }
+            }
             note::INPUT => open.notes.get_or_insert_default().input = Some(bytes.into()),
             note::SPAN_TAG => {
                 let tag = self.redacted(&open, "/tags", bytes);

@@ -333,7 +333,7 @@ pub fn start_agent(site: &'static Callsite, capture: &mut dyn FnMut(&mut Sink<'_
 }
 
 /// An AGENT span by hand, for an agent of this name, around a future or held.
-pub(super) fn start_named(site: &'static Callsite, name: &str) -> Started {
+pub(crate) fn start_named(site: &'static Callsite, name: &str) -> Started {
     if !local::wants(site.meta.level) {
         return Started::off();
     }

@@ -30,6 +30,17 @@ pub struct Meta {
     pub(crate) role: Option<&'static str>,
     pub(crate) operation_type: Option<&'static str>,
     pub(crate) spec: Option<&'static str>,
+    pub(crate) foreign: Option<Foreign>,
+}
+
+/// A span that somebody else made: what it stands for is in its attributes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Foreign {
+    /// Who made it.
+    pub(crate) target: &'static str,
+    /// Where it stands in the source; in the stead of `Meta`'s location, for it comes as text.
+    pub(crate) file: Option<&'static str>,
+    pub(crate) line: Option<u32>,
 }
 
 impl Meta {
@@ -65,6 +76,7 @@ impl Meta {
             role: None,
             operation_type: None,
             spec: None,
+            foreign: None,
         }
     }
 
@@ -156,6 +168,7 @@ impl Meta {
     pub(crate) fn path(&self) -> String {
         match (self.module, self.function) {
             ("", function) => function.into(),
+            (module, "") => module.into(),
             (module, function) => format!("{module}::{function}"),
         }
     }

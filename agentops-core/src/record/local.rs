@@ -344,6 +344,29 @@ impl Local {
         });
     }
 
+    /// Makes the place of a span current that is entered and left, and goes on in between; the place before.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn enter_place(&self, place: Context) -> Context {
+        if self.disordered.get() {
+            // It was left out of order, and is current again all the same.
+            let _ = OWNED.try_with(|owned| {
+                let mut ended = owned.ended.borrow_mut();
+                ended.retain(|ended| ended.span != place.span);
+            });
+        }
+        self.replace_context(place)
+    }
+
+    /// Leaves a span that was entered when `before` was current, now or as soon as what is current within it ends.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn leave_place(&self, span: u64, before: Context) {
+        if self.span() == span && !self.disordered.get() {
+            self.set_context(before);
+        } else {
+            self.go_back_from(span, Back::Place(before));
+        }
+    }
+
     fn go(&self, back: Back) {
         match back {
             Back::Span(span) => self.set_span(span),

@@ -41,6 +41,8 @@ pub(crate) const INPUT: u32 = 13;
 pub(crate) const SPAN_TAG: u32 = 14;
 /// What a model call's stream was: [`Ended`], how long the first item took, when the last came, and all of them.
 pub(crate) const STREAM: u32 = 15;
+/// Several attributes at once, of a span that somebody else made.
+pub(crate) const FIELDS: u32 = 16;
 
 /// Whether a note begins with the scope word of what it is about, so that it can be kept where its span is gone.
 pub(crate) fn is_scoped(kind: u32) -> bool {
@@ -228,6 +230,36 @@ pub(super) fn stream(
             prepared(local, STREAM, context.span, buffer);
         });
     });
+}
+
+/// Writes attributes of a span that somebody else made; messages may be among them, which are as long as those of a
+/// model call.
+#[cfg(feature = "tracing")]
+pub(crate) fn fields(span: u64, fill: impl FnOnce(&mut Fields<'_, '_>)) {
+    if !local::recording() {
+        return;
+    }
+    local::with(|local| {
+        if !local.ready() {
+            return;
+        }
+        local.with_buffer(|buffer| {
+            let quiet = local::Quiet::enter();
+            Fields::write(&mut Sink::new(buffer, true).writer(), |fields| {
+                if !quiet.is_too_deep() {
+                    fill(fields);
+                }
+            });
+            drop(quiet);
+            prepared(local, FIELDS, span, buffer);
+        });
+    });
+}
+
+/// Ties a span to another.
+#[cfg(feature = "tracing")]
+pub(crate) fn tie(span: u64, to: Context) {
+    note(LINK, span, |sink| write_link(sink, SpanContext(to)));
 }
 
 pub(super) fn keyed<T: Serialize>(sink: &mut Sink<'_>, key: &str, value: &T) {

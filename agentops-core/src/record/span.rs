@@ -74,11 +74,11 @@ const ELSEWHERE: u64 = u64::MAX;
 #[must_use]
 pub struct Started {
     /// Set for each poll, and while the future is dropped. Its span is 0 where nothing is recorded.
-    pub(super) context: Context,
+    pub(crate) context: Context,
     /// When it started; from the second poll on, when the current one began.
     pub(super) poll_began: u64,
-    pub(super) busy: u64,
-    pub(super) polls: u32,
+    pub(crate) busy: u64,
+    pub(crate) polls: u32,
     pub(super) role: Role,
     /// A poll is going on: a drop now means that it panicked.
     pub(super) polling: bool,
@@ -704,7 +704,7 @@ impl Started {
     }
 
     #[inline(always)]
-    pub(super) fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         self.context.span == 0
     }
 
@@ -804,12 +804,12 @@ impl Started {
     }
 
     /// Ends the span of what returned more than once, after its last turn.
-    pub(super) fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         self.close(0, &[]);
     }
 
     /// As [`ended`](Self::ended), with an error record.
-    pub(super) fn fail(&mut self, record: &[u8]) {
+    pub(crate) fn fail(&mut self, record: &[u8]) {
         self.close(FAILED | CAPTURED, record);
     }
 

@@ -20,12 +20,12 @@ pub(super) struct Prompt<'a>(pub(super) &'a [Message]);
 pub(super) struct Completions<'a>(pub(super) &'a [Completion]);
 
 /// Reads a prompt; hands back what has another shape.
-pub(super) fn prompt(value: Value) -> Result<Vec<Message>, Value> {
+pub(in crate::model) fn prompt(value: Value) -> Result<Vec<Message>, Value> {
     Ok(heads(value)?.into_iter().flat_map(messages).collect())
 }
 
 /// Reads an answer; hands back what has another shape.
-pub(super) fn completions(value: Value) -> Result<Vec<Completion>, Value> {
+pub(in crate::model) fn completions(value: Value) -> Result<Vec<Completion>, Value> {
     Ok(heads(value)?.into_iter().map(completion).collect())
 }
 
@@ -296,7 +296,12 @@ fn response(mut value: Value) -> (String, Vec<Part>) {
         .get_mut("id")
         .and_then(|id| text(id.take()).ok())
         .unwrap_or_default();
-    let answer = match value.get_mut("response").map(Value::take) {
+    // Some emitters call it by the name that it has among a tool's own attributes.
+    let said = ["response", "result"].into_iter();
+    let said = said
+        .filter_map(|key| value.get_mut(key).map(Value::take))
+        .next();
+    let answer = match said {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(words)) => vec![Part::Text(words)],
         Some(Value::Array(parts)) if parts.iter().all(|value| part_type(value).is_some()) => {

@@ -145,7 +145,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// A text.
-pub(super) fn text(value: Value) -> Result<String, Value> {
+pub(in crate::model) fn text(value: Value) -> Result<String, Value> {
     match value {
         Value::String(text) => Ok(text),
         other => Err(other),
@@ -158,7 +158,7 @@ pub(super) fn flag(value: Value) -> Result<bool, Value> {
 }
 
 /// An unsigned integer: a number, or digits where it was too large for one.
-pub(super) fn unsigned<T: TryFrom<u64>>(value: Value) -> Result<T, Value> {
+pub(in crate::model) fn unsigned<T: TryFrom<u64>>(value: Value) -> Result<T, Value> {
     let number = match &value {
         Value::String(digits) => digits.parse().ok(),
         other => other.as_u64(),
@@ -179,7 +179,7 @@ pub(super) fn number(value: Value) -> Result<f64, Value> {
 }
 
 /// Texts, or the only one.
-pub(super) fn texts(value: Value) -> Result<Vec<String>, Value> {
+pub(in crate::model) fn texts(value: Value) -> Result<Vec<String>, Value> {
     match value {
         Value::String(text) => Ok(vec![text]),
         Value::Array(values) if values.iter().all(Value::is_string) => Ok(values
@@ -199,7 +199,7 @@ pub(super) fn parsed<T: FromStr>(value: Value) -> Result<T, Value> {
 }
 
 /// What a JSON text says; text that is no JSON says itself, and what was no text is what it is.
-pub(super) fn json(value: Value) -> Value {
+pub(in crate::model) fn json(value: Value) -> Value {
     match value {
         Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         other => other,

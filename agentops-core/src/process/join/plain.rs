@@ -32,12 +32,13 @@ struct Plain {
 }
 
 /// Whether spans of a callsite may go the short way: those of sessions, agents and model calls mean more than
-/// themselves.
+/// themselves, and somebody else's say later what they are.
 pub(super) fn may_be_plain(site: &Callsite) -> bool {
-    !matches!(
-        site.meta.kind,
-        SpanKind::Session | SpanKind::Agent | SpanKind::Llm
-    )
+    site.meta.foreign.is_none()
+        && !matches!(
+            site.meta.kind,
+            SpanKind::Session | SpanKind::Agent | SpanKind::Llm
+        )
 }
 
 impl Processor {
@@ -133,6 +134,7 @@ impl Processor {
             notes: None,
             arguments: &site.arguments,
             redactor,
+            agent: None,
         };
         let end = End {
             time: start + clock::between(start_raw, clock),

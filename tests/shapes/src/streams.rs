@@ -82,7 +82,7 @@ TOOL counts {\"to\":2} stream.items=2
   TASK step {\"n\":1} -> 2
 ";
     assert_eq!(recorded(|| all(counts(2))), (vec![1, 2], expected.into()));
-    let expected = "LLM bare · gpt-4o-mini stream.items=2\n";
+    let expected = "LLM bare · gpt-4o-mini stream.items=2 stream.ended=\"end\"\n";
     assert_eq!(recorded(|| all(bare())), (vec!["a", "b"], expected.into()));
     let sent = || {
         thread::spawn(with_items(sends("ab".into())))
@@ -365,14 +365,14 @@ fn streams_that_are_awaited_or_tried() {
     assert_eq!(items, [Ok(1), Ok(2)]);
     assert_eq!(
         trace,
-        "LLM opens {\"to\":2} stream.items=2\n  TASK step {\"n\":2} -> 3\n"
+        "LLM opens {\"to\":2} -> [1,2] stream.items=2 stream.ended=\"end\"\n  TASK step {\"n\":2} -> 3\n"
     );
     let (items, trace) = recorded(|| all(block_on(opens(3)).expect("it opens")));
     assert_eq!(items, [Ok(1), Ok(2), Err(fmt::Error)]);
     assert_eq!(
         trace,
         format!(
-            "LLM opens {{\"to\":3}} stream.items=3 ! Error: {text}\n  TASK step {{\"n\":3}} -> 4\n"
+            "LLM opens {{\"to\":3}} -> [1,2] stream.items=3 stream.ended=\"error\" ! Error: {text}\n  TASK step {{\"n\":3}} -> 4\n"
         )
     );
     let (failed, trace) = recorded(|| block_on(opens(0)).map(all));
@@ -384,7 +384,7 @@ fn streams_that_are_awaited_or_tried() {
         )
     );
 
-    let expected = "LLM opens_opaque {\"to\":2} stream.items=2\n";
+    let expected = "LLM opens_opaque {\"to\":2} -> [0,1] stream.items=2 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| block_on(opens_opaque(2)).map(all)),
         (Ok(vec![0, 1]), expected.into())
@@ -394,7 +394,7 @@ fn streams_that_are_awaited_or_tried() {
         recorded(|| block_on(opens_opaque(0)).map(all)),
         (Err("nothing".into()), expected.into())
     );
-    let expected = "LLM opens_at_once {\"to\":2} stream.items=1\n";
+    let expected = "LLM opens_at_once {\"to\":2} -> [0] stream.items=1 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| opens_at_once(2).map(all)),
         (Ok(vec![0]), expected.into())
@@ -404,17 +404,18 @@ fn streams_that_are_awaited_or_tried() {
         recorded(|| opens_at_once(0).map(all)),
         (Err(fmt::Error), expected)
     );
-    let expected = "LLM gives {\"to\":2} stream.items=2\n";
+    let expected = "LLM gives {\"to\":2} -> [0,1] stream.items=2 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| all(block_on(gives(2)))),
         (vec![0, 1], expected.into())
     );
 
-    let (items, trace) = recorded(|| block_on(opens_by_another_name(1)).map(all));
-    assert_eq!(items, Ok(vec![Ok(0)]));
-    assert!(
-        trace.starts_with("LLM opens_by_another_name {\"to\":1} -> {\"$type\":\"core::pin::Pin<"),
-        "{trace}"
+    // What a name hides, the type says.
+    let expected =
+        "LLM opens_by_another_name {\"to\":1} -> [0] stream.items=1 stream.ended=\"end\"\n";
+    assert_eq!(
+        recorded(|| block_on(opens_by_another_name(1)).map(all)),
+        (Ok(vec![Ok(0)]), expected.into())
     );
 }
 
@@ -566,17 +567,17 @@ fn methods() {
     let mut model = Model {
         tokens: vec!["a", "b"],
     };
-    let expected = "LLM tokens · gpt-4o-mini {\"prompt\":\"x\"} stream.items=1\n";
+    let expected = "LLM tokens · gpt-4o-mini {\"prompt\":\"x\"} -> [\"b\"] stream.items=1 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| all(model.tokens("x"))),
         (vec!["b"], expected.into())
     );
-    let expected = "LLM open {\"from\":1} stream.items=1\n";
+    let expected = "LLM open {\"from\":1} -> [\"b\"] stream.items=1 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| block_on(async { all(model.open(1).await.expect("it opens")) })),
         (vec![Ok("b")], expected.into())
     );
-    let expected = "LLM drain stream.items=2\n";
+    let expected = "LLM drain -> [\"a\",\"b\"] stream.items=2 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| all(model.drain())),
         (vec!["a", "b"], expected.into())

@@ -58,7 +58,28 @@ pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<Ll
         .as_ref()
         .and_then(|told| find(Some(told), false))
         .or_else(|| find(Some(response?), false));
-    answered.or_else(|| find(response, true))
+    match answered {
+        Some(call) if call.messages.is_empty() => Some(with_prompt(call, request)),
+        Some(call) => Some(call),
+        None => find(response, true),
+    }
+}
+
+/// What was asked by a function that is given no request, but a prompt to make one of.
+fn with_prompt(call: LlmCall, request: Option<&Value>) -> LlmCall {
+    let asked = plain::prompt(&Seen {
+        request,
+        response: None,
+        by_request: true,
+    });
+    let Some(asked) = asked else {
+        return call;
+    };
+    LlmCall {
+        messages: asked.messages,
+        request_model: call.request_model.or(asked.request_model),
+        ..call
+    }
 }
 
 /// Every shape, the more particular ones first.
@@ -166,7 +187,9 @@ fn nano_usd(value: Option<&Value>) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::PathBuf};
+    use std::{env, fs, path::PathBuf, sync::LazyLock};
+
+    use proptest::{prelude::*, sample::Index};
 
     use super::*;
     use crate::model::json;
@@ -306,6 +329,98 @@ mod tests {
                 assert_eq!(call.completions, alone.completions, "{pair}");
                 assert_eq!(call.usage, alone.usage, "{pair}");
             }
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_told_beside_an_answer_of_any_shape() {
+        let request = json!({"system": "Be brief.", "prompt": "Why?", "model": "claude-opus-4-5"});
+        let response = json!({"role": "assistant", "content": "So.", "stop_reason": "end_turn"});
+        let call = recognise(Some(&request), Some(&response)).unwrap();
+        assert_eq!(call.request_model.as_deref(), Some("claude-opus-4-5"));
+        let roles: Vec<_> = call.messages.iter().map(|asked| &*asked.role).collect();
+        assert_eq!(roles, ["system", "user"]);
+        assert_eq!(
+            call.completions[0].finish_reason.as_deref(),
+            Some("end_turn")
+        );
+    }
+
+    /// Requests and responses of all fixtures; a stream is the array of its events, so that each may be changed.
+    static BODIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
+        let fixtures = Fixture::all();
+        let sides = fixtures
+            .iter()
+            .flat_map(|fixture| [fixture.request(), fixture.response()]);
+        let bodies = sides.flatten();
+        bodies
+            .map(|body| sse::told(body).unwrap_or_else(|| body.clone()))
+            .collect()
+    });
+
+    /// Every value inside, by its path, and every name of a field.
+    fn inside(value: &Value, path: &str, places: &mut Vec<String>, names: &mut Vec<String>) {
+        places.push(path.to_owned());
+        for (name, value) in value.as_object().into_iter().flatten() {
+            names.push(name.clone());
+            let name = name.replace('~', "~0").replace('/', "~1");
+            inside(value, &format!("{path}/{name}"), places, names);
+        }
+        for (at, value) in value.as_array().into_iter().flatten().enumerate() {
+            inside(value, &format!("{path}/{at}"), places, names);
+        }
+    }
+
+    /// JSON of any form, whose fields have the names that shapes look for.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let mut names = Vec::new();
+        for body in BODIES.iter() {
+            inside(body, "", &mut Vec::new(), &mut names);
+        }
+        let name = proptest::sample::select(names);
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+            name.clone().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 48, 6, move |value| {
+            let list = proptest::collection::vec(value.clone(), 0..6);
+            let fields = proptest::collection::btree_map(name.clone(), value, 0..6);
+            prop_oneof![
+                list.prop_map(Value::from),
+                fields.prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+        #[test]
+        fn no_json_breaks_it(request in any_json(), response in any_json()) {
+            let _ = recognise(Some(&request), Some(&response));
+        }
+
+        #[test]
+        fn no_value_in_any_place_of_any_fixture_breaks_it(
+            pair in any::<[Index; 2]>(),
+            changes in proptest::collection::vec((any::<bool>(), any::<Index>(), any_json()), 1..4),
+        ) {
+            let mut pair = pair.map(|at| at.get(&BODIES).clone());
+            for (side, at, odd) in changes {
+                let body = &mut pair[usize::from(side)];
+                let mut places = Vec::new();
+                inside(body, "", &mut places, &mut Vec::new());
+                let place = &places[at.index(places.len())];
+                *body.pointer_mut(place).unwrap() = odd;
+            }
+            let [request, response] = &pair;
+            let _ = recognise(Some(request), Some(response));
+            let _ = recognise(None, Some(response));
         }
     }
 

@@ -577,7 +577,7 @@ fn methods() {
         recorded(|| block_on(async { all(model.open(1).await.expect("it opens")) })),
         (vec![Ok("b")], expected.into())
     );
-    let expected = "LLM drain stream.items=2\n";
+    let expected = "LLM drain -> [\"a\",\"b\"] stream.items=2 stream.ended=\"end\"\n";
     assert_eq!(
         recorded(|| all(model.drain())),
         (vec!["a", "b"], expected.into())

@@ -12,7 +12,7 @@ use agentops_core::model::error::ErrorRecord;
 use agentops_core::model::event::Resource;
 use agentops_core::model::frame::{self, Kind};
 use agentops_core::model::id::{SessionId, SpanId};
-use agentops_core::model::llm::{LlmCall, Message, Part, Usage};
+use agentops_core::model::llm::{LlmCall, Usage};
 use agentops_core::model::session::{EndState, Host, SessionFacts};
 use agentops_core::model::span::{Level, Log, Span, SpanKind, Status, Thread};
 use agentops_core::model::wire;
@@ -208,25 +208,14 @@ fn span(
 /// A run with a priced call and a tool that failed, up to where its end would be told.
 fn unended_run() -> Spool {
     let mut ask = span(RUN, SpanKind::Llm, "ask", 3, 2, 2_000_000, 1_100_000_000);
-    let question = Message {
-        role: "user".into(),
-        content: vec![Part::Text("Where?".into())],
-        ..Message::default()
-    };
-    ask.llm = Some(LlmCall {
-        provider: Some("openai".into()),
-        request_model: Some("gpt-4o-mini".into()),
-        model: Some("gpt-4o-mini-2024-07-18".into()),
-        operation: Some("chat".into()),
-        messages: vec![question],
-        usage: Some(Usage {
-            input: 1_000,
-            output: 100,
-            total: 1_100,
-            ..Usage::default()
-        }),
-        ..LlmCall::default()
-    });
+    let call = LlmCall::new()
+        .provider("openai")
+        .request_model("gpt-4o-mini")
+        .model("gpt-4o-mini-2024-07-18")
+        .operation("chat")
+        .prompt("user", "Where?")
+        .usage(Usage::new(1_000, 100));
+    ask.llm = Some(call);
     let mut read = span(
         RUN,
         SpanKind::Tool,

@@ -3,11 +3,13 @@
 //! `opentelemetry-proto` is generated from the published `.proto` files, so that what it reads and writes is what
 //! everyone else does. That our own two halves agree with one another is tested beside them.
 
+use std::time::Duration;
+
 use agentops_core::model::agent::AgentRef;
 use agentops_core::model::error::ErrorRecord;
 use agentops_core::model::event::{Heartbeat, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
-use agentops_core::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
+use agentops_core::model::llm::{Completion, Cost, LlmCall, ToolRequest, Usage};
 use agentops_core::model::session::Host;
 use agentops_core::model::span::{
     Guardrail, Level, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall,
@@ -316,48 +318,31 @@ fn span() -> Span {
 }
 
 fn call() -> LlmCall {
-    LlmCall {
-        provider: Some("openai".into()),
-        request_model: Some("gpt-4o-mini".into()),
-        model: Some("gpt-4o-mini-2024-07-18".into()),
-        operation: Some("chat".into()),
-        response_id: Some("chatcmpl-1".into()),
-        streaming: true,
-        messages: vec![Message {
-            role: "user".into(),
-            content: vec![Part::Text("why?".into())],
-            ..Message::default()
-        }],
-        completions: vec![Completion {
-            role: "assistant".into(),
-            content: vec![],
-            tool_calls: vec![ToolRequest {
-                id: Some("c1".into()),
-                name: "grep".into(),
-                arguments: json!({"p": 1}),
-            }],
-            finish_reason: Some("tool_calls".into()),
-        }],
-        usage: Some(Usage {
-            input: 10,
-            output: 20,
-            cache_read: 3,
-            cache_write: 4,
-            reasoning: 5,
-            total: 30,
-            estimated: true,
-            reported: true,
-        }),
-        cost: Some(Cost {
-            total: 1_500,
-            input: Some(500),
-            output: Some(1_000),
-            price_table: Some("v1".into()),
-        }),
-        parameters: object(json!({"temperature": 0.25})),
-        time_to_first_token: Some(250_000_000),
-        attempts: Some(2),
-    }
+    let request = ToolRequest::new("grep", json!({"p": 1})).id("c1");
+    let usage = Usage::new(10, 20)
+        .cache_read(3)
+        .cache_write(4)
+        .reasoning(5)
+        .estimated(true)
+        .reported(true);
+    LlmCall::new()
+        .provider("openai")
+        .request_model("gpt-4o-mini")
+        .model("gpt-4o-mini-2024-07-18")
+        .operation("chat")
+        .response_id("chatcmpl-1")
+        .streaming(true)
+        .prompt("user", "why?")
+        .completion(
+            Completion::new()
+                .tool_call(request)
+                .finish_reason("tool_calls"),
+        )
+        .usage(usage)
+        .cost(Cost::new(1_500).split(500, 1_000).price_table("v1"))
+        .parameter("temperature", 0.25)
+        .time_to_first_token(Duration::from_millis(250))
+        .attempts(2)
 }
 
 /// What [`span`] is in attributes.

@@ -4,8 +4,11 @@
 
 use serde_json::{Map, Value};
 
+mod build;
+
 /// One call of a model.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct LlmCall {
     /// Who runs the model, as GenAI conventions spell it: `openai`, `anthropic`.
     pub provider: Option<String>,
@@ -37,6 +40,7 @@ pub struct LlmCall {
 
 /// One message of a prompt.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Message {
     /// `system`, `user`, `assistant`, `tool`.
     pub role: String,
@@ -52,6 +56,7 @@ pub struct Message {
 
 /// One choice of an answer.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Completion {
     /// `assistant`, nearly always.
     pub role: String,
@@ -79,6 +84,7 @@ pub enum Part {
 
 /// A model's wish to have a tool called.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ToolRequest {
     /// Ties the tool's answer to this request.
     pub id: Option<String>,
@@ -90,6 +96,7 @@ pub struct ToolRequest {
 
 /// Tokens of one call. Cached tokens are part of `input`, reasoning is part of `output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Usage {
     /// All tokens that went in.
     pub input: u64,
@@ -111,6 +118,7 @@ pub struct Usage {
 
 /// What one call cost, in nano-USD.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Cost {
     /// All of it.
     pub total: i64,

@@ -26,6 +26,8 @@ pub use facts::{
 pub use log::{LogRecord, decode_log, encode_log};
 pub use request::{ResourceSpans, decode_request, encode_request, split_request};
 pub use resource::{decode_resource, encode_resource};
+#[cfg(feature = "record")]
+pub(crate) use span::decode_llm;
 pub(super) use span::remains as span_remains;
 pub use span::{decode_span, encode_span, session_of};
 

@@ -99,6 +99,8 @@ pub(super) struct Notes {
     pub(super) links: Vec<Link>,
     pub(super) error: Option<ErrorRecord>,
     pub(super) stream: Option<Stream>,
+    /// A model call, as it was said by hand.
+    pub(super) llm: Option<Box<LlmCall>>,
 }
 
 /// What a model call's stream was.
@@ -242,6 +244,13 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     }
     let call = (own.meta.kind == SpanKind::Llm).then(|| model_call(own, end));
     own.write(out, end.time, call.as_ref());
+    let used = own.notes.and_then(|notes| notes.llm.as_deref());
+    let used = used.filter(|_| call.is_none()).map(|used| {
+        let mut used = used.clone();
+        settle(own, end, &mut used);
+        put::llm(out, &used);
+        used
+    });
     let outputs = end.output.unwrap_or_default();
     let mut at = 0;
     if own.meta.output && !outputs.is_empty() {
@@ -292,7 +301,7 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     if let Some(facts) = end.facts {
         put::facts(out, facts);
     }
-    call.map(|call| call.record)
+    call.map(|call| call.record).or(used)
 }
 
 impl Own<'_> {
@@ -598,10 +607,12 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
             *known = said.map(Into::into);
         }
     };
+    if let Some(said) = own.notes.and_then(|notes| notes.llm.as_deref()) {
+        call = said.clone().over(call);
+    }
     fill(&mut call.request_model, own.meta.model);
     fill(&mut call.provider, own.meta.provider);
-    price(&mut call, end.time);
-    let is_pieced_together = own.redactor.call(own.place(), &mut call);
+    let is_pieced_together = settle(own, end, &mut call);
     if is_pieced_together && output_shown.json.is_some() {
         output_shown.json = Some(format!("\"{REDACTED}\"").into());
     }
@@ -613,6 +624,12 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
         input: input_shown,
         output: output_shown,
     }
+}
+
+/// What a model call cost, and what of it may be seen; whether only taking together what was said has shown that.
+fn settle(own: &Own<'_>, end: &End<'_>, call: &mut LlmCall) -> bool {
+    price(call, end.time);
+    own.redactor.call(own.place(), call)
 }
 
 /// Why each choice ended is known even where what it said may not be seen.

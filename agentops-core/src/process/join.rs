@@ -29,6 +29,7 @@ use crate::model::error::ErrorRecord;
 use crate::model::event::{Loss, LossCause};
 use crate::model::frame;
 use crate::model::id::{AgentId, SessionId, SpanId, TraceId};
+use crate::model::llm::LlmCall;
 use crate::model::semconv;
 use crate::model::session::{EndState, SessionFacts};
 use crate::model::span::{Level, Link, Log, SpanKind};
@@ -777,6 +778,13 @@ impl Processor {
                 if let Value::Object(fields) = said {
                     let notes = open.notes.get_or_insert_default();
                     notes.attributes.extend(fields);
+                }
+            }
+            note::LLM => {
+                let notes = open.notes.get_or_insert_default();
+                if let Some(said) = wire::decode_llm(bytes) {
+                    let before = notes.llm.take().map_or_else(LlmCall::default, |llm| *llm);
+                    notes.llm = Some(Box::new(said.over(before)));
                 }
             }
             note::INPUT => open.notes.get_or_insert_default().input = Some(bytes.into()),

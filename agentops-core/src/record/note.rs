@@ -21,8 +21,10 @@ use super::scope;
 use super::session;
 use super::word::{self, NOTE};
 use crate::model::id::{SessionId, SpanId};
+use crate::model::llm::LlmCall;
 use crate::model::session::EndState;
 use crate::model::span::Level;
+use crate::model::wire::put;
 
 pub(crate) const LOG: u32 = 1;
 pub(crate) const ATTRIBUTE: u32 = 2;
@@ -43,6 +45,9 @@ pub(crate) const SPAN_TAG: u32 = 14;
 pub(crate) const STREAM: u32 = 15;
 /// Several attributes at once, of a span that somebody else made.
 pub(crate) const FIELDS: u32 = 16;
+
+/// A model call that was said by hand.
+pub(crate) const LLM: u32 = 17;
 
 /// Whether a note begins with the scope word of what it is about, so that it can be kept where its span is gone.
 pub(crate) fn is_scoped(kind: u32) -> bool {
@@ -352,6 +357,38 @@ impl CurrentSpan {
     /// Records an error that is not returned, and marks it as failed. After the span's end it becomes a log of the span.
     pub fn record_error<E: std::error::Error + 'static>(&self, error: &E) {
         about(self.target(), ERROR, |sink| fault::of_error(error, sink));
+    }
+
+    /// Says what is known of a model call, for a client or a protocol that is not recognised.
+    ///
+    /// In the span of an `#[llm]` function it goes before what was recognised of the function's arguments and answer,
+    /// field by field. Any other span becomes one that has used a model: its tokens count, and what they cost. Said
+    /// twice, the later goes before the earlier, likewise.
+    ///
+    /// ```
+    /// use agentops_core::model::llm::{LlmCall, Usage};
+    ///
+    /// let call = LlmCall::new()
+    ///     .provider("acme")
+    ///     .model("acme-large")
+    ///     .prompt("user", "Where is it?")
+    ///     .answer("In src/main.rs.")
+    ///     .usage(Usage::new(1200, 40).cache_read(1000));
+    /// agentops_core::current_span().record_llm(call);
+    /// ```
+    pub fn record_llm(&self, call: LlmCall) {
+        let target = self.target();
+        if !local::recording() || target.span == 0 {
+            return;
+        }
+        local::with(|local| {
+            if local.ready() {
+                local.with_buffer(|buffer| {
+                    put::llm(buffer, &call);
+                    prepared(local, LLM, target.span, buffer);
+                });
+            }
+        });
     }
 
     /// Records text as an error, and marks it as failed. After the span's end it becomes a log of the span.

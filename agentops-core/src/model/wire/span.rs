@@ -117,6 +117,18 @@ pub fn decode_span(bytes: &[u8]) -> Result<Span, WireError> {
     draft.finish()
 }
 
+/// Reads a model call by itself, as [`put::llm`] writes one; `None` where there is none.
+#[cfg(feature = "record")]
+pub(crate) fn decode_llm(bytes: &[u8]) -> Option<LlmCall> {
+    let mut draft = Draft::default();
+    let mut budget = Budget::new();
+    for field in Fields::new(bytes) {
+        let (field, value) = field.ok()?;
+        draft.field(field, value, &mut budget).ok()?;
+    }
+    draft.settle_llm(SpanKind::Llm)
+}
+
 /// Whose a span was of which a part is missing, where the rest says so, and when it ended, or else started.
 ///
 /// # Errors

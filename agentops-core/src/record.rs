@@ -18,6 +18,7 @@ pub(crate) mod local;
 pub(crate) mod lost;
 pub(crate) mod manual;
 pub(crate) mod note;
+pub(crate) mod observe;
 pub(crate) mod outcome;
 pub(crate) mod returned;
 pub(crate) mod ring;

@@ -183,14 +183,7 @@ OPERATION ask (default)
         call.completions[0].tool_calls[0].arguments,
         json!({"path": "."})
     );
-    let expected = Usage {
-        input: 10,
-        output: 5,
-        cache_read: 4,
-        reasoning: 2,
-        total: 15,
-        ..Usage::default()
-    };
+    let expected = Usage::new(10, 5).cache_read(4).reasoning(2);
     assert_eq!(call.usage, Some(expected));
     let logs: Vec<_> = first.logs.iter().map(|log| &*log.message).collect();
     assert_eq!(logs, ["asked"]);

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use agentops::llm;
 use agentops::model::llm::{Completion, LlmCall, Part};
 use agentops::model::span::Status;
+use agentops::prelude::*;
 use agentops::testing::{Trace, capture};
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
@@ -131,7 +132,7 @@ fn greeting() -> Vec<Result<Chunk, Broken>> {
 // What a program looks like: the request is an argument, and what comes back is a stream in one of these ways.
 
 fn request() -> Value {
-    json!({"model": "gpt-4o-mini", "stream": true,
+    json!({"model": "gpt-4o-mini",
         "messages": [{"role": "user", "content": "greet me"}]})
 }
 
@@ -390,4 +391,129 @@ LLM whole · gpt-4o-mini {\"prompt\":\"\"} ! Broken: connection reset
         let call = span.llm.as_ref().expect("a model call");
         !call.streaming && call.time_to_first_token.is_none()
     }));
+}
+
+// A client that nobody has annotated.
+
+struct Client;
+
+impl Client {
+    async fn chat(&self, request: &Value) -> Result<Value, Broken> {
+        match request["model"].as_str() {
+            None => Err(Broken),
+            Some(model) => Ok(
+                json!({"id": "chatcmpl-1", "object": "chat.completion", "model": model,
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"},
+                    "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 11, "completion_tokens": 2, "total_tokens": 13}}),
+            ),
+        }
+    }
+
+    async fn stream(&self, request: &Value) -> Result<Reply, Broken> {
+        match request["model"].as_str() {
+            None => Err(Broken),
+            Some(_) => Ok(stream::iter(greeting()).boxed()),
+        }
+    }
+}
+
+#[track_caller]
+fn check_answer(trace: &Trace, request_model: Option<&str>) {
+    let call = call(trace);
+    assert!(!call.streaming && call.time_to_first_token.is_none());
+    assert_eq!(call.request_model.as_deref(), request_model);
+    assert_eq!(call.model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!(text(&call.completions[0]), "Hello");
+    assert_eq!(call.usage.map(|usage| usage.total), Some(13));
+    assert_eq!(trace.spans[0].status, Status::Ok);
+}
+
+#[test]
+fn what_a_client_gives_back_can_be_observed() {
+    let trace = capture(|| {
+        let request = request();
+        now(Client.chat(&request).observe()).expect("it answers");
+    });
+    check_answer(&trace, None);
+    let trace = capture(|| {
+        let request = request();
+        now(Client.chat(&request).observe_with(&request)).expect("it answers");
+    });
+    check_answer(&trace, Some("gpt-4o-mini"));
+    assert_eq!(call(&trace).messages.len(), 1);
+    let trace = capture(|| {
+        let answer = now(Client.chat(&request()));
+        answer.observe_with(request()).expect("it answers");
+    });
+    check_answer(&trace, Some("gpt-4o-mini"));
+    let trace = capture(|| {
+        let answer = now(Client.chat(&request())).expect("it answers");
+        assert_eq!(answer.observe()["id"], "chatcmpl-1");
+    });
+    check_answer(&trace, None);
+}
+
+#[test]
+fn errors_of_what_is_observed_are_the_spans() {
+    let check = |trace: Trace| {
+        assert_eq!(
+            trace.to_string(),
+            "LLM model call ! Broken: connection reset\n"
+        );
+    };
+    let nothing = json!({});
+    check(capture(|| {
+        now(Client.chat(&nothing).observe()).expect_err("no model")
+    }));
+    check(capture(|| {
+        now(Client.chat(&nothing)).observe().expect_err("no model")
+    }));
+    check(capture(|| {
+        assert!(now(Client.stream(&nothing).observe()).is_err());
+    }));
+    check(capture(|| {
+        assert!(now(Client.stream(&nothing)).observe().is_err());
+    }));
+    let trace = capture(|| drop(Client.chat(&nothing).observe()));
+    assert_eq!(trace.to_string(), "LLM model call (cancelled)\n");
+}
+
+#[test]
+fn streams_can_be_observed_from_their_request_on_or_from_where_they_begin() {
+    let trace = capture(|| {
+        let request = request();
+        let reply = now(Client.stream(&request).observe_with(&request));
+        read(5, reply.unwrap_or_else(|_| unreachable!("it answers")));
+    });
+    check_greeting(&trace);
+    let trace = capture(|| {
+        let reply = now(Client.stream(&request())).unwrap_or_else(|_| unreachable!("it answers"));
+        read(9, reply.observe_with(request()));
+    });
+    check_greeting(&trace);
+    let trace = capture(|| {
+        let reply = now(Client.stream(&request())).observe_with(request());
+        read(9, reply.unwrap_or_else(|_| unreachable!("it answers")));
+    });
+    check_greeting(&trace);
+    let half = capture(|| read(2, stream::iter(greeting()).observe()));
+    assert!(half.spans[0].cancelled);
+    assert_eq!(text(&call(&half).completions[0]), "Hel");
+}
+
+#[test]
+fn what_is_observed_goes_where_it_went() {
+    fn goes<T: Send + Sync + Unpin>(value: T) -> T {
+        value
+    }
+    let trace = capture(|| {
+        let observed = goes(stream::iter(greeting())).observe();
+        let reading = std::thread::spawn(|| read(9, goes(observed)));
+        reading.join().expect("it reads");
+    });
+    let call = call(&trace);
+    assert_eq!(text(&call.completions[0]), "Hello");
+    let ready = goes(std::future::ready(Ok::<_, Broken>(1)));
+    assert!(matches!(now(goes(ready.observe())), Ok(1)));
 }

@@ -81,10 +81,11 @@ impl SpanBuilder {
 
     /// What went in. A model call is recognised by it, in the same shapes as for `#[llm]`.
     pub fn input(self, value: impl Serialize) -> Self {
-        if !local::captures_content() {
+        let llm = self.kind == SpanKind::Llm;
+        // What a model call took is read off it, whatever may be seen of it.
+        if !llm && !local::captures_content() {
             return self;
         }
-        let llm = self.kind == SpanKind::Llm;
         self.say(note::INPUT, llm, |sink| sink.serialize_contained(&value))
     }
 
@@ -173,7 +174,7 @@ impl SpanBuilder {
     /// ```
     #[track_caller]
     pub fn instrument<F: Future>(self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        future::instrument(self.begin(Location::caller()), work)
+        future::instrument(self.begin(), work)
     }
 
     /// Starts it, and makes it current nowhere: what runs within it is run by its handle, on any thread and in any task.
@@ -191,7 +192,7 @@ impl SpanBuilder {
     #[track_caller]
     pub fn start_detached(self) -> DetachedSpan {
         let llm = self.kind == SpanKind::Llm;
-        let mut started = self.begin(Location::caller());
+        let mut started = self.begin();
         // Its end is this handle's to write.
         let context = std::mem::replace(&mut started.context, Context::NONE);
         if context.span != 0 {
@@ -204,7 +205,9 @@ impl SpanBuilder {
         }
     }
 
-    fn begin(self, at: &'static Location<'static>) -> Started {
+    #[track_caller]
+    pub(super) fn begin(self) -> Started {
+        let at = Location::caller();
         if !local::recording() {
             return Started::off();
         }

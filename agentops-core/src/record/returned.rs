@@ -578,6 +578,11 @@ impl<S, I> Streamed<S, I> {
     }
 }
 
+/// A stream in a span that was started for it.
+pub(super) fn streamed<S, I>(span: Started, inner: S, each: I) -> Streamed<S, I> {
+    Streamed::new(Held::new(span), inner, each)
+}
+
 impl<S: Stream, I: FnMut(&mut Flow, &S::Item)> Stream for Streamed<S, I> {
     type Item = S::Item;
 

@@ -26,6 +26,10 @@ pub(super) fn write(
     end: Option<&End<'_>>,
 ) -> Option<LlmCall> {
     let mut said = read(own, from);
+    if let Some(by_hand) = own.notes.and_then(|notes| notes.llm.as_deref()) {
+        let read = said.call.take().unwrap_or_default();
+        said.call = Some(by_hand.clone().over(read));
+    }
     // Long messages take their time, and that is no standstill.
     PROGRESS.0.fetch_add(1, Relaxed);
     if let Some(call) = &mut said.call {

@@ -7,7 +7,9 @@ use agentops_core::model::agent::AgentRef;
 use agentops_core::model::error::ErrorRecord;
 use agentops_core::model::event::{Heartbeat, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
-use agentops_core::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
+use agentops_core::model::llm::{
+    Completion, Cost, LlmCall, Message, Part, ProviderError, ToolRequest, Usage,
+};
 use agentops_core::model::session::Host;
 use agentops_core::model::span::{
     Guardrail, Level, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall,
@@ -344,6 +346,8 @@ fn call() -> LlmCall {
             cache_read: 3,
             cache_write: 4,
             reasoning: 5,
+            input_audio: 6,
+            output_audio: 7,
             total: 30,
             estimated: true,
             reported: true,
@@ -357,6 +361,13 @@ fn call() -> LlmCall {
         parameters: object(json!({"temperature": 0.25})),
         time_to_first_token: Some(250_000_000),
         attempts: Some(2),
+        provider_error: Some(ProviderError {
+            status: Some(529),
+            code: Some("overloaded".into()),
+            kind: Some("overloaded_error".into()),
+            message: "come back later".into(),
+            retry_after: Some(5),
+        }),
     }
 }
 
@@ -393,6 +404,10 @@ fn span_attributes() -> Value {
         "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 20, "agentops.usage.total_tokens": 30,
         "gen_ai.usage.cache_read.input_tokens": 3, "gen_ai.usage.cache_write.input_tokens": 4,
         "gen_ai.usage.reasoning.output_tokens": 5,
+        "gen_ai.usage.audio.input_tokens": 6, "gen_ai.usage.audio.output_tokens": 7,
+        "agentops.provider_error.status": 529, "agentops.provider_error.code": "overloaded",
+        "agentops.provider_error.type": "overloaded_error", "agentops.provider_error.message": "come back later",
+        "agentops.provider_error.retry_after_ns": 5,
         "agentops.usage.estimated": true, "agentops.usage.reported": true,
         "agentops.cost.total_nano_usd": 1_500, "gen_ai.usage.cost": 0.000_001_5,
         "agentops.cost.input_nano_usd": 500, "agentops.cost.output_nano_usd": 1_000, "agentops.cost.price_table": "v1",

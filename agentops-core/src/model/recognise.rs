@@ -8,6 +8,8 @@ mod anthropic;
 mod bedrock;
 mod cohere;
 mod completions;
+mod errors;
+mod media;
 mod openai;
 mod plain;
 mod responses;
@@ -49,7 +51,9 @@ pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<Ll
             response,
             by_request,
         };
-        SHAPES.iter().find_map(|shape| shape(&seen))
+        let mut call = SHAPES.iter().find_map(|shape| shape(&seen))?;
+        call.provider_error = response.and_then(|response| errors::of(&call, response));
+        Some(call)
     };
     // A model may be asked to answer in JSON: that a text holds a response is believed only where the response alone
     // is known for one.
@@ -58,7 +62,8 @@ pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<Ll
         .as_ref()
         .and_then(|told| find(Some(told), false))
         .or_else(|| find(Some(response?), false));
-    answered.or_else(|| find(response, true))
+    let error = told.as_ref().filter(|told| errors::is_certain(told));
+    answered.or_else(|| find(error.or(response), true))
 }
 
 /// Every shape, the more particular ones first.
@@ -66,6 +71,9 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     bedrock::converse,
     anthropic::messages,
     cohere::chat,
+    media::embeddings,
+    media::images,
+    media::transcription,
     responses::response,
     completions::completion,
     openai::chat,

@@ -9,7 +9,7 @@ use agentops_core::model::agent::AgentRef;
 use agentops_core::model::error::ErrorRecord;
 use agentops_core::model::event::{Heartbeat, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
-use agentops_core::model::llm::{Completion, Cost, LlmCall, ToolRequest, Usage};
+use agentops_core::model::llm::{Completion, Cost, LlmCall, ProviderError, ToolRequest, Usage};
 use agentops_core::model::session::Host;
 use agentops_core::model::span::{
     Guardrail, Level, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall,
@@ -319,13 +319,20 @@ fn span() -> Span {
 
 fn call() -> LlmCall {
     let request = ToolRequest::new("grep", json!({"p": 1})).id("c1");
-    let usage = Usage::new(10, 20)
+    let mut usage = Usage::new(10, 20)
         .cache_read(3)
         .cache_write(4)
         .reasoning(5)
         .estimated(true)
         .reported(true);
-    LlmCall::new()
+    (usage.input_audio, usage.output_audio) = (6, 7);
+    let mut error = ProviderError::default();
+    error.status = Some(529);
+    error.code = Some("overloaded".into());
+    error.kind = Some("overloaded_error".into());
+    error.message = "come back later".into();
+    error.retry_after = Some(5);
+    let mut call = LlmCall::new()
         .provider("openai")
         .request_model("gpt-4o-mini")
         .model("gpt-4o-mini-2024-07-18")
@@ -342,7 +349,9 @@ fn call() -> LlmCall {
         .cost(Cost::new(1_500).split(500, 1_000).price_table("v1"))
         .parameter("temperature", 0.25)
         .time_to_first_token(Duration::from_millis(250))
-        .attempts(2)
+        .attempts(2);
+    call.provider_error = Some(error);
+    call
 }
 
 /// What [`span`] is in attributes.
@@ -378,6 +387,10 @@ fn span_attributes() -> Value {
         "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 20, "agentops.usage.total_tokens": 30,
         "gen_ai.usage.cache_read.input_tokens": 3, "gen_ai.usage.cache_write.input_tokens": 4,
         "gen_ai.usage.reasoning.output_tokens": 5,
+        "gen_ai.usage.audio.input_tokens": 6, "gen_ai.usage.audio.output_tokens": 7,
+        "agentops.provider_error.status": 529, "agentops.provider_error.code": "overloaded",
+        "agentops.provider_error.type": "overloaded_error", "agentops.provider_error.message": "come back later",
+        "agentops.provider_error.retry_after_ns": 5,
         "agentops.usage.estimated": true, "agentops.usage.reported": true,
         "agentops.cost.total_nano_usd": 1_500, "gen_ai.usage.cost": 0.000_001_5,
         "agentops.cost.input_nano_usd": 500, "agentops.cost.output_nano_usd": 1_000, "agentops.cost.price_table": "v1",

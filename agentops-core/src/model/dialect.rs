@@ -476,8 +476,7 @@ impl Facts {
             cache_write: self.tokens(names::CACHE_WRITE).unwrap_or_default(),
             reasoning,
             total: self.tokens(names::USAGE_TOTAL).unwrap_or_default(),
-            estimated: false,
-            reported: false,
+            ..Usage::default()
         })
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::agent::AgentRef;
 use super::error::ErrorRecord;
-use super::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
+use super::llm::{Completion, Cost, LlmCall, Message, Part, ProviderError, ToolRequest, Usage};
 use super::session::{Counts, Host, Session, SessionCost, Tokens};
 use super::span::{Guardrail, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall};
 use super::time::{millis, rfc3339};
@@ -209,6 +209,8 @@ struct LlmView<'a> {
     parameters: &'a Map<String, Value>,
     time_to_first_token_ms: Option<f64>,
     attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_error: Option<ProviderErrorView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -252,9 +254,22 @@ struct UsageView {
     cache_read: u64,
     cache_write: u64,
     reasoning: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_audio: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_audio: Option<u64>,
     total: u64,
     estimated: bool,
     reported: bool,
+}
+
+#[derive(Serialize)]
+struct ProviderErrorView<'a> {
+    status: Option<u16>,
+    code: Option<&'a str>,
+    r#type: Option<&'a str>,
+    message: &'a str,
+    retry_after_ms: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -579,6 +594,26 @@ impl<'a> From<&'a LlmCall> for LlmView<'a> {
             parameters: &call.parameters,
             time_to_first_token_ms: call.time_to_first_token.map(millis),
             attempts: call.attempts,
+            provider_error: call.provider_error.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl<'a> From<&'a ProviderError> for ProviderErrorView<'a> {
+    fn from(error: &'a ProviderError) -> Self {
+        let ProviderError {
+            status,
+            code,
+            kind,
+            message,
+            retry_after,
+        } = error;
+        Self {
+            status: *status,
+            code: code.as_deref(),
+            r#type: kind.as_deref(),
+            message,
+            retry_after_ms: retry_after.map(millis),
         }
     }
 }
@@ -649,16 +684,21 @@ impl From<Usage> for UsageView {
             cache_read,
             cache_write,
             reasoning,
+            input_audio,
+            output_audio,
             total,
             estimated,
             reported,
         } = usage;
+        let some = |tokens: u64| (tokens > 0).then_some(tokens);
         Self {
             input,
             output,
             cache_read,
             cache_write,
             reasoning,
+            input_audio: some(input_audio),
+            output_audio: some(output_audio),
             total,
             estimated,
             reported,

@@ -36,6 +36,8 @@ pub struct LlmCall {
     pub time_to_first_token: Option<u64>,
     /// Requests that were made for this call; 1 without a retry.
     pub attempts: Option<u32>,
+    /// What the provider said was wrong, instead of an answer or in the midst of one.
+    pub provider_error: Option<ProviderError>,
 }
 
 /// One message of a prompt.
@@ -108,12 +110,42 @@ pub struct Usage {
     pub cache_write: u64,
     /// Output that was thought rather than said.
     pub reasoning: u64,
+    /// Input that was heard rather than read.
+    pub input_audio: u64,
+    /// Output that was spoken rather than written.
+    pub output_audio: u64,
     /// As the provider gave it, else the sum of input and output.
     pub total: u64,
     /// Counted by us, not by the provider.
     pub estimated: bool,
     /// Repeats what descendants said already; shown, not summed.
     pub reported: bool,
+}
+
+/// What a provider says of a call that it refused or could not finish.
+///
+/// ```
+/// use agentops_core::model::recognise::recognise;
+/// use serde_json::json;
+///
+/// let body = json!({"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}});
+/// let request = json!({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]});
+/// let error = recognise(Some(&request), Some(&body)).unwrap().provider_error.unwrap();
+/// assert_eq!(error.code.as_deref(), Some("rate_limit_exceeded"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ProviderError {
+    /// The HTTP status, where the error tells it.
+    pub status: Option<u16>,
+    /// The provider's code: `rate_limit_exceeded`, `RESOURCE_EXHAUSTED`.
+    pub code: Option<String>,
+    /// The provider's class of errors: `invalid_request_error`, `overloaded_error`.
+    pub kind: Option<String>,
+    /// What it says.
+    pub message: String,
+    /// How long to wait before the next attempt, in nanoseconds.
+    pub retry_after: Option<u64>,
 }
 
 /// What one call cost, in nano-USD.

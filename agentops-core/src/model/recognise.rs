@@ -8,6 +8,8 @@ mod anthropic;
 mod bedrock;
 mod cohere;
 mod completions;
+mod errors;
+mod media;
 mod openai;
 mod plain;
 mod responses;
@@ -49,7 +51,9 @@ pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<Ll
             response,
             by_request,
         };
-        SHAPES.iter().find_map(|shape| shape(&seen))
+        let mut call = SHAPES.iter().find_map(|shape| shape(&seen))?;
+        call.provider_error = response.and_then(|response| errors::of(&call, response));
+        Some(call)
     };
     // A model may be asked to answer in JSON: that a text holds a response is believed only where the response alone
     // is known for one.
@@ -61,7 +65,10 @@ pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<Ll
     match answered {
         Some(call) if call.messages.is_empty() => Some(with_prompt(call, request)),
         Some(call) => Some(call),
-        None => find(response, true),
+        None => {
+            let error = told.as_ref().filter(|told| errors::is_certain(told));
+            find(error.or(response), true)
+        }
     }
 }
 
@@ -87,6 +94,9 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     bedrock::converse,
     anthropic::messages,
     cohere::chat,
+    media::embeddings,
+    media::images,
+    media::transcription,
     responses::response,
     completions::completion,
     openai::chat,

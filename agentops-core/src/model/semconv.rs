@@ -146,6 +146,10 @@ pub const USAGE_CACHE_READ: &str = "gen_ai.usage.cache_read.input_tokens";
 pub const USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_write.input_tokens";
 /// Output that was thought.
 pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
+/// Input that was heard.
+pub const USAGE_INPUT_AUDIO: &str = "gen_ai.usage.audio.input_tokens";
+/// Output that was spoken.
+pub const USAGE_OUTPUT_AUDIO: &str = "gen_ai.usage.audio.output_tokens";
 /// The provider's own total.
 pub const USAGE_TOTAL: &str = "agentops.usage.total_tokens";
 /// True where we counted, not the provider.
@@ -166,6 +170,16 @@ pub const COST_TABLE: &str = "agentops.cost.price_table";
 pub const TIME_TO_FIRST_TOKEN: &str = "gen_ai.response.time_to_first_chunk";
 /// Requests that were made for the call.
 pub const ATTEMPTS: &str = "agentops.llm.attempts";
+/// What the provider says was wrong.
+pub const PROVIDER_ERROR_MESSAGE: &str = "agentops.provider_error.message";
+/// The HTTP status that came with it.
+pub const PROVIDER_ERROR_STATUS: &str = "agentops.provider_error.status";
+/// The provider's code.
+pub const PROVIDER_ERROR_CODE: &str = "agentops.provider_error.code";
+/// The provider's class of errors.
+pub const PROVIDER_ERROR_TYPE: &str = "agentops.provider_error.type";
+/// How long to wait, in nanoseconds.
+pub const PROVIDER_ERROR_RETRY_AFTER: &str = "agentops.provider_error.retry_after_ns";
 /// [`PROVIDER_NAME`], as conventions before 1.37 have it; read, never written.
 pub const PROVIDER_NAME_BEFORE: &str = "gen_ai.system";
 /// [`USAGE_INPUT`], as conventions before 1.27 have it; read, never written.

@@ -595,6 +595,7 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
             messages: call.messages,
             completions: finished(call.completions, whole.completions),
             parameters: call.parameters,
+            provider_error: call.provider_error,
             ..whole
         };
     }

@@ -153,6 +153,7 @@ impl LlmCall {
             parameters,
             time_to_first_token: self.time_to_first_token.or(other.time_to_first_token),
             attempts: self.attempts.or(other.attempts),
+            provider_error: self.provider_error.or(other.provider_error),
         }
     }
 }

@@ -510,8 +510,7 @@ impl Counts {
             cache_write,
             reasoning: self.thinking.unwrap_or_default(),
             total: input.saturating_add(output),
-            estimated: false,
-            reported: false,
+            ..Usage::default()
         })
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::openai::{Answer, maker};
-use super::{Seen, count, nearest, owned, text};
+use super::openai::{Answer, maker_of};
+use super::{Seen, count, given, nearest, owned, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part};
 
 type Fields = Map<String, Value>;
@@ -46,9 +46,9 @@ pub(super) fn completion(seen: &Seen<'_>) -> Option<LlmCall> {
     });
     let field = |name: &str| request?.get(name).filter(|value| !value.is_null());
     let request_model = request.and_then(|request| owned(request, "model"));
-    let named = answer.model.as_deref().or(request_model.as_deref());
+    let maker = || maker_of(answer.model.as_deref(), request_model.as_deref());
     Some(LlmCall {
-        provider: answer.provider.or_else(|| maker(named?)).map(str::to_owned),
+        provider: answer.provider.or_else(maker).map(str::to_owned),
         operation: Some("text_completion".into()),
         response_id: answer.id,
         streaming: answer.streamed || field("stream") == Some(&Value::Bool(true)),
@@ -56,10 +56,7 @@ pub(super) fn completion(seen: &Seen<'_>) -> Option<LlmCall> {
         completions: answer.completions,
         usage: answer.usage,
         cost: answer.cost,
-        parameters: PARAMETERS
-            .iter()
-            .filter_map(|&name| Some((name.to_owned(), field(name)?.clone())))
-            .collect(),
+        parameters: given(request, &PARAMETERS),
         model: answer.model,
         request_model,
         ..LlmCall::default()

@@ -14,8 +14,9 @@ use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, U
 type Fields = Map<String, Value>;
 
 /// What of a request is a parameter: the rest is the prompt, or other arguments of the function.
-const PARAMETERS: [&str; 32] = [
+const PARAMETERS: [&str; 39] = [
     "audio",
+    "chat_template_kwargs",
     "frequency_penalty",
     "function_call",
     "functions",
@@ -30,14 +31,19 @@ const PARAMETERS: [&str; 32] = [
     "prediction",
     "presence_penalty",
     "prompt_cache_key",
+    "prompt_mode",
+    "random_seed",
     "reasoning",
     "reasoning_effort",
     "repetition_penalty",
     "response_format",
+    "safe_prompt",
     "safety_identifier",
+    "search_parameters",
     "seed",
     "service_tier",
     "stop",
+    "store",
     "stream_options",
     "temperature",
     "thinking",
@@ -46,6 +52,7 @@ const PARAMETERS: [&str; 32] = [
     "top_k",
     "top_logprobs",
     "top_p",
+    "verbosity",
     "web_search_options",
 ];
 
@@ -70,7 +77,7 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
     {
         *asked = granted.into();
     }
-    let maker = || maker(model.as_deref().or(request_model.as_deref())?);
+    let maker = || maker_of(model.as_deref(), request_model.as_deref());
     let provider = answer.provider.or_else(maker).map(str::to_owned);
     Some(LlmCall {
         provider,
@@ -478,6 +485,8 @@ struct StreamedTool<'a> {
     id: Option<&'a str>,
     name: String,
     arguments: String,
+    /// Arguments that came as what they are: Mistral may send them so.
+    whole: Option<&'a Value>,
     is_text: bool,
 }
 
@@ -574,27 +583,26 @@ impl<'a> Streamed<'a> {
 /// How many calls of one answer may be written at the same time.
 const RECENT_TOOLS: usize = 64;
 
-impl StreamedTool<'_> {
-    fn push(&mut self, piece: &Value, arguments: &str) {
+impl<'a> StreamedTool<'a> {
+    fn push(&mut self, piece: &'a Value, arguments: &str) {
         self.name.push_str(
             piece
                 .get("name")
                 .and_then(Value::as_str)
                 .unwrap_or_default(),
         );
-        self.arguments.push_str(
-            piece
-                .get(arguments)
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-        );
+        match piece.get(arguments) {
+            Some(Value::String(text)) => self.arguments.push_str(text),
+            Some(whole @ Value::Object(_)) => self.whole = Some(whole),
+            _ => {}
+        }
     }
 
     fn finish(self) -> ToolRequest {
-        let arguments = if self.is_text {
-            Value::String(self.arguments)
-        } else {
-            parsed(&self.arguments)
+        let arguments = match self.whole {
+            Some(whole) => whole.clone(),
+            None if self.is_text => Value::String(self.arguments),
+            None => parsed(&self.arguments),
         };
         ToolRequest {
             id: self.id.map(str::to_owned),
@@ -637,6 +645,8 @@ fn usage(usage: &Fields) -> Option<Usage> {
         cache_write: detail("prompt_tokens_details", "cache_write_tokens").unwrap_or_default(),
         reasoning,
         total,
+        input_audio: detail("prompt_tokens_details", "audio_tokens").unwrap_or_default(),
+        output_audio: detail("completion_tokens_details", "audio_tokens").unwrap_or_default(),
         estimated: false,
         reported: false,
     })
@@ -705,14 +715,31 @@ pub(super) fn provider(head: &Fields) -> Option<&'static str> {
         && text(head, "model").is_some_and(|model| model.starts_with("deepseek"))
     {
         Some("deepseek")
+    } else if usage("num_sources_used") {
+        Some("x_ai")
+    } else if usage("search_context_size") {
+        Some("perplexity")
+    } else if head.contains_key("kv_transfer_params") || head.contains_key("prompt_logprobs") {
+        Some("vllm")
     } else {
         None
     }
 }
 
+/// The provider by the model that answered, or by the name of its family that was asked for.
+pub(super) fn maker_of(model: Option<&str>, request_model: Option<&str>) -> Option<&'static str> {
+    let family = |model: &str| model.split('-').next().map(str::to_owned);
+    let Some(model) = model else {
+        return maker(request_model?);
+    };
+    let asked_for = request_model.filter(|asked| family(asked) == family(model));
+    maker(model).or_else(|| maker(asked_for?))
+}
+
 /// The provider of models that only their maker sells under such a name; other names tell nothing of who runs them.
-pub(super) fn maker(model: &str) -> Option<&'static str> {
-    const FAMILIES: [(&str, &str); 10] = [
+fn maker(model: &str) -> Option<&'static str> {
+    const FAMILIES: [(&str, &str); 11] = [
+        ("dall", "openai"),
         ("gpt", "openai"),
         ("chatgpt", "openai"),
         ("o1", "openai"),
@@ -724,11 +751,27 @@ pub(super) fn maker(model: &str) -> Option<&'static str> {
         ("grok", "x_ai"),
         ("sonar", "perplexity"),
     ];
+    const MISTRALS: [&str; 7] = [
+        "codestral",
+        "devstral",
+        "magistral",
+        "ministral",
+        "mistral",
+        "pixtral",
+        "voxtral",
+    ];
     // Open weights, in spite of the name.
     if model.starts_with("gpt-oss") {
         return None;
     }
+    if model.starts_with("text-embedding-3-") || model == "text-embedding-ada-002" {
+        return Some("openai");
+    }
     let family = model.split('-').next()?;
+    // Its models are sold elsewhere, too, and some are open, but not under the name of the latest.
+    if MISTRALS.contains(&family) && model.ends_with("-latest") {
+        return Some("mistral_ai");
+    }
     FAMILIES
         .iter()
         .find(|(name, _)| *name == family)

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::openai::{self, arguments, as_words, cost, maker};
-use super::{Seen, count, nearest, owned, parsed, text};
+use super::openai::{self, arguments, as_words, cost, maker_of};
+use super::{Seen, count, given, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -56,19 +56,16 @@ pub(super) fn response(seen: &Seen<'_>) -> Option<LlmCall> {
     }
     let field = |name: &str| request?.get(name).filter(|value| !value.is_null());
     let answer = answer.unwrap_or_else(|| seen.response.map(Answer::of_part).unwrap_or_default());
-    let mut parameters: Fields = PARAMETERS
-        .iter()
-        .filter_map(|&name| Some((name.to_owned(), field(name)?.clone())))
-        .collect();
+    let mut parameters = given(request, &PARAMETERS);
     // The tier that was granted is the one that is paid for.
     if let (Some(asked), Some(granted)) = (parameters.get_mut("service_tier"), answer.service_tier)
     {
         *asked = granted.into();
     }
     let request_model = request.and_then(|request| owned(request, "model"));
-    let named = answer.model.as_deref().or(request_model.as_deref());
+    let maker = || maker_of(answer.model.as_deref(), request_model.as_deref());
     Some(LlmCall {
-        provider: answer.provider.or_else(|| maker(named?)).map(str::to_owned),
+        provider: answer.provider.or_else(maker).map(str::to_owned),
         operation: Some("chat".into()),
         response_id: answer.id,
         streaming: answer.streamed || field("stream") == Some(&Value::Bool(true)),
@@ -498,6 +495,10 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
         cache_read: detail("input_tokens_details", "cached_tokens"),
         cache_write: detail("input_tokens_details", "cache_write_tokens"),
         reasoning: detail("output_tokens_details", "reasoning_tokens"),
+        // Of a transcription, it is one detail.
+        input_audio: detail("input_tokens_details", "audio_tokens")
+            .max(detail("input_token_details", "audio_tokens")),
+        output_audio: detail("output_tokens_details", "audio_tokens"),
         total: number("total_tokens")?,
         ..Usage::default()
     })

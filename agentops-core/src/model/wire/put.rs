@@ -14,7 +14,7 @@ use super::proto::{self, any, log as log_field, span as span_field};
 use crate::model::agent::AgentRef;
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
-use crate::model::llm::{Cost, LlmCall, Usage};
+use crate::model::llm::{Cost, LlmCall, ProviderError, Usage};
 use crate::model::semconv;
 use crate::model::session::SessionFacts;
 use crate::model::span::{Guardrail, Level, Link, Log, Source, SpanKind, Status, Thread, ToolCall};
@@ -509,6 +509,20 @@ pub fn llm(buf: &mut Vec<u8>, call: &LlmCall) {
         pairs.f64(buf, semconv::TIME_TO_FIRST_TOKEN, nanos as f64 / 1e9);
     }
     pairs.opt_u64(buf, semconv::ATTEMPTS, call.attempts.map(u64::from));
+    if let Some(error) = &call.provider_error {
+        provider_error(buf, error);
+    }
+}
+
+fn provider_error(buf: &mut Vec<u8>, error: &ProviderError) {
+    let pairs = Pairs::SPAN;
+    let status = error.status.map(u64::from);
+    pairs.opt_u64(buf, semconv::PROVIDER_ERROR_STATUS, status);
+    pairs.opt_str(buf, semconv::PROVIDER_ERROR_CODE, error.code.as_deref());
+    pairs.opt_str(buf, semconv::PROVIDER_ERROR_TYPE, error.kind.as_deref());
+    pairs.str(buf, semconv::PROVIDER_ERROR_MESSAGE, &error.message);
+    let wait = error.retry_after;
+    pairs.opt_u64(buf, semconv::PROVIDER_ERROR_RETRY_AFTER, wait);
 }
 
 /// Where any choice says why it ended, one word for each choice.
@@ -538,6 +552,8 @@ fn usage(buf: &mut Vec<u8>, usage: &Usage) {
         (semconv::USAGE_CACHE_READ, usage.cache_read),
         (semconv::USAGE_CACHE_WRITE, usage.cache_write),
         (semconv::USAGE_REASONING, usage.reasoning),
+        (semconv::USAGE_INPUT_AUDIO, usage.input_audio),
+        (semconv::USAGE_OUTPUT_AUDIO, usage.output_audio),
     ];
     for (key, tokens) in details.into_iter().filter(|(_, tokens)| *tokens > 0) {
         attr_u64(buf, key, tokens);

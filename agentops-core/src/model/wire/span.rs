@@ -16,7 +16,7 @@ use super::value::{self, Budget, flag, json, lossy, parsed, signed, text, texts,
 use crate::model::agent::AgentRef;
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
-use crate::model::llm::{Completion, Cost, LlmCall, Usage};
+use crate::model::llm::{Completion, Cost, LlmCall, ProviderError, Usage};
 use crate::model::semconv;
 use crate::model::span::{
     Guardrail, Level, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall,
@@ -348,6 +348,13 @@ impl Draft {
             semconv::TIME_TO_FIRST_TOKEN => {
                 some(&mut self.llm.call).time_to_first_token = Some(nanos(value)?)
             }
+            semconv::PROVIDER_ERROR_MESSAGE => self.llm.error().message = text(value)?,
+            semconv::PROVIDER_ERROR_STATUS => self.llm.error().status = Some(unsigned(value)?),
+            semconv::PROVIDER_ERROR_CODE => self.llm.error().code = Some(text(value)?),
+            semconv::PROVIDER_ERROR_TYPE => self.llm.error().kind = Some(text(value)?),
+            semconv::PROVIDER_ERROR_RETRY_AFTER => {
+                self.llm.error().retry_after = Some(unsigned(value)?)
+            }
             semconv::ATTEMPTS => some(&mut self.llm.call).attempts = Some(unsigned(value)?),
 
             semconv::USAGE_INPUT => self.llm.input = Some(unsigned(value)?),
@@ -358,6 +365,10 @@ impl Draft {
             semconv::USAGE_CACHE_READ => some(&mut self.llm.usage).cache_read = unsigned(value)?,
             semconv::USAGE_CACHE_WRITE => some(&mut self.llm.usage).cache_write = unsigned(value)?,
             semconv::USAGE_REASONING => some(&mut self.llm.usage).reasoning = unsigned(value)?,
+            semconv::USAGE_INPUT_AUDIO => some(&mut self.llm.usage).input_audio = unsigned(value)?,
+            semconv::USAGE_OUTPUT_AUDIO => {
+                some(&mut self.llm.usage).output_audio = unsigned(value)?
+            }
             semconv::USAGE_ESTIMATED => some(&mut self.llm.usage).estimated = flag(value)?,
             semconv::USAGE_REPORTED => some(&mut self.llm.usage).reported = flag(value)?,
             semconv::USAGE_COST => self.llm.cost_usd = Some(value::number(value)?),
@@ -497,6 +508,10 @@ impl ToolDraft {
 }
 
 impl LlmDraft {
+    fn error(&mut self) -> &mut ProviderError {
+        some(&mut some(&mut self.call).provider_error)
+    }
+
     fn finish(mut self) -> Option<LlmCall> {
         let (usage, cost) = (self.usage(), self.cost());
         let mut call = self.call;

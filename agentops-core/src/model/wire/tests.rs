@@ -8,7 +8,9 @@ use crate::model::agent::AgentRef;
 use crate::model::error::ErrorRecord;
 use crate::model::event::{Heartbeat, Loss, LossCause, Resource};
 use crate::model::id::{SessionId, SpanId, TraceId};
-use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
+use crate::model::llm::{
+    Completion, Cost, LlmCall, Message, Part, ProviderError, ToolRequest, Usage,
+};
 use crate::model::semconv;
 use crate::model::session::{EndState, Host, SessionFacts};
 use crate::model::span::{
@@ -174,6 +176,8 @@ fn full_call() -> LlmCall {
             cache_read: 3,
             cache_write: 4,
             reasoning: 5,
+            input_audio: 6,
+            output_audio: 7,
             total: 31,
             estimated: true,
             reported: true,
@@ -187,6 +191,13 @@ fn full_call() -> LlmCall {
         parameters: object(json!({"temperature": 0.25, "stop": ["x"]})),
         time_to_first_token: Some(120_000_001),
         attempts: Some(2),
+        provider_error: Some(ProviderError {
+            status: Some(529),
+            code: Some("overloaded".into()),
+            kind: Some("overloaded_error".into()),
+            message: "come back later".into(),
+            retry_after: Some(1_500_000_000),
+        }),
     }
 }
 
@@ -761,14 +772,20 @@ fn any_completion() -> BoxedStrategy<Completion> {
 fn any_usage() -> BoxedStrategy<Usage> {
     (
         any::<[u64; 3]>(),
-        any::<[u64; 3]>(),
+        any::<[u64; 5]>(),
         any::<bool>(),
         any::<bool>(),
     )
         .prop_map(
             |(
                 [input, output, total],
-                [cache_read, cache_write, reasoning],
+                [
+                    cache_read,
+                    cache_write,
+                    reasoning,
+                    input_audio,
+                    output_audio,
+                ],
                 estimated,
                 reported,
             )| Usage {
@@ -777,6 +794,8 @@ fn any_usage() -> BoxedStrategy<Usage> {
                 cache_read,
                 cache_write,
                 reasoning,
+                input_audio,
+                output_audio,
                 total,
                 estimated,
                 reported,
@@ -802,6 +821,25 @@ fn any_cost() -> BoxedStrategy<Cost> {
         .boxed()
 }
 
+fn any_provider_error() -> BoxedStrategy<ProviderError> {
+    let fields = (
+        any::<Option<u16>>(),
+        option::of(word()),
+        option::of(word()),
+        word(),
+        any::<Option<u64>>(),
+    );
+    fields
+        .prop_map(|(status, code, kind, message, retry_after)| ProviderError {
+            status,
+            code,
+            kind,
+            message,
+            retry_after,
+        })
+        .boxed()
+}
+
 fn any_call() -> BoxedStrategy<LlmCall> {
     let names = (
         option::of(word()),
@@ -819,6 +857,7 @@ fn any_call() -> BoxedStrategy<LlmCall> {
         option::of(any_cost()),
         option::of(0..1_u64 << 50),
         any::<Option<u32>>(),
+        option::of(any_provider_error()),
     );
     (names, any::<bool>(), said, took)
         .prop_map(|(names, streaming, said, took)| LlmCall {
@@ -835,6 +874,7 @@ fn any_call() -> BoxedStrategy<LlmCall> {
             cost: took.1,
             time_to_first_token: took.2,
             attempts: took.3,
+            provider_error: took.4,
         })
         .boxed()
 }

@@ -213,6 +213,13 @@ impl Redactor {
         if let Value::Object(clean) = parameters {
             call.parameters = clean;
         }
+        if let Some(error) = &mut call.provider_error {
+            walk.within("provider_error", |walk| {
+                walk.field("code", error.code.as_mut());
+                walk.field("type", error.kind.as_mut());
+                walk.field("message", Some(&mut error.message));
+            });
+        }
         walk.within("messages", |walk| {
             for message in &mut call.messages {
                 walk.item();

@@ -43,6 +43,7 @@ pub(super) fn messages(seen: &Seen<'_>) -> Option<LlmCall> {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
     let request = seen.request.and_then(Request::find);
+    let answered = answer.is_some();
     let (request, answer) = match (request, answer) {
         (request, Some(answer)) => (request.unwrap_or_default(), answer),
         (Some(request), None) if seen.by_request && is_ours(&request) => {
@@ -64,6 +65,7 @@ pub(super) fn messages(seen: &Seen<'_>) -> Option<LlmCall> {
         request.field("anthropic_version"),
         answer.id.as_deref(),
         model.as_deref().or(request_model.as_deref()),
+        answered,
     );
     let system = request.field("system").map(system);
     let asked = request.messages.iter().flat_map(turn);
@@ -126,15 +128,22 @@ fn is_claude(model: &str) -> bool {
     model.starts_with("claude") || model.contains("anthropic.claude")
 }
 
-/// Who runs the model: each of those who sell it leaves a mark of its own on requests or ids.
-fn seller(version: Option<&Value>, id: Option<&str>, model: Option<&str>) -> Option<&'static str> {
+/// Who runs the model: each of those who sell it leaves a mark of its own on requests, ids or names.
+fn seller(
+    version: Option<&Value>,
+    id: Option<&str>,
+    model: Option<&str>,
+    answered: bool,
+) -> Option<&'static str> {
     let version = version.and_then(Value::as_str).unwrap_or_default();
     let id = id.unwrap_or_default();
-    if version.starts_with("bedrock") || id.starts_with("msg_bdrk_") {
+    let name = model.unwrap_or_default();
+    let is_bedrocks = name.contains("anthropic.claude");
+    if version.starts_with("bedrock") || id.starts_with("msg_bdrk_") || is_bedrocks {
         Some("aws.bedrock")
     } else if version.starts_with("vertex") || id.starts_with("msg_vrtx_") {
         Some("gcp.vertex_ai")
-    } else if model.is_none_or(|model| model.contains("claude")) {
+    } else if is_claude(name) || model.is_none() && answered {
         Some("anthropic")
     } else {
         None
@@ -300,16 +309,28 @@ impl Answer {
             counts.read(value.as_object()?);
             (counts.input.is_some() && counts.output.is_some()).then_some(counts)
         });
-        let content = nearest(response, |value| {
-            let content = value.as_array()?;
-            let is_content = content.iter().all(|block| {
-                let kind = block.get("type").and_then(Value::as_str);
-                kind.is_some_and(|kind| KINDS.contains(&kind))
-            });
-            (is_content && !content.is_empty()).then(|| completion(content))
+        let reply = |value: &Value| {
+            let (role, body) = as_message(value)?;
+            let content = blocks(body.get("content").unwrap_or(body));
+            (role == "assistant").then(|| completion(content))
+        };
+        // Of a history, the last word.
+        let reply = nearest(response, |value| match value {
+            Value::Array(items) => items.iter().rev().find_map(reply),
+            value => reply(value),
         });
+        let content = || {
+            nearest(response, |value| {
+                let content = value.as_array()?;
+                let is_content = content.iter().all(|block| {
+                    let kind = block.get("type").and_then(Value::as_str);
+                    kind.is_some_and(|kind| KINDS.contains(&kind))
+                });
+                (is_content && !content.is_empty()).then(|| completion(content))
+            })
+        };
         Self {
-            completion: content.or_else(|| openai::reply(response)),
+            completion: reply.or_else(content).or_else(|| openai::reply(response)),
             counts: counts.unwrap_or_default(),
             ..Self::default()
         }
@@ -603,6 +624,11 @@ mod tests {
             (json!([blocks, usage]), true),
             (json!(blocks), false),
             (json!({"role": "assistant", "content": "Hi"}), false),
+            (json!({"role": "assistant", "content": blocks}), false),
+            (
+                json!([hello()["messages"][0], {"role": "user", "content": [{"type": "text", "text": "x"}]}, {"role": "assistant", "content": blocks}]),
+                false,
+            ),
             (json!("Hi"), false),
         ] {
             let call = recognise(Some(&hello()), Some(&answer)).unwrap();
@@ -664,6 +690,14 @@ mod tests {
             Some("anthropic")
         );
         assert_eq!(provider(hello(), "1", "deepseek-chat"), None);
+        assert_eq!(provider(hello(), "1", "anthropic/claude-opus-4.5"), None);
+        assert_eq!(
+            provider(hello(), "1", "eu.anthropic.claude-opus-4-5-v1:0").as_deref(),
+            Some("aws.bedrock")
+        );
+        let nobodys =
+            json!({"system": "Be brief.", "messages": [{"role": "user", "content": "x"}]});
+        assert_eq!(recognise(Some(&nobodys), None).unwrap().provider, None);
     }
 
     #[test]

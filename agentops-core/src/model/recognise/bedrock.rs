@@ -34,11 +34,7 @@ pub(super) fn converse(seen: &Seen<'_>) -> Option<LlmCall> {
     let (request, answer) = match (request, answer) {
         (request, Some(answer)) => (request.unwrap_or_default(), answer),
         (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let completion = seen.response.and_then(openai::reply);
-            let answer = Answer {
-                completion,
-                ..Answer::default()
-            };
+            let answer = seen.response.map(Answer::of_parts).unwrap_or_default();
             (request, answer)
         }
         _ => return None,
@@ -204,6 +200,27 @@ fn as_response(value: &Value) -> Option<Answer> {
         completion: Some(completion(content, owned(fields, "stopReason"))),
         usage,
     })
+}
+
+impl Answer {
+    /// Reads what a function kept of an answer: its message, its text, its usage. Only to a request that is ours.
+    fn of_parts(response: &Value) -> Self {
+        let reply = |value: &Value| {
+            let (role, body) = as_message(value)?;
+            let content = body.get("content").filter(|_| role == "assistant")?;
+            Some(completion(content, None))
+        };
+        // Of a history, the last word.
+        let reply = nearest(response, |value| match value {
+            Value::Array(items) => items.iter().rev().find_map(reply),
+            value => reply(value),
+        });
+        Self {
+            streamed: false,
+            completion: reply.or_else(|| openai::reply(response)),
+            usage: nearest(response, |value| usage(value.as_object()?)),
+        }
+    }
 }
 
 fn completion(content: &Value, finish_reason: Option<String>) -> Completion {
@@ -407,5 +424,27 @@ mod tests {
         );
         assert_eq!(provider(json!([{"type": "text", "text": "x"}])), None);
         assert_eq!(provider(json!("x")), None);
+    }
+
+    #[test]
+    fn an_answer_is_found_in_parts() {
+        let user = json!({"role": "user", "content": [{"text": "x"}]});
+        let reply = json!({"role": "assistant", "content": [{"text": "Hi"}]});
+        let usage = json!({"inputTokens": 1, "outputTokens": 2});
+        for (answer, total) in [
+            (json!([reply, usage]), Some(3)),
+            (json!([user, reply, user]), None),
+            (json!({"reply": reply, "usage": usage}), Some(3)),
+            (json!(["Hi", usage]), Some(3)),
+        ] {
+            let request = json!({"messages": [user]});
+            let call = recognise(Some(&request), Some(&answer)).unwrap();
+            assert_eq!(
+                call.completions[0].content,
+                [Part::Text("Hi".into())],
+                "{answer}"
+            );
+            assert_eq!(call.usage.map(|usage| usage.total), total, "{answer}");
+        }
     }
 }

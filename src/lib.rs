@@ -140,8 +140,9 @@
 //! - `macros` (default): the attributes.
 //! - `enable` (default): attributes record. Without it they give their items back untouched, and derives implement their
 //!   traits all the same; the switch is the application's, never a library's.
-//! - `tracing` (default): events of `tracing` and records of `log` become logs of the innermost span, where [`layer`] is
-//!   added to a subscriber or `builder().install_tracing()` asks for it.
+//! - `tracing` (default): events of `tracing` and records of `log` become logs of the innermost span, and spans of
+//!   `tracing` that say what they are become spans, where [`layer`] is added to a subscriber or
+//!   `builder().install_tracing()` asks for it.
 //! - `pricing`: prices model calls in the program itself. The `agentops` command always does.
 //! - `signals`: SIGINT and SIGTERM end the sessions that are open before the program dies of them, in
 //!   [`#[main]`][main] and where `builder().handle_signals(true)` asks for it. Unix only.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tracing::field::Empty;
 use tracing::instrument::Instrument as _;
 use tracing::{Level, info, info_span};
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::harness::record_async;
 use crate::logs::listen;
@@ -570,4 +571,101 @@ fn an_agent_of_a_model_call_is_named_by_it() {
         model: None,
     };
     assert_eq!(trace.span("chat").agent, Some(expected));
+}
+
+/// As gemini-rust's client: an error that its function returns is told by an event.
+#[tracing::instrument(skip_all, fields(gen_ai.operation.name = "chat"), err)]
+fn refused(inner: bool) -> Result<(), String> {
+    if inner {
+        tracing::error!(error = "of the program's own");
+        return Ok(());
+    }
+    Err("429 Too Many Requests".into())
+}
+
+#[test]
+fn an_error_that_an_instrumented_function_returns_is_its_spans() {
+    listen();
+    let trace = capture(|| {
+        refused(true).expect("it is well");
+        refused(false).expect_err("it is refused");
+    });
+    let mut spans: Vec<_> = trace
+        .spans
+        .iter()
+        .filter(|span| span.name == "refused")
+        .collect();
+    spans.sort_by_key(|span| span.start);
+    assert_eq!((spans[0].status, spans[0].logs.len()), (Status::Unset, 1));
+    let error = spans[1].error.as_ref().expect("it failed");
+    assert_eq!(
+        (&*error.kind, &*error.details),
+        ("LLM", "429 Too Many Requests")
+    );
+}
+
+#[test]
+fn filters_hide_what_comes_from_tracing_and_nothing_else() {
+    let filter = tracing_subscriber::EnvFilter::new("off");
+    let subscriber = tracing_subscriber::registry()
+        .with(filter)
+        .with(agentops::layer());
+    let silent = tracing::subscriber::set_default(subscriber);
+    let trace = capture(|| {
+        task("hidden").in_scope(|| list("seen"));
+    });
+    drop(silent);
+    assert_eq!(shape(&trace), "TOOL list (default)\n");
+
+    let only = tracing_subscriber::filter::LevelFilter::WARN;
+    let subscriber = tracing_subscriber::registry().with(agentops::layer_with(only));
+    let stricter = tracing::subscriber::set_default(subscriber);
+    let trace = capture(|| {
+        task("hidden").in_scope(|| {});
+        tracing::warn_span!("plain").in_scope(|| {});
+        tracing::warn_span!("chat", gen_ai.operation.name = "chat").in_scope(|| {});
+    });
+    drop(stricter);
+    assert_eq!(shape(&trace), "LLM chat (default)\n");
+}
+
+#[test]
+fn spans_below_info_are_spans_too() {
+    listen();
+    let trace = capture(|| {
+        tracing::trace_span!("embeddings", gen_ai.operation.name = "embeddings").in_scope(|| {
+            tracing::debug!("no log");
+        });
+    });
+    assert_eq!(shape(&trace), "LLM embeddings (default)\n");
+    assert!(trace.span("embeddings").logs.is_empty());
+}
+
+/// An ignored span takes what it was made in to another thread, where nothing else is current.
+#[test]
+fn a_span_of_nobody_passes_on_its_parent() {
+    let subscriber = tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::sink))
+        .with(agentops::layer());
+    let dispatch = tracing::Dispatch::new(subscriber);
+    let trace = tracing::dispatcher::with_default(&dispatch, || {
+        capture(|| {
+            task("outer").in_scope(|| {
+                let ignored = info_span!("ignored");
+                let dispatch = dispatch.clone();
+                std::thread::scope(|scope| {
+                    scope.spawn(move || {
+                        // Which also drops it: a span's parent is given back to the subscriber that is current then.
+                        tracing::dispatcher::with_default(&dispatch, move || {
+                            ignored.in_scope(|| drop(task("inner")));
+                        });
+                    });
+                });
+            });
+        })
+    });
+    assert_eq!(
+        shape(&trace),
+        "TASK outer (default)\n  TASK inner (default)\n"
+    );
 }

@@ -34,12 +34,17 @@ use crate::record::session;
 /// span an event belongs where a span would: to the only open session, else to the automatic session, once something
 /// has opened it. An event opens no session itself, and where there is none it is not recorded.
 ///
+/// A span of `tracing` becomes a span of that kind where it says what it is: by `agentops.span.kind`, or by fields of the
+/// GenAI conventions (`gen_ai.*`), OpenInference, Langfuse or Traceloop, at any level, at creation or later. So do the
+/// spans of `langchain-rust` and `gemini-rust`. While it is entered it is the place of what runs there, and it stands
+/// within the AgentOps span that it was made in. Other spans are left alone.
+///
 /// Fields keep their types; `Debug` and `Display` values are text, and an error's causes stand in `<field>.chain`.
 /// Records of `log` arrive through `tracing-log`, as events do.
 ///
 /// The layer has a filter of its own, which no other layer sees. Add a stricter one with `with_filter`, or choose it
 /// with [`layer_with`]. A filter for the whole subscriber (an `EnvFilter` added as a layer) decides for this layer too,
-/// but only on events: no filter silences AgentOps' own spans.
+/// but only on what comes from `tracing`: no filter silences AgentOps' own spans.
 ///
 /// ```
 /// use tracing_subscriber::prelude::*;
@@ -58,7 +63,7 @@ where
     Bridge.with_filter(EventsUpTo(LevelFilter::INFO))
 }
 
-/// As [`layer`], for the events that `filter` lets through: a `LevelFilter`, `Targets`, an `EnvFilter`.
+/// As [`layer`], for the events and spans that `filter` lets through: a `LevelFilter`, `Targets`, an `EnvFilter`.
 ///
 /// ```
 /// use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -169,6 +174,7 @@ where
         let Some(place) = session::overheard() else {
             return;
         };
+        spans::heard(event);
         let from_log = event.normalized_metadata();
         let metadata = from_log.as_ref().unwrap_or_else(|| event.metadata());
         let head = Head {

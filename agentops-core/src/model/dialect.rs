@@ -427,10 +427,10 @@ impl Facts {
         let operation = self
             .take(names::OPERATION, |operation| {
                 let operation = operation.as_str()?;
-                (matches!(kind, None | Some(SpanKind::Llm)) || kind == kind_of_operation(operation))
-                    .then(|| operation.to_owned())
+                let says_so = kind == Some(SpanKind::Llm) || kind == kind_of_operation(operation);
+                (kind.is_some() && says_so).then(|| operation.to_owned())
             })
-            .filter(|_| matches!(kind, None | Some(SpanKind::Llm)));
+            .filter(|_| kind == Some(SpanKind::Llm));
         let mut call = LlmCall {
             provider: self
                 .text(names::PROVIDER)
@@ -882,5 +882,531 @@ fn of_debug(said: Value) -> Value {
     match &said {
         Value::String(text) if text.starts_with('[') => value::json(said),
         _ => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn said(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(fields) => fields,
+            _ => panic!("an object"),
+        }
+    }
+
+    #[track_caller]
+    fn check(origin: (&str, &str), attributes: Value, expected: Reading) {
+        let (scope, name) = origin;
+        let origin = Origin { scope, name };
+        let attributes = said(attributes);
+        assert!(tells(origin, attributes.keys().map(String::as_str)));
+        assert_eq!(read(origin, attributes), expected);
+    }
+
+    fn reading(kind: SpanKind) -> Reading {
+        Reading {
+            kind,
+            name: None,
+            call: None,
+            tool: None,
+            agent: None,
+            input: None,
+            output: None,
+            status: Status::Unset,
+            error: None,
+            attributes: Map::new(),
+        }
+    }
+
+    fn user(words: &str) -> Message {
+        Message {
+            role: "user".into(),
+            content: vec![Part::Text(words.into())],
+            ..Message::default()
+        }
+    }
+
+    fn spoken(words: &str) -> Completion {
+        Completion {
+            role: "assistant".into(),
+            content: vec![Part::Text(words.into())],
+            ..Completion::default()
+        }
+    }
+
+    fn used(input: u64, output: u64) -> Usage {
+        Usage {
+            input,
+            output,
+            total: input + output,
+            ..Usage::default()
+        }
+    }
+
+    #[test]
+    fn the_conventions_of_today() {
+        let request = ToolRequest {
+            id: Some("c1".into()),
+            name: "ls".into(),
+            arguments: json!({"path": "."}),
+        };
+        let call = LlmCall {
+            provider: Some("anthropic".into()),
+            request_model: Some("claude-sonnet-4-5".into()),
+            model: Some("claude-sonnet-4-5-20250929".into()),
+            operation: Some("chat".into()),
+            response_id: Some("msg_1".into()),
+            streaming: true,
+            messages: vec![
+                Message {
+                    role: "system".into(),
+                    ..user("Be brief.")
+                },
+                user("Which files?"),
+            ],
+            completions: vec![Completion {
+                tool_calls: vec![request],
+                finish_reason: Some("tool_call".into()),
+                ..spoken("Let me see.")
+            }],
+            usage: Some(Usage {
+                cache_read: 80,
+                cache_write: 10,
+                reasoning: 5,
+                ..used(100, 20)
+            }),
+            cost: Some(Cost {
+                total: 1_500_000,
+                price_table: Some("provider".into()),
+                ..Cost::default()
+            }),
+            parameters: said(
+                json!({"temperature": 0.5, "stop_sequences": ["END"], "tools": [{"name": "ls"}]}),
+            ),
+            time_to_first_token: Some(250_000_000),
+            attempts: None,
+        };
+        let expected = Reading {
+            call: Some(call),
+            agent: Some(AgentSaid {
+                id: Some("a1".into()),
+                name: "librarian".into(),
+                role: Some("finds files".into()),
+            }),
+            status: Status::Ok,
+            attributes: said(
+                json!({"server.address": "api.anthropic.com", "gen_ai.conversation.id": "conv"}),
+            ),
+            ..reading(SpanKind::Llm)
+        };
+        check(
+            ("", "chat"),
+            json!({
+                "gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic",
+                "gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.response.model": "claude-sonnet-4-5-20250929",
+                "gen_ai.response.id": "msg_1", "gen_ai.request.stream": true, "gen_ai.request.temperature": 0.5,
+                "gen_ai.request.stop_sequences": "[\"END\"]", "gen_ai.response.finish_reasons": ["tool_call"],
+                "gen_ai.response.time_to_first_chunk": 0.25, "gen_ai.system_instructions": "[{\"type\":\"text\",\"content\":\"Be brief.\"}]",
+                "gen_ai.input.messages": "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Which files?\"}]}]",
+                "gen_ai.output.messages": [{"role": "assistant", "parts": [{"type": "text", "content": "Let me see."},
+                    {"type": "tool_call", "id": "c1", "name": "ls", "arguments": {"path": "."}}]}],
+                "gen_ai.tool.definitions": "[{\"name\":\"ls\"}]",
+                "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20,
+                "gen_ai.usage.cache_read.input_tokens": 80, "gen_ai.usage.cache_write.input_tokens": 10,
+                "gen_ai.usage.cache_creation.input_tokens": 7, "gen_ai.usage.reasoning.output_tokens": 5,
+                "gen_ai.usage.prompt_tokens": 1, "gen_ai.usage.cost": 0.0015, "gen_ai.agent.id": "a1", "gen_ai.agent.name": "librarian",
+                "gen_ai.agent.description": "finds files", "server.address": "api.anthropic.com",
+                "gen_ai.conversation.id": "conv", "otel.status_code": "OK",
+            }),
+            expected,
+        );
+    }
+
+    #[test]
+    fn the_conventions_of_yesterday() {
+        let call = LlmCall {
+            provider: Some("openai".into()),
+            request_model: Some("gpt-4o".into()),
+            operation: Some("chat".into()),
+            messages: vec![
+                user("hello"),
+                Message {
+                    role: "tool".into(),
+                    content: vec![Part::Text("42".into())],
+                    tool_call_id: Some("c0".into()),
+                    ..Message::default()
+                },
+            ],
+            completions: vec![Completion {
+                tool_calls: vec![ToolRequest {
+                    id: Some("c1".into()),
+                    name: "ls".into(),
+                    arguments: json!({}),
+                }],
+                finish_reason: Some("stop".into()),
+                ..spoken("hi")
+            }],
+            usage: Some(Usage {
+                cache_read: 1,
+                ..used(3, 1)
+            }),
+            ..LlmCall::default()
+        };
+        let expected = Reading {
+            call: Some(call),
+            status: Status::Ok,
+            ..reading(SpanKind::Llm)
+        };
+        check(
+            ("opentelemetry.instrumentation.openai", "openai.chat"),
+            json!({
+                "llm.request.type": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o",
+                "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "hello",
+                "gen_ai.prompt.1.role": "tool", "gen_ai.prompt.1.content": "42", "gen_ai.prompt.1.tool_call_id": "c0",
+                "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": "hi",
+                "gen_ai.completion.0.finish_reason": "stop",
+                "gen_ai.completion.0.tool_calls.0.id": "c1", "gen_ai.completion.0.tool_calls.0.name": "ls",
+                "gen_ai.completion.0.tool_calls.0.arguments": "{}",
+                "gen_ai.usage.prompt_tokens": 3, "gen_ai.usage.completion_tokens": 1, "llm.usage.total_tokens": 4,
+                "gen_ai.usage.cache_read_input_tokens": 1,
+            }),
+            expected,
+        );
+    }
+
+    #[test]
+    fn openinference() {
+        let call = LlmCall {
+            provider: Some("openai".into()),
+            request_model: Some("gpt-4o".into()),
+            messages: vec![user("hello"), user("there")],
+            completions: vec![Completion {
+                tool_calls: vec![ToolRequest {
+                    id: Some("c1".into()),
+                    name: "ls".into(),
+                    arguments: json!({"path": "."}),
+                }],
+                ..Completion {
+                    role: "assistant".into(),
+                    ..Completion::default()
+                }
+            }],
+            usage: Some(Usage {
+                cache_read: 4,
+                reasoning: 2,
+                ..used(9, 3)
+            }),
+            parameters: said(json!({"temperature": 0})),
+            ..LlmCall::default()
+        };
+        let expected = Reading {
+            call: Some(call),
+            status: Status::Ok,
+            input: None,
+            attributes: said(json!({"session.id": "s"})),
+            ..reading(SpanKind::Llm)
+        };
+        check(
+            ("", "ChatCompletion"),
+            json!({
+                "openinference.span.kind": "LLM", "llm.model_name": "gpt-4o", "llm.provider": "openai", "llm.system": "openai",
+                "llm.invocation_parameters": "{\"temperature\":0}", "input.value": "hello", "session.id": "s",
+                "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "hello",
+                "llm.input_messages.1.message.role": "user",
+                "llm.input_messages.1.message.contents.0.message_content.type": "text",
+                "llm.input_messages.1.message.contents.0.message_content.text": "there",
+                "llm.output_messages.0.message.role": "assistant",
+                "llm.output_messages.0.message.tool_calls.0.tool_call.id": "c1",
+                "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "ls",
+                "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": "{\"path\":\".\"}",
+                "llm.token_count.prompt": 9, "llm.token_count.completion": 3, "llm.token_count.total": 12,
+                "llm.token_count.prompt_details.cache_read": 4, "llm.token_count.completion_details.reasoning": 2,
+            }),
+            expected,
+        );
+        let tool = Reading {
+            name: Some("ls".into()),
+            tool: Some(ToolCall {
+                name: "ls".into(),
+                description: Some("lists".into()),
+                ..ToolCall::default()
+            }),
+            input: Some(json!({"path": "."})),
+            output: Some(json!("two")),
+            status: Status::Ok,
+            ..reading(SpanKind::Tool)
+        };
+        check(
+            ("", "run"),
+            json!({"openinference.span.kind": "TOOL", "tool.name": "ls", "tool.description": "lists",
+                "input.value": "{\"path\":\".\"}", "output.value": "two"}),
+            tool,
+        );
+    }
+
+    #[test]
+    fn langfuse() {
+        let call = LlmCall {
+            request_model: Some("gpt-4o".into()),
+            messages: vec![user("hello")],
+            completions: vec![spoken("hi")],
+            usage: Some(Usage {
+                cache_read: 1,
+                ..used(3, 1)
+            }),
+            parameters: said(json!({"max_tokens": 5})),
+            ..LlmCall::default()
+        };
+        let expected = Reading {
+            name: Some("greet".into()),
+            call: Some(call),
+            status: Status::Ok,
+            attributes: said(json!({"langfuse.trace.name": "t"})),
+            ..reading(SpanKind::Llm)
+        };
+        check(
+            ("", "span"),
+            json!({
+                "langfuse.observation.type": "generation", "langfuse.observation.name": "greet",
+                "langfuse.observation.model.name": "gpt-4o", "langfuse.observation.model.parameters": "{\"max_tokens\":5}",
+                "langfuse.observation.input": "[{\"role\":\"user\",\"content\":\"hello\"}]",
+                "langfuse.observation.output": "{\"role\":\"assistant\",\"content\":\"hi\"}",
+                "langfuse.observation.usage_details": "{\"input\":3,\"output\":1,\"input_cached_tokens\":1}",
+                "langfuse.trace.name": "t",
+            }),
+            expected,
+        );
+        let failed = Reading {
+            status: Status::Error,
+            error: Some(("error".into(), "no route".into())),
+            input: Some(json!({"n": 1})),
+            ..reading(SpanKind::Chain)
+        };
+        check(
+            ("swiftide", "step"),
+            json!({"langfuse.type": "CHAIN", "langfuse.input": "{\"n\":1}", "langfuse.level": "ERROR",
+                "langfuse.status_message": "no route"}),
+            failed,
+        );
+    }
+
+    #[test]
+    fn traceloop_and_agentops() {
+        let workflow = Reading {
+            name: Some("research".into()),
+            input: Some(json!([1])),
+            output: Some(json!("done")),
+            status: Status::Ok,
+            ..reading(SpanKind::Workflow)
+        };
+        check(
+            ("", "research.workflow"),
+            json!({"traceloop.span.kind": "workflow", "traceloop.entity.name": "research",
+                "traceloop.entity.input": "[1]", "traceloop.entity.output": "done"}),
+            workflow,
+        );
+        let tool = Reading {
+            name: Some("ls".into()),
+            tool: Some(ToolCall {
+                name: "ls".into(),
+                ..ToolCall::default()
+            }),
+            input: Some(json!({"path": "."})),
+            ..reading(SpanKind::Tool)
+        };
+        check(
+            ("", "ls.tool"),
+            json!({"agentops.span.kind": "tool", "agentops.entity.name": "ls", "agentops.entity.input": "{\"path\":\".\"}"}),
+            tool,
+        );
+    }
+
+    #[test]
+    fn clients_with_names_of_their_own() {
+        let call = LlmCall {
+            provider: Some("ollama".into()),
+            request_model: Some("qwen3".into()),
+            operation: Some("chat".into()),
+            usage: Some(used(7, 2)),
+            ..LlmCall::default()
+        };
+        let expected = Reading {
+            call: Some(call),
+            status: Status::Ok,
+            attributes: said(json!({"tool_calls": 0, "total_tokens": 9})),
+            ..reading(SpanKind::Llm)
+        };
+        check(
+            ("langchain_rust::llm", "llm.generate"),
+            json!({"provider": "ollama", "model": "qwen3", "stream": false, "prompt_tokens": 7, "completion_tokens": 2,
+                "total_tokens": 9, "tool_calls": 0}),
+            expected,
+        );
+        let call = LlmCall {
+            provider: Some("gcp.gemini".into()),
+            operation: Some("generate_content".into()),
+            usage: Some(Usage {
+                cache_read: 5,
+                reasoning: 6,
+                ..used(20, 10)
+            }),
+            ..LlmCall::default()
+        };
+        let expected = Reading {
+            call: Some(call),
+            status: Status::Ok,
+            attributes: said(json!({"messages.parts.count": 1})),
+            ..reading(SpanKind::Llm)
+        };
+        check(
+            ("gemini_rust::client", "generate_content_raw"),
+            json!({"messages.parts.count": 1, "usage.prompt_tokens": "Some(20)", "usage.candidates_tokens": 4,
+                "usage.thoughts_tokens": 6, "usage.cached_content_tokens": 5, "usage.total_tokens": 30}),
+            expected,
+        );
+    }
+
+    #[test]
+    fn the_newest_name_of_several_counts() {
+        let attributes = said(
+            json!({"gen_ai.provider.name": "new", "gen_ai.system": "old", "llm.provider": "other",
+            "gen_ai.operation.name": "execute_tool", "openinference.span.kind": "LLM", "gen_ai.tool.name": "a", "tool.name": "b"}),
+        );
+        let reading = read(Origin::default(), attributes);
+        assert_eq!(
+            (reading.kind, reading.name.as_deref()),
+            (SpanKind::Tool, Some("a"))
+        );
+        assert_eq!(
+            reading.call.and_then(|call| call.provider).as_deref(),
+            Some("new")
+        );
+        assert_eq!(reading.attributes, Map::new());
+        let ours =
+            said(json!({"agentops.span.kind": "guardrail", "gen_ai.operation.name": "chat"}));
+        assert_eq!(read(Origin::default(), ours).kind, SpanKind::Guardrail);
+    }
+
+    #[test]
+    fn what_nobody_knows_stays() {
+        let attributes = said(
+            json!({"http.method": "GET", "llm.strange": [1], "openinference.span.kind": "SOMETHING",
+            "gen_ai.operation.name": "dance", "agentops.span.kind": 7, "gen_ai.usage.input_tokens": "many"}),
+        );
+        let expected = Reading {
+            attributes: attributes.clone(),
+            ..reading(SpanKind::Unknown)
+        };
+        assert_eq!(read(Origin::default(), attributes), expected);
+    }
+
+    #[test]
+    fn ordinary_spans_tell_nothing() {
+        let tells = |name: &str, keys: &[&str]| {
+            let scope = "hyper::client";
+            tells(Origin { scope, name }, keys.iter().copied())
+        };
+        assert!(!tells(
+            "request",
+            &["http.method", "model", "tool", "prompt_tokens", "llm"]
+        ));
+        assert!(
+            !tells("generate_content_raw", &["model"]),
+            "it is another crate's"
+        );
+        assert!(!tells("tool.call", &["name"]));
+        assert!(tells("tool.call", &["tool"]));
+        assert!(tells("anything", &["x", "gen_ai.tool.name"]));
+    }
+
+    #[test]
+    fn counts_are_settled_and_never_guessed() {
+        let usage = |attributes: Value| {
+            let call = read(Origin::default(), said(attributes)).call;
+            call.and_then(|call| call.usage)
+        };
+        assert_eq!(
+            usage(json!({"gen_ai.operation.name": "chat", "gen_ai.usage.total_tokens": 5})),
+            None
+        );
+        assert_eq!(usage(json!({"gen_ai.usage.input_tokens": -1})), None);
+        let apart =
+            json!({"gen_ai.usage.input_tokens": 3, "gen_ai.usage.cache_read.input_tokens": 90});
+        assert_eq!(
+            usage(apart).map(|usage| (usage.input, usage.total)),
+            Some((93, 93))
+        );
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            "[a-z\\[\\]{}\":,0-9]{0,12}".prop_map(Value::from),
+            Just(Value::from(
+                "[{\"role\":\"user\",\"parts\":[{\"type\":\"text\"},3,{\"type\":\"tool_call\"}]}]"
+            )),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let key = prop_oneof![
+                Just("role"),
+                Just("content"),
+                Just("message"),
+                Just("function"),
+                Just("tool_calls")
+            ];
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::vec((key, inner), 0..3).prop_map(|pairs| pairs
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect()),
+            ]
+        })
+    }
+
+    fn any_key() -> impl Strategy<Value = String> {
+        let known: Vec<&str> = [
+            names::OPERATION,
+            names::KIND,
+            names::NAME,
+            names::INPUT,
+            names::OUTPUT,
+            names::SYSTEM,
+            names::PROMPT,
+            names::ANSWER,
+            names::PARAMETERS,
+            names::USAGE_INPUT,
+            names::USAGE_OUTPUT,
+            names::CACHE_READ,
+            names::USAGE_DETAILS,
+            names::COST,
+            names::FINISH_REASONS,
+            names::TOOL_NAME,
+            names::ERROR_TYPE,
+            names::FIRST_TOKEN,
+        ]
+        .concat();
+        let flat = "(gen_ai\\.(prompt|completion)|llm\\.(in|out)put_messages)\\.[0-9]\\.(message|role|content|tool_calls)(\\.[0-9]\\.(tool_call|id|name))?";
+        prop_oneof![
+            proptest::sample::select(known).prop_map(str::to_owned),
+            flat
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics_on_any_attributes(pairs in proptest::collection::vec((any_key(), any_value()), 0..12)) {
+            let attributes: Map<String, Value> = pairs.into_iter().collect();
+            for name in ["llm.generate", "x"] {
+                let _ = read(Origin { scope: "", name }, attributes.clone());
+            }
+        }
     }
 }

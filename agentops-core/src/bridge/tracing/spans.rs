@@ -12,15 +12,17 @@ use serde_json::{Map, Value};
 use tracing_core::callsite::Identifier;
 use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id, Record};
-use tracing_core::{Metadata, Subscriber};
+use tracing_core::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context as Layers;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::{Visitor, level};
 use crate::model::dialect::{self, Origin};
+use crate::model::semconv;
 use crate::model::span::SpanKind;
 use crate::record::callsite::{Callsite, Foreign, Meta};
 use crate::record::context::Context;
+use crate::record::fields::Fields;
 use crate::record::span::{self, Place, Started};
 use crate::record::{agent, clock, local, note};
 use crate::sync::fixed::{Mutex, lock};
@@ -55,6 +57,7 @@ struct Turn {
     span: u64,
     before: Context,
     began: u64,
+    metadata: &'static Metadata<'static>,
 }
 
 /// Guards that are never dropped must not add up.
@@ -79,7 +82,7 @@ where
     if span.extensions().get::<Ours>().is_some() {
         return;
     }
-    let elsewhere = parent(attributes, layers).map(Place::enter);
+    let elsewhere = parent(attributes, &span).map(Place::enter);
     let site = callsite(metadata);
     let started = match agent_of(attributes) {
         Some(name) => agent::start_named(site, &name),
@@ -103,19 +106,16 @@ where
 }
 
 /// The place that a span stands in, where that is not the current one: a span of `tracing` that was named as its
-/// parent, or that is entered on a thread that is otherwise nowhere.
-fn parent<S>(attributes: &Attributes<'_>, layers: &Layers<'_, S>) -> Option<Context>
+/// parent, or that is entered on a thread that is otherwise nowhere. Spans of no interest pass on what they stand in.
+fn parent<'a, R>(attributes: &Attributes<'_>, span: &SpanRef<'a, R>) -> Option<Context>
 where
-    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    R: LookupSpan<'a>,
 {
-    let around = match attributes.parent() {
-        Some(named) => layers.span(named)?,
-        None if attributes.is_contextual() && local::with(|local| local.scope() == 0) => {
-            layers.lookup_current()?
-        }
-        None => return None,
-    };
-    around.scope().find_map(|span| context(&span))
+    let is_nowhere = || attributes.is_contextual() && local::with(|local| local.scope() == 0);
+    if attributes.parent().is_none() && !is_nowhere() {
+        return None;
+    }
+    span.parent()?.scope().find_map(|around| context(&around))
 }
 
 fn context<'a, R: LookupSpan<'a>>(span: &SpanRef<'a, R>) -> Option<Context> {
@@ -157,9 +157,8 @@ pub(super) fn entered<S>(id: &Id, layers: &Layers<'_, S>)
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    let Some(place) = place(id, layers) else {
-        return;
-    };
+    let Some(span) = layers.span(id) else { return };
+    let Some(place) = context(&span) else { return };
     // A thread that is ending keeps no places any more.
     let _ = ENTERED.try_with(|entered| {
         let mut entered = entered.borrow_mut();
@@ -170,6 +169,7 @@ where
             span: place.span,
             before: local::with(|local| local.enter_place(place)),
             began: clock::raw(),
+            metadata: span.metadata(),
         });
     });
 }
@@ -195,6 +195,42 @@ where
     ours.busy += clock::raw().saturating_sub(turn.began);
     drop(extensions);
     local::with(|local| local.leave_place(id, turn.before));
+}
+
+/// An event happened: that of `#[instrument(err)]` says why its span failed.
+///
+/// Such an event stands where its span does, and has one field.
+pub(super) fn heard(event: &Event<'_>) {
+    let metadata = event.metadata();
+    let mut names = metadata.fields().iter().map(|field| field.name());
+    if *metadata.level() != Level::ERROR || names.next() != Some("error") || names.next().is_some()
+    {
+        return;
+    }
+    let current = local::with(local::Local::span);
+    let _ = ENTERED.try_with(|entered| {
+        let entered = entered.borrow();
+        let is_its_own = |turn: &&Turn| {
+            let span = turn.metadata;
+            turn.span == current && (span.file(), span.line()) == (metadata.file(), metadata.line())
+        };
+        if entered.last().is_some_and(|turn| is_its_own(&turn)) {
+            note::fields(current, |fields| event.record(&mut Failure(fields)));
+        }
+    });
+}
+
+/// The one field of an error's event.
+struct Failure<'f, 'w, 'a>(&'f mut Fields<'w, 'a>);
+
+impl Visit for Failure<'_, '_, '_> {
+    fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
+        self.0.put(
+            "dyn Debug",
+            semconv::EXCEPTION_MESSAGE,
+            &format_args!("{value:?}"),
+        );
+    }
 }
 
 /// It is over.

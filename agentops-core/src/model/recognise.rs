@@ -9,7 +9,9 @@ mod bedrock;
 mod cohere;
 mod completions;
 mod errors;
+mod gemini;
 mod media;
+mod ollama;
 mod openai;
 mod plain;
 mod responses;
@@ -72,19 +74,24 @@ pub fn recognise(request: Option<&Value>, response: Option<&Value>) -> Option<Ll
     }
 }
 
-/// What was asked by a function that is given no request, but a prompt to make one of.
+/// What was asked by a function that makes the request itself: of a prompt, or of messages as OpenAI writes them.
 fn with_prompt(call: LlmCall, request: Option<&Value>) -> LlmCall {
-    let asked = plain::prompt(&Seen {
+    let seen = Seen {
         request,
         response: None,
         by_request: true,
-    });
-    let Some(asked) = asked else {
+    };
+    let Some(asked) = openai::chat(&seen).or_else(|| plain::prompt(&seen)) else {
         return call;
     };
     LlmCall {
         messages: asked.messages,
         request_model: call.request_model.or(asked.request_model),
+        parameters: if call.parameters.is_empty() {
+            asked.parameters
+        } else {
+            call.parameters
+        },
         ..call
     }
 }
@@ -97,6 +104,8 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     media::embeddings,
     media::images,
     media::transcription,
+    gemini::content,
+    ollama::call,
     responses::response,
     completions::completion,
     openai::chat,

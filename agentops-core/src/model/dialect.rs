@@ -989,6 +989,7 @@ mod tests {
             ),
             time_to_first_token: Some(250_000_000),
             attempts: None,
+            ..LlmCall::default()
         };
         let expected = Reading {
             call: Some(call),

@@ -65,29 +65,24 @@ pub(super) fn content(seen: &Seen<'_>) -> Option<LlmCall> {
         (None, Some(_), Some(response)) => Answer::part(response),
         (own, ..) => own.unwrap_or_default(),
     };
-    let is_vertex = answer.is_vertex || request.as_ref().is_some_and(Request::is_vertex);
     let mut call = request.as_ref().map(Request::call).unwrap_or_default();
     // The tier that was granted is the one that is paid for.
     if let (Some(asked), Some(granted)) = (call.parameters.get_mut(SERVICE_TIER[1]), answer.tier) {
         *asked = granted.into();
     }
     // A body has no model where its address has one.
-    let request_model = call
-        .request_model
-        .or_else(|| asked_for(seen.request?))
-        .map(|name| model(&name));
+    let request_model = call.request_model.or_else(|| asked_for(seen.request?));
+    let is_vertex = answer.is_vertex || request_model.as_deref().is_some_and(is_path_of_vertex);
+    let provider = if is_vertex {
+        "gcp.vertex_ai"
+    } else {
+        "gcp.gemini"
+    };
     Some(LlmCall {
-        provider: Some(
-            if is_vertex {
-                "gcp.vertex_ai"
-            } else {
-                "gcp.gemini"
-            }
-            .into(),
-        ),
+        provider: Some(provider.into()),
         operation: Some(if embeds { "embeddings" } else { "chat" }.into()),
         model: answer.model.as_deref().map(model),
-        request_model,
+        request_model: request_model.as_deref().map(model),
         response_id: answer.id,
         streaming: answer.streamed,
         completions: answer.completions,
@@ -101,6 +96,11 @@ fn model(name: &str) -> String {
     let path = name.rsplit_once('/');
     let model = path.filter(|(path, _)| *path == "models" || path.ends_with("/models"));
     model.map_or(name, |(_, model)| model).to_owned()
+}
+
+/// Vertex AI has models in projects, and of several publishers.
+fn is_path_of_vertex(model: &str) -> bool {
+    model.starts_with("projects/") || model.starts_with("publishers/")
 }
 
 /// The model that a function was given beside the body.
@@ -189,11 +189,6 @@ impl<'a> Request<'a> {
             embeds: true,
             ..Self::new(Some(body), contents.collect())
         })
-    }
-
-    fn is_vertex(&self) -> bool {
-        self.model
-            .is_some_and(|model| model.starts_with("projects/") || model.starts_with("publishers/"))
     }
 
     fn call(&self) -> LlmCall {
@@ -634,6 +629,8 @@ const CANDIDATES_TOKENS: Names = ["candidatesTokenCount", "candidates_token_coun
 const THOUGHTS_TOKENS: Names = ["thoughtsTokenCount", "thoughts_token_count"];
 const TOOL_USE_TOKENS: Names = ["toolUsePromptTokenCount", "tool_use_prompt_token_count"];
 const CACHED_TOKENS: Names = ["cachedContentTokenCount", "cached_content_token_count"];
+const PROMPT_DETAILS: Names = ["promptTokensDetails", "prompt_tokens_details"];
+const CANDIDATES_DETAILS: Names = ["candidatesTokensDetails", "candidates_tokens_details"];
 const TOTAL_TOKENS: Names = ["totalTokenCount", "total_token_count"];
 
 /// The object `usageMetadata`. The total is the sum of prompt, tools' prompts, candidates and thoughts, each counted
@@ -656,9 +653,21 @@ fn usage(counts: &Fields) -> Option<Usage> {
         output,
         cache_read: number(CACHED_TOKENS).unwrap_or_default(),
         reasoning: thought.unwrap_or_default(),
+        input_audio: of_audio(field(counts, PROMPT_DETAILS)),
+        output_audio: of_audio(field(counts, CANDIDATES_DETAILS)),
         total: number(TOTAL_TOKENS).unwrap_or(input.saturating_add(output)),
         ..Usage::default()
     })
+}
+
+/// What of a count was heard or said aloud: `[{"modality": "AUDIO", "tokenCount": …}]`.
+fn of_audio(details: Option<&Value>) -> u64 {
+    let details = details.and_then(Value::as_array);
+    let details = details.into_iter().flatten().filter_map(Value::as_object);
+    details
+        .filter(|detail| text(detail, "modality") == Some("AUDIO"))
+        .filter_map(|detail| count(field(detail, ["tokenCount", "token_count"])))
+        .fold(0, u64::saturating_add)
 }
 
 /// Counts without the response around them.
@@ -769,6 +778,12 @@ mod tests {
         assert_eq!(call.messages[1].content, said("Why?"));
         assert_eq!(call.completions[0].content, said("So."));
 
+        let arguments =
+            json!({"model": "publishers/google/models/gemini-2.5-pro", "prompt": "Why?"});
+        let call = recognise(Some(&arguments), Some(&response("So."))).unwrap();
+        assert_eq!(call.provider.as_deref(), Some("gcp.vertex_ai"));
+        assert_eq!(call.request_model.as_deref(), Some("gemini-2.5-pro"));
+
         let arguments = json!({"messages": [{"role": "user", "content": "Why?"}]});
         let call = recognise(Some(&arguments), Some(&response("So."))).unwrap();
         assert_eq!(call.messages[0].content, said("Why?"));
@@ -829,6 +844,8 @@ mod tests {
         let all = usage(json!({"promptTokenCount": 10, "toolUsePromptTokenCount": 4, "cachedContentTokenCount": 8, "candidatesTokenCount": 5, "thoughtsTokenCount": 30})).unwrap();
         assert_eq!((all.input, all.output, all.total), (14, 35, 49));
         assert_eq!((all.cache_read, all.reasoning), (8, 30));
+        let heard = usage(json!({"promptTokenCount": 90, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}, {"modality": "AUDIO", "tokenCount": 80}, 3]})).unwrap();
+        assert_eq!((heard.input_audio, heard.output_audio), (80, 0));
         assert_eq!(usage(json!({"trafficType": "ON_DEMAND"})), None);
         assert_eq!(usage(json!({"totalTokenCount": 3})), None);
         let huge =

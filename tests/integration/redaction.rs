@@ -414,6 +414,20 @@ fn nothing_secret_reaches_the_disk() {
             .as_ref()
             .is_some_and(|stack| stack.contains("explode"))
     );
+    let foreign = trace.span("foreign chat");
+    let call = foreign.llm.as_ref().expect("it is a model call");
+    let message = &call.messages[0];
+    assert_eq!(
+        message.content,
+        [agentops::model::llm::Part::Text(text.clone())]
+    );
+    let hidden = json!({"user": WORDS, "password": REDACTED});
+    assert_eq!(message.tool_calls[0].arguments, hidden);
+    assert_eq!(foreign.attributes["unheard.of"], text);
+    let refused = trace.span("login");
+    assert_eq!(refused.input, Some(hidden));
+    let details = refused.error.as_ref().map(|error| &*error.details);
+    assert_eq!(details, Some(&*text));
     let chat = trace.span("chat").llm.as_ref().expect("it is a model call");
     assert_eq!(
         chat.usage.map(|usage| (usage.input, usage.output)),
@@ -491,6 +505,13 @@ fn without_content_what_was_done_is_known_and_what_was_said_is_not() {
         );
     }
     assert!(trace.span("Keeper").attributes.is_empty());
+    let foreign = trace.span("foreign chat");
+    let used = foreign.llm.as_ref().and_then(|call| call.usage);
+    assert_eq!(used.map(|used| (used.input, used.output)), Some((5, 2)));
+    let attributes = Value::Object(foreign.attributes.clone());
+    assert_eq!(attributes, json!({"unheard.count": 3}));
+    let refused = trace.span("login").error.as_ref().expect("it failed");
+    assert_eq!((&*refused.code, &*refused.details), ("refused", ""));
     let span = trace.span("look_up");
     assert_eq!(
         (&span.attributes["kept"], &span.attributes["size"]),

@@ -88,3 +88,26 @@ fn an_event_allocates_nothing_either() {
     });
     session.end(agentops::EndState::Success);
 }
+
+#[test]
+fn spans_of_tracing_that_mean_nothing_here_allocate_nothing() {
+    use tracing_subscriber::prelude::*;
+
+    memory();
+    let session = start_session("steady spans");
+    let round = || {
+        for n in 0..100_u64 {
+            let span =
+                tracing::info_span!("request", n, path = "/", status = tracing::field::Empty);
+            span.in_scope(|| span.record("status", 200));
+        }
+    };
+    let subscriber = tracing_subscriber::registry().with(agentops::layer());
+    tracing::subscriber::with_default(subscriber, || {
+        session.in_scope(|| {
+            round();
+            assert_eq!(allocation_counter::measure(round).count_total, 0);
+        });
+    });
+    session.end(agentops::EndState::Success);
+}

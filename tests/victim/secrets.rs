@@ -135,8 +135,35 @@ impl Keeper {
     }
 }
 
+/// A model call and a tool of somebody else's, as spans of `tracing`.
+fn foreign() {
+    let messages = json!([{"role": "user", "parts": [{"type": "text", "content": text()},
+        {"type": "tool_call", "id": "c", "name": "login", "arguments": {"user": WORDS, "password": CANARY}}]}]);
+    let call = tracing::info_span!(
+        "foreign chat",
+        gen_ai.operation.name = "chat",
+        gen_ai.request.model = "gpt-4o-mini",
+        gen_ai.input.messages = %messages,
+        gen_ai.usage.input_tokens = 5,
+        gen_ai.usage.output_tokens = 2,
+        unheard.of = text(),
+        unheard.count = 3,
+    );
+    let tool = tracing::info_span!(
+        parent: &call,
+        "foreign tool",
+        gen_ai.tool.name = "login",
+        gen_ai.tool.call.arguments = %json!({"user": WORDS, "password": CANARY}),
+        error.type = "refused",
+        otel.status_code = "ERROR",
+        otel.status_description = text(),
+    );
+    drop(tool);
+}
+
 fn all() {
     let guard = agentops::builder()
+        .install_tracing()
         .redact_keys(["ssn"])
         .redact_pointers(["/input/card/number", "/output/card/number"])
         .redact(|field| match field.text() {
@@ -169,6 +196,7 @@ fn all() {
             {"role": "tool", "tool_call_id": "call_0", "content": json!({"token": CANARY}).to_string()}]});
         chat(&request, CANARY);
         whisper(CANARY);
+        foreign();
         stream(&request);
         Spy.work(&text());
         let (role, notes) = (text(), vec![text()]);

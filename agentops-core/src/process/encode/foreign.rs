@@ -32,6 +32,10 @@ pub(super) fn write(
     }
     // Long messages take their time, and that is no standstill.
     PROGRESS.0.fetch_add(1, Relaxed);
+    if let Some(by_hand) = own.notes.and_then(|notes| notes.llm.as_deref()) {
+        let read = said.call.unwrap_or_default();
+        said.call = Some(by_hand.clone().over(read));
+    }
     if let Some(call) = &mut said.call {
         price(call, end.map_or(own.start, |end| end.time));
         own.redactor.call(own.place(), call);
@@ -134,6 +138,10 @@ fn write_end(
             put::exception(out, error);
         }
         None if end.cancelled => put::attr_bool(out, semconv::SPAN_CANCELLED, true),
+        // Of a model call that says nothing of an answer it is not known whether one came.
+        None if status == Status::Unset && kind != SpanKind::Llm => {
+            put::status(out, Status::Ok, None);
+        }
         None => put::status(out, status, None),
     }
     if kind == SpanKind::Guardrail {

@@ -233,7 +233,7 @@ impl PriceList {
         provider: Option<&str>,
         terms: Terms<'_>,
         at: UnixNanos,
-    ) -> Option<Quote> {
+    ) -> Option<Arc<Quote>> {
         let listing = self.find(model, provider)?;
         let own = self.own.as_ref();
         let (calculator, table) = match &listing.source {
@@ -248,7 +248,8 @@ impl PriceList {
         };
         let ask = |input: u64| {
             let at = moment.quarter * QUARTER;
-            listing.quote(calculator, table, Terms { input, ..terms }, at)
+            let quote = listing.quote(calculator, table, Terms { input, ..terms }, at);
+            quote.map(Arc::new)
         };
         let known = lock(&self.units).get(&moment).cloned();
         let units = known.unwrap_or_else(|| {
@@ -372,7 +373,7 @@ enum Source {
     BuiltIn,
     Own,
     /// It costs the same at all times.
-    Fixed(Quote),
+    Fixed(Arc<Quote>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -393,7 +394,7 @@ struct Moment {
 
 #[derive(Debug, Clone)]
 enum Units {
-    OfAnySize(Option<Quote>),
+    OfAnySize(Option<Arc<Quote>>),
     BySize,
 }
 
@@ -615,7 +616,7 @@ impl Listing {
         Self {
             provider: String::new(),
             model: quote.name.clone(),
-            source: Source::Fixed(quote),
+            source: Source::Fixed(Arc::new(quote)),
             likeness: None,
         }
     }
@@ -902,7 +903,8 @@ mod tests {
     }
 
     fn quote(model: &str, provider: Option<&str>) -> Option<Quote> {
-        PriceList::default().quote(model, provider, Terms::default(), NOW)
+        let quote = PriceList::default().quote(model, provider, Terms::default(), NOW)?;
+        Some(Quote::clone(&quote))
     }
 
     fn usage(input: u64, output: u64) -> Usage {
@@ -1209,7 +1211,7 @@ mod tests {
         let of = |provider: &str, model: &str| {
             let provider = Some(provider).filter(|provider| !provider.is_empty());
             let quote = list.quote(model, provider, Terms::default(), NOW)?;
-            Some((quote.prices.input / 1_000_000, quote.table))
+            Some((quote.prices.input / 1_000_000, quote.table.clone()))
         };
         let own = format!("prices.json {:08x}", crc32fast::hash(json));
         let mine = |price: u64| Some((price, own.clone()));

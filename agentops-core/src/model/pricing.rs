@@ -44,7 +44,7 @@ static INSTALLED: LazyLock<Mutex<Arc<PriceList>>> = LazyLock::new(Mutex::default
 pub struct PriceList {
     own: Option<Own>,
     found: Mutex<HashMap<Asked, Option<Arc<Listing>>>>,
-    units: Mutex<HashMap<Moment, Units>>,
+    units: Mutex<HashMap<Moment, Sizes>>,
 }
 
 /// A model's name, and its provider's.
@@ -251,21 +251,20 @@ impl PriceList {
             let quote = listing.quote(calculator, table, Terms { input, ..terms }, at);
             quote.map(Arc::new)
         };
+        let size = terms.input.clamp(1, LARGE);
         let known = lock(&self.units).get(&moment).cloned();
-        let units = known.unwrap_or_else(|| {
-            let small = ask(1);
-            let units = if small == ask(LARGE) {
-                Units::OfAnySize(small)
-            } else {
-                Units::BySize
-            };
-            remember(&self.units, moment.clone(), units.clone());
-            units
+        let mut known = known.unwrap_or_else(|| {
+            let ends = Sizes(vec![(1, ask(1)), (LARGE, ask(LARGE))]);
+            remember(&self.units, moment.clone(), ends.clone());
+            ends
         });
-        match units {
-            Units::OfAnySize(quote) => quote,
-            Units::BySize => ask(terms.input),
+        if let Some(quote) = known.find(size) {
+            return quote;
         }
+        let quote = ask(size);
+        known.learn(size, quote.clone());
+        remember(&self.units, moment, known);
+        quote
     }
 
     /// Finds a model under any of its names, once: a name that is not in the table costs milliseconds.
@@ -392,10 +391,29 @@ struct Moment {
     tier: Option<String>,
 }
 
+/// What is known of prices by the size of the prompt: the smallest and the largest size of each price that was met.
+///
+/// From one size to a larger one a price may change, but not change back: what holds for two holds between them.
 #[derive(Debug, Clone)]
-enum Units {
-    OfAnySize(Option<Arc<Quote>>),
-    BySize,
+struct Sizes(Vec<(u64, Option<Arc<Quote>>)>);
+
+impl Sizes {
+    fn find(&self, size: u64) -> Option<Option<Arc<Quote>>> {
+        let next = self.0.partition_point(|(known, _)| *known < size);
+        let (above, quote) = self.0.get(next)?;
+        let agreed = *above == size || self.0.get(next.checked_sub(1)?)?.1 == *quote;
+        agreed.then(|| quote.clone())
+    }
+
+    fn learn(&mut self, size: u64, quote: Option<Arc<Quote>>) {
+        let next = self.0.partition_point(|(known, _)| *known < size);
+        self.0.insert(next, (size, quote));
+        let same = |at: usize| self.0.get(at).map(|(_, quote)| quote);
+        let between = |at: &usize| same(at - 1) == same(*at) && same(*at) == same(at + 1);
+        if let Some(at) = (1..self.0.len()).find(between) {
+            self.0.remove(at);
+        }
+    }
 }
 
 impl Listing {
@@ -1243,6 +1261,27 @@ mod tests {
         assert_eq!(cost(1_000).map(|cost| cost.total), Some(1_000_000));
         assert_eq!(cost(1_001).map(|cost| cost.total), Some(2_002_000));
         assert_eq!(cost(1).unwrap().prices.unwrap().model, "acme/rocket");
+        assert_eq!(cost(0).map(|cost| cost.total), Some(0));
+        assert_eq!(
+            cost(900_000_000).map(|cost| cost.total),
+            Some(1_800_000_000_000)
+        );
+    }
+
+    #[test]
+    fn prices_by_size_are_learned() {
+        let a = || quote("gpt-4o", None).map(Arc::new);
+        let mut sizes = Sizes(vec![(1, a()), (100, None)]);
+        assert_eq!(sizes.find(1), Some(a()));
+        assert_eq!(sizes.find(50), None);
+        sizes.learn(50, a());
+        assert_eq!(sizes.find(49), Some(a()));
+        assert_eq!(sizes.find(51), None);
+        sizes.learn(60, a());
+        sizes.learn(61, None);
+        assert_eq!(sizes.find(59), Some(a()));
+        assert_eq!(sizes.find(62), Some(None));
+        assert_eq!(sizes.0.len(), 4, "only ends are kept");
     }
 
     #[test]

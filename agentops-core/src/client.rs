@@ -265,6 +265,8 @@ fn configure(config: Config) {
     local::configure(config.capture_content, config.busy_time, config.min_level);
     ring::never_wait(config.overflow == Overflow::Drop);
     value::configure(config.string_limit, config.collection_limit);
+    #[cfg(feature = "pricing")]
+    crate::model::pricing::install(config.prices);
 }
 
 fn start_exporters(

@@ -7,7 +7,11 @@ use crate::error::Error;
 use crate::export::spool::Spool;
 use crate::export::{OverflowTo, SpanExporter};
 use crate::model::event::Resource;
+#[cfg(feature = "pricing")]
+use crate::model::options::PricesFile;
 use crate::model::options::{self, Lookup, Unparsable};
+#[cfg(feature = "pricing")]
+use crate::model::pricing::PriceList;
 use crate::model::span::Level;
 use crate::monitor::host;
 use crate::process::redact::{Redact, Redactor, Rules};
@@ -81,6 +85,8 @@ pub struct Builder {
     spool: bool,
     overflow: Option<Overflow>,
     overflow_limit: Option<u64>,
+    #[cfg(feature = "pricing")]
+    prices: Option<PathBuf>,
 }
 
 /// What a thread does that makes records faster than they can be taken from it.
@@ -112,6 +118,8 @@ pub(crate) struct Config {
     pub(crate) exporters: Vec<Box<dyn SpanExporter>>,
     pub(crate) overflow: Overflow,
     pub(crate) overflow_to: OverflowTo,
+    #[cfg(feature = "pricing")]
+    pub(crate) prices: PriceList,
 }
 
 /// Bytes that may wait on disk for one exporter.
@@ -348,6 +356,25 @@ impl Builder {
         self
     }
 
+    /// A file with prices of your own, which come before those that are built in; `AGENTOPS_PRICES`, else
+    /// `agentops/prices.json` in the platform's configuration directory, where that exists.
+    ///
+    /// It is JSON: what a million tokens of each model cost in USD,
+    /// `{"my-model": {"input": 1.0, "output": 2.0, "cache_read": 0.1, "cache_write": 1.25}}`, or a whole table in the
+    /// format of `genai-prices`. A file that cannot be used is said once, and none of it counts. The `agentops` command
+    /// prices what the program did not: give it the same file.
+    ///
+    /// ```no_run
+    /// let guard = agentops_core::builder().prices("prices.json").init()?;
+    /// # drop(guard);
+    /// # Ok::<(), agentops_core::Error>(())
+    /// ```
+    #[cfg(feature = "pricing")]
+    pub fn prices(mut self, file: impl Into<PathBuf>) -> Self {
+        self.prices = Some(file.into());
+        self
+    }
+
     /// Starts recording, until the guard is dropped.
     ///
     /// # Errors
@@ -447,8 +474,28 @@ impl Builder {
             exporters,
             overflow: overflow(self.overflow, env)?,
             overflow_to,
+            #[cfg(feature = "pricing")]
+            prices: prices(self.prices, env),
         })
     }
+}
+
+/// A file that is wrong is no reason not to record.
+#[cfg(feature = "pricing")]
+#[expect(
+    clippy::print_stderr,
+    reason = "there is nobody else to tell, and the program runs on"
+)]
+fn prices(said: Option<PathBuf>, env: &impl Lookup) -> PriceList {
+    let said = said.map(|path| PricesFile { path, chosen: true });
+    let Some(file) = said.or_else(|| options::prices(env)) else {
+        return PriceList::default();
+    };
+    let (list, warning) = PriceList::with_file(&file, std::fs::read(&file.path));
+    if let Some(warning) = warning {
+        eprintln!("agentops: {warning}");
+    }
+    list
 }
 
 fn min_level(said: Option<Level>, env: &impl Lookup) -> Result<Level, Unparsable> {

@@ -7,11 +7,14 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
 
+use agentops_core::model::options;
+use agentops_core::model::pricing::{self, PriceList};
 use agentops_core::model::tree::{Style, text};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::store::{self, Store};
 
+mod prices;
 mod sessions;
 mod show;
 
@@ -43,6 +46,7 @@ struct Cli {
 enum Command {
     Sessions(sessions::Args),
     Show(show::Args),
+    Prices(prices::Args),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,14 +92,34 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
+    take_own_prices();
+    match command {
+        Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
+        Command::Show(args) => show::run(&args, &recorded()?, output),
+        Command::Prices(args) => prices::run(&args, output),
+    }
+}
+
+/// All that was recorded on this machine.
+fn recorded() -> Result<Store, Failure> {
     let store = Store::open(&store::home()?)?;
     for problem in store.problems() {
         say(format_args!("warning: {problem}"));
     }
-    match command {
-        Command::Sessions(args) => sessions::run(&args, &store, output),
-        Command::Show(args) => show::run(&args, &store, output),
+    Ok(store)
+}
+
+/// What the user's own file says of prices counts for every answer.
+fn take_own_prices() {
+    let env = |key: &str| std::env::var_os(key);
+    let Some(file) = options::prices(env) else {
+        return;
+    };
+    let (list, warning) = PriceList::with_file(&file, std::fs::read(&file.path));
+    if let Some(warning) = warning {
+        say(format_args!("warning: {warning}"));
     }
+    pricing::install(list);
 }
 
 /// Writes a line to stderr. Where even that fails there is nobody left to tell.

@@ -16,7 +16,7 @@ use agentops_core::model::llm::{LlmCall, Usage};
 use agentops_core::model::session::{EndState, Host, SessionFacts};
 use agentops_core::model::span::{Level, Log, Span, SpanKind, Status, Thread};
 use agentops_core::model::wire;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 /// 2026-11-22T05:00:00Z
 const START: u64 = 1_795_323_600_000_000_000;
@@ -690,7 +690,12 @@ fn json_is_the_published_shape() {
           "usd": 0.00021,
           "input_usd": 0.00015,
           "output_usd": 0.00006,
-          "price_table": "genai-prices 0.2.1"
+          "price_table": "genai-prices 0.2.1",
+          "prices": {
+            "model": "openai/gpt-4o-mini",
+            "input": 0.15,
+            "output": 0.6
+          }
         },
         "parameters": {},
         "time_to_first_token_ms": null,
@@ -980,6 +985,73 @@ fn a_reader_may_leave_early() {
 }
 
 #[test]
+fn prices_explain_themselves() {
+    let home = Home::new("prices");
+    home.run(&["prices", "show", "us.amazon.nova-lite-v1:0"])
+        .is(
+            0,
+            "
+us.amazon.nova-lite-v1:0
+  listed as        aws/amazon.nova-lite-v1:0
+  price table      genai-prices 0.2.1
+  input            $0.06 for a million tokens
+  cache read       $0.015 for a million tokens
+  output           $0.24 for a million tokens
+",
+        );
+    home.run(&["prices", "show", "ft:gpt-4.1-2025-04-14:acme::x", "--json"])
+        .is(
+            0,
+            r#"
+{
+  "model": "ft:gpt-4.1-2025-04-14:acme::x",
+  "provider": null,
+  "name": "gpt-4.1-2025-04-14",
+  "price_table": "genai-prices 0.2.1, base model",
+  "prices": {
+    "model": "openai/gpt-4.1",
+    "input": 2,
+    "output": 8,
+    "cache_read": 0.5,
+    "web_search": 0.01
+  }
+}
+"#,
+        );
+    home.run(&["prices", "show", "gpt-7", "--provider", "openai"])
+        .is(
+            1,
+            r#"
+-----
+error: no price of "gpt-7" of "openai" is known
+help: give it a price in the file that AGENTOPS_PRICES names; `agentops prices show --help` says how
+"#,
+        );
+}
+
+#[test]
+fn ones_own_prices_count() {
+    let home = Home::new("own_prices");
+    home.spool("research-1000-7-0", &run().0);
+    let file = home.0.join("prices.json");
+    let env: [(&str, &Path); 2] = [("AGENTOPS_HOME", &home.0), ("AGENTOPS_PRICES", &file)];
+    let cost = || {
+        let answer = home.run_with(&env, &["show", "last", "--json"]);
+        let session: Value = serde_json::from_str(&answer.out).expect("JSON");
+        (session["cost"]["usd"].clone(), answer.err)
+    };
+    let missing =
+        "warning: no prices are taken from ~/prices.json: No such file or directory (os error 2)\n";
+    assert_eq!(cost(), (json!(0.00021), missing.into()));
+    fs::write(&file, r#"{"gpt-4o-mini": {"input": 1, "output": 10}}"#).expect("a file");
+    // 1,000 tokens in, 100 out.
+    assert_eq!(cost(), (json!(0.002), String::new()));
+    fs::write(&file, r#"{"gpt-4o-mini": {"input": 1}}"#).expect("a file");
+    let wrong = "warning: no prices are taken from ~/prices.json: missing field `output` at line 1 column 28\n";
+    assert_eq!(cost(), (json!(0.00021), wrong.into()));
+}
+
+#[test]
 fn help_helps() {
     let home = Home::new("help");
     // Lines between paragraphs are padded, which nobody sees.
@@ -1003,6 +1075,7 @@ Usage: agentops [OPTIONS] <COMMAND>
 Commands:
   sessions  List sessions, newest first
   show      Show one session: its tree with times, tokens, costs and errors
+  prices    Show what a model costs, and how its name was understood
   help      Print this message or the help of the given subcommand(s)
 
 Options:

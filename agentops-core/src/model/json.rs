@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use super::agent::AgentRef;
 use super::error::ErrorRecord;
-use super::llm::{Completion, Cost, LlmCall, Message, Part, ProviderError, ToolRequest, Usage};
+use super::llm::{
+    Completion, Cost, LlmCall, Message, Part, Prices, ProviderError, ToolRequest, Usage,
+};
 use super::session::{Counts, Host, Session, SessionCost, Tokens};
 use super::span::{Guardrail, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall};
 use super::time::{millis, rfc3339};
@@ -253,11 +255,15 @@ struct UsageView {
     output: u64,
     cache_read: u64,
     cache_write: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_1h: Option<u64>,
     reasoning: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_audio: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_audio: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_searches: Option<u64>,
     total: u64,
     estimated: bool,
     reported: bool,
@@ -278,6 +284,32 @@ struct CostView<'a> {
     input_usd: Option<Usd>,
     output_usd: Option<Usd>,
     price_table: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prices: Option<PricesView<'a>>,
+}
+
+/// In USD for a million tokens, or for each call and search.
+#[derive(Serialize)]
+struct PricesView<'a> {
+    model: &'a str,
+    input: Usd,
+    output: Usd,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_1h: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_audio: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_audio: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_search: Option<Usd>,
 }
 
 #[derive(Serialize)]
@@ -683,9 +715,11 @@ impl From<Usage> for UsageView {
             output,
             cache_read,
             cache_write,
+            cache_write_1h,
             reasoning,
             input_audio,
             output_audio,
+            web_searches,
             total,
             estimated,
             reported,
@@ -696,9 +730,11 @@ impl From<Usage> for UsageView {
             output,
             cache_read,
             cache_write,
+            cache_write_1h: some(cache_write_1h),
             reasoning,
             input_audio: some(input_audio),
             output_audio: some(output_audio),
+            web_searches: some(web_searches),
             total,
             estimated,
             reported,
@@ -714,6 +750,31 @@ impl<'a> From<Option<&'a Cost>> for CostView<'a> {
             input_usd: cost.and_then(|cost| cost.input).map(Usd),
             output_usd: cost.and_then(|cost| cost.output).map(Usd),
             price_table: cost.and_then(|cost| cost.price_table.as_deref()),
+            prices: cost.and_then(|cost| cost.prices.as_ref()).map(Into::into),
+        }
+    }
+}
+
+/// Unit prices, in USD.
+pub fn prices(prices: &Prices) -> impl Serialize {
+    PricesView::from(prices)
+}
+
+impl<'a> From<&'a Prices> for PricesView<'a> {
+    fn from(prices: &'a Prices) -> Self {
+        let usd = |nanos: u64| Usd(i64::try_from(nanos).unwrap_or(i64::MAX));
+        Self {
+            model: &prices.model,
+            input: usd(prices.input),
+            output: usd(prices.output),
+            cache_read: prices.cache_read.map(usd),
+            cache_write: prices.cache_write.map(usd),
+            cache_write_1h: prices.cache_write_1h.map(usd),
+            reasoning: prices.reasoning.map(usd),
+            input_audio: prices.input_audio.map(usd),
+            output_audio: prices.output_audio.map(usd),
+            call: prices.call.map(usd),
+            web_search: prices.web_search.map(usd),
         }
     }
 }
@@ -802,6 +863,13 @@ mod tests {
             input: Some(60_000),
             output: Some(40_000),
             price_table: Some("table 1".into()),
+            prices: Some(Prices {
+                model: "openai/gpt-4o-mini".into(),
+                input: 150_000_000,
+                output: 600_000_000,
+                cache_read: Some(75_000_000),
+                ..Prices::default()
+            }),
         });
         call.parameters = object(json!({"temperature": 0.2}));
         call.time_to_first_token = Some(120_000_000);
@@ -1114,7 +1182,13 @@ mod tests {
           "usd": 0.0001,
           "input_usd": 0.00006,
           "output_usd": 0.00004,
-          "price_table": "table 1"
+          "price_table": "table 1",
+          "prices": {
+            "model": "openai/gpt-4o-mini",
+            "input": 0.15,
+            "output": 0.6,
+            "cache_read": 0.075
+          }
         },
         "parameters": {
           "temperature": 0.2

@@ -2,6 +2,7 @@
 //!
 //! One typed record for every provider; the recogniser fills it, prices complete it, the wire carries it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod build;
@@ -108,12 +109,16 @@ pub struct Usage {
     pub cache_read: u64,
     /// Input that was written to the provider's cache.
     pub cache_write: u64,
+    /// What of that the cache keeps for an hour, which some providers sell apart.
+    pub cache_write_1h: u64,
     /// Output that was thought rather than said.
     pub reasoning: u64,
     /// Input that was heard rather than read.
     pub input_audio: u64,
     /// Output that was spoken rather than written.
     pub output_audio: u64,
+    /// Searches of the web that the provider made for the call.
+    pub web_searches: u64,
     /// As the provider gave it, else the sum of input and output.
     pub total: u64,
     /// Counted by us, not by the provider.
@@ -160,4 +165,46 @@ pub struct Cost {
     pub output: Option<i64>,
     /// Where the price comes from: a table and its version, `provider`, or `local`.
     pub price_table: Option<String>,
+    /// The prices that were applied, of input, output and what else there was of the call, so that the sum can be
+    /// explained when the table is another one.
+    pub prices: Option<Prices>,
+}
+
+/// Unit prices of one model, in nano-USD for a million tokens.
+///
+/// What has no price of its own is `None`, and costs what the whole costs that it is part of: what is read from a cache
+/// costs what `input` does, what a cache keeps for an hour what it costs to write to it, and so on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Prices {
+    /// Provider and model, as the table calls them: `openai/gpt-4o`.
+    pub model: String,
+    /// What goes in.
+    pub input: u64,
+    /// What comes out.
+    pub output: u64,
+    /// What is read from the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<u64>,
+    /// What is written to the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<u64>,
+    /// What is written to the cache for an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h: Option<u64>,
+    /// What comes out and was thought rather than said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<u64>,
+    /// Sound that goes in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_audio: Option<u64>,
+    /// Sound that comes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_audio: Option<u64>,
+    /// Each call, whatever its size, in nano-USD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u64>,
+    /// Each search of the web, in nano-USD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_search: Option<u64>,
 }

@@ -136,6 +136,12 @@ pub const ALL: &[OptionInfo] = &[
         purpose: "bytes that may wait on disk for each exporter but the spool",
     },
     OptionInfo {
+        name: "prices",
+        variables: &["AGENTOPS_PRICES"],
+        default: "`agentops/prices.json` in the platform's configuration directory",
+        purpose: "a file with prices of your own; for programs with the feature `pricing`, and for the `agentops` command",
+    },
+    OptionInfo {
         name: "disabled",
         variables: &["AGENTOPS_DISABLED", "OTEL_SDK_DISABLED"],
         default: "false",
@@ -274,6 +280,42 @@ pub fn words(env: &impl Lookup, option: &str) -> Option<Vec<String>> {
     )
 }
 
+/// A file with prices of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PricesFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Somebody named it, so that its absence is a mistake.
+    pub chosen: bool,
+}
+
+/// The file with prices: `AGENTOPS_PRICES`, else `agentops/prices.json` where the platform keeps configuration.
+///
+/// `None` where neither is known.
+pub fn prices(env: impl Lookup) -> Option<PricesFile> {
+    let set = |name: &str| {
+        env(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(path) = set("AGENTOPS_PRICES") {
+        return Some(PricesFile { path, chosen: true });
+    }
+    let home = || set("HOME");
+    let base = if cfg!(target_os = "windows") {
+        set("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        home().map(|home| home.join("Library/Application Support"))
+    } else {
+        let xdg = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+        xdg.or_else(|| home().map(|home| home.join(".config")))
+    };
+    Some(PricesFile {
+        path: base?.join("agentops/prices.json"),
+        chosen: false,
+    })
+}
+
 /// The directory that sessions are kept in: `AGENTOPS_HOME`, else the platform's data directory.
 ///
 /// `None` where neither is known.
@@ -335,6 +377,20 @@ mod tests {
             );
         }
         assert_eq!(home(env(&[])), None);
+    }
+
+    #[test]
+    fn prices_are_where_somebody_says_or_where_configuration_is() {
+        let path = |env| prices(env).map(|file| (file.path, file.chosen));
+        assert_eq!(
+            path(env(&[("AGENTOPS_PRICES", "p.json"), ("HOME", "/h")])),
+            Some(("p.json".into(), true))
+        );
+        if cfg!(target_os = "linux") {
+            let beside = Some(("/h/.config/agentops/prices.json".into(), false));
+            assert_eq!(path(env(&[("HOME", "/h")])), beside);
+        }
+        assert_eq!(prices(env(&[])), None);
     }
 
     #[test]

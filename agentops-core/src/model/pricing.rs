@@ -1,78 +1,77 @@
-//! What a model call cost, by public price lists.
+//! What a model call cost, by price lists.
 //!
-//! Completes the record that the recogniser filled: a cost that the provider reported is kept, models that run on
-//! this machine cost nothing, and everything else is looked up in the data of the `genai-prices` crate. Names are
-//! brought into a form that the data knows, but never into another model's name: what is not known stays unpriced.
+//! Completes the record that the recogniser filled: a cost that the provider reported is kept, the user's own prices
+//! come next, models that run on this machine cost nothing, and everything else is looked up in the data of the
+//! `genai-prices` crate. Names are brought into a form that a list knows, but never into another model's name: what is
+//! not known stays unpriced. Reads no file; who has one brings its text.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::fmt;
+use std::hash::Hash;
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage as Amounts, UsageKey};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::llm::{Cost, LlmCall, Usage};
+use super::llm::{Cost, LlmCall, Prices, Usage};
+use super::options::PricesFile;
 use super::time::UnixNanos;
 
-/// What a call cost, in nano-USD rounded half up; `None` where that is not known, which is never the same as zero.
-///
-/// A cost that the call carries already is kept. Prices are those in effect at `at`, of the model that answered,
-/// else of the one that was asked for, for the `service_tier` among the parameters.
+/// What a call cost, by the prices of this process; see [`PriceList::price`].
 #[must_use]
 pub fn price(call: &LlmCall, at: UnixNanos) -> Option<Cost> {
-    if call.cost.is_some() {
-        return call.cost.clone();
-    }
-    let usage = call.usage?;
-    let provider = call.provider.as_deref();
-    if provider.is_some_and(is_local) {
-        let nothing = Some(0);
-        return Some(Cost {
-            total: 0,
-            input: nothing,
-            output: nothing,
-            price_table: Some(LOCAL.into()),
-        });
-    }
-    // What Azure is asked for is a deployment, whose name says nothing of the model behind it.
-    let deployment = provider.is_some_and(|provider| table_id(provider) == "azure");
-    let asked_for = call.request_model.as_deref().filter(|_| !deployment);
-    let models = [call.model.as_deref(), asked_for];
-    let listing = models
-        .into_iter()
-        .flatten()
-        .find_map(|model| find(model, provider))?;
-    let tier = call.parameters.get("service_tier").and_then(Value::as_str);
-    Some(listing.prices(usage.input, at, tier)?.apply(usage))
+    installed().price(call, at)
 }
 
-/// What a model costs at `at`, for prompts of ordinary size; `None` where it is not known under any name, or not sold by the token.
+/// Makes a list the one that [`price`] asks from now on.
+pub fn install(list: PriceList) {
+    *lock(&INSTALLED) = Arc::new(list);
+}
+
+/// The list that [`price`] asks.
 #[must_use]
-pub fn known(model: &str, provider: Option<&str>, at: UnixNanos) -> Option<UnitPrices> {
-    find(model, provider)?.prices(0, at, None)
+pub fn installed() -> Arc<PriceList> {
+    lock(&INSTALLED).clone()
 }
 
-/// Prices of one model, in nano-USD for a million tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitPrices {
-    /// The provider, as the table calls it.
-    pub provider: String,
-    /// The model, as the table calls it.
-    pub model: String,
-    /// The table and its version.
+static INSTALLED: LazyLock<Mutex<Arc<PriceList>>> = LazyLock::new(Mutex::default);
+
+/// Prices: the table that is built in, and before it the user's own. Remembers what it was asked.
+#[derive(Debug, Default)]
+pub struct PriceList {
+    own: Option<Own>,
+    found: Mutex<HashMap<Asked, Option<Arc<Listing>>>>,
+    units: Mutex<HashMap<Moment, Sizes>>,
+}
+
+/// A model's name, and its provider's.
+type Asked = (String, Option<String>);
+
+/// Why a list of the user's own cannot be read.
+#[derive(Debug)]
+pub struct Unreadable(String);
+
+/// What a model costs, and where that is from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Quote {
+    /// The name that the price was found under: what was asked for, without what names no model.
+    pub name: String,
+    /// A table and its version, what was made of the name where that is more than its form, or `local`, or `free`.
     pub table: String,
-    /// What goes in.
+    /// The prices.
+    pub prices: Prices,
+}
+
+/// How a call is served, which some prices depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms<'a> {
+    /// Tokens of the prompt.
     pub input: u64,
-    /// What goes in and was cached.
-    pub cache_read: u64,
-    /// What goes in and is cached from now on.
-    pub cache_write: u64,
-    /// What comes out.
-    pub output: u64,
-    /// What comes out and was thought rather than said.
-    pub reasoning: u64,
-    /// For each call, whatever its size, in nano-USD.
-    pub call: u64,
+    /// `default`, `flex`, `priority`, `batch`, as the provider calls it.
+    pub tier: Option<&'a str>,
 }
 
 /// The data that prices come from.
@@ -80,6 +79,18 @@ const TABLE: &str = "genai-prices 0.2.1";
 
 /// The price of what runs on this machine.
 const LOCAL: &str = "local";
+
+/// The price of what is given away.
+const FREE: &str = "free";
+
+/// Names from outside that are looked for at all.
+const LONGEST: usize = 256;
+
+/// Names from outside that are remembered: there is no end to them.
+const CAPACITY: usize = 4096;
+
+/// Forms of one name that are looked for: each that is in no table costs milliseconds.
+const ATTEMPTS: usize = 12;
 
 /// Providers that run models on this machine. An address would prove nothing: a gateway may stand there.
 const LOCAL_PROVIDERS: [&str; 7] = [
@@ -100,6 +111,15 @@ const NEUTRAL_TAGS: [&str; 5] = ["beta", "exacto", "floor", "nitro", "thinking"]
 const VARIANTS: [&str; 20] = [
     "audio", "distill", "flash", "haiku", "image", "large", "lite", "max", "medium", "micro",
     "mini", "nano", "opus", "pro", "realtime", "small", "sonnet", "tiny", "tts", "turbo",
+];
+
+/// Words at the end of a name that make no other model of it: how far it is, and how its weights are stored.
+///
+/// Only these are cut to come to a shorter name. What any other word means is for the provider to say, and a price that
+/// was guessed would be worse than none.
+const NEUTRAL_WORDS: [&str; 12] = [
+    "preview", "beta", "stable", "maas", "fp8", "fp16", "bf16", "int4", "int8", "awq", "gptq",
+    "gguf",
 ];
 
 /// Steps of a path that name no provider.
@@ -126,139 +146,551 @@ const BEDROCK_VENDORS: [&str; 14] = [
     "writer",
 ];
 
-fn is_local(provider: &str) -> bool {
-    LOCAL_PROVIDERS
-        .iter()
-        .any(|local| provider.eq_ignore_ascii_case(local))
-}
-
-/// An entry of the table, by names that lead to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Listing {
-    provider: String,
-    model: String,
-    /// The name was a fine-tuned model's, and only what it was made from has a price.
-    base_only: bool,
-}
-
-impl Listing {
-    /// Prices for a call with this much input, on which some prices depend, at this tier of service.
+impl PriceList {
+    /// The table that is built in, and before it prices of the user's own.
     ///
-    /// The table works in floating point, so it is only asked for unit prices, and those are whole numbers again
-    /// once they are counted in nano-USD for a million tokens.
-    fn prices(&self, input: u64, at: UnixNanos, tier: Option<&str>) -> Option<UnitPrices> {
-        const MILLION: f64 = 1e6;
-        let input = input.max(1) as f64;
-        let ask = |output: f64, part: Option<(UsageKey, f64)>| {
-            let amounts = [
-                (UsageKey::INPUT_TOKENS, input),
-                (UsageKey::OUTPUT_TOKENS, output),
-            ];
-            self.ask(&amounts.into_iter().chain(part).collect(), at, tier)
-        };
-        let unit = |price: f64, tokens: f64| (price / tokens * MILLION * 1e9).round() as u64;
-
-        let plain = ask(MILLION, None)?;
-        let read = ask(0.0, Some((UsageKey::CACHE_READ_TOKENS, input)))?;
-        let write = ask(0.0, Some((UsageKey::CACHE_WRITE_TOKENS, input)))?;
-        let thought = ask(MILLION, Some((UsageKey::OUTPUT_REASONING_TOKENS, MILLION)))?;
-        let call = self.ask(&NO_AMOUNTS, at, tier)?;
-        let prices = UnitPrices {
-            provider: plain.provider_id,
-            model: plain.model_id,
-            table: if self.base_only {
-                format!("{TABLE}, base model")
-            } else {
-                TABLE.into()
-            },
-            input: unit(plain.input_price, input),
-            cache_read: unit(read.input_price, input),
-            cache_write: unit(write.input_price, input),
-            output: unit(plain.output_price, MILLION),
-            reasoning: unit(thought.output_price, MILLION),
-            call: (call.total_price * 1e9).round() as u64,
-        };
-        // The table has zeros for what is free, and nothing for what is sold by the hour or the page.
-        let sold_by_token = prices.input != 0 || prices.output != 0;
-        (sold_by_token || self.model.ends_with(":free")).then_some(prices)
+    /// A list in JSON has one of two forms: an array in the format of `genai-prices` (its `data.json`, version 2), or
+    /// an object that tells for each model what a million tokens cost in USD. Its keys are names of models, with the
+    /// provider before them where that matters: `my-model`, `openai/gpt-4o`. Such a price holds for all editions of a
+    /// model (`gpt-4o-2024-08-06`), whatever the tier of service and the size of the prompt.
+    ///
+    /// ```
+    /// use agentops_core::model::pricing::{PriceList, Terms};
+    ///
+    /// let own = br#"{"my-model": {"input": 1.0, "output": 2.0, "cache_read": 0.1, "cache_write": 1.25}}"#;
+    /// let list = PriceList::with_own(own)?;
+    /// let quote = list.quote("my-model", None, Terms::default(), 0).expect("it is in the list");
+    /// assert_eq!(quote.prices.output, 2_000_000_000);
+    /// # Ok::<(), agentops_core::model::pricing::Unreadable>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Where it has neither form. None of it counts then.
+    pub fn with_own(json: &[u8]) -> Result<Self, Unreadable> {
+        Ok(Self {
+            own: Some(Own::read(json)?),
+            ..Self::default()
+        })
     }
 
-    fn ask(
+    /// The list with prices from a file, and the one warning where that cannot be used: then none of it counts.
+    ///
+    /// A file that nobody chose need not be there.
+    #[must_use]
+    pub fn with_file(
+        file: &PricesFile,
+        contents: io::Result<Vec<u8>>,
+    ) -> (Self, Option<Unreadable>) {
+        let list = match contents {
+            Ok(json) => Self::with_own(&json),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !file.chosen => {
+                return (Self::default(), None);
+            }
+            Err(error) => Err(Unreadable(error.to_string())),
+        };
+        match list {
+            Ok(list) => (list, None),
+            Err(Unreadable(why)) => {
+                let path = file.path.display();
+                let warning = format!("no prices are taken from {path}: {why}");
+                (Self::default(), Some(Unreadable(warning)))
+            }
+        }
+    }
+
+    /// What a call cost, in nano-USD; `None` where that is not known, which is never the same as zero.
+    ///
+    /// A cost that the call carries already is kept. Prices are those in effect at `at`, of the model that answered,
+    /// else of the one that was asked for, for the `service_tier` among the parameters. Input, output and total are
+    /// each rounded to whole nano-USD, half a one up.
+    #[must_use]
+    pub fn price(&self, call: &LlmCall, at: UnixNanos) -> Option<Cost> {
+        if call.cost.is_some() {
+            return call.cost.clone();
+        }
+        let usage = call.usage?;
+        let provider = call.provider.as_deref();
+        // What Azure is asked for is a deployment, whose name says nothing of the model behind it.
+        let deployment = provider.is_some_and(|provider| table_id(provider) == "azure");
+        let asked_for = call.request_model.as_deref().filter(|_| !deployment);
+        let terms = Terms {
+            input: usage.input,
+            tier: call.parameters.get("service_tier").and_then(Value::as_str),
+        };
+        let names = [call.model.as_deref(), asked_for];
+        // What runs on this machine needs no name.
+        let mut names = names.into_iter().flatten().chain([""]);
+        let quote = names.find_map(|name| self.quote(name, provider, terms, at))?;
+        Some(quote.apply(usage))
+    }
+
+    /// What a model costs at `at`; `None` where it is not known under any name, or not sold by the token.
+    #[must_use]
+    pub fn quote(
         &self,
-        amounts: &Amounts,
+        model: &str,
+        provider: Option<&str>,
+        terms: Terms<'_>,
         at: UnixNanos,
-        tier: Option<&str>,
-    ) -> Option<PriceCalculation> {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at);
-        let mut request = PriceRequest::new(&self.model, amounts)
-            .with_provider_id(&self.provider)
-            .with_timestamp(at);
-        request
-            .price_context
-            .extend(tier.map(|tier| ("service_tier", tier)));
-        Calculator::bundled().calculate(&request).ok()
+    ) -> Option<Arc<Quote>> {
+        let listing = self.find(model, provider)?;
+        let own = self.own.as_ref();
+        let (calculator, table) = match &listing.source {
+            Source::Fixed(quote) => return Some(quote.clone()),
+            Source::Own => (own?.table.as_ref()?, own?.name.as_str()),
+            Source::BuiltIn => (Calculator::bundled(), TABLE),
+        };
+        let moment = Moment {
+            listing: listing.clone(),
+            quarter: at / QUARTER,
+            tier: terms.tier.map(str::to_owned),
+        };
+        let ask = |input: u64| {
+            let at = moment.quarter * QUARTER;
+            let quote = listing.quote(calculator, table, Terms { input, ..terms }, at);
+            quote.map(Arc::new)
+        };
+        let size = terms.input.clamp(1, LARGE);
+        let known = lock(&self.units).get(&moment).cloned();
+        let mut known = known.unwrap_or_else(|| {
+            let ends = Sizes(vec![(1, ask(1)), (LARGE, ask(LARGE))]);
+            remember(&self.units, moment.clone(), ends.clone());
+            ends
+        });
+        if let Some(quote) = known.find(size) {
+            return quote;
+        }
+        let quote = ask(size);
+        known.learn(size, quote.clone());
+        remember(&self.units, moment, known);
+        quote
+    }
+
+    /// Finds a model under any of its names, once: a name that is not in the table costs milliseconds.
+    fn find(&self, model: &str, provider: Option<&str>) -> Option<Arc<Listing>> {
+        if model.len() > LONGEST || provider.is_some_and(|provider| provider.len() > LONGEST) {
+            return None;
+        }
+        let asked = (model.to_owned(), provider.map(str::to_owned));
+        if let Some(found) = lock(&self.found).get(&asked) {
+            return found.clone();
+        }
+        let model = model.trim();
+        let own = self.own.as_ref();
+        let listing = own
+            .and_then(|own| own.look_up(model, provider))
+            .or_else(|| for_nothing(model, provider))
+            .or_else(|| look_up(Calculator::bundled(), &Source::BuiltIn, model, provider))
+            .map(Arc::new);
+        remember(&self.found, asked, listing.clone());
+        listing
     }
 }
 
-impl UnitPrices {
+impl Quote {
     fn apply(&self, usage: Usage) -> Cost {
         let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
+        let prices = &self.prices;
+        let write = prices.cache_write.unwrap_or(prices.input);
+        // Parts are no more than the whole, whatever was reported.
         let cache_read = usage.cache_read.min(usage.input);
         let cache_write = usage.cache_write.min(usage.input - cache_read);
+        let kept = usage.cache_write_1h.min(cache_write);
+        let fresh = usage.input - cache_read - cache_write;
+        let heard = usage.input_audio.min(fresh);
         let reasoning = usage.reasoning.min(usage.output);
-        let input = of(usage.input - cache_read - cache_write, self.input)
-            + of(cache_read, self.cache_read)
-            + of(cache_write, self.cache_write);
-        let output = of(usage.output - reasoning, self.output) + of(reasoning, self.reasoning);
-        let call = of(1_000_000, self.call);
+        let spoken = usage.output_audio.min(usage.output - reasoning);
+        let input = of(fresh - heard, prices.input)
+            + of(heard, prices.input_audio.unwrap_or(prices.input))
+            + of(cache_read, prices.cache_read.unwrap_or(prices.input))
+            + of(cache_write - kept, write)
+            + of(kept, prices.cache_write_1h.unwrap_or(write));
+        let output = of(usage.output - reasoning - spoken, prices.output)
+            + of(spoken, prices.output_audio.unwrap_or(prices.output))
+            + of(reasoning, prices.reasoning.unwrap_or(prices.output));
+        let call = of(MILLION, prices.call.unwrap_or_default());
+        let searches = of(usage.web_searches, prices.web_search.unwrap_or_default());
+        let searches = searches.saturating_mul(MILLION.into());
         Cost {
-            total: round(input + output + call),
+            total: round((input + output + call).saturating_add(searches)),
             input: Some(round(input)),
             output: Some(round(output)),
             price_table: Some(self.table.clone()),
+            prices: (!prices.model.is_empty()).then(|| Prices {
+                model: prices.model.clone(),
+                input: prices.input,
+                output: prices.output,
+                cache_read: prices.cache_read.filter(|_| cache_read > 0),
+                cache_write: prices.cache_write.filter(|_| cache_write > 0),
+                cache_write_1h: prices.cache_write_1h.filter(|_| kept > 0),
+                reasoning: prices.reasoning.filter(|_| reasoning > 0),
+                input_audio: prices.input_audio.filter(|_| heard > 0),
+                output_audio: prices.output_audio.filter(|_| spoken > 0),
+                call: prices.call,
+                web_search: prices.web_search.filter(|_| usage.web_searches > 0),
+            }),
+        }
+    }
+
+    /// What costs nothing, and why; there are no unit prices to be told.
+    fn nothing(name: &str, why: &str) -> Self {
+        Self {
+            name: name.into(),
+            table: why.into(),
+            prices: Prices::default(),
         }
     }
 }
 
 /// Millionths of a nano-USD in whole nano-USD, half a one counting as one.
 fn round(millionths: u128) -> i64 {
-    i64::try_from((millionths + 500_000) / 1_000_000).unwrap_or(i64::MAX)
+    i64::try_from(millionths.saturating_add(500_000) / 1_000_000).unwrap_or(i64::MAX)
 }
 
-/// Finds a model under any of its names, once: a name that is not in the table costs milliseconds.
-fn find(model: &str, provider: Option<&str>) -> Option<Listing> {
-    type Found = HashMap<(String, Option<String>), Option<Listing>>;
-    static FOUND: LazyLock<Mutex<Found>> = LazyLock::new(Mutex::default);
-    /// Names come from outside, so that there is no end to them.
-    const CAPACITY: usize = 4096;
-    const LONGEST: usize = 256;
+/// The unit of unit prices.
+const MILLION: u64 = 1_000_000;
 
-    if model.len() > LONGEST {
-        return None;
-    }
-    let key = (model.to_owned(), provider.map(str::to_owned));
-    let lock = || FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(found) = lock().get(&key) {
-        return found.clone();
-    }
-    let listing = look_up(model, provider);
-    let mut found = lock();
-    if found.len() >= CAPACITY {
-        found.clear();
-    }
-    found.insert(key, listing.clone());
-    listing
+/// A quarter of an hour: where prices depend on the time of day, they change with one.
+const QUARTER: u64 = 15 * 60 * 1_000_000_000;
+
+/// A prompt larger than any step between prices.
+const LARGE: u64 = 100_000_000;
+
+/// An entry of a list, by names that lead to it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Listing {
+    source: Source,
+    provider: String,
+    model: String,
+    /// It is not quite the model that was asked for.
+    likeness: Option<Likeness>,
 }
 
-fn look_up(model: &str, provider: Option<&str>) -> Option<Listing> {
-    let model = model.trim();
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Source {
+    BuiltIn,
+    Own,
+    /// It costs the same at all times.
+    Fixed(Arc<Quote>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Likeness {
+    /// The name was a fine-tuned model's, and only what it was made from has a price.
+    Base,
+    /// Only a shorter name has a price.
+    Shorter,
+}
+
+/// When, and on which terms, an entry is asked for its prices.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Moment {
+    listing: Arc<Listing>,
+    quarter: u64,
+    tier: Option<String>,
+}
+
+/// What is known of prices by the size of the prompt: the smallest and the largest size of each price that was met.
+///
+/// From one size to a larger one a price may change, but not change back: what holds for two holds between them.
+#[derive(Debug, Clone)]
+struct Sizes(Vec<(u64, Option<Arc<Quote>>)>);
+
+impl Sizes {
+    fn find(&self, size: u64) -> Option<Option<Arc<Quote>>> {
+        let next = self.0.partition_point(|(known, _)| *known < size);
+        let (above, quote) = self.0.get(next)?;
+        let agreed = *above == size || self.0.get(next.checked_sub(1)?)?.1 == *quote;
+        agreed.then(|| quote.clone())
+    }
+
+    fn learn(&mut self, size: u64, quote: Option<Arc<Quote>>) {
+        let next = self.0.partition_point(|(known, _)| *known < size);
+        self.0.insert(next, (size, quote));
+        let same = |at: usize| self.0.get(at).map(|(_, quote)| quote);
+        let between = |at: &usize| same(at - 1) == same(*at) && same(*at) == same(at + 1);
+        if let Some(at) = (1..self.0.len()).find(between) {
+            self.0.remove(at);
+        }
+    }
+}
+
+impl Listing {
+    /// Prices for a call on these terms.
+    ///
+    /// The table works in floating point, so it is only asked for unit prices, and those are whole numbers again
+    /// once they are counted in nano-USD for a million tokens.
+    fn quote(
+        &self,
+        calculator: &Calculator,
+        table: &str,
+        terms: Terms<'_>,
+        at: UnixNanos,
+    ) -> Option<Quote> {
+        let input = terms.input.max(1) as f64;
+        let output = MILLION as f64;
+        let ask = |parts: &[(UsageKey, f64)]| {
+            let whole = [
+                (UsageKey::INPUT_TOKENS, input),
+                (UsageKey::OUTPUT_TOKENS, output),
+            ];
+            let amounts = whole.into_iter().chain(parts.iter().cloned()).collect();
+            self.ask(calculator, &amounts, terms.tier, at)
+        };
+        let unit = |price: f64, tokens: f64| (price / tokens * 1e6 * 1e9).round() as u64;
+        let beside = |of: &PriceCalculation| {
+            ((of.total_price - of.input_price - of.output_price) * 1e9).round() as u64
+        };
+
+        let plain = ask(&[])?;
+        let read = ask(&[
+            (UsageKey::CACHE_READ_TOKENS, input),
+            (UsageKey::OUTPUT_REASONING_TOKENS, output),
+        ])?;
+        let write = ask(&[
+            (UsageKey::CACHE_WRITE_TOKENS, input),
+            (UsageKey::OUTPUT_AUDIO_TOKENS, output),
+        ])?;
+        let kept = ask(&[
+            (UsageKey::CACHE_WRITE_TOKENS, input),
+            (UsageKey::CACHE_WRITE_1H_TOKENS, input),
+        ])?;
+        let heard = ask(&[
+            (UsageKey::INPUT_AUDIO_TOKENS, input),
+            (UsageKey::WEB_SEARCHES, 1.0),
+        ])?;
+
+        let (whole_in, whole_out) = (
+            unit(plain.input_price, input),
+            unit(plain.output_price, output),
+        );
+        // The table has zeros for what is free, and nothing for what is sold by the hour or the page.
+        if whole_in == 0 && whole_out == 0 {
+            return None;
+        }
+        let part = |price: u64, whole: u64| (price != whole).then_some(price);
+        let part_in = |of: &PriceCalculation| part(unit(of.input_price, input), whole_in);
+        let part_out = |of: &PriceCalculation| part(unit(of.output_price, output), whole_out);
+        let cache_write = part_in(&write);
+        let kept = unit(kept.input_price, input);
+        let call = beside(&plain);
+        Some(Quote {
+            name: self.model.clone(),
+            table: match self.likeness {
+                Some(Likeness::Base) => format!("{table}, base model"),
+                Some(Likeness::Shorter) => format!("{table}, as {}", self.model),
+                None => table.into(),
+            },
+            prices: Prices {
+                model: format!("{}/{}", plain.provider_id, plain.model_id),
+                input: whole_in,
+                output: whole_out,
+                cache_read: part_in(&read),
+                cache_write,
+                cache_write_1h: part(kept, cache_write.unwrap_or(whole_in)),
+                reasoning: part_out(&read),
+                input_audio: part_in(&heard),
+                output_audio: part_out(&write),
+                call: part(call, 0),
+                web_search: part(beside(&heard).saturating_sub(call), 0),
+            },
+        })
+    }
+
+    fn ask(
+        &self,
+        calculator: &Calculator,
+        amounts: &Amounts,
+        tier: Option<&str>,
+        at: UnixNanos,
+    ) -> Option<PriceCalculation> {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at);
+        let mut request = PriceRequest::new(&self.model, amounts)
+            .with_provider_id(&self.provider)
+            .with_timestamp(at);
+        // Providers call it a tier of service, the table a way of processing.
+        let key = if tier == Some("batch") {
+            "processing"
+        } else {
+            "service_tier"
+        };
+        request.price_context.extend(tier.map(|tier| (key, tier)));
+        calculator.calculate(&request).ok()
+    }
+}
+
+/// The user's own prices.
+#[derive(Debug)]
+struct Own {
+    /// What they are called, and which version of them it is.
+    name: String,
+    /// By name in lower case.
+    short: HashMap<String, Prices>,
+    table: Option<Calculator>,
+}
+
+/// What a million tokens cost, in USD.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Short {
+    input: f64,
+    output: f64,
+    cache_read: Option<f64>,
+    cache_write: Option<f64>,
+    cache_write_1h: Option<f64>,
+    reasoning: Option<f64>,
+    input_audio: Option<f64>,
+    output_audio: Option<f64>,
+    /// For each, not for a million of them.
+    call: Option<f64>,
+    web_search: Option<f64>,
+}
+
+impl Own {
+    fn read(json: &[u8]) -> Result<Self, Unreadable> {
+        let unreadable = |error: &dyn fmt::Display| Unreadable(error.to_string());
+        let (mut short, mut table) = (HashMap::new(), None);
+        if json.trim_ascii_start().starts_with(b"[") {
+            table = Some(Calculator::from_json(json).map_err(|error| unreadable(&error))?);
+        } else {
+            let models: HashMap<String, Short> =
+                serde_json::from_slice(json).map_err(|error| unreadable(&error))?;
+            for (name, prices) in models {
+                let name = name.trim().to_ascii_lowercase();
+                let prices = prices.read(&name)?;
+                short.insert(name, prices);
+            }
+        }
+        Ok(Self {
+            name: format!("prices.json {:08x}", crc32fast::hash(json)),
+            short,
+            table,
+        })
+    }
+
+    fn look_up(&self, model: &str, provider: Option<&str>) -> Option<Listing> {
+        let table = self.table.as_ref();
+        table
+            .and_then(|table| look_up(table, &Source::Own, model, provider))
+            .or_else(|| self.in_short(model, provider))
+    }
+
+    fn in_short(&self, model: &str, provider: Option<&str>) -> Option<Listing> {
+        if self.short.is_empty() {
+            return None;
+        }
+        let given = provider.map(|provider| provider.trim().to_ascii_lowercase());
+        let id = provider.map(table_id);
+        let ways = forms(model, id.as_deref(), |_| true);
+        ways.into_iter().find_map(|form| {
+            let name = form.name.to_ascii_lowercase();
+            let sellers = [given.as_deref(), form.provider];
+            let among = sellers.into_iter().flatten();
+            let mut keys = among
+                .map(|seller| format!("{seller}/{name}"))
+                .chain([name.clone()]);
+            let prices = keys.find_map(|key| self.short.get(&key))?.clone();
+            let quote = Quote {
+                name,
+                table: self.name.clone(),
+                prices,
+            };
+            Some(Listing::fixed(quote))
+        })
+    }
+}
+
+impl Short {
+    fn read(self, name: &str) -> Result<Prices, Unreadable> {
+        /// More than anybody asks, and far from where numbers end.
+        const HIGHEST: f64 = 1e9;
+        let nano = |usd: f64| {
+            if (0.0..=HIGHEST).contains(&usd) {
+                Ok((usd * 1e9).round() as u64)
+            } else {
+                Err(Unreadable(format!("{usd} is no price of {name}")))
+            }
+        };
+        let maybe = |usd: Option<f64>| usd.map(nano).transpose();
+        Ok(Prices {
+            model: name.into(),
+            input: nano(self.input)?,
+            output: nano(self.output)?,
+            cache_read: maybe(self.cache_read)?,
+            cache_write: maybe(self.cache_write)?,
+            cache_write_1h: maybe(self.cache_write_1h)?,
+            reasoning: maybe(self.reasoning)?,
+            input_audio: maybe(self.input_audio)?,
+            output_audio: maybe(self.output_audio)?,
+            call: maybe(self.call)?,
+            web_search: maybe(self.web_search)?,
+        })
+    }
+}
+
+impl Listing {
+    fn fixed(quote: Quote) -> Self {
+        Self {
+            provider: String::new(),
+            model: quote.name.clone(),
+            source: Source::Fixed(Arc::new(quote)),
+            likeness: None,
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps an answer. Names come from outside, so that there is no end to them: what is full begins anew.
+fn remember<K: Eq + Hash, V>(answers: &Mutex<HashMap<K, V>>, question: K, answer: V) {
+    let mut answers = lock(answers);
+    if answers.len() >= CAPACITY {
+        answers.clear();
+    }
+    answers.insert(question, answer);
+}
+
+/// What runs on this machine, and what OpenRouter gives away.
+fn for_nothing(model: &str, provider: Option<&str>) -> Option<Listing> {
+    let is_local = |provider: &str| {
+        let mut locals = LOCAL_PROVIDERS.iter();
+        locals.any(|local| provider.trim().eq_ignore_ascii_case(local))
+    };
+    let router = provider.map_or_else(|| model.contains('/'), |it| table_id(it) == "openrouter");
+    let why = match provider {
+        Some(provider) if is_local(provider) => LOCAL,
+        _ if router && model.ends_with(":free") => FREE,
+        _ => return None,
+    };
+    Some(Listing::fixed(Quote::nothing(model, why)))
+}
+
+/// Finds a model in a table.
+fn look_up(
+    table: &Calculator,
+    source: &Source,
+    model: &str,
+    provider: Option<&str>,
+) -> Option<Listing> {
+    let knows = |provider: &str| {
+        let found = table.find_provider(Some(provider), None);
+        found.is_ok_and(|found| found.is_some())
+    };
     let provider = provider
         .map(table_id)
         .filter(|provider| !provider.is_empty() && provider != "litellm");
-    if provider
-        .as_deref()
-        .is_some_and(|provider| !is_in_table(provider))
-    {
+    if provider.as_deref().is_some_and(|provider| !knows(provider)) {
         return None;
     }
     let provider = match provider.as_deref() {
@@ -267,56 +699,114 @@ fn look_up(model: &str, provider: Option<&str>) -> Option<Listing> {
         None if is_anybodys(model) => return None,
         provider => provider,
     };
-    in_table(model, provider).or_else(|| {
-        let base = model.strip_prefix("ft:")?.split(':').next()?;
+    // Vertex names the project and the place before it.
+    let model = model.find("publishers/").map_or(model, |at| &model[at..]);
+    let ways = forms(model, provider, knows);
+    ways.into_iter().find_map(|form| {
         Some(Listing {
-            base_only: true,
-            ..in_table(base, provider)?
+            source: source.clone(),
+            provider: seller(table, form)?,
+            model: form.name.to_owned(),
+            likeness: form.likeness,
         })
     })
 }
 
-/// Tries the name as it is, then without each step of the path before it, and all of these without revisions.
-fn in_table(model: &str, provider: Option<&str>) -> Option<Listing> {
-    let (mut provider, mut rest) = (provider, model);
-    loop {
-        let mut name = Some(rest);
-        while let Some(tried) = name {
-            if let Some(listing) = matching(tried, provider) {
-                return Some(listing);
-            }
-            name = without_revision(tried);
+/// Who sells the model that the table has for just this name, unless it is another model's.
+fn seller(table: &Calculator, form: Form<'_>) -> Option<String> {
+    let mut request = PriceRequest::new(form.name, &NO_AMOUNTS);
+    request.provider_id = form.provider;
+    let found = table.calculate(&request).ok()?;
+    is_same_model(form.name, &found.model_id).then_some(found.provider_id)
+}
+
+static NO_AMOUNTS: Amounts = Amounts::new();
+
+/// A name to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form<'a> {
+    name: &'a str,
+    provider: Option<&'a str>,
+    likeness: Option<Likeness>,
+}
+
+/// The forms of a name, in the order in which they are looked for: as it is, then without each step of the path before
+/// it, and all of these without editions; a model of Bedrock also without its region, a fine-tuned one as its base.
+fn forms<'a>(
+    model: &'a str,
+    provider: Option<&'a str>,
+    knows: impl Fn(&str) -> bool,
+) -> Vec<Form<'a>> {
+    let mut forms = Vec::new();
+    let whole = Form {
+        name: model,
+        provider,
+        likeness: None,
+    };
+    steps(whole, &knows, &mut forms);
+    if provider == Some("aws") {
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let (region, rest) = name.split_once('.').unwrap_or_default();
+        if BEDROCK_REGIONS.contains(&region) {
+            editions(
+                Form {
+                    name: rest,
+                    likeness: Some(Likeness::Shorter),
+                    ..whole
+                },
+                &mut forms,
+            );
         }
-        let (step, after) = rest.split_once('/')?;
-        rest = after;
+    }
+    if let Some(base) = model
+        .strip_prefix("ft:")
+        .and_then(|rest| rest.split(':').next())
+    {
+        editions(
+            Form {
+                name: base,
+                likeness: Some(Likeness::Base),
+                ..whole
+            },
+            &mut forms,
+        );
+    }
+    forms.truncate(ATTEMPTS);
+    forms
+}
+
+fn steps<'a>(whole: Form<'a>, knows: &impl Fn(&str) -> bool, forms: &mut Vec<Form<'a>>) {
+    let mut form = whole;
+    while forms.len() < ATTEMPTS {
+        editions(form, forms);
+        let Some((step, after)) = form.name.split_once('/') else {
+            return;
+        };
+        form.name = after;
         // Who passes requests on sells at the price of whoever the path names; everybody else at their own.
-        match provider {
-            None | Some("openrouter") if is_in_table(step) => provider = Some(step),
-            None if !PATH_STEPS.contains(&step) => return None,
+        match form.provider {
+            None | Some("openrouter") if knows(step) => form.provider = Some(step),
+            None if !PATH_STEPS.contains(&step) => return,
             _ => {}
         }
     }
 }
 
-/// The entry that the table has for just this name, unless it is another model's.
-fn matching(model: &str, provider: Option<&str>) -> Option<Listing> {
-    let mut request = PriceRequest::new(model, &NO_AMOUNTS);
-    request.provider_id = provider;
-    let found = Calculator::bundled().calculate(&request).ok()?;
-    let listing = Listing {
-        provider: found.provider_id,
-        model: model.to_owned(),
-        base_only: false,
-    };
-    is_same_model(model, &found.model_id).then_some(listing)
-}
-
-static NO_AMOUNTS: Amounts = Amounts::new();
-
-fn is_in_table(provider: &str) -> bool {
-    Calculator::bundled()
-        .find_provider(Some(provider), None)
-        .is_ok_and(|found| found.is_some())
+fn editions<'a>(form: Form<'a>, forms: &mut Vec<Form<'a>>) {
+    let mut form = Some(form);
+    while let Some(next) = form {
+        forms.push(next);
+        let cut = |word: Option<Likeness>| {
+            move |name| Form {
+                name,
+                likeness: next.likeness.or(word),
+                ..next
+            }
+        };
+        form = without_revision(next.name)
+            .map(cut(None))
+            .or_else(|| without_word(next.name).map(cut(Some(Likeness::Shorter))));
+    }
 }
 
 /// The table's id of a provider whom GenAI conventions or usage call otherwise; it knows the other names itself.
@@ -359,12 +849,22 @@ fn is_anybodys(model: &str) -> bool {
 ///
 /// A single digit is no such mark, for `claude-opus-4-1` is another model than `claude-opus-4`.
 fn without_revision(name: &str) -> Option<&str> {
-    const EDITIONS: [&str; 5] = ["-20##-##-##", "-20######", "-####", "-00#", "-latest"];
+    const EDITIONS: [&str; 8] = [
+        "-20##-##-##",
+        "-20######",
+        "-##-20##",
+        "-##-##",
+        "-####",
+        "-00#",
+        "-latest",
+        "-v#:#",
+    ];
     if let Some((model, _)) = name.rsplit_once('@') {
         return Some(model);
     }
-    if let Some((model, tag)) = name.rsplit_once(':') {
-        return NEUTRAL_TAGS.contains(&tag).then_some(model);
+    let tagged = name.rsplit_once(':');
+    if let Some((model, _)) = tagged.filter(|(_, tag)| NEUTRAL_TAGS.contains(tag)) {
+        return Some(model);
     }
     EDITIONS.iter().find_map(|edition| {
         let cut = name.len().checked_sub(edition.len())?;
@@ -375,6 +875,15 @@ fn without_revision(name: &str) -> Option<&str> {
             .all(fits)
             .then(|| &name[..cut])
     })
+}
+
+/// The name without a word at its end that makes no other model of it.
+fn without_word(name: &str) -> Option<&str> {
+    let (model, word) = name.rsplit_once('-')?;
+    let neutral = NEUTRAL_WORDS
+        .iter()
+        .any(|neutral| word.eq_ignore_ascii_case(neutral));
+    (neutral && !model.is_empty()).then_some(model)
 }
 
 /// Whether the sizes and variants that a name tells are those of the model that was found for it.
@@ -411,6 +920,11 @@ mod tests {
         }
     }
 
+    fn quote(model: &str, provider: Option<&str>) -> Option<Quote> {
+        let quote = PriceList::default().quote(model, provider, Terms::default(), NOW)?;
+        Some(Quote::clone(&quote))
+    }
+
     fn usage(input: u64, output: u64) -> Usage {
         Usage {
             input,
@@ -432,93 +946,123 @@ mod tests {
         assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")));
     }
 
-    /// List prices in USD for a million tokens, in and out.
-    #[test]
-    fn models_are_found_under_the_names_that_they_go_by() {
-        for (provider, model, input, output) in [
-            ("openai", "gpt-4o-mini", 0.15, 0.60),
-            ("", "gpt-4o-mini-2024-07-18", 0.15, 0.60),
-            ("openai", "gpt-4o", 2.50, 10.00),
-            ("openai", "gpt-4o-2024-05-13", 5.00, 15.00),
-            ("openai", "gpt-4o-2027-01-31", 2.50, 10.00),
-            ("openai", "gpt-4.1-20270131", 2.00, 8.00),
-            ("openai", "openai/gpt-4o", 2.50, 10.00),
-            ("", "openai/gpt-4o-mini", 0.15, 0.60),
-            ("litellm", "openai/gpt-4o-mini", 0.15, 0.60),
-            ("openrouter", "openai/gpt-4o-mini:nitro", 0.15, 0.60),
-            (
-                "openrouter",
-                "meta-llama/llama-3.3-70b-instruct:free",
-                0.0,
-                0.0,
-            ),
-            ("azure.ai.openai", "gpt-4o-mini-2024-07-18", 0.15, 0.60),
-            ("", "ft:gpt-4o-mini-2024-07-18:acme::abc", 0.30, 1.20),
-            ("openai", "ft:gpt-4.1-2025-04-14:acme::abc", 2.00, 8.00),
-            ("anthropic", "claude-3-5-haiku-latest", 0.80, 4.00),
-            ("", "anthropic/claude-3-haiku", 0.25, 1.25),
-            ("gcp.vertex_ai", "claude-3-haiku@20240307", 0.25, 1.25),
-            ("", "models/gemini-2.5-flash", 0.30, 2.50),
-            ("gcp.gemini", "gemini-2.5-flash-002", 0.30, 2.50),
-            (
-                "",
-                "publishers/google/models/gemini-2.5-flash-lite",
-                0.10,
-                0.40,
-            ),
-            ("", "anthropic.claude-3-haiku-20240307-v1:0", 0.25, 1.25),
-            ("", "eu.amazon.nova-lite-v1:0", 0.06, 0.24),
-            (
-                "aws.bedrock",
-                "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-                3.30,
-                16.50,
-            ),
-            ("groq", "llama-3.3-70b-versatile", 0.59, 0.79),
-            ("groq", "openai/gpt-oss-120b", 0.15, 0.60),
-            ("mistral_ai", "mistral-large-latest", 2.00, 6.00),
-        ] {
-            let prices = known(
-                model,
-                Some(provider).filter(|provider| !provider.is_empty()),
-                NOW,
-            );
-            let nano = |usd: f64| (usd * 1e9).round() as u64;
-            let expected = Some((nano(input), nano(output)));
-            assert_eq!(
-                prices.map(|prices| (prices.input, prices.output)),
-                expected,
-                "{provider} {model}"
-            );
-        }
-    }
+    /// Provider, model, and list prices in USD for a million tokens, in and out.
+    const GOLDEN: &str = "
+        openai           gpt-4o-mini                                   0.15 0.60
+        -                gpt-4o-mini-2024-07-18                        0.15 0.60
+        openai           gpt-4o                                        2.50 10.00
+        openai           gpt-4o-2024-05-13                             5.00 15.00
+        openai           gpt-4o-2027-01-31                             2.50 10.00
+        openai           gpt-4.1-20270131                              2.00 8.00
+        openai           gpt-4                                         30.00 60.00
+        openai           gpt-4-turbo                                   10.00 30.00
+        openai           gpt-3.5-turbo-0125                            0.50 1.50
+        openai           gpt-5                                         1.25 10.00
+        openai           gpt-5-mini-2025-08-07                         0.25 2.00
+        openai           gpt-5-pro                                     15.00 120.00
+        openai           gpt-5-chat-latest                             1.25 10.00
+        openai           o3                                            2.00 8.00
+        openai           o4-mini-2025-04-16                            1.10 4.40
+        openai           text-embedding-3-small                        0.02 0.00
+        openai           gpt-4o-realtime-preview                       5.00 20.00
+        openai           openai/gpt-4o                                 2.50 10.00
+        -                openai/gpt-4o-mini                            0.15 0.60
+        litellm          openai/gpt-4o-mini                            0.15 0.60
+        -                ft:gpt-4o-mini-2024-07-18:acme::abc           0.30 1.20
+        openai           ft:gpt-3.5-turbo-0125:acme:note:abc           3.00 6.00
+        openai           ft:gpt-4.1-2025-04-14:acme::abc               2.00 8.00
+        azure.ai.openai  gpt-4o-mini-2024-07-18                        0.15 0.60
+        azure            gpt-4.1                                       2.00 8.00
+        azure.ai.inference Phi-4                                         0.125 0.50
+        anthropic        claude-3-5-haiku-latest                       0.80 4.00
+        anthropic        claude-sonnet-4-5                             3.00 15.00
+        anthropic        claude-opus-4-1-20250805                      15.00 75.00
+        anthropic        claude-haiku-4-5-20251001                     1.00 5.00
+        -                claude-3-7-sonnet-latest                      3.00 15.00
+        -                anthropic/claude-3-haiku                      0.25 1.25
+        gcp.vertex_ai    claude-3-haiku@20240307                       0.25 1.25
+        gcp.vertex_ai    publishers/anthropic/models/claude-sonnet-4-5@20250929 3.00 15.00
+        -                models/gemini-2.5-flash                       0.30 2.50
+        gcp.gemini       gemini-2.5-flash-002                          0.30 2.50
+        gcp.gen_ai       gemini-2.5-pro                                1.25 10.00
+        google           gemini-2.0-flash                              0.10 0.40
+        -                publishers/google/models/gemini-2.5-flash-lite 0.10 0.40
+        -                projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro 1.25 10.00
+        -                anthropic.claude-3-haiku-20240307-v1:0        0.25 1.25
+        -                eu.amazon.nova-lite-v1:0                      0.06 0.24
+        -                amazon.nova-pro-v1:0                          0.80 3.20
+        aws.bedrock      us.anthropic.claude-sonnet-4-5-20250929-v1:0  3.30 16.50
+        aws.bedrock      global.anthropic.claude-sonnet-4-5-20250929-v1:0 3.00 15.00
+        aws.bedrock      anthropic.claude-3-5-sonnet-20241022-v2:0     3.00 15.00
+        aws.bedrock      apac.anthropic.claude-3-5-sonnet-20240620-v1:0 3.00 15.00
+        aws.bedrock      us.meta.llama3-3-70b-instruct-v1:0            0.72 0.72
+        -                arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-5-haiku-20241022-v1:0 0.80 4.00
+        groq             llama-3.3-70b-versatile                       0.59 0.79
+        groq             llama-3.1-8b-instant                          0.05 0.08
+        groq             openai/gpt-oss-120b                           0.15 0.60
+        deepseek         deepseek-chat                                 0.27 1.10
+        deepseek         deepseek-reasoner                             0.55 2.19
+        x_ai             grok-4                                        3.00 15.00
+        xai              grok-3-mini                                   0.30 0.50
+        -                grok-3                                        3.00 15.00
+        mistral_ai       mistral-large-latest                          2.00 6.00
+        mistral_ai       mistral-small-latest                          0.15 0.60
+        mistral          codestral-2508                                0.30 0.90
+        mistral          open-mistral-nemo                             0.15 0.15
+        cohere           command-r-plus-08-2024                        2.50 10.00
+        cohere           command-a-03-2025                             2.50 10.00
+        cohere           command-r7b-12-2024                           0.0375 0.15
+        perplexity       sonar-pro                                     3.00 15.00
+        openrouter       openai/gpt-4o                                 2.50 10.00
+        openrouter       openai/gpt-4o-mini:nitro                      0.15 0.60
+        openrouter       anthropic/claude-sonnet-4                     3.00 15.00
+        openrouter       google/gemini-2.5-flash                       0.30 2.50
+        openrouter       deepseek/deepseek-chat-v3-0324                0.29 1.14
+        openrouter       meta-llama/llama-3.3-70b-instruct:free        0.00 0.00
+        -                acme/unheard-of:free                          0.00 0.00
+        together_ai      meta-llama/Llama-3.3-70B-Instruct-Turbo       0.88 0.88
+        cerebras         llama3.1-8b                                   0.10 0.10
+        moonshot_ai      kimi-k2-0905-preview                          0.60 2.50
+        voyageai         voyage-3-large                                0.18 0.00
+        ollama           llama3.2:latest                               0.00 0.00
+        llama.cpp        gpt-4o                                        0.00 0.00
+        mistral.rs       anything                                      0.00 0.00
+        aws.bedrock      mistral.mistral-large-2407-v1:0               unpriced
+        openai           gpt-4o-nano                                   unpriced
+        -                gpt-4o-mini-vision                            unpriced
+        openai           gpt-4x                                        unpriced
+        openai           gpt-6                                         unpriced
+        openai           gpt-4.1.5                                     unpriced
+        openai           my-own-model                                  unpriced
+        -                my-own-model                                  unpriced
+        -                my-own-model:free                             unpriced
+        -                my-gpt-4o                                     unpriced
+        anthropic        claude-opus-9-1                               unpriced
+        deepseek         deepseek-r1-distill-llama-70b                 unpriced
+        -                deepseek-r1:7b                                unpriced
+        -                mistralai/Mistral-7B-Instruct-v0.2            unpriced
+        vllm             gpt-4o-mini                                   unpriced
+        groq             gpt-4o-mini                                   unpriced
+        openai           whisper-1                                     unpriced
+        github-copilot   gpt-4o                                        unpriced
+        -                deepseek-r1:latest                            unpriced
+        -                unsloth/deepseek-r1                           unpriced
+    ";
 
     #[test]
-    fn no_model_takes_the_price_of_another() {
-        for (provider, model) in [
-            ("openai", "gpt-4o-nano"),
-            ("", "gpt-4o-mini-vision"),
-            ("openai", "gpt-6"),
-            ("openai", "gpt-4.1.5"),
-            ("openai", "my-own-model"),
-            ("", "my-own-model"),
-            ("", ""),
-            ("anthropic", "claude-opus-9-1"),
-            ("deepseek", "deepseek-r1-distill-llama-70b"),
-            ("", "deepseek-r1:7b"),
-            ("", "deepseek-r1:latest"),
-            ("", "mistralai/Mistral-7B-Instruct-v0.2"),
-            ("", "unsloth/deepseek-r1"),
-            ("vllm", "gpt-4o-mini"),
-            ("groq", "gpt-4o-mini"),
-            ("openai", "whisper-1"),
-            ("github-copilot", "gpt-4o"),
-        ] {
-            assert_eq!(
-                total(provider, model, usage(1000, 1000)),
-                None,
-                "{provider} {model}"
-            );
+    fn models_are_found_under_the_names_that_they_go_by() {
+        let list = PriceList::default();
+        for line in GOLDEN.trim().lines() {
+            let mut words = line.split_whitespace();
+            let mut next = || words.next();
+            let provider = next().filter(|provider| *provider != "-");
+            let model = next().unwrap();
+            let nano = |usd: &str| (usd.parse::<f64>().unwrap() * 1e9).round() as u64;
+            let expected = next().filter(|price| *price != "unpriced").map(nano);
+            let expected = expected.map(|input| (input, nano(next().unwrap())));
+            let quote = list.quote(model, provider, Terms::default(), NOW);
+            let prices = quote.map(|quote| (quote.prices.input, quote.prices.output));
+            assert_eq!(prices, expected, "{line}");
         }
     }
 
@@ -601,11 +1145,251 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_has_prices_of_its_own() {
+        let mut call = call("anthropic", "claude-sonnet-4-5", usage(1_000, 100));
+        call.parameters
+            .insert("service_tier".into(), "batch".into());
+        // Half of 3 and 15.
+        assert_eq!(price(&call, NOW).map(|cost| cost.total), Some(2_250_000));
+    }
+
+    #[test]
+    fn parts_have_prices_of_their_own() {
+        let kept = Usage {
+            cache_write: 500,
+            cache_write_1h: 400,
+            web_searches: 2,
+            ..usage(1_000, 0)
+        };
+        // Claude Sonnet 4.5: 500 × 3 + 100 × 3.75 + 400 × 6, and 2 × 0.01 USD.
+        let cost = price(&call("anthropic", "claude-sonnet-4-5", kept), NOW).unwrap();
+        assert_eq!((cost.input, cost.total), (Some(4_275_000), 24_275_000));
+        let sound = Usage {
+            input_audio: 300,
+            output_audio: 50,
+            ..usage(1_000, 100)
+        };
+        // 700 × 5 + 300 × 40, 50 × 20 + 50 × 80.
+        assert_eq!(
+            total("openai", "gpt-4o-realtime-preview", sound),
+            Some(20_500_000)
+        );
+        // A model without a price for sound hears it at its price for words.
+        assert_eq!(total("openai", "gpt-4o-mini", sound), Some(210_000));
+    }
+
+    #[test]
+    fn prices_depend_on_the_day_and_the_hour() {
+        let at = |text: &str| {
+            let time = chrono::DateTime::parse_from_rfc3339(text).unwrap();
+            let at = u64::try_from(time.timestamp_nanos_opt().unwrap()).unwrap();
+            let list = PriceList::default();
+            let quote = list.quote("deepseek-chat", Some("deepseek"), Terms::default(), at);
+            quote.unwrap().prices.input
+        };
+        assert_eq!(at("2026-11-22T16:29:59Z"), 270_000_000);
+        assert_eq!(at("2026-11-22T16:30:00Z"), 135_000_000);
+    }
+
+    #[test]
+    fn a_cost_explains_itself() {
+        let cached = Usage {
+            cache_read: 5,
+            ..usage(10, 1)
+        };
+        let cost = price(&call("openai", "openai/gpt-4o-2024-08-06", cached), NOW).unwrap();
+        let prices = cost.prices.unwrap();
+        assert_eq!(prices.web_search, None, "it made no search");
+        assert_eq!(
+            (
+                &*prices.model,
+                prices.input,
+                prices.output,
+                prices.cache_read
+            ),
+            (
+                "openai/gpt-4o",
+                2_500_000_000,
+                10_000_000_000,
+                Some(1_250_000_000)
+            )
+        );
+        let local = price(&call("ollama", "llama3", usage(10, 1)), NOW).unwrap();
+        assert_eq!(local.prices, None);
+    }
+
+    #[test]
+    fn ones_own_prices_come_first() {
+        let json = br#"{
+            "my-model": {"input": 1, "output": 2, "cache_read": 0.1, "call": 0.5},
+            "openai/gpt-4o": {"input": 2.0, "output": 8.0},
+            "Qwen3:8b": {"input": 0.05, "output": 0.05}
+        }"#;
+        let list = PriceList::with_own(json).unwrap();
+        let of = |provider: &str, model: &str| {
+            let provider = Some(provider).filter(|provider| !provider.is_empty());
+            let quote = list.quote(model, provider, Terms::default(), NOW)?;
+            Some((quote.prices.input / 1_000_000, quote.table.clone()))
+        };
+        let own = format!("prices.json {:08x}", crc32fast::hash(json));
+        let mine = |price: u64| Some((price, own.clone()));
+        assert_eq!(of("", "my-model"), mine(1_000));
+        assert_eq!(of("vllm", "acme/My-Model-2026-01-01"), mine(1_000));
+        assert_eq!(of("openai", "gpt-4o-2024-08-06"), mine(2_000));
+        assert_eq!(of("", "openai/gpt-4o"), mine(2_000));
+        assert_eq!(of("ollama", "qwen3:8b"), mine(50));
+        // Everything else is what it was.
+        assert_eq!(of("azure", "gpt-4o").unwrap().1, TABLE);
+        assert_eq!(of("openai", "gpt-4o-mini").unwrap(), (150, TABLE.into()));
+        assert_eq!(of("ollama", "qwen3:14b").unwrap(), (0, LOCAL.into()));
+        assert_eq!(of("", "my-model-2"), None);
+
+        let cost = list
+            .price(&call("", "my-model", usage(1_000, 0)), NOW)
+            .unwrap();
+        assert_eq!((cost.total, cost.input), (501_000_000, Some(1_000_000)));
+    }
+
+    #[test]
+    fn ones_own_table_has_tiers_and_days() {
+        let json = br#"[{"id": "acme", "name": "Acme", "api_pattern": "https://acme", "models": [{
+            "id": "rocket", "match": {"starts_with": "rocket"},
+            "prices": {"input_mtok": {"base": 1, "tiers": [{"start": 1000, "price": 2}]}, "output_mtok": 3}
+        }]}]"#;
+        let list = PriceList::with_own(json).unwrap();
+        let cost = |input| list.price(&call("acme", "acme/rocket-latest", usage(input, 0)), NOW);
+        assert_eq!(cost(1_000).map(|cost| cost.total), Some(1_000_000));
+        assert_eq!(cost(1_001).map(|cost| cost.total), Some(2_002_000));
+        assert_eq!(cost(1).unwrap().prices.unwrap().model, "acme/rocket");
+        assert_eq!(cost(0).map(|cost| cost.total), Some(0));
+        assert_eq!(
+            cost(900_000_000).map(|cost| cost.total),
+            Some(1_800_000_000_000)
+        );
+    }
+
+    #[test]
+    fn prices_by_size_are_learned() {
+        let a = || quote("gpt-4o", None).map(Arc::new);
+        let mut sizes = Sizes(vec![(1, a()), (100, None)]);
+        assert_eq!(sizes.find(1), Some(a()));
+        assert_eq!(sizes.find(50), None);
+        sizes.learn(50, a());
+        assert_eq!(sizes.find(49), Some(a()));
+        assert_eq!(sizes.find(51), None);
+        sizes.learn(60, a());
+        sizes.learn(61, None);
+        assert_eq!(sizes.find(59), Some(a()));
+        assert_eq!(sizes.find(62), Some(None));
+        assert_eq!(sizes.0.len(), 4, "only ends are kept");
+    }
+
+    #[test]
+    fn a_list_that_is_wrong_is_no_list() {
+        for json in [
+            "",
+            "null",
+            "[",
+            "[{}]",
+            r#"{"m": 1}"#,
+            r#"{"m": {"input": 1}}"#,
+            r#"{"m": {"input": 1, "output": -2}}"#,
+            r#"{"m": {"input": 1, "output": 1e300}}"#,
+            r#"{"m": {"input": 1, "output": 2, "cached": 3}}"#,
+        ] {
+            let error = PriceList::with_own(json.as_bytes()).expect_err(json);
+            assert!(!error.to_string().is_empty(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_mistake_only_where_it_was_chosen() {
+        let file = |chosen| PricesFile {
+            path: "p.json".into(),
+            chosen,
+        };
+        let warning = |chosen, contents| {
+            let (list, warning) = PriceList::with_file(&file(chosen), contents);
+            let known = list.quote("gpt-4o", None, Terms::default(), NOW);
+            assert!(known.is_some(), "what is built in stays");
+            warning.map(|warning| warning.to_string())
+        };
+        let missing = || Err(io::ErrorKind::NotFound.into());
+        assert_eq!(warning(false, missing()), None);
+        assert_eq!(
+            warning(true, missing()).as_deref(),
+            Some("no prices are taken from p.json: entity not found")
+        );
+        assert_eq!(warning(false, Ok(b"{}".to_vec())), None);
+        assert!(warning(false, Ok(b"[]]".to_vec())).is_some());
+    }
+
+    #[test]
+    fn shorter_names_are_said() {
+        let table = |model| quote(model, Some("openai")).map(|quote| quote.table);
+        assert_eq!(
+            table("gpt-4.1-mini-preview").as_deref(),
+            Some("genai-prices 0.2.1, as gpt-4.1-mini")
+        );
+        assert_eq!(table("gpt-4.1-mini-vision"), None);
+    }
+
+    #[test]
+    fn each_name_is_looked_for_once_and_in_few_forms() {
+        let list = PriceList::default();
+        let name = format!("{}x", "openai/".repeat(30));
+        assert!(forms(&name, Some("openrouter"), |_| true).len() <= ATTEMPTS);
+        assert_eq!(list.quote(&name, None, Terms::default(), NOW), None);
+        let answer = lock(&list.found).get(&(name, None)).cloned();
+        assert_eq!(answer, Some(None), "the miss is remembered");
+        assert_eq!(
+            list.quote(&"x".repeat(300), None, Terms::default(), NOW),
+            None
+        );
+        assert_eq!(lock(&list.found).len(), 1, "what is too long is not");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_name_has_a_price_or_none(
+            model in r"(models/|us\.|ft:|openai/|x/)?(gpt-4o|claude|é|[ -~]{0,12})([-:@.][ -~é]{0,8}){0,3}",
+            provider in proptest::option::of(proptest::sample::select(vec!["openai", "openrouter", "aws", "ollama", "é", ""])),
+        ) {
+            let cost = price(&LlmCall {
+                provider: provider.map(str::to_owned),
+                model: Some(model),
+                usage: Some(usage(1, 1)),
+                ..LlmCall::default()
+            }, NOW);
+            proptest::prop_assert!(cost.is_none_or(|cost| cost.total >= 0));
+        }
+
+        #[test]
+        fn more_tokens_never_cost_less(
+            model in proptest::sample::select(vec!["gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "gpt-4o-realtime-preview"]),
+            parts in proptest::array::uniform8(0_u64..2_000_000),
+            more in proptest::array::uniform2(0_u64..2_000_000),
+        ) {
+            let [input, output, cache_read, cache_write, cache_write_1h, reasoning, input_audio, output_audio] = parts;
+            let fewer = Usage {
+                cache_read, cache_write, cache_write_1h, reasoning, input_audio, output_audio,
+                ..usage(input, output)
+            };
+            let more = Usage { input: input + more[0], output: output + more[1], ..fewer };
+            let (fewer, more) = (total("", model, fewer), total("", model, more));
+            proptest::prop_assert!(fewer.is_some_and(|fewer| fewer >= 0) && fewer <= more, "{fewer:?} {more:?}");
+        }
+    }
+
+    #[test]
     fn halves_are_rounded_up_and_nothing_drifts() {
-        let prices = UnitPrices {
-            input: 37_500_000,
-            output: 500_000,
-            ..known("gpt-4o", None, NOW).unwrap()
+        let prices = Quote {
+            prices: Prices {
+                input: 37_500_000,
+                output: 500_000,
+                ..Prices::default()
+            },
+            ..quote("gpt-4o", None).unwrap()
         };
         let cost = prices.apply(usage(1, 1));
         // 37.5 and half a nano-USD: each part is rounded, and the total on its own.
@@ -668,7 +1452,7 @@ mod tests {
 
     #[test]
     fn only_the_base_of_a_fine_tuned_model_may_have_a_price() {
-        let table = |model| known(model, Some("openai"), NOW).map(|prices| prices.table);
+        let table = |model| quote(model, Some("openai")).map(|quote| quote.table);
         assert_eq!(
             table("ft:gpt-4o-mini-2024-07-18:acme::abc").as_deref(),
             Some("genai-prices 0.2.1")

@@ -150,6 +150,10 @@ pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
 pub const USAGE_INPUT_AUDIO: &str = "gen_ai.usage.audio.input_tokens";
 /// Output that was spoken.
 pub const USAGE_OUTPUT_AUDIO: &str = "gen_ai.usage.audio.output_tokens";
+/// What of [`USAGE_CACHE_WRITE`] the cache keeps for an hour.
+pub const USAGE_CACHE_WRITE_1H: &str = "agentops.usage.cache_write_1h_tokens";
+/// Searches of the web that the provider made.
+pub const USAGE_WEB_SEARCHES: &str = "agentops.usage.web_searches";
 /// The provider's own total.
 pub const USAGE_TOTAL: &str = "agentops.usage.total_tokens";
 /// True where we counted, not the provider.
@@ -166,6 +170,8 @@ pub const COST_INPUT: &str = "agentops.cost.input_nano_usd";
 pub const COST_OUTPUT: &str = "agentops.cost.output_nano_usd";
 /// Where the price comes from.
 pub const COST_TABLE: &str = "agentops.cost.price_table";
+/// The prices that were applied, as JSON text.
+pub const COST_PRICES: &str = "agentops.cost.prices";
 /// In seconds.
 pub const TIME_TO_FIRST_TOKEN: &str = "gen_ai.response.time_to_first_chunk";
 /// Requests that were made for the call.

@@ -260,8 +260,16 @@ impl Usage {
         cache_read: u64
         /// Input that was written to the provider's cache.
         cache_write: u64
+        /// What of that the cache keeps for an hour.
+        cache_write_1h: u64
         /// Output that was thought rather than said.
         reasoning: u64
+        /// Input that was sound.
+        input_audio: u64
+        /// Output that was sound.
+        output_audio: u64
+        /// Searches of the web that the provider made for the call.
+        web_searches: u64
         /// As the provider gave it.
         total: u64
         /// Counted by somebody else than the provider.

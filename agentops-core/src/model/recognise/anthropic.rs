@@ -489,7 +489,10 @@ struct Counts {
     output: Option<u64>,
     cache_read: Option<u64>,
     cache_write: Option<u64>,
+    /// What of that is kept for an hour.
+    cache_write_1h: Option<u64>,
     thinking: Option<u64>,
+    web_searches: Option<u64>,
 }
 
 impl Counts {
@@ -511,7 +514,11 @@ impl Counts {
             .cache_write
             .max(number("cache_creation_input_tokens"))
             .max(written);
+        self.cache_write_1h = self.cache_write_1h.max(split("ephemeral_1h_input_tokens"));
         self.thinking = self.thinking.max(thinking);
+        let searches = usage.get("server_tool_use");
+        let searches = searches.and_then(|used| count(used.get("web_search_requests")));
+        self.web_searches = self.web_searches.max(searches);
     }
 
     /// Here cached tokens stand beside the input, in the record they are a part of it.
@@ -529,7 +536,9 @@ impl Counts {
             output,
             cache_read,
             cache_write,
+            cache_write_1h: self.cache_write_1h.unwrap_or_default(),
             reasoning: self.thinking.unwrap_or_default(),
+            web_searches: self.web_searches.unwrap_or_default(),
             total: input.saturating_add(output),
             ..Usage::default()
         })

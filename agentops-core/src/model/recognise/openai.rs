@@ -644,11 +644,10 @@ fn usage(usage: &Fields) -> Option<Usage> {
             .unwrap_or_default(),
         cache_write: detail("prompt_tokens_details", "cache_write_tokens").unwrap_or_default(),
         reasoning,
-        total,
         input_audio: detail("prompt_tokens_details", "audio_tokens").unwrap_or_default(),
         output_audio: detail("completion_tokens_details", "audio_tokens").unwrap_or_default(),
-        estimated: false,
-        reported: false,
+        total,
+        ..Usage::default()
     })
 }
 
@@ -676,6 +675,7 @@ pub(super) fn cost(usage: &Fields) -> Option<Cost> {
         input: apart.map(|(input, _)| input),
         output: apart.map(|(_, output)| output),
         price_table: Some("provider".into()),
+        prices: None,
     })
 }
 

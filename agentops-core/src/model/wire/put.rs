@@ -551,12 +551,14 @@ fn usage(buf: &mut Vec<u8>, usage: &Usage) {
     let details = [
         (semconv::USAGE_CACHE_READ, usage.cache_read),
         (semconv::USAGE_CACHE_WRITE, usage.cache_write),
+        (semconv::USAGE_CACHE_WRITE_1H, usage.cache_write_1h),
         (semconv::USAGE_REASONING, usage.reasoning),
         (semconv::USAGE_INPUT_AUDIO, usage.input_audio),
         (semconv::USAGE_OUTPUT_AUDIO, usage.output_audio),
+        (semconv::USAGE_WEB_SEARCHES, usage.web_searches),
     ];
-    for (key, tokens) in details.into_iter().filter(|(_, tokens)| *tokens > 0) {
-        attr_u64(buf, key, tokens);
+    for (key, count) in details.into_iter().filter(|(_, count)| *count > 0) {
+        attr_u64(buf, key, count);
     }
     for (key, said) in [
         (semconv::USAGE_ESTIMATED, usage.estimated),
@@ -575,6 +577,9 @@ pub fn cost(buf: &mut Vec<u8>, cost: &Cost) {
     Pairs::SPAN.opt_i64(buf, semconv::COST_INPUT, cost.input);
     Pairs::SPAN.opt_i64(buf, semconv::COST_OUTPUT, cost.output);
     Pairs::SPAN.opt_str(buf, semconv::COST_TABLE, cost.price_table.as_deref());
+    if let Some(prices) = &cost.prices {
+        Pairs::SPAN.json_text(buf, semconv::COST_PRICES, prices);
+    }
 }
 
 /// What is known of a session, on the session's own span: all but what that span says as every span does.

@@ -16,7 +16,7 @@ use super::value::{self, Budget, flag, json, lossy, parsed, signed, text, texts,
 use crate::model::agent::AgentRef;
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
-use crate::model::llm::{Completion, Cost, LlmCall, ProviderError, Usage};
+use crate::model::llm::{Completion, Cost, LlmCall, Prices, ProviderError, Usage};
 use crate::model::semconv;
 use crate::model::span::{
     Guardrail, Level, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall,
@@ -236,6 +236,7 @@ struct LlmDraft {
     cost_input: Option<i64>,
     cost_output: Option<i64>,
     price_table: Option<String>,
+    prices: Option<Prices>,
     finish_reasons: Vec<String>,
 }
 
@@ -364,6 +365,12 @@ impl Draft {
             semconv::USAGE_TOTAL => self.llm.total = Some(unsigned(value)?),
             semconv::USAGE_CACHE_READ => some(&mut self.llm.usage).cache_read = unsigned(value)?,
             semconv::USAGE_CACHE_WRITE => some(&mut self.llm.usage).cache_write = unsigned(value)?,
+            semconv::USAGE_CACHE_WRITE_1H => {
+                some(&mut self.llm.usage).cache_write_1h = unsigned(value)?
+            }
+            semconv::USAGE_WEB_SEARCHES => {
+                some(&mut self.llm.usage).web_searches = unsigned(value)?
+            }
             semconv::USAGE_REASONING => some(&mut self.llm.usage).reasoning = unsigned(value)?,
             semconv::USAGE_INPUT_AUDIO => some(&mut self.llm.usage).input_audio = unsigned(value)?,
             semconv::USAGE_OUTPUT_AUDIO => {
@@ -376,6 +383,7 @@ impl Draft {
             semconv::COST_INPUT => self.llm.cost_input = Some(signed(value)?),
             semconv::COST_OUTPUT => self.llm.cost_output = Some(signed(value)?),
             semconv::COST_TABLE => self.llm.price_table = Some(text(value)?),
+            semconv::COST_PRICES => self.llm.prices = serde_json::from_value(json(value)).ok(),
             _ => return Err(value),
         }
         Ok(())
@@ -560,6 +568,7 @@ impl LlmDraft {
             input: self.cost_input,
             output: self.cost_output,
             price_table: self.price_table.take(),
+            prices: self.prices.take(),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::model::error::ErrorRecord;
 use crate::model::event::{Heartbeat, Loss, LossCause, Resource};
 use crate::model::id::{SessionId, SpanId, TraceId};
 use crate::model::llm::{
-    Completion, Cost, LlmCall, Message, Part, ProviderError, ToolRequest, Usage,
+    Completion, Cost, LlmCall, Message, Part, Prices, ProviderError, ToolRequest, Usage,
 };
 use crate::model::semconv;
 use crate::model::session::{EndState, Host, SessionFacts};
@@ -175,9 +175,11 @@ fn full_call() -> LlmCall {
             output: 20,
             cache_read: 3,
             cache_write: 4,
+            cache_write_1h: 2,
             reasoning: 5,
             input_audio: 6,
             output_audio: 7,
+            web_searches: 8,
             total: 31,
             estimated: true,
             reported: true,
@@ -187,6 +189,13 @@ fn full_call() -> LlmCall {
             input: Some(100),
             output: Some(23),
             price_table: Some("2026-11".into()),
+            prices: Some(Prices {
+                model: "openai/gpt-4o".into(),
+                input: 2_500_000_000,
+                output: 10_000_000_000,
+                cache_read: Some(1_250_000_000),
+                ..Prices::default()
+            }),
         }),
         parameters: object(json!({"temperature": 0.25, "stop": ["x"]})),
         time_to_first_token: Some(120_000_001),
@@ -772,20 +781,16 @@ fn any_completion() -> BoxedStrategy<Completion> {
 fn any_usage() -> BoxedStrategy<Usage> {
     (
         any::<[u64; 3]>(),
-        any::<[u64; 5]>(),
+        any::<[u64; 4]>(),
+        any::<[u64; 3]>(),
         any::<bool>(),
         any::<bool>(),
     )
         .prop_map(
             |(
                 [input, output, total],
-                [
-                    cache_read,
-                    cache_write,
-                    reasoning,
-                    input_audio,
-                    output_audio,
-                ],
+                [cache_read, cache_write, cache_write_1h, reasoning],
+                [input_audio, output_audio, web_searches],
                 estimated,
                 reported,
             )| Usage {
@@ -793,9 +798,11 @@ fn any_usage() -> BoxedStrategy<Usage> {
                 output,
                 cache_read,
                 cache_write,
+                cache_write_1h,
                 reasoning,
                 input_audio,
                 output_audio,
+                web_searches,
                 total,
                 estimated,
                 reported,
@@ -810,13 +817,15 @@ fn any_cost() -> BoxedStrategy<Cost> {
         any::<Option<i64>>(),
         any::<Option<i64>>(),
         option::of(word()),
+        option::of(any_prices()),
     );
     fields
-        .prop_map(|(total, input, output, price_table)| Cost {
+        .prop_map(|(total, input, output, price_table, prices)| Cost {
             total,
             input,
             output,
             price_table,
+            prices,
         })
         .boxed()
 }
@@ -837,6 +846,37 @@ fn any_provider_error() -> BoxedStrategy<ProviderError> {
             message,
             retry_after,
         })
+        .boxed()
+}
+
+fn any_prices() -> BoxedStrategy<Prices> {
+    let fields = (
+        word(),
+        any::<[u64; 2]>(),
+        any::<[Option<u64>; 4]>(),
+        any::<[Option<u64>; 4]>(),
+    );
+    fields
+        .prop_map(
+            |(
+                model,
+                [input, output],
+                [cache_read, cache_write, cache_write_1h, reasoning],
+                [input_audio, output_audio, call, web_search],
+            )| Prices {
+                model,
+                input,
+                output,
+                cache_read,
+                cache_write,
+                cache_write_1h,
+                reasoning,
+                input_audio,
+                output_audio,
+                call,
+                web_search,
+            },
+        )
         .boxed()
 }
 

@@ -348,6 +348,11 @@ fn usage(usage: &Fields) -> Option<Usage> {
     let output = output.unwrap_or_default();
     let cache_read = number("cacheReadInputTokens").unwrap_or_default();
     let cache_write = number("cacheWriteInputTokens").unwrap_or_default();
+    let details = usage.get("cacheDetails").and_then(Value::as_array);
+    let for_an_hour = details.and_then(|details| {
+        let is_hour = |detail: &&Value| detail.get("ttl").and_then(Value::as_str) == Some("1h");
+        count(details.iter().find(is_hour)?.get("inputTokens"))
+    });
     let input = fresh
         .unwrap_or_default()
         .saturating_add(cache_read)
@@ -358,6 +363,7 @@ fn usage(usage: &Fields) -> Option<Usage> {
         output,
         cache_read,
         cache_write,
+        cache_write_1h: for_an_hour.unwrap_or_default(),
         // Not every model's total has the cached tokens in it.
         total: number("totalTokens").map_or(sum, |total| total.max(sum)),
         ..Usage::default()

@@ -128,6 +128,9 @@ const DEPTH: usize = 2;
 /// How many values are looked at before the search is given up, so that a large body costs no more than a small one.
 const EFFORT: usize = 256;
 
+/// How many items of a stream are looked at before it is held for one of another shape.
+const GLANCE: usize = 16;
+
 /// The value itself or the nearest one inside it for which `read` has an answer.
 fn nearest<'a, T>(value: &'a Value, read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
     let mut level = vec![value];

@@ -360,7 +360,7 @@ const KINDS: [&str; 4] = ["text", "thinking", "redacted_thinking", "tool_use"];
 /// The events of a stream, in the order in which they came; items that are none are passed over.
 fn as_events(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    items.iter().find_map(as_event)?;
+    items.iter().take(super::GLANCE).find_map(as_event)?;
     let mut answer = Answer {
         streamed: true,
         ..Answer::default()

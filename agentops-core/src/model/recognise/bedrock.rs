@@ -236,7 +236,7 @@ fn completion(content: &Value, finish_reason: Option<String>) -> Completion {
 /// The events of a stream, in the order in which they came; items that are none are passed over.
 fn as_events(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    items.iter().find_map(as_event)?;
+    items.iter().take(super::GLANCE).find_map(as_event)?;
     let mut streamed = BTreeMap::<u64, Streamed<'_>>::new();
     let (mut usage, mut finish_reason) = (None, None);
     for (kind, event) in items.iter().filter_map(as_event) {

@@ -145,7 +145,7 @@ fn as_response(value: &Value) -> Option<Answer> {
 /// The events of a stream, in the order in which they came; items that are none are passed over.
 fn as_events(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    items.iter().find_map(as_event)?;
+    items.iter().take(super::GLANCE).find_map(as_event)?;
     let mut answer = Answer {
         streamed: true,
         ..Answer::default()

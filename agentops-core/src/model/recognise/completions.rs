@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::openai::{Answer, maker_of};
-use super::{Seen, count, given, nearest, owned, text};
+use super::{GLANCE, Seen, count, given, nearest, owned, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part};
 
 type Fields = Map<String, Value>;
@@ -89,7 +89,7 @@ fn as_whole(value: &Value) -> Option<Answer> {
 /// The chunks of a stream; each of them looks like a whole answer.
 fn as_stream(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    items.iter().find_map(as_body)?;
+    items.iter().take(GLANCE).find_map(as_body)?;
     Some(read(true, items.iter().filter_map(as_body)))
 }
 

@@ -461,7 +461,7 @@ fn as_stream(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
     let chunk = |item| inside(item).as_object().filter(|chunk| is_response(chunk));
     let error = |item: &Value| item.get("Err").is_some() || item.get("error").is_some();
-    let first = items.iter().find_map(chunk)?;
+    let first = items.iter().take(super::GLANCE).find_map(chunk)?;
     let id = field(first, RESPONSE_ID);
     // Answers to several requests each have an id of their own.
     let belongs = |item| match chunk(item) {

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::openai::maker_of;
-use super::{Seen, count, given, nearest, owned, plain, responses, text};
+use super::{GLANCE, Seen, count, given, nearest, owned, plain, responses, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, Usage};
 
 type Fields = Map<String, Value>;
@@ -200,10 +200,7 @@ fn prompted<'a>(seen: &Seen<'a>) -> Option<&'a Fields> {
 
 /// The event that ends a stream and has all of the answer in it.
 fn last_event<'a>(response: &'a Value, kinds: &[&str]) -> Option<&'a Fields> {
-    let mut events = response
-        .as_array()?
-        .iter()
-        .rev()
-        .filter_map(Value::as_object);
+    let last = response.as_array()?.iter().rev().take(GLANCE);
+    let mut events = last.filter_map(Value::as_object);
     events.find(|event| text(event, "type").is_some_and(|kind| kinds.contains(&kind)))
 }

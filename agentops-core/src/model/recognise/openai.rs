@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Seen, count, nano_usd, nearest, owned, parsed, plain, text};
+use super::{GLANCE, Seen, count, nano_usd, nearest, owned, parsed, plain, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -228,7 +228,7 @@ fn as_completion(value: &Value) -> Option<Answer> {
 /// The chunks of a stream, in the order in which they came; items that are none (errors) are passed over.
 fn as_chunks(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    items.iter().find_map(as_chunk)?;
+    items.iter().take(GLANCE).find_map(as_chunk)?;
     let mut answer = Answer {
         streamed: true,
         ..Answer::default()

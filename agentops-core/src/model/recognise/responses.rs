@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::openai::{self, arguments, as_words, cost, maker_of};
-use super::{Seen, count, given, nearest, owned, parsed, text};
+use super::{GLANCE, Seen, count, given, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -311,7 +311,7 @@ fn as_event(value: &Value) -> Option<(&str, &Fields)> {
 /// The events of a stream, in the order in which they came.
 fn as_events(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    items.iter().find_map(as_event)?;
+    items.iter().take(GLANCE).find_map(as_event)?;
     let mut answer = Answer {
         streamed: true,
         ..Answer::default()

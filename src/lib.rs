@@ -743,8 +743,26 @@ pub use agentops_macros::tool;
 /// assert_eq!(call.provider.as_deref(), Some("openai"));
 /// ```
 ///
-/// A function that returns a stream of pieces is recorded until the stream has ended: see
+/// A function that returns a stream of pieces is recorded until the stream has ended, and what the pieces say is put
+/// together: text, tool calls, usage, and how soon the first came. See
 /// [streams](crate::guide::attributes#functions-that-return-futures-streams-and-iterators).
+///
+/// ```
+/// use agentops::{llm, model::llm::Part, testing::capture};
+///
+/// #[llm(model = "gpt-4o-mini")]
+/// fn pieces(prompt: &str) -> impl Iterator<Item = &'static str> {
+///     ["Hel", "lo"].into_iter() // Of a client's stream these are chunks.
+/// }
+///
+/// let trace = capture(|| pieces("greet me").for_each(drop));
+/// let call = trace.span("pieces").llm.as_ref().expect("it is one");
+/// assert!(call.streaming && call.time_to_first_token.is_some());
+/// assert_eq!(call.completions[0].content, [Part::Text("Hello".into())]);
+/// ```
+///
+/// What is not recognised can be said by hand: [`CurrentSpan::record_llm`]. Calls that have no function of their own are
+/// recorded by [`.observe()`](Observe).
 ///
 /// # Its own arguments
 ///

@@ -240,18 +240,24 @@ impl Backlog {
             };
             state.spilling = true;
             drop(state);
-            let written = lock(disk).append(&batch);
+            // Held until the batch is in one place only: `abandon` counts what is on disk and what is in memory.
+            let mut disk = lock(disk);
+            let waits = lock(&self.state).is_next_to_spill(&batch);
+            let written = waits.then(|| disk.append(&batch));
             state = lock(&self.state);
             state.spilling = false;
             match written {
-                Ok(()) => {
+                Some(Ok(())) => {
                     state.back.pop_front();
                     state.bytes -= weight(&batch);
                     state.on_disk += 1;
                     state.moved += 1;
                 }
-                Err(_) => state.disk_rests_until = Some(Instant::now() + RETRY),
+                Some(Err(_)) => state.disk_rests_until = Some(Instant::now() + RETRY),
+                // It was given up meanwhile, and counted.
+                None => {}
             }
+            drop(disk);
             self.changed.notify_all();
         }
     }
@@ -402,7 +408,8 @@ impl Backlog {
     pub(super) fn abandon(&self) -> Option<Batch> {
         let mut last = Batch::default();
         let mut facts = |batch: &Batch| thin::facts(batch, &mut last.frames);
-        let on_disk = self.disk.as_ref().map(|disk| lock(disk).clear(&mut facts));
+        let mut disk = self.disk.as_ref().map(|disk| lock(disk));
+        let on_disk = disk.as_mut().map(|disk| disk.clear(&mut facts));
         let mut state = lock(&self.state);
         let state = &mut *state;
         let cause = match state.cause {
@@ -442,6 +449,13 @@ impl Backlog {
 }
 
 impl State {
+    /// Whether the batch still waits where the spiller found it.
+    fn is_next_to_spill(&self, batch: &Arc<Batch>) -> bool {
+        self.back
+            .front()
+            .is_some_and(|next| Arc::ptr_eq(next, batch))
+    }
+
     /// Whether so much more fits into memory; one batch always does.
     fn fits(&self, batch: &Batch, limit: usize) -> bool {
         self.bytes == 0 || self.bytes + weight(batch) <= limit

@@ -138,7 +138,7 @@ pub const ALL: &[OptionInfo] = &[
     OptionInfo {
         name: "prices",
         variables: &["AGENTOPS_PRICES"],
-        default: "`agentops/prices.json` in the platform's configuration directory",
+        default: "`prices.json` in the directory `agentops` of the platform's configuration",
         purpose: "a file with prices of your own; for programs with the feature `pricing`, and for the `agentops` command",
     },
     OptionInfo {

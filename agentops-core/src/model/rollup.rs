@@ -2,16 +2,74 @@
 //!
 //! Everybody who shows a sum (store, console, command line) gets it from here, from the spans of one session in any
 //! order. A figure belongs to the deepest span that reports it; what spans above repeat is marked and left out.
-//! Knows nothing of where spans come from or where sums go, and prices nothing itself.
+//! Works on [`Entry`], the few things of a span that count, so that a store need not read whole spans for it. Knows
+//! nothing of where spans come from or where sums go, and prices nothing itself.
 
 use std::collections::HashMap;
 
 use super::agent::DEFAULT_AGENT;
 use super::id::SpanId;
-use super::llm::Usage;
+use super::llm::{Cost, Usage};
 use super::session::{Counts, SessionCost, Tokens};
 use super::span::{Span, SpanKind, Status};
 use super::time::UnixNanos;
+
+/// What counts of a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Unique within the session.
+    pub id: SpanId,
+    /// The span that it ran in.
+    pub parent_id: Option<SpanId>,
+    /// What it stands for.
+    pub kind: SpanKind,
+    /// The bare name.
+    pub name: &'a str,
+    /// How it ended.
+    pub status: Status,
+    /// Its future was dropped before it was done.
+    pub cancelled: bool,
+    /// It has not ended yet.
+    pub open: bool,
+    /// When it started.
+    pub start: UnixNanos,
+    /// When it ended.
+    pub end: Option<UnixNanos>,
+    /// The name of its agent.
+    pub agent: Option<&'a str>,
+    /// Its model: what answered, else what was asked for.
+    pub model: Option<&'a str>,
+    /// What it says that was used.
+    pub usage: Option<Usage>,
+    /// What it says that a model call cost, in nano-USD.
+    pub cost: Option<i64>,
+    /// What its tool cost, in nano-USD.
+    pub tool_cost: Option<i64>,
+}
+
+impl<'a> From<&'a Span> for Entry<'a> {
+    fn from(span: &'a Span) -> Self {
+        let llm = span.llm.as_ref();
+        Self {
+            id: span.id,
+            parent_id: span.parent_id,
+            kind: span.kind,
+            name: &span.name,
+            status: span.status,
+            cancelled: span.cancelled,
+            open: span.open,
+            start: span.start,
+            end: span.end,
+            agent: span.agent.as_ref().map(|agent| &*agent.name),
+            model: llm.and_then(|llm| llm.model.as_deref().or(llm.request_model.as_deref())),
+            usage: llm.and_then(|llm| llm.usage),
+            cost: llm
+                .and_then(|llm| llm.cost.as_ref())
+                .map(|cost: &Cost| cost.total),
+            tool_cost: span.tool.as_ref().and_then(|tool| tool.cost),
+        }
+    }
+}
 
 /// The sums of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,6 +99,10 @@ pub struct SpanTotals {
     pub own_cost: Option<i64>,
     /// Something is missing from the cost.
     pub partial: bool,
+    /// It is a model call without model calls beneath it.
+    pub is_call: bool,
+    /// Its own usage counts: it has one, and none beneath it has.
+    pub counts_usage: bool,
 }
 
 /// Sums up the spans of one session, and sets [`Usage::reported`] on those that only
@@ -49,13 +111,20 @@ pub struct SpanTotals {
 /// Spans may come in any order. A span whose parent is not among them counts as a root, and so does one span of a
 /// circle.
 pub fn roll_up(spans: &mut [Span]) -> Rollup {
-    let tree = Tree::of(spans);
-    let nodes = tree.weigh(spans);
-    for (span, node) in spans.iter_mut().zip(&nodes) {
+    let sums = sum(&spans.iter().map(Entry::from).collect::<Vec<_>>());
+    for (span, totals) in spans.iter_mut().zip(&sums.spans) {
         if let Some(usage) = span.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
-            usage.reported = !node.counts_usage;
+            usage.reported = !totals.counts_usage;
         }
     }
+    sums
+}
+
+/// Sums up what counts of the spans of one session, in any order, as [`roll_up`] does.
+#[must_use]
+pub fn sum(spans: &[Entry<'_>]) -> Rollup {
+    let tree = Tree::of(spans);
+    let nodes = tree.weigh(spans);
     let totals = tree.totals(spans, &nodes);
     let mut all = SpanTotals::default();
     for root in tree.roots() {
@@ -106,12 +175,11 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(span: &Span) -> Self {
-        let llm = span.llm.as_ref();
+    fn of(span: &Entry<'_>) -> Self {
         Self {
             llm: span.kind == SpanKind::Llm,
-            usage: llm.is_some_and(|llm| llm.usage.is_some()),
-            cost: llm.is_some_and(|llm| llm.cost.is_some()),
+            usage: span.usage.is_some(),
+            cost: span.cost.is_some(),
         }
     }
 
@@ -125,7 +193,7 @@ impl Figures {
 }
 
 impl Tree {
-    fn of(spans: &[Span]) -> Self {
+    fn of(spans: &[Entry<'_>]) -> Self {
         let mut index = HashMap::<SpanId, usize>::with_capacity(spans.len());
         for (at, span) in spans.iter().enumerate() {
             index.entry(span.id).or_insert(at);
@@ -139,7 +207,7 @@ impl Tree {
     }
 
     /// Decides from the leaves upwards whose figures count, then from the roots downwards what is missing.
-    fn weigh(&self, spans: &[Span]) -> Vec<Node> {
+    fn weigh(&self, spans: &[Entry<'_>]) -> Vec<Node> {
         let mut nodes = vec![Node::default(); spans.len()];
         let mut below = vec![Figures::default(); spans.len()];
         for &at in &self.upwards {
@@ -172,7 +240,7 @@ impl Tree {
         nodes
     }
 
-    fn totals(&self, spans: &[Span], nodes: &[Node]) -> Vec<SpanTotals> {
+    fn totals(&self, spans: &[Entry<'_>], nodes: &[Node]) -> Vec<SpanTotals> {
         let own = spans
             .iter()
             .zip(nodes)
@@ -228,19 +296,17 @@ fn order_upwards(parent: &mut [Option<usize>]) -> Vec<usize> {
 }
 
 impl SpanTotals {
-    fn own(span: &Span, node: Node) -> Self {
-        let llm = span.llm.as_ref();
-        let usage = llm.and_then(|llm| llm.usage).filter(|_| node.counts_usage);
-        let cost = llm
-            .and_then(|llm| llm.cost.as_ref())
-            .filter(|_| node.counts_cost);
-        let tool = span.tool.as_ref().and_then(|tool| tool.cost);
-        let own_cost = add_cost(cost.map(|cost| cost.total), tool);
+    fn own(span: &Entry<'_>, node: Node) -> Self {
+        let usage = span.usage.filter(|_| node.counts_usage);
+        let cost = span.cost.filter(|_| node.counts_cost);
+        let own_cost = add_cost(cost, span.tool_cost);
         Self {
             tokens: usage.map(tokens).unwrap_or_default(),
             cost: own_cost,
             own_cost,
             partial: node.unpriced || node.unmeasured,
+            is_call: node.is_call,
+            counts_usage: node.counts_usage,
         }
     }
 
@@ -263,8 +329,9 @@ impl SpanTotals {
     }
 }
 
-fn counts(spans: &[Span], nodes: &[Node]) -> Counts {
-    let count = |is: &dyn Fn(&Span) -> bool| spans.iter().filter(|span| is(span)).count() as u64;
+fn counts(spans: &[Entry<'_>], nodes: &[Node]) -> Counts {
+    let count =
+        |is: &dyn Fn(&Entry<'_>) -> bool| spans.iter().filter(|span| is(span)).count() as u64;
     Counts {
         spans: spans.len() as u64,
         open: count(&|span| span.open),
@@ -275,11 +342,11 @@ fn counts(spans: &[Span], nodes: &[Node]) -> Counts {
     }
 }
 
-fn agents(spans: &[Span]) -> Vec<String> {
+fn agents(spans: &[Entry<'_>]) -> Vec<String> {
     let appearances = spans
         .iter()
-        .filter_map(|span| Some((span.start, span.agent.as_ref()?)));
-    let mut agents = names(appearances.map(|(start, agent)| (start, agent.name.as_str())));
+        .filter_map(|span| Some((span.start, span.agent?)));
+    let mut agents = names(appearances);
     if agents.len() > 1 {
         agents.retain(|name| name != DEFAULT_AGENT);
     }
@@ -287,15 +354,9 @@ fn agents(spans: &[Span]) -> Vec<String> {
 }
 
 /// The models of the spans that are wanted: what answered, else what was asked for.
-fn models(spans: &[Span], nodes: &[Node], wanted: impl Fn(&Node) -> bool) -> Vec<String> {
+fn models(spans: &[Entry<'_>], nodes: &[Node], wanted: impl Fn(&Node) -> bool) -> Vec<String> {
     let wanted = spans.iter().zip(nodes).filter(|(_, node)| wanted(node));
-    names(wanted.filter_map(|(span, _)| {
-        let llm = span.llm.as_ref()?;
-        Some((
-            span.start,
-            llm.model.as_deref().or(llm.request_model.as_deref())?,
-        ))
-    }))
+    names(wanted.filter_map(|(span, _)| Some((span.start, span.model?))))
 }
 
 /// Each name once, by the time of its first appearance.
@@ -311,10 +372,9 @@ fn names<'a>(appearances: impl Iterator<Item = (UnixNanos, &'a str)>) -> Vec<Str
 }
 
 /// Whether a call is over in a way that was paid for, and nobody counted. A call that failed is not billed.
-fn owes_usage(span: &Span) -> bool {
-    let measured = span.llm.as_ref().is_some_and(|llm| llm.usage.is_some());
+fn owes_usage(span: &Entry<'_>) -> bool {
     let unbilled = span.status == Status::Error && !span.cancelled;
-    !measured && !span.open && !unbilled
+    span.usage.is_none() && !span.open && !unbilled
 }
 
 fn add_cost(sum: Option<i64>, more: Option<i64>) -> Option<i64> {

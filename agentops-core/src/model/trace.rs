@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::event::{Event, Loss, LossCause, Resource};
-use super::id::{SessionId, SpanId};
-use super::rollup::{self, SpanTotals};
+use super::id::{SessionId, SpanId, TraceId};
+use super::rollup::{self, Entry, Rollup, SpanTotals};
 use super::session::{EndState, Session, SessionFacts, SessionState};
 use super::span::{Log, Span, SpanKind, Status};
 use super::time::UnixNanos;
@@ -51,6 +51,21 @@ pub struct Traces {
     /// Losses that name no session, each with its process.
     losses: Vec<(usize, Loss)>,
     removed: u64,
+}
+
+/// What was said of a session, apart from its spans.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Which session.
+    pub id: SessionId,
+    /// The trace of its spans, for where the facts name none.
+    pub trace_id: TraceId,
+    /// All that it said of itself, put together by [`complete`].
+    pub facts: Option<SessionFacts>,
+    /// What was lost of it.
+    pub losses: BTreeMap<LossCause, u64>,
+    /// The process that opened it is gone.
+    pub lost: bool,
 }
 
 /// What is known of a session so far.
@@ -195,42 +210,21 @@ impl Draft {
         let (mut spans, parents) = order(self.spans, root);
         trace_errors(&mut spans, &parents);
         let sums = rollup::roll_up(&mut spans);
-
-        let mut facts = derive(id, self.facts, &spans);
-        let state = match facts.end {
-            Some(_) => SessionState::Ended,
-            None if self.lost => SessionState::Lost,
-            None => SessionState::Running,
-        };
-        if state == SessionState::Lost {
-            facts.end_state = Some(EndState::Indeterminate);
-            facts.end_state_reason = Some(PROCESS_ENDED.into());
-        }
-        let resource = processes.get(self.process).cloned().unwrap_or_default();
-        let project = if resource.project.is_empty() {
-            DEFAULT_PROJECT.into()
-        } else {
-            resource.project
-        };
-        let mut counts = sums.counts;
-        counts.dropped = missing(&self.losses);
-        let session = Session {
-            facts,
-            state,
-            service: resource.service,
-            project,
-            host: resource.host,
-            counts,
+        let entries: Vec<Entry<'_>> = spans.iter().map(Entry::from).collect();
+        let known = Known {
+            id,
+            trace_id: own(&spans, root).map_or_else(TraceId::default, |span| span.trace_id),
+            facts: self.facts,
             losses: self.losses,
-            agents: sums.agents,
-            models: sums.models,
-            tokens: sums.tokens,
-            cost: sums.cost,
+            lost: self.lost,
         };
+        let process = processes.get(self.process).cloned().unwrap_or_default();
+        let totals = sums.spans.clone();
+        let session = known.summarise(&entries, sums, process);
         Trace {
             session,
             spans,
-            totals: sums.spans,
+            totals,
         }
     }
 
@@ -248,8 +242,46 @@ impl Draft {
     }
 }
 
+impl Known {
+    /// The session with its sums, as far as it is known: `spans` are all of its spans, the session's own first and else
+    /// by start, `sums` what they come to, `process` where it was opened.
+    #[must_use]
+    pub fn summarise(self, spans: &[Entry<'_>], sums: Rollup, process: Resource) -> Session {
+        let mut facts = derive(self.id, self.trace_id, self.facts, spans);
+        let state = match facts.end {
+            Some(_) => SessionState::Ended,
+            None if self.lost => SessionState::Lost,
+            None => SessionState::Running,
+        };
+        if state == SessionState::Lost {
+            facts.end_state = Some(EndState::Indeterminate);
+            facts.end_state_reason = Some(PROCESS_ENDED.into());
+        }
+        let project = if process.project.is_empty() {
+            DEFAULT_PROJECT.into()
+        } else {
+            process.project
+        };
+        let mut counts = sums.counts;
+        counts.dropped = missing(&self.losses);
+        Session {
+            facts,
+            state,
+            service: process.service,
+            project,
+            host: process.host,
+            counts,
+            losses: self.losses,
+            agents: sums.agents,
+            models: sums.models,
+            tokens: sums.tokens,
+            cost: sums.cost,
+        }
+    }
+}
+
 /// Later facts complete earlier ones; what a session's end has said stays.
-fn complete(known: &mut SessionFacts, later: SessionFacts) {
+pub fn complete(known: &mut SessionFacts, later: SessionFacts) {
     fn set<T>(known: &mut Option<T>, later: Option<T>) {
         if later.is_some() {
             *known = later;
@@ -281,7 +313,12 @@ fn complete(known: &mut SessionFacts, later: SessionFacts) {
 }
 
 /// Fills what the facts do not say from the spans; all of it, where a session is known from nothing else.
-fn derive(id: SessionId, facts: Option<SessionFacts>, spans: &[Span]) -> SessionFacts {
+fn derive(
+    id: SessionId,
+    trace_id: TraceId,
+    facts: Option<SessionFacts>,
+    spans: &[Entry<'_>],
+) -> SessionFacts {
     let foreign = facts.is_none();
     let mut facts = facts.unwrap_or_default();
     facts.id = id;
@@ -296,10 +333,10 @@ fn derive(id: SessionId, facts: Option<SessionFacts>, spans: &[Span]) -> Session
     facts.root = facts.root.or(own.map(|span| span.id));
     let chief = own.unwrap_or(first);
     if facts.trace_id.0 == 0 {
-        facts.trace_id = chief.trace_id;
+        facts.trace_id = trace_id;
     }
     if facts.name.is_empty() {
-        facts.name.clone_from(&chief.name);
+        facts.name = chief.name.to_owned();
     }
     if facts.start == 0 {
         facts.start = spans.iter().map(|span| span.start).min().unwrap_or(0);
@@ -323,7 +360,7 @@ fn derive(id: SessionId, facts: Option<SessionFacts>, spans: &[Span]) -> Session
 }
 
 /// When the last span ended, once all have.
-fn last_end(spans: &[Span]) -> Option<UnixNanos> {
+fn last_end(spans: &[Entry<'_>]) -> Option<UnixNanos> {
     let ends: Option<Vec<UnixNanos>> = spans.iter().map(|span| span.end).collect();
     ends?.into_iter().max()
 }
@@ -357,6 +394,15 @@ fn blame(traces: &mut [(usize, Trace)], process: usize, loss: &Loss) {
             session.counts.dropped = missing(&session.losses);
         }
     }
+}
+
+/// The session's own span, else the first that there is.
+fn own(spans: &[Span], root: Option<SpanId>) -> Option<&Span> {
+    let own = match root {
+        Some(root) => spans.iter().find(|span| span.id == root),
+        None => spans.iter().find(|span| span.kind == SpanKind::Session),
+    };
+    own.or(spans.first())
 }
 
 /// Parents before children, siblings by start, the session's own span before other roots; with each span's parent.

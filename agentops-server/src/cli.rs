@@ -6,13 +6,17 @@
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use agentops_core::model::options;
 use agentops_core::model::pricing::{self, PriceList};
 use agentops_core::model::tree::{Style, text};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::store::{self, Store};
+use crate::home::{Home, HomeError};
+use crate::ingest::spool::{ImportError, Importer};
+use crate::store::sqlite::{Durability, Sqlite};
+use crate::store::{Store, StoreError};
 
 mod prices;
 mod sessions;
@@ -101,12 +105,57 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// All that was recorded on this machine.
-fn recorded() -> Result<Store, Failure> {
-    let store = Store::open(&store::home()?)?;
-    for problem in store.problems() {
-        say(format_args!("warning: {problem}"));
+struct Recorded {
+    home: Home,
+    store: Sqlite,
+    /// Something could not be read.
+    problems: bool,
+}
+
+/// The file that the store is in.
+const DATABASE: &str = "agentops.db";
+
+/// For how long another process that imports is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All that was recorded on this machine until now.
+fn recorded() -> Result<Recorded, Failure> {
+    let home = Home::from_env()?;
+    home.check()?;
+    home.make()?;
+    let store = Sqlite::open(&home.path().join(DATABASE), Durability::Process)?;
+    let problems = take_in(&home, &store)?;
+    Ok(Recorded {
+        home,
+        store,
+        problems,
+    })
+}
+
+/// Takes in what the spool has, or waits for whoever does. Whether something could not be read.
+fn take_in(home: &Home, store: &Sqlite) -> Result<bool, Failure> {
+    let sizes =
+        Importer::sizes(home).map_err(|error| HomeError::unreadable(home.spool(), error))?;
+    let asked = Instant::now();
+    loop {
+        let importer = Importer::new(home)
+            .map_err(|error| HomeError::unreadable(home.path().into(), error))?;
+        if let Some(mut importer) = importer {
+            let problems = importer.step(store, |_| {})?;
+            for problem in &problems {
+                say(format_args!("warning: {problem}"));
+            }
+            while store.maintain(Duration::from_millis(20))?
+                && asked.elapsed() < Duration::from_millis(100)
+            {}
+            return Ok(!problems.is_empty());
+        }
+        // A server follows the spool; what was there when this was asked is what must be in the answer.
+        if Importer::has_caught_up(home, store, &sizes)? || asked.elapsed() > PATIENCE {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(store)
 }
 
 /// What the user's own file says of prices counts for every answer.
@@ -128,14 +177,14 @@ fn say(line: impl fmt::Display) {
 }
 
 /// What is not there any more, where that was so much that something had to go.
-fn removed(store: &Store) -> Option<String> {
-    let count = store.removed();
-    (count > 0).then(|| {
+fn removed(store: &dyn Store) -> Result<Option<String>, Failure> {
+    let count = store.removed()?;
+    Ok((count > 0).then(|| {
         format!(
             "{} of older sessions removed to keep within the spool's limit; AGENTOPS_SPOOL_LIMIT sets it",
             text::plural(count, "span")
         )
-    })
+    }))
 }
 
 impl Output {
@@ -182,9 +231,24 @@ impl Failure {
     }
 }
 
-impl From<store::Error> for Failure {
-    fn from(error: store::Error) -> Self {
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
         Self::told(error.to_string(), error.help())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::told(error.to_string(), error.help())
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            ImportError::Unreadable { path, error } => HomeError::unreadable(path, error).into(),
+        }
     }
 }
 

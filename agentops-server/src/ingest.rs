@@ -1,6 +1,16 @@
-//! How data comes in: from spool files now, from the network later.
+//! How data comes in: from spool files, and from the network.
 //!
-//! Each source becomes events of the model, which `Traces` puts together. Validates, never trusts, and never changes
-//! what it reads.
+//! Each source becomes events of the model, which the store takes in. Validates, never trusts, and never changes what it
+//! reads.
+
+use agentops_core::model::pricing;
+use agentops_core::model::span::Span;
 
 pub(crate) mod spool;
+
+/// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
+fn price(span: &mut Span) {
+    if let Some(call) = span.llm.as_mut().filter(|call| call.cost.is_none()) {
+        call.cost = pricing::price(call, span.start);
+    }
+}

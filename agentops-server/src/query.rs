@@ -3,72 +3,97 @@
 //! Every way of asking (command line, later HTTP and MCP) comes through here, so that all give the same answer.
 //! Knows nothing of how an answer is shown.
 
+use agentops_core::model::id::SessionId;
+use agentops_core::model::session::Session;
 use agentops_core::model::trace::Trace;
 
-use crate::store::Store;
+use crate::store::{Condition, Store, StoreError, Wanted};
 
 mod filter;
 
 pub(crate) use filter::Filter;
 
+/// How many spans are asked for at once.
+const PAGE: usize = 2_000;
+
 /// Why an id does not name one session.
 #[derive(Debug)]
-pub(crate) enum Unresolved<'a> {
+pub(crate) enum Unresolved {
     /// There is no session at all.
     NothingRecorded,
     /// None has such an id.
     Unknown,
     /// Several have; newest first.
-    Ambiguous(Vec<&'a Trace>),
+    Ambiguous(Vec<Session>),
 }
 
-/// The sessions that fit, newest first.
-pub(crate) fn sessions<'a>(store: &'a Store, filter: &Filter) -> Vec<&'a Trace> {
-    store
-        .traces()
-        .iter()
-        .filter(|trace| filter.fits(&trace.session))
-        .collect()
+/// Whether there is no session at all.
+pub(crate) fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
+    let any = Wanted {
+        limit: 1,
+        foreign: true,
+        ..Wanted::default()
+    };
+    Ok(store.sessions(&any)?.sessions.is_empty())
 }
 
 /// The session that is meant: `last`, an id, or a unique start or end of one, hyphens and case aside.
-pub(crate) fn resolve<'a>(store: &'a Store, id: &str) -> Result<&'a Trace, Unresolved<'a>> {
-    if store.is_empty() {
-        return Err(Unresolved::NothingRecorded);
+pub(crate) fn resolve(
+    store: &dyn Store,
+    id: &str,
+) -> Result<Result<SessionId, Unresolved>, StoreError> {
+    if is_empty(store)? {
+        return Ok(Err(Unresolved::NothingRecorded));
     }
     if id == "last" {
-        return last(store).ok_or(Unresolved::Unknown);
+        return Ok(last(store)?.ok_or(Unresolved::Unknown));
     }
-    let wanted: String = id
-        .trim()
-        .chars()
-        .filter(|c| *c != '-')
-        .collect::<String>()
-        .to_ascii_lowercase();
-    if wanted.is_empty() {
-        return Err(Unresolved::Unknown);
-    }
-    let fits = |trace: &&Trace| {
-        let id = format!("{:032x}", trace.session.facts.id.0);
-        // The list shows an id's last eight digits: how those begin is a way to say it too.
-        id.starts_with(&wanted)
-            || id.ends_with(&wanted)
-            || id[id.len().saturating_sub(8)..].starts_with(&wanted)
-    };
-    let mut found: Vec<&Trace> = store.traces().iter().filter(fits).collect();
-    match found.len() {
+    let digits: String = id.trim().chars().filter(|c| *c != '-').collect();
+    let mut found = store.matching(&digits)?;
+    Ok(match found.len() {
         0 => Err(Unresolved::Unknown),
         1 => Ok(found.remove(0)),
-        _ => Err(Unresolved::Ambiguous(found)),
-    }
+        _ => {
+            let mut sessions = Vec::new();
+            for id in found {
+                sessions.extend(store.session(id)?);
+            }
+            Err(Unresolved::Ambiguous(sessions))
+        }
+    })
 }
 
 /// The newest session that no other session started; the newest of all where each was.
-fn last(store: &Store) -> Option<&Trace> {
-    let is_root = |trace: &&Trace| trace.session.facts.parent_session_id.is_none();
-    store
-        .traces()
-        .iter()
-        .find(is_root)
-        .or(store.traces().first())
+fn last(store: &dyn Store) -> Result<Option<SessionId>, StoreError> {
+    let newest = |conditions| {
+        let wanted = Wanted {
+            conditions,
+            limit: 1,
+            foreign: true,
+            ..Wanted::default()
+        };
+        let mut page = store.sessions(&wanted)?;
+        Ok::<_, StoreError>(page.sessions.pop().map(|session| session.facts.id))
+    };
+    match newest(vec![Condition::Root])? {
+        Some(id) => Ok(Some(id)),
+        None => newest(Vec::new()),
+    }
+}
+
+/// A session with all its spans, in the order of its tree.
+pub(crate) fn trace(store: &dyn Store, id: SessionId) -> Result<Option<Trace>, StoreError> {
+    let Some(session) = store.session(id)? else {
+        return Ok(None);
+    };
+    let mut spans = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.spans(id, after, PAGE)?;
+        let Some(last) = page.last() else {
+            return Ok(Some(Trace::assemble(session, spans)));
+        };
+        after = Some((last.start, last.id));
+        spans.extend(page);
+    }
 }

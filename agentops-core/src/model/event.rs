@@ -6,7 +6,7 @@ use super::span::{Log, Span};
 use super::time::UnixNanos;
 
 /// Who recorded: the process behind a spool file or a request.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Resource {
     /// OpenTelemetry's `service.name`.
     pub service: String,

@@ -28,6 +28,12 @@ pub fn session(trace: &Trace, spans: bool) -> impl Serialize {
     SessionView::new(&trace.session, spans.then_some(trace.spans.as_slice()))
 }
 
+/// A session as JSON writes it, without its spans.
+#[must_use]
+pub fn session_alone(session: &Session) -> impl Serialize {
+    SessionView::new(session, None)
+}
+
 /// The same as text, indented for people.
 #[must_use]
 pub fn to_string(trace: &Trace, spans: bool) -> String {

@@ -103,6 +103,10 @@ pub struct SpanTotals {
     pub is_call: bool,
     /// Its own usage counts: it has one, and none beneath it has.
     pub counts_usage: bool,
+    /// What its own model call cost counts: it has a cost, and none beneath it has.
+    pub counts_cost: bool,
+    /// Its own cost is missing.
+    pub lacks_cost: bool,
 }
 
 /// Sums up the spans of one session, and sets [`Usage::reported`] on those that only
@@ -307,6 +311,8 @@ impl SpanTotals {
             partial: node.unpriced || node.unmeasured,
             is_call: node.is_call,
             counts_usage: node.counts_usage,
+            counts_cost: node.counts_cost,
+            lacks_cost: node.unpriced || node.unmeasured,
         }
     }
 

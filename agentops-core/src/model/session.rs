@@ -96,7 +96,7 @@ pub struct SessionFacts {
 }
 
 /// The machine and process that a session ran on.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Host {
     /// `linux`, `macos`, `windows`.
     pub os: Option<String>,

@@ -19,7 +19,7 @@ use super::tree;
 pub const PROCESS_ENDED: &str = "process ended";
 
 /// The project of sessions that name none.
-const DEFAULT_PROJECT: &str = "default";
+pub const DEFAULT_PROJECT: &str = "default";
 
 /// How many names a span trace has at most; the innermost are kept.
 const SPAN_TRACE_LIMIT: usize = 64;
@@ -34,6 +34,21 @@ pub struct Trace {
     pub spans: Vec<Span>,
     /// For each span, at the same index, what it and all beneath it took.
     pub totals: Vec<SpanTotals>,
+}
+
+impl Trace {
+    /// A session that is known with its sums, and all its spans in any order.
+    #[must_use]
+    pub fn assemble(session: Session, spans: Vec<Span>) -> Self {
+        let (mut spans, parents) = order(spans, session.facts.root);
+        trace_errors(&mut spans, &parents);
+        let totals = rollup::roll_up(&mut spans).spans;
+        Self {
+            session,
+            spans,
+            totals,
+        }
+    }
 }
 
 impl fmt::Display for Trace {

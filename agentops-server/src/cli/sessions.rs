@@ -7,9 +7,9 @@ use agentops_core::model::session::{EndState, Session, SessionState};
 use agentops_core::model::tree::{self, Style, text};
 use serde::Serialize;
 
-use super::{Failure, Output, say};
-use crate::query::{self, Filter};
-use crate::store::Store;
+use super::{Failure, Output, Recorded, say};
+use crate::query::Filter;
+use crate::store::{Store, Wanted};
 
 /// As `GET /api/v1/sessions` answers.
 #[derive(Serialize)]
@@ -47,39 +47,38 @@ pub(super) struct Args {
     filter: Filter,
 }
 
-pub(super) fn run(args: &Args, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let found = query::sessions(store, &args.filter);
-    let shown = &found[..found.len().min(args.limit)];
+pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Result<(), Failure> {
+    let store = &recorded.store;
+    let wanted = Wanted {
+        conditions: args.filter.conditions().to_vec(),
+        limit: args.limit,
+        ..Wanted::default()
+    };
+    let shown = store.sessions(&wanted)?.sessions;
+    let found = store.totals(&wanted)?.sessions;
     if args.json {
-        let sessions = shown
-            .iter()
-            .map(|trace| json::session(trace, false))
-            .collect();
+        let sessions = shown.iter().map(json::session_alone).collect();
         output.json(&Answer { sessions })?;
     } else if !shown.is_empty() {
-        let sessions: Vec<&Session> = shown.iter().map(|trace| &trace.session).collect();
+        let sessions: Vec<&Session> = shown.iter().collect();
         output.text(&table(&sessions, output.style))?;
     }
-    if found.is_empty() {
-        return Err(match store.is_empty() {
-            true => super::show::nothing_recorded(store),
-            false => Failure::told(
-                format!(
-                    "none of {} fits the filter",
-                    text::plural(store.traces().len() as u64, "session")
-                ),
+    if found == 0 {
+        let all = store.totals(&Wanted::default())?.sessions;
+        return Err(match all {
+            0 => super::show::nothing_recorded(recorded),
+            all => Failure::told(
+                format!("none of {} fits the filter", text::plural(all, "session")),
                 "`agentops sessions` without --filter lists all",
             ),
         });
     }
-    if shown.len() < found.len() {
-        let older = text::plural((found.len() - shown.len()) as u64, "older session");
-        say(format_args!(
-            "{older} not shown; --limit {} shows all",
-            found.len()
-        ));
+    let older = found.saturating_sub(shown.len() as u64);
+    if older > 0 {
+        let older = text::plural(older, "older session");
+        say(format_args!("{older} not shown; --limit {found} shows all"));
     }
-    if let Some(removed) = super::removed(store) {
+    if let Some(removed) = super::removed(store)? {
         say(removed);
     }
     Ok(())

@@ -3,12 +3,11 @@
 //! Draws the tree for people, the published JSON for programs, and helps on where an id names none or several.
 
 use agentops_core::model::json;
-use agentops_core::model::trace::Trace;
+use agentops_core::model::session::Session;
 use agentops_core::model::tree::{self, text};
 
-use super::{Failure, Output};
+use super::{Failure, Output, Recorded};
 use crate::query::{self, Unresolved};
-use crate::store::Store;
 
 /// How many sessions are listed where an id fits several.
 const CANDIDATES: usize = 10;
@@ -38,19 +37,26 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args, store: &Store, output: &mut Output) -> Result<(), Failure> {
-    let trace = query::resolve(store, &args.id).map_err(|why| explain(why, &args.id, store))?;
+pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Result<(), Failure> {
+    let store = &recorded.store;
+    let id = match query::resolve(store, &args.id)? {
+        Ok(id) => id,
+        Err(why) => return Err(explain(why, &args.id, recorded)?),
+    };
+    let Some(trace) = query::trace(store, id)? else {
+        return Err(explain(Unresolved::Unknown, &args.id, recorded)?);
+    };
     if args.json {
-        return output.json(&json::session(trace, true));
+        return output.json(&json::session(&trace, true));
     }
-    output.text(&tree::render(trace, output.style))
+    output.text(&tree::render(&trace, output.style))
 }
 
-fn explain(why: Unresolved<'_>, id: &str, store: &Store) -> Failure {
-    match why {
-        Unresolved::NothingRecorded => nothing_recorded(store),
+fn explain(why: Unresolved, id: &str, recorded: &Recorded) -> Result<Failure, Failure> {
+    Ok(match why {
+        Unresolved::NothingRecorded => nothing_recorded(recorded),
         Unresolved::Unknown => {
-            let removed = super::removed(store).map_or_else(String::new, |removed| {
+            let removed = super::removed(&recorded.store)?.map_or_else(String::new, |removed| {
                 format!("\n      it may be gone: {removed}")
             });
             Failure::told(
@@ -61,28 +67,21 @@ fn explain(why: Unresolved<'_>, id: &str, store: &Store) -> Failure {
             )
         }
         Unresolved::Ambiguous(fits) => {
-            let lines: String = fits
-                .iter()
-                .take(CANDIDATES)
-                .map(|trace| candidate(trace))
-                .collect();
-            let more = match fits.len().saturating_sub(CANDIDATES) {
-                0 => String::new(),
-                more => format!("\n  and {more} more"),
+            let lines: String = fits.iter().take(CANDIDATES).map(candidate).collect();
+            let (several, more) = match fits.len() > CANDIDATES {
+                true => (format!("more than {CANDIDATES}"), "\n  and more"),
+                false => (fits.len().to_string(), ""),
             };
             Failure::told(
-                format!(
-                    "{id:?} fits the ids of {} sessions:{lines}{more}",
-                    fits.len()
-                ),
+                format!("{id:?} fits the ids of {several} sessions:{lines}{more}"),
                 "give more of the id, from its start or its end",
             )
         }
-    }
+    })
 }
 
-fn candidate(trace: &Trace) -> String {
-    let facts = &trace.session.facts;
+fn candidate(session: &Session) -> String {
+    let facts = &session.facts;
     format!(
         "\n  {}  {}  {}",
         facts.id,
@@ -92,18 +91,19 @@ fn candidate(trace: &Trace) -> String {
 }
 
 /// Where there is no session at all, with what to run.
-pub(super) fn nothing_recorded(store: &Store) -> Failure {
-    let looked = store.looked_in().display();
-    if store.problems().is_empty() {
+pub(super) fn nothing_recorded(recorded: &Recorded) -> Failure {
+    let looked = recorded.home.spool();
+    let looked = looked.display();
+    if recorded.problems {
+        Failure::told(
+            format!("no session could be read in {looked}"),
+            "the warnings above say why, file by file",
+        )
+    } else {
         Failure::told(
             format!("no session has been recorded yet; looked in {looked}"),
             "run a program that uses agentops, for instance `cargo run --example research_team`, and ask again\n      \
              if yours has run already, give this command the same AGENTOPS_HOME",
-        )
-    } else {
-        Failure::told(
-            format!("no session could be read in {looked}"),
-            "the warnings above say why, file by file",
         )
     }
 }

@@ -1,36 +1,60 @@
-//! Spool files of this machine, read whole: `<home>/spool/<name>-<unix millis>-<pid>-<n>.agentops`.
+//! Spool files of this machine: `<home>/spool/<name>-<unix millis>-<pid>-<n>.agentops`, followed while they grow.
 //!
-//! Each file is one process's; the lock beside it tells whether that process lives. Files are only read: what is
-//! damaged, unfinished or from the future is reported and stays as it is.
+//! Each file is one process's; the lock beside it tells whether that process lives. What is read is committed together
+//! with how far it was read, so that nothing is taken in twice or not at all; a file goes once its process is gone and
+//! all of it is in the store. What is from the future, or cannot be read, is reported and stays as it is.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use agentops_core::model::event::Event;
-use agentops_core::model::frame::{HeaderError, Reader};
+use agentops_core::model::event::{Event, Resource};
+use agentops_core::model::frame::{Follower, HeaderError, MAX_FRAME};
 use agentops_core::model::id::SessionId;
-use agentops_core::model::pricing;
-use agentops_core::model::span::Span;
-use agentops_core::model::trace::{Trace, Traces};
 use agentops_core::model::tree::text;
+
+use super::price;
+use crate::home::Home;
+use crate::store::{Batch, Changes, Store, StoreError};
 
 /// For how long a process that records can be silent: it writes every ten seconds that it lives.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// What all files had to say.
+/// How many events are committed together at most.
+const BATCH: usize = 2_000;
+
+/// How much of a file is read at once, unless a frame is longer.
+const READ: usize = 1 << 20;
+
+/// Says who imports: held for as long as somebody does.
+const LOCK: &str = "import.lock";
+
+/// Follows all spool files of a home. There is one for each home.
 #[derive(Debug)]
-pub(crate) struct Contents {
-    /// Every session, newest first.
-    pub(crate) traces: Vec<Trace>,
-    /// How many spans of older sessions were removed to keep the spool within its limit.
-    pub(crate) removed: u64,
-    /// What could not be read, by file.
-    pub(crate) problems: Vec<Problem>,
+pub(crate) struct Importer {
+    dir: PathBuf,
+    files: HashMap<PathBuf, Followed>,
+    /// Who was already said to have spoken in which session.
+    voices: HashSet<(String, SessionId, bool)>,
+    /// Files that cannot be read, each reported once.
+    refused: HashSet<PathBuf>,
+    buffer: Vec<u8>,
+    _lock: File,
+}
+
+/// A file that is followed.
+#[derive(Debug)]
+struct Followed {
+    file: File,
+    follower: Follower,
+    resource: Arc<Resource>,
+    damaged: u64,
 }
 
 /// Something that could not be read.
@@ -50,56 +74,312 @@ enum What {
     Torn { bytes: u64 },
 }
 
-/// Who speaks of a session.
-#[derive(Debug, Default)]
-struct Voices {
-    /// A process that opened it lives.
-    owner_lives: bool,
-    /// A process that opened it was seen.
-    owned: bool,
-    /// Any process that recorded in it lives.
-    anyone_lives: bool,
+/// Why nothing was imported.
+#[derive(Debug)]
+pub(crate) enum ImportError {
+    Store(StoreError),
+    Unreadable { path: PathBuf, error: io::Error },
 }
 
-/// Reads all spool files in `dir`; where there is no such directory, there are none.
-///
-/// # Errors
-///
-/// Where the directory cannot be listed. A file that cannot be read is a [`Problem`].
-pub(crate) fn read(dir: &Path) -> io::Result<Contents> {
-    let mut traces = Traces::default();
-    let mut problems = Vec::new();
-    let mut voices = HashMap::new();
-    let files = files(dir)?;
-    // Asked first: a process that ends while its file is being read has not lost what is read too early.
-    let alive: HashSet<String> = files
-        .iter()
-        .filter(|file| is_held(file) && !is_inherited(file))
-        .map(|file| process(file))
-        .collect();
-    for file in files {
-        let lives = alive.contains(&process(&file));
-        let mut report = |what| {
-            problems.push(Problem {
-                file: file.clone(),
-                what,
-            })
+impl From<StoreError> for ImportError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Importer {
+    /// The importer of a home; `None` where another process has it.
+    pub(crate) fn new(home: &Home) -> io::Result<Option<Self>> {
+        let lock = File::options()
+            .create(true)
+            .append(true)
+            .open(home.path().join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        Ok(Some(Self {
+            dir: home.spool(),
+            files: HashMap::new(),
+            voices: HashSet::new(),
+            refused: HashSet::new(),
+            buffer: Vec::new(),
+            _lock: lock,
+        }))
+    }
+
+    /// Takes in what is new in all files, and tells `done` of each commit.
+    pub(crate) fn step(
+        &mut self,
+        store: &dyn Store,
+        mut done: impl FnMut(Changes),
+    ) -> Result<Vec<Problem>, ImportError> {
+        let files = files(&self.dir).map_err(|error| ImportError::Unreadable {
+            path: self.dir.clone(),
+            error,
+        })?;
+        // Asked first: a process that ends while its file is being read has not lost what is read too early.
+        let alive: HashSet<String> = files
+            .iter()
+            .filter(|file| is_held(file) && !is_inherited(file))
+            .map(|file| process(file))
+            .collect();
+        let mut problems = Vec::new();
+        let mut finished = Vec::new();
+        for (at, path) in files.iter().enumerate() {
+            if self.refused.contains(path) {
+                continue;
+            }
+            // A process that has begun another file writes to that one.
+            let own = process(path);
+            let is_last = !files[at + 1..].iter().any(|later| process(later) == own);
+            let lives = alive.contains(&own) && is_last;
+            let mut report = |what| {
+                problems.push(Problem {
+                    file: path.clone(),
+                    what,
+                });
+            };
+            match self.file(path, lives, store, &mut done) {
+                Ok((over, found)) => {
+                    found.into_iter().for_each(&mut report);
+                    if over {
+                        finished.push(path.clone());
+                    }
+                }
+                Err(Failed::Here(what)) => {
+                    report(what);
+                    self.refused.insert(path.clone());
+                    self.files.remove(path);
+                }
+                Err(Failed::Everywhere(error)) => return Err(error.into()),
+            }
+        }
+        self.close(store, &files, finished, &alive, &mut done)?;
+        Ok(problems)
+    }
+    /// Takes in what is new in one file: whether there will be nothing more of it, and what could not be read.
+    fn file(
+        &mut self,
+        path: &Path,
+        lives: bool,
+        store: &dyn Store,
+        done: &mut impl FnMut(Changes),
+    ) -> Result<(bool, Vec<What>), Failed> {
+        let name = name(path);
+        let followed = match self.files.entry(path.to_owned()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let file = File::open(path).map_err(What::Unreadable)?;
+                entry.insert(Followed {
+                    file,
+                    follower: Follower::resume(store.position(&name)?),
+                    resource: Arc::default(),
+                    damaged: 0,
+                })
+            }
         };
-        if let Err(what) = read_file(&file, lives, &mut traces, &mut voices, &mut report) {
-            report(what);
+        let process = process(path);
+        let mut room = READ;
+        let mut tail = None;
+        loop {
+            let from = followed.follower.offset();
+            self.buffer.clear();
+            followed
+                .file
+                .seek(SeekFrom::Start(from))
+                .map_err(What::Unreadable)?;
+            let mut piece = (&followed.file).take(room as u64);
+            piece
+                .read_to_end(&mut self.buffer)
+                .map_err(What::Unreadable)?;
+            let all = self.buffer.len() < room;
+            let last = all && !lives;
+            let events = match last {
+                true => followed.follower.finish(&self.buffer),
+                false => followed.follower.feed(&self.buffer),
+            };
+            let mut events = match events {
+                Ok(events) => events,
+                // Nothing was recorded yet, or ever.
+                Err(HeaderError::Truncated) if lives || self.buffer.is_empty() => {
+                    return Ok((!lives, Vec::new()));
+                }
+                Err(HeaderError::Truncated) => return Err(What::Headless.into()),
+                Err(HeaderError::Newer { found, supported }) => {
+                    return Err(What::Newer { found, supported }.into());
+                }
+                Err(_) => return Err(What::NotASpool.into()),
+            };
+            let mut batch = Batch::default();
+            while batch.events.len() < BATCH {
+                let Some(mut event) = events.next() else {
+                    tail = events.tail();
+                    break;
+                };
+                if let Some(resource) = events
+                    .resource()
+                    .filter(|found| **found != *followed.resource)
+                {
+                    followed.resource = Arc::new(resource.clone());
+                }
+                let spoke = match &mut event {
+                    Event::Session(facts) => Some((facts.id, true)),
+                    Event::SpanStarted(span) | Event::SpanEnded(span) => {
+                        price(span);
+                        Some((span.session_id, false))
+                    }
+                    _ => None,
+                };
+                if let Some((session, opened)) = spoke {
+                    let voice = (process.clone(), session, opened);
+                    if !self.voices.contains(&voice) {
+                        batch.voices.push(voice.clone());
+                        self.voices.insert(voice);
+                    }
+                }
+                batch.events.push((followed.resource.clone(), event));
+            }
+            let full = batch.events.len() == BATCH;
+            drop(events);
+            let reached = followed.follower.offset();
+            if !batch.events.is_empty() {
+                batch.positions.push((name.clone(), reached));
+                done(store.commit(&batch)?);
+            }
+            if full || reached > from && !all {
+                room = READ;
+            } else if reached == from && !all && room < MAX_FRAME + READ {
+                // A frame that is longer than what was read.
+                room = (room * 4).min(MAX_FRAME + READ);
+            } else {
+                break;
+            }
         }
-    }
-    for (session, voices) in voices {
-        // Only who opened a session can lose it; where nobody here did, whoever speaks last.
-        if !(voices.owner_lives || (!voices.owned && voices.anyone_lives)) {
-            traces.mark_lost(session);
+        let mut problems = Vec::new();
+        let damaged = followed.follower.damaged();
+        if damaged > followed.damaged {
+            problems.push(What::Damaged(damaged - followed.damaged));
+            followed.damaged = damaged;
         }
+        // The last frame of a process that lives may be half written.
+        if let Some(tail) = tail.filter(|_| !lives) {
+            problems.push(What::Torn { bytes: tail.bytes });
+        }
+        Ok((!lives, problems))
     }
-    Ok(Contents {
-        removed: traces.removed(),
-        traces: traces.finish(),
-        problems,
-    })
+
+    /// Lets go of files that are in the store to their end, and of sessions that nobody speaks for any more.
+    fn close(
+        &mut self,
+        store: &dyn Store,
+        files: &[PathBuf],
+        finished: Vec<PathBuf>,
+        alive: &HashSet<String>,
+        done: &mut impl FnMut(Changes),
+    ) -> Result<(), StoreError> {
+        let alive: Vec<String> = alive.iter().cloned().collect();
+        let mut batch = Batch {
+            lost: store.deserted(&alive)?,
+            ..Batch::default()
+        };
+        for path in &finished {
+            self.files.remove(path);
+            // A file that stays is read again from where it was read to, which is its end.
+            if fs::remove_file(path).is_ok() {
+                _ = fs::remove_file(lock_of(path));
+            }
+        }
+        let there: HashSet<String> = files
+            .iter()
+            .filter(|path| path.exists())
+            .map(|path| name(path))
+            .collect();
+        let processes: HashSet<&str> = there.iter().map(|name| process_of(name)).collect();
+        for (file, _) in store.positions()? {
+            if there.contains(&file) {
+                continue;
+            }
+            let process = process_of(&file).to_owned();
+            if !processes.contains(&*process) && !batch.silent.contains(&process) {
+                self.voices.retain(|(voice, _, _)| *voice != process);
+                batch.silent.push(process);
+            }
+            batch.gone.push(file);
+        }
+        if !batch.is_empty() {
+            done(store.commit(&batch)?);
+        }
+        Ok(())
+    }
+
+    /// Whether another importer has taken in all that was in the files when this is asked.
+    pub(crate) fn has_caught_up(
+        home: &Home,
+        store: &dyn Store,
+        sizes: &[(String, u64)],
+    ) -> Result<bool, StoreError> {
+        for (file, size) in sizes {
+            // A file that is gone was taken in whole.
+            if home.spool().join(file).exists() && store.position(file)? < *size {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The spool files of a home, each with its size.
+    pub(crate) fn sizes(home: &Home) -> io::Result<Vec<(String, u64)>> {
+        let files = files(&home.spool())?;
+        let sized = files
+            .iter()
+            .filter_map(|path| Some((name(path), path.metadata().ok()?.len())));
+        Ok(sized.collect())
+    }
+}
+
+/// Why a file was not taken in.
+enum Failed {
+    /// For a reason of its own.
+    Here(What),
+    /// Nor will any other be.
+    Everywhere(StoreError),
+}
+
+impl From<What> for Failed {
+    fn from(what: What) -> Self {
+        Self::Here(what)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Everywhere(error)
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The process that a file is of: its name without the number, for one process may have begun several.
+fn process_of(name: &str) -> &str {
+    let stem = name.strip_suffix(".agentops").unwrap_or(name);
+    stem.rsplit_once('-').map_or(stem, |(process, _)| process)
+}
+
+fn process(path: &Path) -> String {
+    process_of(&name(path)).to_owned()
+}
+
+fn lock_of(path: &Path) -> OsString {
+    let mut lock = OsString::from(path);
+    lock.push(".lock");
+    lock
 }
 
 /// The spool files of a directory, in the order in which they were begun.
@@ -141,71 +421,10 @@ fn begun(path: &Path) -> [u64; 3] {
     [millis, process, number]
 }
 
-fn read_file(
-    path: &Path,
-    lives: bool,
-    traces: &mut Traces,
-    voices: &mut HashMap<SessionId, Voices>,
-    report: &mut impl FnMut(What),
-) -> Result<(), What> {
-    let bytes = fs::read(path).map_err(What::Unreadable)?;
-    let mut reader = match Reader::new(&bytes) {
-        Ok(reader) => reader,
-        Err(HeaderError::Newer { found, supported }) => {
-            return Err(What::Newer { found, supported });
-        }
-        // Nothing was recorded yet, or ever.
-        Err(HeaderError::Truncated) if lives || bytes.is_empty() => return Ok(()),
-        Err(HeaderError::Truncated) => return Err(What::Headless),
-        Err(_) => return Err(What::NotASpool),
-    };
-    let resource = reader.resource().cloned().unwrap_or_default();
-
-    let (mut opened, mut seen) = (HashSet::new(), HashSet::new());
-    for mut event in &mut reader {
-        match &mut event {
-            Event::Session(facts) => _ = opened.insert(facts.id),
-            Event::SpanStarted(span) | Event::SpanEnded(span) => {
-                seen.insert(span.session_id);
-                price(span);
-            }
-            _ => {}
-        }
-        traces.apply(&resource, event);
-    }
-    for session in seen {
-        voices.entry(session).or_default().anyone_lives |= lives;
-    }
-    for session in opened {
-        let voices = voices.entry(session).or_default();
-        voices.owned = true;
-        voices.owner_lives |= lives;
-    }
-
-    if reader.damaged() > 0 {
-        report(What::Damaged(reader.damaged()));
-    }
-    // The last frame of a process that lives may be half written.
-    if let Some(tail) = reader.tail().filter(|_| !lives) {
-        report(What::Torn { bytes: tail.bytes });
-    }
-    Ok(())
-}
-
-/// The process that a file is of: its name without the number, for one process may have begun several.
-fn process(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    stem.rsplit_once('-')
-        .map_or(&*stem, |(process, _)| process)
-        .to_owned()
-}
-
 /// Whether the process that writes a file lives: it holds the lock beside the file until it ends.
 fn is_held(path: &Path) -> bool {
-    let mut lock = OsString::from(path);
-    lock.push(".lock");
     // Shared, so that two readers do not take one another for the owner.
-    File::open(lock).is_ok_and(|lock| match lock.try_lock_shared() {
+    File::open(lock_of(path)).is_ok_and(|lock| match lock.try_lock_shared() {
         Ok(()) => false,
         Err(TryLockError::WouldBlock) => true,
         // Where locks do not work, who lives is who has written lately.
@@ -233,13 +452,6 @@ fn is_inherited(path: &Path) -> bool {
 fn is_recent(written: SystemTime, now: SystemTime) -> bool {
     now.duration_since(written)
         .map_or(true, |silence| silence < SILENCE)
-}
-
-/// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
-fn price(span: &mut Span) {
-    if let Some(call) = span.llm.as_mut().filter(|call| call.cost.is_none()) {
-        call.cost = pricing::price(call, span.start);
-    }
 }
 
 impl fmt::Display for Problem {

@@ -1,0 +1,266 @@
+//! Sums over time and groups of errors, from what is kept of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use agentops_core::model::id::SpanId;
+use rusqlite::types::Value as Sql;
+use rusqlite::{params, params_from_iter};
+
+use super::Reader;
+use super::read::{self, kind_of};
+use super::rolls::{clamp, kind, middle};
+use crate::store::{Fault, GroupBy, Point, Series, Step, StoreError, Wanted};
+
+/// The percentiles that are told.
+const PERCENTILES: [u64; 3] = [50, 95, 99];
+
+impl Reader {
+    pub(super) fn series(&mut self, wanted: &Series) -> Result<Vec<Point>, StoreError> {
+        match wanted.by {
+            GroupBy::Kind => self.rolled(wanted, kind::KIND),
+            GroupBy::Model => self.rolled(wanted, kind::MODEL),
+            GroupBy::Tool => self.rolled(wanted, kind::TOOL),
+            GroupBy::Agent => self.rolled(wanted, kind::AGENT),
+            GroupBy::Tag => self.by_session(wanted, kind::TAG),
+            GroupBy::Environment => self.by_session(wanted, kind::ENVIRONMENT),
+            GroupBy::Version => self.by_session(wanted, kind::VERSION),
+        }
+    }
+
+    fn project(&self, name: Option<&str>) -> Result<Option<i64>, StoreError> {
+        let Some(name) = name else {
+            return Ok(None);
+        };
+        let mut ask = self
+            .conn
+            .prepare_cached("SELECT id FROM str WHERE s = ?1")?;
+        let mut rows = ask.query([name])?;
+        // A project that nobody named has nothing.
+        Ok(Some(match rows.next()? {
+            Some(row) => row.get(0)?,
+            None => -1,
+        }))
+    }
+
+    fn rolled(&mut self, wanted: &Series, kind: u8) -> Result<Vec<Point>, StoreError> {
+        let project = self.project(wanted.project.as_deref())?;
+        let period = match wanted.step {
+            Step::Hour => 0,
+            Step::Day => 1,
+        };
+        let (since, until) = (clamp(wanted.since), clamp(wanted.until));
+        let mut points = BTreeMap::<(i64, i64), Point>::new();
+        let mut ask = self.conn.prepare_cached(
+            "SELECT at, dim, sum(n), sum(errors), total(duration), total(input), total(output), total(cache_read),
+                total(cache_write), total(reasoning), total(cost), sum(unpriced)
+             FROM roll WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)
+             GROUP BY at, dim",
+        )?;
+        let mut rows = ask.query(params![period, kind, since, until, project])?;
+        while let Some(row) = rows.next()? {
+            let (at, dim): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let whole =
+                |column| Ok::<_, rusqlite::Error>(row.get::<_, f64>(column)?.max(0.0) as u64);
+            let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.max(0) as u64);
+            let point = Point {
+                at: at as u64,
+                group: String::new(),
+                count: count(2)?,
+                errors: count(3)?,
+                duration: whole(4)?,
+                input: whole(5)?,
+                output: whole(6)?,
+                cache_read: whole(7)?,
+                cache_write: whole(8)?,
+                reasoning: whole(9)?,
+                cost: row.get::<_, f64>(10)? as i64,
+                unpriced: count(11)?,
+                latency: None,
+                first_token: None,
+            };
+            points.insert((at, dim), point);
+        }
+        drop(rows);
+        drop(ask);
+        for ((at, dim), latency) in self.percentiles(period, kind, since, until, project)? {
+            if let Some(point) = points.get_mut(&(at, dim)) {
+                point.latency = Some(latency);
+            }
+        }
+        if kind == kind::MODEL {
+            let first = self.percentiles(period, kind::FIRST_TOKEN, since, until, project)?;
+            for (key, percentiles) in first {
+                if let Some(point) = points.get_mut(&key) {
+                    point.first_token = Some(percentiles);
+                }
+            }
+        }
+        let mut names = HashMap::new();
+        let mut answer = Vec::with_capacity(points.len());
+        for ((_, dim), mut point) in points {
+            // What was all taken away again was never there.
+            if point.count == 0
+                && point.input == 0
+                && point.output == 0
+                && point.cost == 0
+                && point.unpriced == 0
+            {
+                continue;
+            }
+            if kind == kind::KIND {
+                point.group = kind_of(dim).as_str().to_owned();
+            } else {
+                if !names.contains_key(&dim) {
+                    names.insert(dim, self.text(dim)?);
+                }
+                point.group.clone_from(&names[&dim]);
+            }
+            answer.push(point);
+        }
+        answer.sort_by(|a, b| (a.at, &a.group).cmp(&(b.at, &b.group)));
+        Ok(answer)
+    }
+
+    fn text(&self, id: i64) -> Result<String, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached("SELECT s FROM str WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))?)
+    }
+
+    fn percentiles(
+        &self,
+        period: i64,
+        kind: u8,
+        since: i64,
+        until: i64,
+        project: Option<i64>,
+    ) -> Result<Vec<((i64, i64), [u64; 3])>, StoreError> {
+        let mut ask = self.conn.prepare_cached(
+            "SELECT at, dim, bucket, sum(n) FROM hist
+             WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)
+             GROUP BY at, dim, bucket ORDER BY at, dim, bucket",
+        )?;
+        let mut rows = ask.query(params![period, kind, since, until, project])?;
+        let mut groups: Vec<((i64, i64), Vec<(i32, u64)>)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let key = (row.get(0)?, row.get(1)?);
+            let n = row.get::<_, i64>(3)?.max(0) as u64;
+            match groups.last_mut() {
+                Some((last, buckets)) if *last == key => buckets.push((row.get(2)?, n)),
+                _ => groups.push((key, vec![(row.get(2)?, n)])),
+            }
+        }
+        let found = groups.into_iter();
+        Ok(found
+            .filter_map(|(key, buckets)| Some((key, percentiles(&buckets)?)))
+            .collect())
+    }
+
+    /// Sums of whole sessions, for what spans do not say.
+    fn by_session(&mut self, wanted: &Series, kind: u8) -> Result<Vec<Point>, StoreError> {
+        let project = self.project(wanted.project.as_deref())?;
+        let step = match wanted.step {
+            Step::Hour => 3_600_000_000_000_i64,
+            Step::Day => 86_400_000_000_000,
+        };
+        let mut ask = self.conn.prepare_cached(
+            "SELECT start - start % ?1 AS at, str.s, end_state IS 1, end - start, input, output, cache_read, cache_write,
+                reasoning, coalesce(cost, 0), partial
+             FROM session JOIN session_dim d ON d.session = session.id AND d.kind = ?2 JOIN str ON str.id = d.dim
+             WHERE start >= ?3 AND start < ?4 AND NOT hidden AND (?5 IS NULL OR project = ?5)",
+        )?;
+        let mut rows = ask.query(params![
+            step,
+            kind,
+            clamp(wanted.since),
+            clamp(wanted.until),
+            project
+        ])?;
+        let mut points = BTreeMap::<(i64, String), (Point, Vec<(i32, u64)>)>::new();
+        while let Some(row) = rows.next()? {
+            let (at, group): (i64, String) = (row.get(0)?, row.get(1)?);
+            let number =
+                |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.max(0) as u64);
+            let (point, times) = points.entry((at, group)).or_default();
+            point.count += 1;
+            point.errors += u64::from(row.get::<_, bool>(2)?);
+            if let Some(duration) = row.get::<_, Option<i64>>(3)? {
+                let duration = duration.max(0) as u64;
+                point.duration = point.duration.saturating_add(duration);
+                times.push((super::rolls::bucket(duration), 1));
+            }
+            point.input = point.input.saturating_add(number(4)?);
+            point.output = point.output.saturating_add(number(5)?);
+            point.cache_read = point.cache_read.saturating_add(number(6)?);
+            point.cache_write = point.cache_write.saturating_add(number(7)?);
+            point.reasoning = point.reasoning.saturating_add(number(8)?);
+            point.cost = point.cost.saturating_add(row.get(9)?);
+            point.unpriced += u64::from(row.get::<_, bool>(10)?);
+        }
+        let points = points
+            .into_iter()
+            .map(|((at, group), (mut point, mut times))| {
+                times.sort_unstable();
+                point.at = at as u64;
+                point.group = group;
+                point.latency = percentiles(&times);
+                point
+            });
+        Ok(points.collect())
+    }
+
+    pub(super) fn faults(
+        &mut self,
+        wanted: &Wanted,
+        limit: usize,
+    ) -> Result<Vec<Fault>, StoreError> {
+        let (conditions, mut values) = read::conditions(wanted);
+        values.push(Sql::Integer(limit as i64));
+        // With `max`, SQLite takes the other columns from the row that has it: the newest is the sample.
+        let sql = format!(
+            "SELECT fault.id, fault.kind, fault.code, str.s, fault.shape, count(*), count(DISTINCT span.session),
+                min(span.start), max(span.start), session.key, span.span
+             FROM span JOIN session ON session.id = span.session JOIN fault ON fault.id = span.error
+                JOIN str ON str.id = fault.name
+             WHERE span.error IS NOT NULL AND {conditions}
+             GROUP BY span.error ORDER BY max(span.start) DESC LIMIT ?"
+        );
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        let rows = ask.query_map(params_from_iter(values), |row| {
+            Ok(Fault {
+                id: row.get::<_, i64>(0)? as u64,
+                kind: kind_of(row.get(1)?),
+                code: row.get(2)?,
+                name: row.get(3)?,
+                shape: row.get(4)?,
+                count: row.get::<_, i64>(5)? as u64,
+                sessions: row.get::<_, i64>(6)? as u64,
+                first: row.get::<_, i64>(7)? as u64,
+                last: row.get::<_, i64>(8)? as u64,
+                sample: (
+                    agentops_core::model::id::SessionId(u128::from_be_bytes(row.get(9)?)),
+                    SpanId(row.get::<_, i64>(10)? as u64),
+                ),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Of buckets in order.
+fn percentiles(buckets: &[(i32, u64)]) -> Option<[u64; 3]> {
+    let all: u64 = buckets.iter().map(|(_, n)| n).sum();
+    if all == 0 {
+        return None;
+    }
+    Some(PERCENTILES.map(|percentile| {
+        let wanted = (all * percentile).div_ceil(100).max(1);
+        let mut seen = 0;
+        let found = buckets.iter().find(|(_, n)| {
+            seen += n;
+            seen >= wanted
+        });
+        found.map_or(0, |(bucket, _)| middle(*bucket))
+    }))
+}

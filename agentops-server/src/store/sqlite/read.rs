@@ -1,0 +1,766 @@
+//! Answers about sessions and spans: rows back into the model's records, and questions into SQL.
+//!
+//! Lists come from the session table alone, whatever is in it; only what is asked for by span is unpacked. Values go
+//! into statements as parameters, never as text.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use agentops_core::model::event::{LossCause, Resource};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
+use agentops_core::model::llm::Usage;
+use agentops_core::model::session::{Counts, EndState, Session, SessionCost, SessionState, Tokens};
+use agentops_core::model::span::{Span, SpanKind, Status};
+use agentops_core::model::time::UnixNanos;
+use agentops_core::model::wire;
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use super::Reader;
+use super::rolls::{clamp, kind};
+use super::thin::{Counted, Known, Thin};
+use crate::store::{Condition, Cursor, Kind, Outline, Page, Row, Sort, StoreError, Totals, Wanted};
+
+/// How many ids are told that begin as somebody typed.
+const MATCHES: usize = 8;
+
+const OPEN: i64 = 1;
+const CANCELLED: i64 = 2;
+const ESTIMATED: i64 = 4;
+
+/// What has no column of its own.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Lists {
+    agents: Vec<String>,
+    models: Vec<String>,
+    unpriced: Vec<String>,
+    losses: BTreeMap<String, u64>,
+}
+
+impl Lists {
+    pub(super) fn of(session: &Session) -> Self {
+        Self {
+            agents: session.agents.clone(),
+            models: session.models.clone(),
+            unpriced: session.cost.unpriced_models.clone(),
+            losses: session
+                .losses
+                .iter()
+                .map(|(cause, count)| (cause.as_str().to_owned(), *count))
+                .collect(),
+        }
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn losses(&self) -> BTreeMap<LossCause, u64> {
+        let causes = LossCause::ALL.into_iter();
+        causes
+            .filter_map(|cause| Some((cause, *self.losses.get(cause.as_str())?)))
+            .collect()
+    }
+}
+
+pub(super) fn kind_number(kind: SpanKind) -> u8 {
+    // Numbers are what is written: they follow the order in which kinds came to be.
+    SpanKind::ALL
+        .iter()
+        .position(|known| *known == kind)
+        .map_or(u8::MAX, |at| at as u8)
+}
+
+pub(super) fn kind_of(number: i64) -> SpanKind {
+    usize::try_from(number)
+        .ok()
+        .and_then(|at| SpanKind::ALL.get(at).copied())
+        .unwrap_or(SpanKind::Unknown)
+}
+
+pub(super) fn status_number(status: Status) -> u8 {
+    match status {
+        Status::Unset => 0,
+        Status::Ok => 1,
+        Status::Error => 2,
+    }
+}
+
+fn status_of(number: i64) -> Status {
+    match number {
+        1 => Status::Ok,
+        2 => Status::Error,
+        _ => Status::Unset,
+    }
+}
+
+pub(super) fn state_number(state: SessionState) -> u8 {
+    match state {
+        SessionState::Running => 0,
+        SessionState::Ended => 1,
+        SessionState::Lost => 2,
+    }
+}
+
+fn state_of(number: i64) -> SessionState {
+    match number {
+        0 => SessionState::Running,
+        1 => SessionState::Ended,
+        _ => SessionState::Lost,
+    }
+}
+
+pub(super) fn end_state_number(state: EndState) -> u8 {
+    match state {
+        EndState::Success => 0,
+        EndState::Error => 1,
+        EndState::Indeterminate => 2,
+    }
+}
+
+/// What of a span is yes or no.
+pub(super) fn flags(thin: &Thin, span: &Span) -> i64 {
+    let estimated = span
+        .llm
+        .as_ref()
+        .and_then(|llm| llm.usage)
+        .is_some_and(|usage| usage.estimated);
+    [
+        (thin.open, OPEN),
+        (thin.cancelled, CANCELLED),
+        (estimated, ESTIMATED),
+    ]
+    .iter()
+    .filter(|(set, _)| *set)
+    .fold(0, |all, (_, bit)| all | bit)
+}
+
+pub(super) fn sequence(conn: &Connection) -> Result<i64, StoreError> {
+    meta(conn, "sequence")
+}
+
+pub(super) fn meta(conn: &Connection, key: &str) -> Result<i64, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))?)
+}
+
+/// The process behind a number.
+pub(super) fn process(conn: &Connection, id: i64) -> Result<Resource, StoreError> {
+    let key: Vec<u8> = conn
+        .prepare_cached("SELECT key FROM process WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    wire::decode_resource(&key).map_err(|_| StoreError(Kind::Corrupt("a process")))
+}
+
+/// The sessions of a process that were open at a time, or else the one that started last before it.
+pub(super) fn open_in(
+    conn: &Connection,
+    process: i64,
+    at: i64,
+) -> Result<Vec<SessionId>, StoreError> {
+    let mut ask = conn.prepare_cached(
+        "SELECT key, end IS NULL OR end >= ?2 FROM session WHERE process = ?1 AND start <= ?2 ORDER BY start DESC, key DESC",
+    )?;
+    let rows = ask.query_map(params![process, at], |row| {
+        Ok((
+            session_id(row.get_ref(0)?.as_blob().unwrap_or_default()),
+            row.get::<_, bool>(1)?,
+        ))
+    })?;
+    let started: Vec<(SessionId, bool)> = rows.collect::<Result<_, _>>()?;
+    let open: Vec<SessionId> = started
+        .iter()
+        .filter(|(_, open)| *open)
+        .map(|(id, _)| *id)
+        .collect();
+    Ok(if open.is_empty() {
+        started.first().map(|(id, _)| *id).into_iter().collect()
+    } else {
+        open
+    })
+}
+
+/// Sessions whose sums lag.
+pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
+    let mut ask = conn.prepare_cached("SELECT key FROM session WHERE stale")?;
+    let ids = ask.query_map([], |row| {
+        Ok(session_id(row.get_ref(0)?.as_blob().unwrap_or_default()))
+    })?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// A session that is to be purged.
+pub(super) fn hidden_since(conn: &Connection) -> Result<Option<(i64, SessionId)>, StoreError> {
+    let mut ask = conn.prepare_cached("SELECT id, key FROM session WHERE hidden LIMIT 1")?;
+    Ok(ask
+        .query_row([], |row| {
+            Ok((
+                row.get(0)?,
+                session_id(row.get_ref(1)?.as_blob().unwrap_or_default()),
+            ))
+        })
+        .optional()?)
+}
+
+fn session_id(key: &[u8]) -> SessionId {
+    SessionId(key.try_into().map_or(0, u128::from_be_bytes))
+}
+
+/// What the writer must know of a session.
+pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, StoreError> {
+    let mut ask = conn.prepare_cached(
+        "SELECT session.id, process, project, s, trace, told, lists, foreign_only, lost
+         FROM session JOIN str ON str.id = project WHERE key = ?1",
+    )?;
+    let found = ask
+        .query_row([id.0.to_be_bytes()], |row| {
+            let project = (row.get(2)?, Arc::from(row.get_ref(3)?.as_str()?));
+            let mut known = Known::new(row.get(0)?, id, row.get(1)?, project);
+            known.trace = TraceId(session_id(row.get_ref(4)?.as_blob()?).0);
+            known.ours = !row.get::<_, bool>(7)?;
+            known.lost = row.get(8)?;
+            Ok((
+                known,
+                row.get::<_, Option<Vec<u8>>>(5)?,
+                row.get::<_, String>(6)?,
+            ))
+        })
+        .optional()?;
+    let Some((mut known, told, lists)) = found else {
+        return Ok(None);
+    };
+    known.told = told
+        .map(|told| wire::decode_facts(&told))
+        .transpose()
+        .map_err(|_| StoreError(Kind::Corrupt("the facts of a session")))?;
+    let lists: Lists = serde_json::from_str(&lists).unwrap_or_default();
+    known.losses = lists.losses();
+    for thin in thin_spans(conn, known.row, usize::MAX)? {
+        known.push(thin);
+    }
+    let mut dims = conn.prepare_cached("SELECT kind, dim FROM session_dim WHERE session = ?1")?;
+    let dims = dims.query_map([known.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    known.dims = dims.collect::<Result<HashSet<_>, _>>()?;
+    Ok(Some(known))
+}
+
+/// What counts of the spans of a session, some at most.
+pub(super) fn thin_spans(
+    conn: &Connection,
+    session: i64,
+    limit: usize,
+) -> Result<Vec<Thin>, StoreError> {
+    let mut ask = conn.prepare_cached(THIN)?;
+    let mut words = Words::default();
+    let mut rows = ask.query(params![session, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut spans = Vec::new();
+    while let Some(row) = rows.next()? {
+        spans.push(thin(row, &mut words)?);
+    }
+    Ok(spans)
+}
+
+const THIN: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
+        name, n.s, agent, a.s, model, m.s,
+        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token
+    FROM span JOIN str n ON n.id = name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
+    WHERE session = ?1 ORDER BY start, span LIMIT ?2";
+
+/// Each text once, however many rows name it.
+#[derive(Default)]
+struct Words(std::collections::HashMap<i64, Arc<str>>);
+
+impl Words {
+    fn at(&mut self, row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<(i64, Arc<str>)>> {
+        let Some(id) = row.get::<_, Option<i64>>(column)? else {
+            return Ok(None);
+        };
+        if let Some(word) = self.0.get(&id) {
+            return Ok(Some((id, word.clone())));
+        }
+        let word: Arc<str> = row.get_ref(column + 1)?.as_str()?.into();
+        self.0.insert(id, word.clone());
+        Ok(Some((id, word)))
+    }
+}
+
+fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
+    let flags: i64 = row.get(5)?;
+    let nanos =
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(|n| n as u64));
+    let usage = match nanos(16)? {
+        None => None,
+        Some(input) => {
+            let number = |column| Ok::<_, rusqlite::Error>(nanos(column)?.unwrap_or(0));
+            let mut usage = Usage::default();
+            usage.input = input;
+            usage.output = number(17)?;
+            usage.cache_read = number(18)?;
+            usage.cache_write = number(19)?;
+            usage.reasoning = number(20)?;
+            usage.total = number(21)?;
+            usage.estimated = flags & ESTIMATED != 0;
+            Some(usage)
+        }
+    };
+    let name = words.at(row, 10)?.unwrap_or((0, "".into()));
+    Ok(Thin {
+        row: row.get(0)?,
+        id: SpanId(row.get::<_, i64>(1)? as u64),
+        parent: row.get::<_, Option<i64>>(2)?.map(|id| SpanId(id as u64)),
+        kind: kind_of(row.get(3)?),
+        status: status_of(row.get(4)?),
+        open: flags & OPEN != 0,
+        cancelled: flags & CANCELLED != 0,
+        counted: Counted(row.get(6)?),
+        start: nanos(7)?.unwrap_or(0),
+        end: nanos(8)?,
+        name,
+        agent: words.at(row, 12)?,
+        model: words.at(row, 14)?,
+        usage,
+        cost: row.get(22)?,
+        tool_cost: row.get(23)?,
+        first_token: nanos(24)?,
+    })
+}
+
+const SESSION: &str =
+    "session.id, key, process, facts, state, spans, open, errors, llm_calls, tool_calls, dropped,
+    input, output, cache_read, cache_write, reasoning, total, cost, partial, lists, project.s";
+
+/// A session as it is read: what it came from, and which process it still needs.
+fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
+    let number = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)? as u64);
+    let mut facts = wire::decode_facts(row.get_ref(3)?.as_blob()?).unwrap_or_default();
+    facts.id = session_id(row.get_ref(1)?.as_blob()?);
+    let lists: Lists = serde_json::from_str(row.get_ref(19)?.as_str()?).unwrap_or_default();
+    let session = Session {
+        facts,
+        state: state_of(row.get(4)?),
+        service: String::new(),
+        project: row.get(20)?,
+        host: Default::default(),
+        counts: Counts {
+            spans: number(5)?,
+            open: number(6)?,
+            errors: number(7)?,
+            llm_calls: number(8)?,
+            tool_calls: number(9)?,
+            dropped: number(10)?,
+        },
+        losses: lists.losses(),
+        tokens: Tokens {
+            input: number(11)?,
+            output: number(12)?,
+            cache_read: number(13)?,
+            cache_write: number(14)?,
+            reasoning: number(15)?,
+            total: number(16)?,
+        },
+        cost: SessionCost {
+            total: row.get(17)?,
+            partial: row.get(18)?,
+            unpriced_models: lists.unpriced,
+        },
+        agents: lists.agents,
+        models: lists.models,
+    };
+    Ok((session, row.get(2)?))
+}
+
+impl Reader {
+    pub(super) fn sequence(&mut self) -> Result<u64, StoreError> {
+        Ok(sequence(&self.conn)? as u64)
+    }
+
+    pub(super) fn position(&mut self, file: &str) -> Result<u64, StoreError> {
+        let found = self
+            .conn
+            .prepare_cached("SELECT offset FROM spool WHERE file = ?1")?
+            .query_row([file], |row| row.get::<_, i64>(0))
+            .optional()?;
+        Ok(found.unwrap_or(0) as u64)
+    }
+
+    pub(super) fn positions(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut ask = self.conn.prepare_cached("SELECT file, offset FROM spool")?;
+        let rows = ask.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn deserted(&mut self, alive: &[String]) -> Result<Vec<SessionId>, StoreError> {
+        let alive = serde_json::to_string(alive).unwrap_or_default();
+        let mut ask = self.conn.prepare_cached(
+            "SELECT session, max(opened AND lives), max(opened), max(lives)
+             FROM (SELECT session, opened, process IN (SELECT value FROM json_each(?1)) AS lives FROM voice)
+             GROUP BY session",
+        )?;
+        let rows = ask.query_map([alive], |row| {
+            let (owner_lives, owned, anyone): (bool, bool, bool) =
+                (row.get(1)?, row.get(2)?, row.get(3)?);
+            let deserted = !(owner_lives || (!owned && anyone));
+            Ok((deserted, session_id(row.get_ref(0)?.as_blob()?)))
+        })?;
+        let sessions: Vec<(bool, SessionId)> = rows.collect::<Result<_, _>>()?;
+        let mut deserted = Vec::new();
+        let mut running = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM session WHERE key = ?1 AND NOT lost)")?;
+        for (_, id) in sessions.into_iter().filter(|(deserted, _)| *deserted) {
+            if running.query_row([id.0.to_be_bytes()], |row| row.get(0))? {
+                deserted.push(id);
+            }
+        }
+        Ok(deserted)
+    }
+
+    /// What a row does not say of itself.
+    fn complete(&self, (mut session, process_id): (Session, i64)) -> Result<Session, StoreError> {
+        let process = process(&self.conn, process_id)?;
+        session.service = process.service;
+        session.host = process.host;
+        Ok(session)
+    }
+
+    pub(super) fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let sql = format!(
+            "SELECT {SESSION} FROM session JOIN str project ON project.id = session.project
+             WHERE key = ?1 AND NOT hidden"
+        );
+        let found = self
+            .conn
+            .prepare_cached(&sql)?
+            .query_row([id.0.to_be_bytes()], session)
+            .optional()?;
+        found.map(|found| self.complete(found)).transpose()
+    }
+
+    pub(super) fn matching(&mut self, digits: &str) -> Result<Vec<SessionId>, StoreError> {
+        // The list shows an id's last eight digits: how those begin is a way to say it too.
+        let mut ask = self.conn.prepare_cached(
+            "SELECT key FROM session WHERE NOT hidden
+                AND (hex(key) LIKE ?1 || '%' OR hex(key) LIKE '%' || ?1 OR substr(hex(key), -8) LIKE ?1 || '%')
+             ORDER BY start DESC, id DESC LIMIT ?2",
+        )?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) || digits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = ask.query_map(params![digits, MATCHES as i64], |row| {
+            Ok(session_id(row.get_ref(0)?.as_blob()?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn sessions(&mut self, wanted: &Wanted) -> Result<Page, StoreError> {
+        let (mut conditions, mut values) = conditions(wanted);
+        let (key, descending) = sort_key(wanted.sort);
+        let order = if descending { "DESC" } else { "ASC" };
+        if let Some(Cursor { key: at, row }) = wanted.after {
+            let than = if descending { '<' } else { '>' };
+            _ = write!(conditions, " AND ({key}, session.id) {than} (?, ?)");
+            values.extend([Sql::Integer(at), Sql::Integer(row)]);
+        }
+        values.push(Sql::Integer(wanted.limit as i64 + 1));
+        let sql = format!(
+            "SELECT {SESSION}, {key} FROM session JOIN str project ON project.id = session.project
+             WHERE {conditions} ORDER BY {key} {order}, session.id {order} LIMIT ?"
+        );
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        let rows = ask.query_map(params_from_iter(values), |row| {
+            let cursor = Cursor {
+                key: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
+                row: row.get(0)?,
+            };
+            Ok((cursor, session(row)?))
+        })?;
+        let mut found: Vec<(Cursor, (Session, i64))> = rows.collect::<Result<_, _>>()?;
+        let more = found.len() > wanted.limit;
+        found.truncate(wanted.limit);
+        let next = found.last().filter(|_| more).map(|(cursor, _)| *cursor);
+        let sessions = found.into_iter().map(|(_, found)| self.complete(found));
+        Ok(Page {
+            sessions: sessions.collect::<Result<_, _>>()?,
+            next,
+        })
+    }
+
+    pub(super) fn totals(&mut self, wanted: &Wanted) -> Result<Totals, StoreError> {
+        let (conditions, values) = conditions(wanted);
+        let sql = format!(
+            "SELECT count(*), total(state = 0), total(end_state IS 1), total(spans), total(total), sum(cost),
+                coalesce(max(partial), 0)
+             FROM session WHERE {conditions}"
+        );
+        Ok(self
+            .conn
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(values), |row| {
+                let whole = |column| Ok::<_, rusqlite::Error>(row.get::<_, f64>(column)? as u64);
+                Ok(Totals {
+                    sessions: row.get::<_, i64>(0)? as u64,
+                    running: whole(1)?,
+                    failed: whole(2)?,
+                    spans: whole(3)?,
+                    tokens: whole(4)?,
+                    cost: row.get(5)?,
+                    partial: row.get(6)?,
+                })
+            })?)
+    }
+
+    pub(super) fn row_of(&self, id: SessionId) -> Result<Option<i64>, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached("SELECT id FROM session WHERE key = ?1 AND NOT hidden")?
+            .query_row([id.0.to_be_bytes()], |row| row.get(0))
+            .optional()?)
+    }
+
+    pub(super) fn outline(&mut self, id: SessionId) -> Result<Option<Outline>, StoreError> {
+        let Some(session) = self.row_of(id)? else {
+            return Ok(None);
+        };
+        let mut ask = self.conn.prepare_cached(THIN)?;
+        let mut words = Words::default();
+        let mut found = ask.query(params![session, i64::MAX])?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            let thread = row.get::<_, Option<i64>>(9)?;
+            let thin = thin(row, &mut words)?;
+            rows.push(Row {
+                id: thin.id,
+                parent_id: thin.parent,
+                kind: thin.kind,
+                status: thin.status,
+                open: thin.open,
+                cancelled: thin.cancelled,
+                start: thin.start,
+                end: thin.end,
+                name: thin.name.1,
+                agent: thin.agent.map(|(_, agent)| agent),
+                model: thin.model.map(|(_, model)| model),
+                thread: thread.map(|thread| thread as u64),
+                usage: thin.usage,
+                cost: thin.cost,
+                tool_cost: thin.tool_cost,
+                first_token: thin.first_token,
+            });
+        }
+        Ok(Some(Outline {
+            sequence: sequence(&self.conn)? as u64,
+            rows,
+        }))
+    }
+
+    pub(super) fn span(
+        &mut self,
+        session: SessionId,
+        span: SpanId,
+    ) -> Result<Option<Span>, StoreError> {
+        let Some(row) = self.row_of(session)? else {
+            return Ok(None);
+        };
+        let found = self
+            .conn
+            .prepare_cached(
+                "SELECT flags, dict, z FROM span JOIN payload ON payload.id = span.id WHERE session = ?1 AND span = ?2",
+            )?
+            .query_row(params![row, span.0 as i64], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
+            })
+            .optional()?;
+        let Some((flags, dict, packed)) = found else {
+            return Ok(None);
+        };
+        let mut span = self.unpack(session, flags, dict, &packed)?;
+        self.join_logs(row, std::slice::from_mut(&mut span))?;
+        Ok(Some(span))
+    }
+
+    pub(super) fn spans(
+        &mut self,
+        session: SessionId,
+        after: Option<(UnixNanos, SpanId)>,
+        limit: usize,
+    ) -> Result<Vec<Span>, StoreError> {
+        let Some(row) = self.row_of(session)? else {
+            return Ok(Vec::new());
+        };
+        let (start, id) = after.map_or((-1, i64::MIN), |(start, id)| (clamp(start), id.0 as i64));
+        let mut ask = self.conn.prepare_cached(
+            "SELECT flags, dict, z FROM span JOIN payload ON payload.id = span.id
+             WHERE session = ?1 AND (start, span) > (?2, ?3) ORDER BY start, span LIMIT ?4",
+        )?;
+        let rows = ask.query_map(params![row, start, id, limit as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
+        })?;
+        let packed: Vec<(i64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+        drop(ask);
+        let mut spans = Vec::with_capacity(packed.len());
+        for (flags, dict, packed) in packed {
+            spans.push(self.unpack(session, flags, dict, &packed)?);
+        }
+        self.join_logs(row, &mut spans)?;
+        Ok(spans)
+    }
+
+    fn unpack(
+        &mut self,
+        session: SessionId,
+        flags: i64,
+        dict: i64,
+        packed: &[u8],
+    ) -> Result<Span, StoreError> {
+        let whole = self.unpacker.unpack(&self.conn, dict, packed)?;
+        let mut span =
+            wire::decode_span(&whole).map_err(|_| StoreError(Kind::Corrupt("a span")))?;
+        span.session_id = session;
+        span.open = flags & OPEN != 0;
+        if span.open {
+            span.end = None;
+        }
+        Ok(span)
+    }
+
+    /// Gives each log that came by itself to its span; to the session's own where its span never arrived.
+    fn join_logs(&mut self, session: i64, spans: &mut [Span]) -> Result<(), StoreError> {
+        let any: bool = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM log WHERE session = ?1)")?
+            .query_row([session], |row| row.get(0))?;
+        if !any {
+            return Ok(());
+        }
+        let told: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT told FROM session WHERE id = ?1")?
+            .query_row([session], |row| row.get(0))?;
+        let root = told
+            .and_then(|told| wire::decode_facts(&told).ok())
+            .and_then(|facts| facts.root);
+        let mut of_span = self.conn.prepare_cached(
+            "SELECT z FROM log WHERE session = ?1 AND span = ?2 ORDER BY time, id",
+        )?;
+        let mut of_nobody = self.conn.prepare_cached(
+            "SELECT z FROM log WHERE session = ?1
+                AND NOT EXISTS (SELECT 1 FROM span WHERE span.session = log.session AND span.span = log.span)
+             ORDER BY time, id",
+        )?;
+        for span in spans {
+            let mut records: Vec<Vec<u8>> = of_span
+                .query_map(params![session, span.id.0 as i64], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            if Some(span.id) == root {
+                let lost = of_nobody.query_map([session], |row| row.get(0))?;
+                records.extend(lost.collect::<Result<Vec<Vec<u8>>, _>>()?);
+            }
+            let logs = records
+                .iter()
+                .filter_map(|record| wire::decode_log(record).ok());
+            span.logs.extend(logs.map(|record| record.log));
+            span.logs.sort_by_key(|log| log.time);
+        }
+        Ok(())
+    }
+}
+
+/// What to sort by, and whether the largest comes first.
+fn sort_key(sort: Sort) -> (&'static str, bool) {
+    match sort {
+        Sort::Newest => ("session.start", true),
+        Sort::Oldest => ("session.start", false),
+        Sort::Cost => ("coalesce(cost, -1)", true),
+        Sort::Duration => ("coalesce(end - start, -1)", true),
+        Sort::Tokens => ("total", true),
+        Sort::Spans => ("spans", true),
+        Sort::Errors => ("errors", true),
+    }
+}
+
+/// Conditions as SQL, and the values in them.
+pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
+    let mut sql = String::from("NOT session.hidden");
+    let mut values = Vec::new();
+    if !wanted.foreign {
+        sql.push_str(" AND NOT session.foreign_only");
+    }
+    let mut add = |condition: &str, value: Sql| {
+        sql.push_str(" AND ");
+        sql.push_str(condition);
+        let places = condition.matches('?').count();
+        values.extend(std::iter::repeat_n(value, places));
+    };
+    for condition in &wanted.conditions {
+        match condition {
+            Condition::Project(name) => add(
+                "session.project = (SELECT id FROM str WHERE s = ?)",
+                Sql::Text(name.clone()),
+            ),
+            Condition::State(state) => add("session.state = ?", Sql::Integer(state_number(*state).into())),
+            Condition::EndState(state) => add(
+                "session.end_state IS ?",
+                Sql::Integer(end_state_number(*state).into()),
+            ),
+            Condition::Tag(tag) => add(&by_dim(kind::TAG), Sql::Text(tag.clone())),
+            Condition::Agent(agent) => add(&by_dim(kind::AGENT), Sql::Text(agent.clone())),
+            Condition::Tool(tool) => add(&by_dim(kind::TOOL), Sql::Text(tool.clone())),
+            Condition::Error(code) => add(&by_dim(kind::ERROR), Sql::Text(code.clone())),
+            Condition::Environment(name) => {
+                add(&by_dim(kind::ENVIRONMENT), Sql::Text(name.clone()));
+            }
+            Condition::Version(version) => add(&by_dim(kind::VERSION), Sql::Text(version.clone())),
+            Condition::Model(model) => add(
+                &format!(
+                    "EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
+                        WHERE d.session = session.id AND d.kind = {} AND lower(str.s) LIKE ? ESCAPE '\\')",
+                    kind::MODEL
+                ),
+                part(model),
+            ),
+            Condition::Name(name) => add(
+                "(SELECT lower(s) FROM str WHERE id = session.name) LIKE ? ESCAPE '\\'",
+                part(name),
+            ),
+            Condition::Text(text) => add(
+                "((SELECT lower(s) FROM str WHERE id = session.name) LIKE ? ESCAPE '\\'
+                    OR EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
+                        WHERE d.session = session.id AND lower(str.s) LIKE ? ESCAPE '\\')
+                    OR lower(hex(session.key)) LIKE replace(?, '-', '') ESCAPE '\\')",
+                part(text),
+            ),
+            Condition::Since(at) => add("session.start >= ?", Sql::Integer(clamp(*at))),
+            Condition::Until(at) => add("session.start < ?", Sql::Integer(clamp(*at))),
+            Condition::MinCost(cost) => add("session.cost >= ?", Sql::Integer(*cost)),
+            Condition::Root => sql_root(&mut add),
+        }
+    }
+    (sql, values)
+}
+
+fn sql_root(add: &mut impl FnMut(&str, Sql)) {
+    add("session.is_root", Sql::Null);
+}
+
+fn by_dim(kind: u8) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM session_dim d WHERE d.session = session.id AND d.kind = {kind}
+            AND d.dim = (SELECT id FROM str WHERE s = ?))"
+    )
+}
+
+/// A pattern that fits wherever the text stands.
+fn part(text: &str) -> Sql {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    Sql::Text(pattern)
+}

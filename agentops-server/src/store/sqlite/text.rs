@@ -1,0 +1,165 @@
+//! Text of spans: what of it is searched, and what of an error's is the same when it happens again.
+
+use agentops_core::model::llm::{LlmCall, Part, ToolRequest};
+use agentops_core::model::span::Span;
+use serde_json::Value;
+
+/// So much of a span is searched.
+const LONGEST: usize = 64 << 10;
+
+/// So much of an error's message tells it from others.
+const SHAPE: usize = 200;
+
+/// All that a span says in words: names, values, messages, errors, attributes.
+pub(super) fn words(span: &Span) -> String {
+    let mut words = Words(String::new());
+    words.add(&span.name);
+    if let Some(error) = &span.error {
+        words.add(&error.code);
+        words.add(&error.details);
+        error.chain.iter().for_each(|cause| words.add(cause));
+    }
+    if let Some(call) = &span.llm {
+        words.call(call);
+    }
+    for value in span.input.iter().chain(&span.output) {
+        words.value(value);
+    }
+    for (key, value) in &span.attributes {
+        words.add(key);
+        words.value(value);
+    }
+    span.tags.iter().for_each(|tag| words.add(tag));
+    for log in &span.logs {
+        words.add(&log.message);
+    }
+    words.0
+}
+
+struct Words(String);
+
+impl Words {
+    fn add(&mut self, text: &str) {
+        let room = LONGEST.saturating_sub(self.0.len());
+        self.0.push_str(&text[..text.floor_char_boundary(room)]);
+        self.0.push('\n');
+    }
+
+    fn value(&mut self, value: &Value) {
+        // As deep as JSON is read, which is bounded.
+        match value {
+            _ if self.0.len() >= LONGEST => {}
+            Value::Null | Value::Bool(_) => {}
+            Value::Number(number) => self.add(&number.to_string()),
+            Value::String(text) => self.add(text),
+            Value::Array(items) => items.iter().for_each(|item| self.value(item)),
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    self.add(key);
+                    self.value(value);
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, call: &LlmCall) {
+        for message in &call.messages {
+            self.parts(&message.content, &message.tool_calls);
+        }
+        for completion in &call.completions {
+            self.parts(&completion.content, &completion.tool_calls);
+        }
+        if let Some(error) = &call.provider_error {
+            self.add(&error.message);
+        }
+    }
+
+    fn parts(&mut self, parts: &[Part], calls: &[ToolRequest]) {
+        for part in parts {
+            match part {
+                Part::Text(text) | Part::Reasoning(text) | Part::Refusal(text) => self.add(text),
+                Part::Other(value) => self.value(value),
+                _ => {}
+            }
+        }
+        for call in calls {
+            self.add(&call.name);
+            self.value(&call.arguments);
+        }
+    }
+}
+
+/// An error's message without what differs each time: numbers, ids, quoted words and paths.
+///
+/// Messages of one shape are one error.
+pub(super) fn shape(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let mut shape = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        if shape.len() >= SHAPE {
+            break;
+        }
+        let quoted = matches!(first, '"' | '\'' | '`')
+            .then(|| rest[1..].find(first))
+            .flatten();
+        if let Some(end) = quoted.filter(|_| !shape.ends_with(char::is_alphanumeric)) {
+            shape.push(first);
+            shape.push('…');
+            shape.push(first);
+            rest = &rest[end + 2..];
+            continue;
+        }
+        if !is_word(first) {
+            shape.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        shape.push_str(if differs(word) { "…" } else { word });
+        rest = after;
+    }
+    let end = shape.floor_char_boundary(SHAPE);
+    shape.truncate(end);
+    shape
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '\\')
+}
+
+/// Whether a word is another each time: it has a digit, or is a path.
+fn differs(word: &str) -> bool {
+    word.chars().any(|c| c.is_ascii_digit()) || word.trim_matches(['.', ':']).contains(['/', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_one_kind_have_one_shape() {
+        for (message, expected) in [
+            ("timeout after 30 s", "timeout after … s"),
+            ("timeout after 31.5 s", "timeout after … s"),
+            (
+                "no such file: /tmp/a/b.txt (os error 2)",
+                "no such file: … (os error …)",
+            ),
+            ("table \"refund\" not found", "table \"…\" not found"),
+            ("can't do that", "can't do that"),
+            ("id 019c6b1e-6f2a-7c3d: gone", "id … gone"),
+            ("first line\nsecond 7", "first line"),
+            ("", ""),
+        ] {
+            assert_eq!(shape(message), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_shape_ends_at_a_character() {
+        assert!(shape(&"ä".repeat(500)).len() <= SHAPE);
+        assert!(shape(&"x 1 ".repeat(500)).len() <= SHAPE + 3);
+    }
+}

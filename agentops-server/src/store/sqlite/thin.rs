@@ -1,0 +1,194 @@
+//! What the writer knows of sessions that go on: of each span the few things that sums are made of.
+//!
+//! Read from the columns when a session is first heard of again, kept while it speaks, and forgotten, the longest silent
+//! first, when there are too many.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use agentops_core::model::event::LossCause;
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
+use agentops_core::model::llm::Usage;
+use agentops_core::model::rollup::Entry;
+use agentops_core::model::session::SessionFacts;
+use agentops_core::model::span::{Span, SpanKind, Status};
+use agentops_core::model::time::UnixNanos;
+
+/// How many spans are remembered of all sessions together.
+const REMEMBERED: usize = 400_000;
+
+/// A text and its number in the store.
+pub(super) type Word = (i64, Arc<str>);
+
+/// What counts of a span.
+#[derive(Debug, Clone)]
+pub(super) struct Thin {
+    pub(super) row: i64,
+    pub(super) id: SpanId,
+    pub(super) parent: Option<SpanId>,
+    pub(super) kind: SpanKind,
+    pub(super) status: Status,
+    pub(super) open: bool,
+    pub(super) cancelled: bool,
+    pub(super) start: UnixNanos,
+    pub(super) end: Option<UnixNanos>,
+    pub(super) name: Word,
+    pub(super) agent: Option<Word>,
+    pub(super) model: Option<Word>,
+    pub(super) usage: Option<Usage>,
+    pub(super) cost: Option<i64>,
+    pub(super) tool_cost: Option<i64>,
+    pub(super) first_token: Option<u64>,
+    /// What of it the roll-ups hold.
+    pub(super) counted: Counted,
+}
+
+/// What of a span the roll-ups hold, as bits: each is added once, and taken away when it no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counted(pub(super) u8);
+
+impl Counted {
+    /// It has ended: its time and its failure.
+    pub(super) const ENDED: u8 = 1;
+    /// It is a model call without model calls beneath it.
+    pub(super) const CALL: u8 = 2;
+    /// Its tokens are the deepest.
+    pub(super) const USAGE: u8 = 4;
+    /// Its cost is the deepest.
+    pub(super) const COST: u8 = 8;
+    /// Its price is not known.
+    pub(super) const UNPRICED: u8 = 16;
+
+    pub(super) fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+}
+
+impl Thin {
+    pub(super) fn entry(&self) -> Entry<'_> {
+        Entry {
+            id: self.id,
+            parent_id: self.parent,
+            kind: self.kind,
+            name: &self.name.1,
+            status: self.status,
+            cancelled: self.cancelled,
+            open: self.open,
+            start: self.start,
+            end: self.end,
+            agent: self.agent.as_ref().map(|(_, agent)| &**agent),
+            model: self.model.as_ref().map(|(_, model)| &**model),
+            usage: self.usage,
+            cost: self.cost,
+            tool_cost: self.tool_cost,
+        }
+    }
+
+    pub(super) fn duration(&self) -> u64 {
+        self.end.map_or(0, |end| end.saturating_sub(self.start))
+    }
+}
+
+/// A session that was heard of.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) row: i64,
+    pub(super) id: SessionId,
+    pub(super) process: i64,
+    pub(super) project: Word,
+    pub(super) trace: TraceId,
+    pub(super) told: Option<SessionFacts>,
+    pub(super) losses: BTreeMap<LossCause, u64>,
+    pub(super) lost: bool,
+    /// Something of it is not just another program's.
+    pub(super) ours: bool,
+    pub(super) spans: Vec<Thin>,
+    places: HashMap<SpanId, u32>,
+    /// What it is found by, and is in the store already.
+    pub(super) dims: std::collections::HashSet<(u8, i64)>,
+    /// When its sums were last made, and over how many spans.
+    pub(super) summed: Option<(Instant, usize)>,
+    used: u64,
+}
+
+impl Known {
+    pub(super) fn new(row: i64, id: SessionId, process: i64, project: Word) -> Self {
+        Self {
+            row,
+            id,
+            process,
+            project,
+            trace: TraceId::default(),
+            told: None,
+            losses: BTreeMap::new(),
+            lost: false,
+            ours: false,
+            spans: Vec::new(),
+            places: HashMap::new(),
+            dims: std::collections::HashSet::new(),
+            summed: None,
+            used: 0,
+        }
+    }
+
+    pub(super) fn place(&self, id: SpanId) -> Option<usize> {
+        self.places.get(&id).map(|&at| at as usize)
+    }
+
+    pub(super) fn push(&mut self, thin: Thin) {
+        let at = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
+        self.places.insert(thin.id, at);
+        self.spans.push(thin);
+    }
+}
+
+/// Sessions that were heard of lately.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    sessions: HashMap<SessionId, Known>,
+    clock: u64,
+}
+
+impl Memory {
+    pub(super) fn get(&mut self, id: SessionId) -> Option<&mut Known> {
+        self.clock += 1;
+        let known = self.sessions.get_mut(&id)?;
+        known.used = self.clock;
+        Some(known)
+    }
+
+    pub(super) fn insert(&mut self, known: Known) {
+        self.sessions.insert(known.id, known);
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) -> Option<Known> {
+        self.sessions.remove(&id)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Known> {
+        self.sessions.values()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.sessions.clear();
+    }
+
+    /// Forgets the longest silent, where there are too many; all that they know is in the store.
+    pub(super) fn trim(&mut self) {
+        let weight = |known: &Known| known.spans.len() + 50;
+        let mut all: usize = self.sessions.values().map(weight).sum();
+        while all > REMEMBERED && self.sessions.len() > 1 {
+            let oldest = self.sessions.values().min_by_key(|known| known.used);
+            let Some(id) = oldest.map(|known| known.id) else {
+                return;
+            };
+            all -= self.sessions.remove(&id).map_or(0, |known| weight(&known));
+        }
+    }
+}
+
+/// What is counted of a span's model call besides its cost.
+pub(super) fn usage(span: &Span) -> Option<Usage> {
+    span.llm.as_ref()?.usage
+}

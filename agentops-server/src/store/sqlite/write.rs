@@ -1,0 +1,903 @@
+//! Takes batches in: the one place that writes.
+//!
+//! A batch is one transaction: spans and logs, then the sums of the sessions that it touched, then the sums over time,
+//! and how far the spool was read. What is remembered of sessions only saves reading it again: after a failure it is
+//! forgotten, and the store as it was before the batch is all that counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agentops_core::model::event::{Event, Loss, LossCause, Resource};
+use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::rollup::{self, Entry, Rollup};
+use agentops_core::model::session::{Session, SessionFacts};
+use agentops_core::model::span::{Log, Span, SpanKind};
+use agentops_core::model::{trace, wire};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::payload::{Packer, Unpacker};
+use super::rolls::{Rolls, clamp, kind};
+use super::thin::{self, Counted, Known, Memory, Thin, Word};
+use super::{read, search, text};
+use crate::store::{Batch, Changes, Kind, StoreError};
+
+/// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
+/// large.
+const SMALL: usize = 2_000;
+
+/// For how long the sums of a large session may lag.
+const LAG: Duration = Duration::from_millis(200);
+
+/// How many spans of a deleted session go in one transaction.
+const PURGE: usize = 2_000;
+
+/// Words that are remembered, so that spans need not look up their names.
+const WORDS: usize = 100_000;
+
+/// The connection that writes, and what it remembers.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) conn: Connection,
+    packer: Packer,
+    pub(super) unpacker: Unpacker,
+    memory: Memory,
+    words: HashMap<Arc<str>, i64>,
+    processes: HashMap<Arc<Resource>, i64>,
+    /// The last one, which is mostly the next.
+    process: Option<(Arc<Resource>, i64)>,
+    rolls: Rolls,
+    sequence: i64,
+    purging: Option<i64>,
+}
+
+/// What a commit has touched so far.
+#[derive(Default)]
+struct Touched {
+    order: Vec<SessionId>,
+    spans: HashMap<SessionId, Vec<SpanId>>,
+}
+
+impl Touched {
+    fn session(&mut self, id: SessionId) -> &mut Vec<SpanId> {
+        let Self { order, spans } = self;
+        spans.entry(id).or_insert_with(|| {
+            order.push(id);
+            Vec::new()
+        })
+    }
+}
+
+impl Writer {
+    pub(super) fn new(conn: Connection) -> Result<Self, StoreError> {
+        let packer = Packer::new(&conn)?;
+        let sequence = read::sequence(&conn)?;
+        Ok(Self {
+            conn,
+            packer,
+            unpacker: Unpacker::default(),
+            memory: Memory::default(),
+            words: HashMap::new(),
+            processes: HashMap::new(),
+            process: None,
+            rolls: Rolls::default(),
+            sequence,
+            purging: None,
+        })
+    }
+
+    /// Forgets all that is not in the store: after a failure it may be ahead of it.
+    pub(super) fn forget(&mut self) {
+        if !self.conn.is_autocommit() {
+            // Nothing more can be done for it; a connection that is broken says so at its next use.
+            _ = self.conn.execute_batch("ROLLBACK");
+        }
+        self.memory.clear();
+        self.words.clear();
+        self.processes.clear();
+        self.process = None;
+        self.rolls.clear();
+        if let Ok(packer) = Packer::new(&self.conn) {
+            self.packer = packer;
+        }
+        if let Ok(sequence) = read::sequence(&self.conn) {
+            self.sequence = sequence;
+        }
+    }
+
+    /// Does `work` as one transaction, of which nothing stays where it fails.
+    fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        // Another process may have written since.
+        let newest = read::sequence(&self.conn)?;
+        if newest != self.sequence {
+            self.memory.clear();
+            self.words.clear();
+            self.processes.clear();
+            self.process = None;
+            self.sequence = newest;
+        }
+        let done = work(self).and_then(|done| {
+            self.rolls.write(&self.conn)?;
+            self.conn.execute_batch("COMMIT")?;
+            Ok(done)
+        });
+        if done.is_err() {
+            self.forget();
+        } else {
+            self.memory.trim();
+            if self.words.len() > WORDS {
+                self.words.clear();
+            }
+        }
+        done
+    }
+
+    /// Takes in a batch.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<Changes, StoreError> {
+        self.transaction(|writer| {
+            writer.sequence += 1;
+            let mut touched = Touched::default();
+            for (resource, event) in &batch.events {
+                writer.apply(resource, event, &mut touched)?;
+            }
+            for &session in &batch.lost {
+                writer.lose(session, &mut touched)?;
+            }
+            for &session in &touched.order {
+                writer.settle(session, false)?;
+            }
+            writer.note_positions(batch)?;
+            writer.note_sequence()?;
+            Ok(Changes {
+                sequence: writer.sequence as u64,
+                sessions: touched
+                    .order
+                    .iter()
+                    .map(|id| (*id, touched.spans.remove(id).unwrap_or_default()))
+                    .collect(),
+            })
+        })
+    }
+
+    fn note_positions(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        for (file, offset) in &batch.positions {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO spool VALUES (?1, ?2) ON CONFLICT DO UPDATE SET offset = excluded.offset",
+                )?
+                .execute(params![file, clamp(*offset)])?;
+        }
+        for (process, session, opened) in &batch.voices {
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO voice VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET opened = max(opened, excluded.opened)",
+                )?
+                .execute(params![process, session.0.to_be_bytes(), opened])?;
+        }
+        for process in &batch.silent {
+            self.conn
+                .prepare_cached("DELETE FROM voice WHERE process = ?1")?
+                .execute([process])?;
+        }
+        for file in &batch.gone {
+            self.conn
+                .prepare_cached("DELETE FROM spool WHERE file = ?1")?
+                .execute([file])?;
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        resource: &Arc<Resource>,
+        event: &Event,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        match event {
+            Event::SpanStarted(span) => self.span(resource, span, true, touched),
+            Event::SpanEnded(span) => self.span(resource, span, false, touched),
+            Event::Log { session, span, log } => self.log(resource, *session, *span, log, touched),
+            Event::Session(facts) => self.facts(resource, facts, touched),
+            Event::Loss(loss) => self.loss(resource, loss, touched),
+            _ => Ok(()),
+        }
+    }
+
+    /// The first END wins over all else, a later start over an earlier one.
+    fn span(
+        &mut self,
+        resource: &Arc<Resource>,
+        span: &Span,
+        open: bool,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let session = match span.session_id {
+            // Of its trace, where it comes from elsewhere and names no session.
+            SessionId(0) => SessionId(span.trace_id.0),
+            session => session,
+        };
+        let process = self.process(resource)?;
+        let place = {
+            let known = self.known(session, process, resource)?;
+            let place = known.place(span.id);
+            if place.is_some_and(|at| !known.spans[at].open) {
+                return Ok(());
+            }
+            place
+        };
+        touched.session(session).push(span.id);
+
+        let name = self.word(&span.name)?;
+        let agent = match &span.agent {
+            Some(agent) => Some(self.word(&agent.name)?),
+            None => None,
+        };
+        let model = span
+            .llm
+            .as_ref()
+            .and_then(|llm| llm.model.as_deref().or(llm.request_model.as_deref()));
+        let model = match model {
+            Some(model) => Some(self.word(model)?),
+            None => None,
+        };
+        let fault = self.fault(span, &name)?;
+        let entry = Entry::from(span);
+        let mut thin = Thin {
+            row: 0,
+            id: span.id,
+            parent: span.parent_id,
+            kind: span.kind,
+            status: span.status,
+            open,
+            cancelled: span.cancelled,
+            start: span.start,
+            end: span.end.filter(|_| !open),
+            name,
+            agent,
+            model,
+            usage: thin::usage(span),
+            cost: entry.cost,
+            tool_cost: entry.tool_cost,
+            first_token: span.llm.as_ref().and_then(|llm| llm.time_to_first_token),
+            counted: Counted::default(),
+        };
+
+        let whole = wire::encode_span(span);
+        let (dict, packed) = self.packer.pack(&whole)?;
+        let Some(known) = self.memory.get(session) else {
+            return Err(StoreError(Kind::Corrupt("a session that was just there")));
+        };
+        known.ours |= !matches!(span.kind, SpanKind::Unknown | SpanKind::Http)
+            || span.llm.is_some()
+            || span.agent.is_some();
+        if known.trace.0 == 0 || known.told.is_none() && span.kind == SpanKind::Session {
+            known.trace = span.trace_id;
+        }
+        let row = known.row;
+        let usage = thin.usage;
+        let columns = params![
+            row,
+            span.id.0 as i64,
+            span.parent_id.map(|id| id.0 as i64),
+            read::kind_number(span.kind),
+            read::status_number(span.status),
+            read::flags(&thin, span),
+            thin.name.0,
+            thin.agent.as_ref().map(|word| word.0),
+            thin.model.as_ref().map(|word| word.0),
+            clamp(span.start),
+            thin.end.map(clamp),
+            span.thread.as_ref().map(|thread| clamp(thread.id)),
+            fault,
+            usage.map(|usage| clamp(usage.input)),
+            usage.map(|usage| clamp(usage.output)),
+            usage.map(|usage| clamp(usage.cache_read)),
+            usage.map(|usage| clamp(usage.cache_write)),
+            usage.map(|usage| clamp(usage.reasoning)),
+            usage.map(|usage| clamp(usage.total)),
+            thin.cost,
+            thin.tool_cost,
+            thin.first_token.map(clamp),
+        ];
+        match place {
+            None => {
+                thin.row = self
+                    .conn
+                    .prepare_cached(
+                        "INSERT INTO span (session, span, parent, kind, status, flags, name, agent, model, start, end,
+                            thread, error, input, output, cache_read, cache_write, reasoning, total, cost, tool_cost,
+                            first_token, counted)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                            ?20, ?21, ?22, 0)",
+                    )?
+                    .insert(columns)?;
+                self.conn
+                    .prepare_cached("INSERT INTO payload VALUES (?1, ?2, ?3)")?
+                    .execute(params![thin.row, dict, packed])?;
+                known.push(thin);
+            }
+            Some(at) => {
+                self.conn
+                    .prepare_cached(
+                        "UPDATE span SET parent = ?3, kind = ?4, status = ?5, flags = ?6, name = ?7, agent = ?8,
+                            model = ?9, start = ?10, end = ?11, thread = ?12, error = ?13, input = ?14, output = ?15,
+                            cache_read = ?16, cache_write = ?17, reasoning = ?18, total = ?19, cost = ?20,
+                            tool_cost = ?21, first_token = ?22
+                         WHERE session = ?1 AND span = ?2",
+                    )?
+                    .execute(columns)?;
+                let row = known.spans[at].row;
+                self.conn
+                    .prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
+                    .execute(params![row, dict, packed])?;
+                search::changed(&self.conn, row)?;
+                (thin.row, thin.counted) = (row, known.spans[at].counted);
+                known.spans[at] = thin;
+            }
+        }
+        self.dims_of_span(session, span)
+    }
+
+    fn log(
+        &mut self,
+        resource: &Arc<Resource>,
+        session: SessionId,
+        span: SpanId,
+        log: &Log,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let process = self.process(resource)?;
+        let known = self.known(session, process, resource)?;
+        let (row, trace) = (known.row, known.trace);
+        let record = wire::encode_log(log, session, trace, span);
+        // The same log may come again with the same request.
+        let there: bool = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM log WHERE session = ?1 AND span = ?2 AND time = ?3 AND z = ?4)")?
+            .query_row(params![row, span.0 as i64, clamp(log.time), record], |row| row.get(0))?;
+        if !there {
+            self.conn
+                .prepare_cached("INSERT INTO log (session, span, time, z) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![row, span.0 as i64, clamp(log.time), record])?;
+            touched.session(session).push(span);
+        }
+        Ok(())
+    }
+
+    fn facts(
+        &mut self,
+        resource: &Arc<Resource>,
+        facts: &SessionFacts,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        let process = self.process(resource)?;
+        self.known(facts.id, process, resource)?;
+        touched.session(facts.id);
+        // Where it ran is where it was opened, not where somebody joined it.
+        self.move_to(facts.id, process, resource)?;
+        let Some(known) = self.memory.get(facts.id) else {
+            return Ok(());
+        };
+        known.ours = true;
+        if known.trace.0 == 0 {
+            known.trace = facts.trace_id;
+        }
+        match &mut known.told {
+            Some(told) => trace::complete(told, facts.clone()),
+            told => *told = Some(facts.clone()),
+        }
+        let tags = facts.tags.clone();
+        let environment = facts
+            .attributes
+            .get("deployment.environment.name")
+            .or_else(|| facts.attributes.get("environment"));
+        let environment = environment
+            .and_then(|value| value.as_str())
+            .map(str::to_owned);
+        for tag in tags {
+            self.dim(facts.id, kind::TAG, &tag)?;
+        }
+        if let Some(environment) = environment {
+            self.dim(facts.id, kind::ENVIRONMENT, &environment)?;
+        }
+        if let Some(version) = &resource.service_version {
+            self.dim(facts.id, kind::VERSION, version)?;
+        }
+        Ok(())
+    }
+
+    /// A loss that names no session may be of any that was open in its process then, so each of them counts it. Where
+    /// none was, it is the latest one's: what is lost at the end is counted after the end.
+    fn loss(
+        &mut self,
+        resource: &Arc<Resource>,
+        loss: &Loss,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        // Those are spans of other sessions, whatever was going on when they were removed.
+        if loss.cause == LossCause::SpoolLimit {
+            self.conn.execute(
+                "UPDATE meta SET value = value + ?1 WHERE key = 'removed'",
+                [clamp(loss.count)],
+            )?;
+            return Ok(());
+        }
+        let process = self.process(resource)?;
+        let blamed = match loss.session {
+            Some(session) => {
+                self.known(session, process, resource)?;
+                vec![session]
+            }
+            None => read::open_in(&self.conn, process, clamp(loss.time))?,
+        };
+        for session in blamed {
+            let known = self.known(session, process, resource)?;
+            *known.losses.entry(loss.cause).or_default() += loss.count;
+            touched.session(session);
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, session: SessionId, touched: &mut Touched) -> Result<(), StoreError> {
+        let Some(known) = self.remembered(session)? else {
+            return Ok(());
+        };
+        if !known.lost {
+            known.lost = true;
+            touched.session(session);
+        }
+        Ok(())
+    }
+
+    fn note_sequence(&self) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'sequence'")?
+            .execute([self.sequence])?;
+        Ok(())
+    }
+
+    /// What is remembered of a session, read again where it was forgotten; `None` where the store has none such.
+    fn remembered(&mut self, id: SessionId) -> Result<Option<&mut Known>, StoreError> {
+        if self.memory.get(id).is_none() {
+            let Some(known) = read::known(&self.conn, id)? else {
+                return Ok(None);
+            };
+            self.memory.insert(known);
+        }
+        Ok(self.memory.get(id))
+    }
+
+    /// The same, made where there is none.
+    fn known(
+        &mut self,
+        id: SessionId,
+        process: i64,
+        resource: &Resource,
+    ) -> Result<&mut Known, StoreError> {
+        if self.remembered(id)?.is_none() {
+            let project = self.word(project(resource))?;
+            let row = self
+                .conn
+                .prepare_cached(
+                    "INSERT INTO session (key, process, project, name, trace, facts, start, state, is_root, spans, open,
+                        errors, llm_calls, tool_calls, dropped, input, output, cache_read, cache_write, reasoning, total,
+                        partial, lists, foreign_only, seq)
+                     VALUES (?1, ?2, ?3, ?3, x'', x'', 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 1, ?4)",
+                )?
+                .insert(params![id.0.to_be_bytes(), process, project.0, self.sequence])?;
+            self.memory.insert(Known::new(row, id, process, project));
+        }
+        let known = self
+            .memory
+            .get(id)
+            .ok_or(StoreError(Kind::Corrupt("a session that was just made")))?;
+        known.lost = false;
+        Ok(known)
+    }
+
+    /// Gives a session to the process that opened it, and its sums over time to that one's project.
+    fn move_to(
+        &mut self,
+        id: SessionId,
+        process: i64,
+        resource: &Resource,
+    ) -> Result<(), StoreError> {
+        let project = self.word(project(resource))?;
+        let Self { memory, rolls, .. } = self;
+        let Some(known) = memory.get(id) else {
+            return Ok(());
+        };
+        if known.project.0 != project.0 {
+            for span in &known.spans {
+                rolls.change(known.project.0, span, span.counted, Counted::default());
+                rolls.change(project.0, span, Counted::default(), span.counted);
+            }
+            known.project = project;
+        }
+        known.process = process;
+        Ok(())
+    }
+
+    fn word(&mut self, text: &str) -> Result<Word, StoreError> {
+        if let Some((word, id)) = self.words.get_key_value(text) {
+            return Ok((*id, word.clone()));
+        }
+        let found = self
+            .conn
+            .prepare_cached("SELECT id FROM str WHERE s = ?1")?
+            .query_row([text], |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => self
+                .conn
+                .prepare_cached("INSERT INTO str (s) VALUES (?1)")?
+                .insert([text])?,
+        };
+        let word: Arc<str> = text.into();
+        self.words.insert(word.clone(), id);
+        Ok((id, word))
+    }
+
+    fn process(&mut self, resource: &Arc<Resource>) -> Result<i64, StoreError> {
+        if let Some((_, id)) = self
+            .process
+            .as_ref()
+            .filter(|(last, _)| Arc::ptr_eq(last, resource))
+        {
+            return Ok(*id);
+        }
+        let id = match self.processes.get(resource) {
+            Some(&id) => id,
+            None => self.new_process(resource)?,
+        };
+        self.process = Some((resource.clone(), id));
+        Ok(id)
+    }
+
+    fn new_process(&mut self, resource: &Arc<Resource>) -> Result<i64, StoreError> {
+        let key = wire::encode_resource(resource);
+        let found = self
+            .conn
+            .prepare_cached("SELECT id FROM process WHERE key = ?1")?
+            .query_row([&key], |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => self
+                .conn
+                .prepare_cached("INSERT INTO process (key) VALUES (?1)")?
+                .insert([&key])?,
+        };
+        if self.processes.len() > 1_000 {
+            self.processes.clear();
+            self.process = None;
+        }
+        self.processes.insert(resource.clone(), id);
+        Ok(id)
+    }
+
+    /// The group that a span's error belongs to.
+    fn fault(&mut self, span: &Span, name: &Word) -> Result<Option<i64>, StoreError> {
+        let Some(error) = &span.error else {
+            return Ok(None);
+        };
+        let shape = text::shape(&error.details);
+        let kind = read::kind_number(span.kind);
+        let key = params![kind, error.code, name.0, shape];
+        let found = self
+            .conn
+            .prepare_cached(
+                "SELECT id FROM fault WHERE kind = ?1 AND code = ?2 AND name = ?3 AND shape = ?4",
+            )?
+            .query_row(key, |row| row.get(0))
+            .optional()?;
+        Ok(Some(match found {
+            Some(id) => id,
+            None => self
+                .conn
+                .prepare_cached(
+                    "INSERT INTO fault (kind, code, name, shape) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .insert(key)?,
+        }))
+    }
+
+    fn dims_of_span(&mut self, session: SessionId, span: &Span) -> Result<(), StoreError> {
+        if let Some(agent) = &span.agent {
+            self.dim(session, kind::AGENT, &agent.name)?;
+        }
+        if let Some(model) = span
+            .llm
+            .as_ref()
+            .and_then(|llm| llm.model.as_deref().or(llm.request_model.as_deref()))
+        {
+            self.dim(session, kind::MODEL, model)?;
+        }
+        if span.kind == SpanKind::Tool {
+            self.dim(session, kind::TOOL, &span.name)?;
+        }
+        if let Some(error) = &span.error {
+            self.dim(session, kind::ERROR, &error.code)?;
+        }
+        for tag in &span.tags {
+            self.dim(session, kind::TAG, tag)?;
+        }
+        Ok(())
+    }
+
+    /// Says that the session is found by a word.
+    fn dim(&mut self, session: SessionId, kind: u8, text: &str) -> Result<(), StoreError> {
+        let word = self.word(text)?.0;
+        let Self { memory, conn, .. } = self;
+        let Some(known) = memory.get(session) else {
+            return Ok(());
+        };
+        if known.dims.insert((kind, word)) {
+            conn.prepare_cached("INSERT OR IGNORE INTO session_dim VALUES (?1, ?2, ?3)")?
+                .execute(params![known.row, kind, word])?;
+        }
+        Ok(())
+    }
+
+    /// Makes the sums of a session that changed, or says that they lag.
+    fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
+        let Self {
+            memory,
+            rolls,
+            conn,
+            sequence,
+            ..
+        } = self;
+        let Some(known) = memory.get(id) else {
+            return Ok(());
+        };
+        let fresh = |(at, _): (Instant, usize)| at.elapsed() < LAG;
+        if !now && known.spans.len() > SMALL && known.summed.is_some_and(fresh) {
+            conn.prepare_cached("UPDATE session SET stale = 1, seq = ?2, told = ?3 WHERE id = ?1")?
+                .execute(params![
+                    known.row,
+                    *sequence,
+                    known.told.as_ref().map(wire::encode_facts)
+                ])?;
+            return Ok(());
+        }
+        let entries = in_order(known);
+        let sums = rollup::sum(&entries);
+        let counted: Vec<(SpanId, Counted)> = entries
+            .iter()
+            .zip(&sums.spans)
+            .map(|(entry, totals)| (entry.id, counts(entry, totals)))
+            .collect();
+        let session = summarise(conn, known, &entries, sums)?;
+        for (span, now) in counted {
+            let Some(at) = known.place(span) else {
+                continue;
+            };
+            let thin = &mut known.spans[at];
+            if thin.counted != now {
+                rolls.change(known.project.0, thin, thin.counted, now);
+                thin.counted = now;
+                conn.prepare_cached("UPDATE span SET counted = ?2 WHERE id = ?1")?
+                    .execute(params![thin.row, now.0])?;
+            }
+        }
+        known.summed = Some((Instant::now(), known.spans.len()));
+        let row = (
+            known.row,
+            known.process,
+            known.project.0,
+            known.lost,
+            known.ours,
+        );
+        let told = known.told.as_ref().map(wire::encode_facts);
+        self.write_session(row, told, &session)
+    }
+}
+
+/// The spans of a session as sums are made of them: its own first, the others by start.
+fn in_order(known: &Known) -> Vec<Entry<'_>> {
+    let root = known.told.as_ref().and_then(|told| told.root);
+    let mut entries: Vec<Entry<'_>> = known.spans.iter().map(Thin::entry).collect();
+    entries.sort_unstable_by_key(|entry| (Some(entry.id) != root, entry.start, entry.id));
+    entries
+}
+
+fn project(resource: &Resource) -> &str {
+    match &*resource.project {
+        "" => trace::DEFAULT_PROJECT,
+        project => project,
+    }
+}
+
+/// What of a span counts over time.
+fn counts(entry: &Entry<'_>, totals: &rollup::SpanTotals) -> Counted {
+    let bits = [
+        (!entry.open, Counted::ENDED),
+        (!entry.open && totals.is_call, Counted::CALL),
+        (totals.counts_usage, Counted::USAGE),
+        (totals.counts_cost, Counted::COST),
+        (totals.lacks_cost, Counted::UNPRICED),
+    ];
+    let set = bits.iter().filter(|(set, _)| *set);
+    Counted(set.fold(0, |all, (_, bit)| all | bit))
+}
+
+/// A session as people read it.
+fn summarise(
+    conn: &Connection,
+    known: &Known,
+    entries: &[Entry<'_>],
+    sums: Rollup,
+) -> Result<Session, StoreError> {
+    let facts = trace::Known {
+        id: known.id,
+        trace_id: known.trace,
+        facts: known.told.clone(),
+        losses: known.losses.clone(),
+        lost: known.lost,
+    };
+    let process = read::process(conn, known.process)?;
+    Ok(facts.summarise(entries, sums, process))
+}
+
+impl Writer {
+    fn write_session(
+        &mut self,
+        (row, process, project, lost, ours): (i64, i64, i64, bool, bool),
+        told: Option<Vec<u8>>,
+        session: &Session,
+    ) -> Result<(), StoreError> {
+        let name = self.word(&session.facts.name)?.0;
+        let lists = read::Lists::of(session).to_json();
+        let (facts, counts, tokens) = (&session.facts, session.counts, session.tokens);
+        self.conn
+            .prepare_cached(
+                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, facts = ?7, start = ?8,
+                    end = ?9, state = ?10, end_state = ?11, is_root = ?12, spans = ?13, open = ?14, errors = ?15,
+                    llm_calls = ?16, tool_calls = ?17, dropped = ?18, input = ?19, output = ?20, cache_read = ?21,
+                    cache_write = ?22, reasoning = ?23, total = ?24, cost = ?25, partial = ?26, lists = ?27,
+                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                row,
+                process,
+                project,
+                name,
+                facts.trace_id.0.to_be_bytes(),
+                told,
+                wire::encode_facts(facts),
+                clamp(facts.start),
+                facts.end.map(clamp),
+                read::state_number(session.state),
+                facts.end_state.map(read::end_state_number),
+                facts.parent_session_id.is_none(),
+                clamp(counts.spans),
+                clamp(counts.open),
+                clamp(counts.errors),
+                clamp(counts.llm_calls),
+                clamp(counts.tool_calls),
+                clamp(counts.dropped),
+                clamp(tokens.input),
+                clamp(tokens.output),
+                clamp(tokens.cache_read),
+                clamp(tokens.cache_write),
+                clamp(tokens.reasoning),
+                clamp(tokens.total),
+                session.cost.total,
+                session.cost.partial,
+                lists,
+                !ours,
+                lost,
+                self.sequence,
+            ])?;
+        Ok(())
+    }
+
+    /// Hides sessions, or brings them back.
+    pub(super) fn set_hidden(
+        &mut self,
+        ids: &[SessionId],
+        hidden: bool,
+    ) -> Result<usize, StoreError> {
+        self.transaction(|writer| {
+            writer.sequence += 1;
+            let mut changed = 0;
+            for id in ids {
+                changed += writer
+                    .conn
+                    .prepare_cached(
+                        "UPDATE session SET hidden = ?2, seq = ?3 WHERE key = ?1 AND hidden <> ?2",
+                    )?
+                    .execute(params![id.0.to_be_bytes(), hidden, writer.sequence])?;
+            }
+            writer.note_sequence()?;
+            Ok(changed)
+        })
+    }
+
+    /// Does what can wait, for about `budget`. Whether there is more of it.
+    pub(super) fn maintain(&mut self, budget: Duration) -> Result<bool, StoreError> {
+        let until = Instant::now() + budget;
+        let mut more = self.settle_stale()?;
+        loop {
+            more |= self.purge_some()?;
+            if Instant::now() >= until {
+                return Ok(true);
+            }
+            more |= self.index_some()?;
+            if !more || Instant::now() >= until {
+                return Ok(more);
+            }
+            more = false;
+        }
+    }
+
+    fn settle_stale(&mut self) -> Result<bool, StoreError> {
+        let stale = read::stale(&self.conn)?;
+        if stale.is_empty() {
+            return Ok(false);
+        }
+        self.transaction(|writer| {
+            writer.sequence += 1;
+            for id in stale {
+                writer.remembered(id)?;
+                writer.settle(id, true)?;
+            }
+            writer.note_sequence()
+        })?;
+        Ok(false)
+    }
+
+    /// Takes some spans of a hidden session out of everything; the session itself goes last.
+    fn purge_some(&mut self) -> Result<bool, StoreError> {
+        let hidden = read::hidden_since(&self.conn)?;
+        let Some((row, id)) = hidden else {
+            return Ok(false);
+        };
+        self.transaction(|writer| {
+            let spans = read::thin_spans(&writer.conn, row, PURGE)?;
+            if let Some(known) = writer.remembered(id)? {
+                let project = known.project.0;
+                for span in &spans {
+                    writer
+                        .rolls
+                        .change(project, span, span.counted, Counted::default());
+                }
+            }
+            for span in &spans {
+                search::removed(&writer.conn, span.row)?;
+                for sql in [
+                    "DELETE FROM payload WHERE id = ?1",
+                    "DELETE FROM span WHERE id = ?1",
+                ] {
+                    writer.conn.prepare_cached(sql)?.execute([span.row])?;
+                }
+            }
+            if spans.len() < PURGE {
+                for sql in [
+                    "DELETE FROM log WHERE session = ?1",
+                    "DELETE FROM session_dim WHERE session = ?1",
+                    "DELETE FROM session WHERE id = ?1",
+                ] {
+                    writer.conn.prepare_cached(sql)?.execute([row])?;
+                }
+            }
+            // What is remembered of it is not what is left of it.
+            writer.memory.remove(id);
+            Ok(true)
+        })
+    }
+
+    fn index_some(&mut self) -> Result<bool, StoreError> {
+        self.transaction(|writer| {
+            writer.packer.learn(&writer.conn)?;
+            search::index(&writer.conn, &mut writer.unpacker)
+        })
+    }
+}

@@ -19,6 +19,7 @@ use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Store, StoreError};
 
 mod prices;
+mod serve;
 mod sessions;
 mod show;
 
@@ -48,6 +49,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Sessions(sessions::Args),
     Show(show::Args),
     Prices(prices::Args),
@@ -98,6 +100,7 @@ pub(crate) fn run() -> ExitCode {
 fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
     take_own_prices();
     match command {
+        Command::Serve(args) => serve::run(&args, output),
         Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
         Command::Show(args) => show::run(&args, &recorded()?, output),
         Command::Prices(args) => prices::run(&args, output),
@@ -141,7 +144,7 @@ fn take_in(home: &Home, store: &Sqlite) -> Result<bool, Failure> {
         let importer = Importer::new(home)
             .map_err(|error| HomeError::unreadable(home.path().into(), error))?;
         if let Some(mut importer) = importer {
-            let problems = importer.step(store, |_| {})?;
+            let problems = importer.step(store, &mut |batch| store.commit(batch).map(drop))?;
             for problem in &problems {
                 say(format_args!("warning: {problem}"));
             }
@@ -208,6 +211,10 @@ impl Output {
 
     fn text(&mut self, text: &str) -> Result<(), Failure> {
         self.out.write_all(text.as_bytes()).map_err(Failure::Write)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::Write)
     }
 
     fn json(&mut self, value: &impl serde::Serialize) -> Result<(), Failure> {

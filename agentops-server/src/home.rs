@@ -11,7 +11,7 @@ const HOME: &str = "AGENTOPS_HOME";
 
 /// The data directory, and who chose it.
 #[derive(Debug, Clone)]
-pub(crate) struct Home {
+pub struct Home {
     path: PathBuf,
     /// By the environment, so that its absence is a mistake.
     chosen: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Home {
 
 /// Why there is no data directory.
 #[derive(Debug)]
-pub(crate) enum HomeError {
+pub enum HomeError {
     /// The environment names no place for data.
     None,
     /// The chosen directory does not exist.
@@ -32,7 +32,7 @@ pub(crate) enum HomeError {
 
 impl Home {
     /// The data directory that the environment selects.
-    pub(crate) fn from_env() -> Result<Self, HomeError> {
+    pub fn from_env() -> Result<Self, HomeError> {
         let env = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty());
         let path = options::home(env).ok_or(HomeError::None)?;
         Ok(Self {
@@ -42,21 +42,21 @@ impl Home {
     }
 
     /// A data directory that somebody named.
-    pub(crate) fn at(path: PathBuf) -> Self {
+    pub fn at(path: PathBuf) -> Self {
         Self { path, chosen: true }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where programs record.
-    pub(crate) fn spool(&self) -> PathBuf {
+    pub fn spool(&self) -> PathBuf {
         self.path.join("spool")
     }
 
     /// Makes it where it is missing, for its owner alone.
-    pub(crate) fn make(&self) -> Result<(), HomeError> {
+    pub fn make(&self) -> Result<(), HomeError> {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -67,7 +67,7 @@ impl Home {
     }
 
     /// Checks that it can be read from; one that nobody chose may be missing.
-    pub(crate) fn check(&self) -> Result<(), HomeError> {
+    pub fn check(&self) -> Result<(), HomeError> {
         let path = &self.path;
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => Ok(()),
@@ -88,12 +88,12 @@ impl Home {
 }
 
 impl HomeError {
-    pub(crate) fn unreadable(path: PathBuf, error: io::Error) -> Self {
+    pub fn unreadable(path: PathBuf, error: io::Error) -> Self {
         Self::Unreadable { path, error }
     }
 
     /// What to do about it.
-    pub(crate) fn help(&self) -> &'static str {
+    pub fn help(&self) -> &'static str {
         match self {
             Self::None => "set AGENTOPS_HOME to the directory that your programs record into",
             Self::Missing(_) | Self::NoDirectory { chosen: true, .. } => {

@@ -6,7 +6,8 @@
 use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 
-pub(crate) mod spool;
+pub mod spool;
+pub mod writer;
 
 /// Prices a model call that its recorder did not: programs carry prices only if they ask for them.
 fn price(span: &mut Span) {

@@ -11,14 +11,14 @@ use crate::store::{Condition, Store, StoreError, Wanted};
 
 mod filter;
 
-pub(crate) use filter::Filter;
+pub use filter::Filter;
 
 /// How many spans are asked for at once.
 const PAGE: usize = 2_000;
 
 /// Why an id does not name one session.
 #[derive(Debug)]
-pub(crate) enum Unresolved {
+pub enum Unresolved {
     /// There is no session at all.
     NothingRecorded,
     /// None has such an id.
@@ -28,7 +28,7 @@ pub(crate) enum Unresolved {
 }
 
 /// Whether there is no session at all.
-pub(crate) fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
+pub fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
     let any = Wanted {
         limit: 1,
         foreign: true,
@@ -38,10 +38,7 @@ pub(crate) fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
 }
 
 /// The session that is meant: `last`, an id, or a unique start or end of one, hyphens and case aside.
-pub(crate) fn resolve(
-    store: &dyn Store,
-    id: &str,
-) -> Result<Result<SessionId, Unresolved>, StoreError> {
+pub fn resolve(store: &dyn Store, id: &str) -> Result<Result<SessionId, Unresolved>, StoreError> {
     if is_empty(store)? {
         return Ok(Err(Unresolved::NothingRecorded));
     }
@@ -82,7 +79,7 @@ fn last(store: &dyn Store) -> Result<Option<SessionId>, StoreError> {
 }
 
 /// A session with all its spans, in the order of its tree.
-pub(crate) fn trace(store: &dyn Store, id: SessionId) -> Result<Option<Trace>, StoreError> {
+pub fn trace(store: &dyn Store, id: SessionId) -> Result<Option<Trace>, StoreError> {
     let Some(session) = store.session(id)? else {
         return Ok(None);
     };

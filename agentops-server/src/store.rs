@@ -14,10 +14,10 @@ use agentops_core::model::session::{EndState, Session, SessionState};
 use agentops_core::model::span::{Span, SpanKind};
 use agentops_core::model::time::UnixNanos;
 
-pub(crate) mod sqlite;
+pub mod sqlite;
 
 /// Keeps what comes in, and answers.
-pub(crate) trait Store: Send + Sync {
+pub trait Store: fmt::Debug + Send + Sync {
     /// Takes in a batch: whole and durable when this returns, or not at all. Repeating one changes nothing.
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError>;
 
@@ -85,23 +85,23 @@ pub(crate) trait Store: Send + Sync {
 
 /// Events that belong together, and how far they bring their spool files.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) events: Vec<(Arc<Resource>, Event)>,
+pub struct Batch {
+    pub events: Vec<(Arc<Resource>, Event)>,
     /// Spool files by name, and the offset that each was read up to.
-    pub(crate) positions: Vec<(String, u64)>,
+    pub positions: Vec<(String, u64)>,
     /// Spool files that are gone.
-    pub(crate) gone: Vec<String>,
+    pub gone: Vec<String>,
     /// Who spoke in which session, by the name of its spool files; whether it opened it.
-    pub(crate) voices: Vec<(String, SessionId, bool)>,
+    pub voices: Vec<(String, SessionId, bool)>,
     /// Processes that will not be heard again.
-    pub(crate) silent: Vec<String>,
+    pub silent: Vec<String>,
     /// Sessions whose process is gone.
-    pub(crate) lost: Vec<SessionId>,
+    pub lost: Vec<SessionId>,
 }
 
 impl Batch {
     /// Whether there is nothing in it.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.events.is_empty()
             && self.positions.is_empty()
             && self.gone.is_empty()
@@ -113,29 +113,29 @@ impl Batch {
 
 /// What a commit changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Changes {
+pub struct Changes {
     /// Counts commits.
-    pub(crate) sequence: u64,
+    pub sequence: u64,
     /// Each session that changed, with the spans of it that did.
-    pub(crate) sessions: Vec<(SessionId, Vec<SpanId>)>,
+    pub sessions: Vec<(SessionId, Vec<SpanId>)>,
 }
 
 /// Which sessions are asked for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// Each must hold.
-    pub(crate) conditions: Vec<Condition>,
-    pub(crate) sort: Sort,
+    pub conditions: Vec<Condition>,
+    pub sort: Sort,
     /// Go on after this one.
-    pub(crate) after: Option<Cursor>,
-    pub(crate) limit: usize,
+    pub after: Option<Cursor>,
+    pub limit: usize,
     /// Sessions without any agent, model call or mark of ours too.
-    pub(crate) foreign: bool,
+    pub foreign: bool,
 }
 
 /// Something that must hold of a session.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Condition {
+pub enum Condition {
     Project(String),
     State(SessionState),
     EndState(EndState),
@@ -161,7 +161,7 @@ pub(crate) enum Condition {
 
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Sort {
+pub enum Sort {
     #[default]
     Newest,
     Oldest,
@@ -174,93 +174,93 @@ pub(crate) enum Sort {
 
 /// Where a page ended: the value that was sorted by, and the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    pub(crate) key: i64,
-    pub(crate) row: i64,
+pub struct Cursor {
+    pub key: i64,
+    pub row: i64,
 }
 
 /// Some sessions, and where to go on.
 #[derive(Debug, Default)]
-pub(crate) struct Page {
-    pub(crate) sessions: Vec<Session>,
-    pub(crate) next: Option<Cursor>,
+pub struct Page {
+    pub sessions: Vec<Session>,
+    pub next: Option<Cursor>,
 }
 
 /// What sessions come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Totals {
-    pub(crate) sessions: u64,
-    pub(crate) running: u64,
-    pub(crate) failed: u64,
-    pub(crate) spans: u64,
-    pub(crate) tokens: u64,
-    pub(crate) cost: Option<i64>,
-    pub(crate) partial: bool,
+pub struct Totals {
+    pub sessions: u64,
+    pub running: u64,
+    pub failed: u64,
+    pub spans: u64,
+    pub tokens: u64,
+    pub cost: Option<i64>,
+    pub partial: bool,
 }
 
 /// What a tree is drawn from: of each span a row.
 #[derive(Debug, Default)]
-pub(crate) struct Outline {
+pub struct Outline {
     /// The commit that it is as of.
-    pub(crate) sequence: u64,
-    pub(crate) rows: Vec<Row>,
+    pub sequence: u64,
+    pub rows: Vec<Row>,
 }
 
 /// What is known of a span without its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) id: SpanId,
-    pub(crate) parent_id: Option<SpanId>,
-    pub(crate) kind: SpanKind,
-    pub(crate) status: agentops_core::model::span::Status,
-    pub(crate) open: bool,
-    pub(crate) cancelled: bool,
-    pub(crate) start: UnixNanos,
-    pub(crate) end: Option<UnixNanos>,
-    pub(crate) name: Arc<str>,
-    pub(crate) agent: Option<Arc<str>>,
-    pub(crate) model: Option<Arc<str>>,
-    pub(crate) thread: Option<u64>,
-    pub(crate) usage: Option<agentops_core::model::llm::Usage>,
-    pub(crate) cost: Option<i64>,
-    pub(crate) tool_cost: Option<i64>,
-    pub(crate) first_token: Option<u64>,
+pub struct Row {
+    pub id: SpanId,
+    pub parent_id: Option<SpanId>,
+    pub kind: SpanKind,
+    pub status: agentops_core::model::span::Status,
+    pub open: bool,
+    pub cancelled: bool,
+    pub start: UnixNanos,
+    pub end: Option<UnixNanos>,
+    pub name: Arc<str>,
+    pub agent: Option<Arc<str>>,
+    pub model: Option<Arc<str>>,
+    pub thread: Option<u64>,
+    pub usage: Option<agentops_core::model::llm::Usage>,
+    pub cost: Option<i64>,
+    pub tool_cost: Option<i64>,
+    pub first_token: Option<u64>,
 }
 
 /// Words to be found in what spans carried.
 #[derive(Debug, Clone)]
-pub(crate) struct Search {
-    pub(crate) words: String,
+pub struct Search {
+    pub words: String,
     /// In this session only.
-    pub(crate) session: Option<SessionId>,
-    pub(crate) limit: usize,
+    pub session: Option<SessionId>,
+    pub limit: usize,
 }
 
 /// A span that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hit {
-    pub(crate) session: SessionId,
-    pub(crate) span: SpanId,
-    pub(crate) start: UnixNanos,
-    pub(crate) name: String,
-    pub(crate) kind: SpanKind,
+pub struct Hit {
+    pub session: SessionId,
+    pub span: SpanId,
+    pub start: UnixNanos,
+    pub name: String,
+    pub kind: SpanKind,
     /// The words, and what stands around them.
-    pub(crate) excerpt: String,
+    pub excerpt: String,
 }
 
 /// What a series is made of, and for which time.
 #[derive(Debug, Clone)]
-pub(crate) struct Series {
-    pub(crate) by: GroupBy,
-    pub(crate) step: Step,
-    pub(crate) since: UnixNanos,
-    pub(crate) until: UnixNanos,
-    pub(crate) project: Option<String>,
+pub struct Series {
+    pub by: GroupBy,
+    pub step: Step,
+    pub since: UnixNanos,
+    pub until: UnixNanos,
+    pub project: Option<String>,
 }
 
 /// What sums are kept apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum GroupBy {
+pub enum GroupBy {
     Kind,
     Model,
     Tool,
@@ -272,55 +272,55 @@ pub(crate) enum GroupBy {
 
 /// How long a point of a series is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
+pub enum Step {
     Hour,
     Day,
 }
 
 /// The sums of a group in one step.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Point {
-    pub(crate) at: UnixNanos,
-    pub(crate) group: String,
-    pub(crate) count: u64,
-    pub(crate) errors: u64,
+pub struct Point {
+    pub at: UnixNanos,
+    pub group: String,
+    pub count: u64,
+    pub errors: u64,
     /// Nanoseconds in all.
-    pub(crate) duration: u64,
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    pub(crate) cache_read: u64,
-    pub(crate) cache_write: u64,
-    pub(crate) reasoning: u64,
+    pub duration: u64,
+    pub input: u64,
+    pub output: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+    pub reasoning: u64,
     /// Nano-USD.
-    pub(crate) cost: i64,
+    pub cost: i64,
     /// Calls whose price is not known.
-    pub(crate) unpriced: u64,
+    pub unpriced: u64,
     /// Nanoseconds at the 50th, 95th and 99th percentile.
-    pub(crate) latency: Option<[u64; 3]>,
+    pub latency: Option<[u64; 3]>,
     /// The same of the time to the first token.
-    pub(crate) first_token: Option<[u64; 3]>,
+    pub first_token: Option<[u64; 3]>,
 }
 
 /// Errors of one kind.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Fault {
-    pub(crate) id: u64,
-    pub(crate) kind: SpanKind,
-    pub(crate) code: String,
-    pub(crate) name: String,
+pub struct Fault {
+    pub id: u64,
+    pub kind: SpanKind,
+    pub code: String,
+    pub name: String,
     /// What the messages have in common.
-    pub(crate) shape: String,
-    pub(crate) count: u64,
-    pub(crate) sessions: u64,
-    pub(crate) first: UnixNanos,
-    pub(crate) last: UnixNanos,
+    pub shape: String,
+    pub count: u64,
+    pub sessions: u64,
+    pub first: UnixNanos,
+    pub last: UnixNanos,
     /// The newest.
-    pub(crate) sample: (SessionId, SpanId),
+    pub sample: (SessionId, SpanId),
 }
 
 /// Why a store could not do what it was asked for.
 #[derive(Debug)]
-pub(crate) struct StoreError(Kind);
+pub struct StoreError(Kind);
 
 #[derive(Debug)]
 enum Kind {
@@ -338,12 +338,12 @@ enum Kind {
 
 impl StoreError {
     /// Whether the same may succeed later, without anybody doing anything.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
         matches!(self.0, Kind::Busy | Kind::Full)
     }
 
     /// What to do about it.
-    pub(crate) fn help(&self) -> &'static str {
+    pub fn help(&self) -> &'static str {
         match self.0 {
             Kind::Engine(_) => {
                 "see whether the data directory can be written to, and whether its disk works"

@@ -21,7 +21,7 @@ use agentops_core::model::tree::text;
 
 use super::price;
 use crate::home::Home;
-use crate::store::{Batch, Changes, Store, StoreError};
+use crate::store::{Batch, Store, StoreError};
 
 /// For how long a process that records can be silent: it writes every ten seconds that it lives.
 const SILENCE: Duration = Duration::from_secs(40);
@@ -37,7 +37,7 @@ const LOCK: &str = "import.lock";
 
 /// Follows all spool files of a home. There is one for each home.
 #[derive(Debug)]
-pub(crate) struct Importer {
+pub struct Importer {
     dir: PathBuf,
     files: HashMap<PathBuf, Followed>,
     /// Who was already said to have spoken in which session.
@@ -59,7 +59,7 @@ struct Followed {
 
 /// Something that could not be read.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     file: PathBuf,
     what: What,
 }
@@ -76,7 +76,7 @@ enum What {
 
 /// Why nothing was imported.
 #[derive(Debug)]
-pub(crate) enum ImportError {
+pub enum ImportError {
     Store(StoreError),
     Unreadable { path: PathBuf, error: io::Error },
 }
@@ -89,7 +89,7 @@ impl From<StoreError> for ImportError {
 
 impl Importer {
     /// The importer of a home; `None` where another process has it.
-    pub(crate) fn new(home: &Home) -> io::Result<Option<Self>> {
+    pub fn new(home: &Home) -> io::Result<Option<Self>> {
         let lock = File::options()
             .create(true)
             .append(true)
@@ -109,11 +109,11 @@ impl Importer {
         }))
     }
 
-    /// Takes in what is new in all files, and tells `done` of each commit.
-    pub(crate) fn step(
+    /// Takes in what is new in all files, by `commit`, which is told each batch. What could not be read is told once.
+    pub fn step(
         &mut self,
         store: &dyn Store,
-        mut done: impl FnMut(Changes),
+        commit: &mut dyn FnMut(&Batch) -> Result<(), StoreError>,
     ) -> Result<Vec<Problem>, ImportError> {
         let files = files(&self.dir).map_err(|error| ImportError::Unreadable {
             path: self.dir.clone(),
@@ -141,7 +141,7 @@ impl Importer {
                     what,
                 });
             };
-            match self.file(path, lives, store, &mut done) {
+            match self.file(path, lives, store, commit) {
                 Ok((over, found)) => {
                     found.into_iter().for_each(&mut report);
                     if over {
@@ -156,7 +156,7 @@ impl Importer {
                 Err(Failed::Everywhere(error)) => return Err(error.into()),
             }
         }
-        self.close(store, &files, finished, &alive, &mut done)?;
+        self.close(store, &files, finished, &alive, commit)?;
         Ok(problems)
     }
     /// Takes in what is new in one file: whether there will be nothing more of it, and what could not be read.
@@ -165,7 +165,7 @@ impl Importer {
         path: &Path,
         lives: bool,
         store: &dyn Store,
-        done: &mut impl FnMut(Changes),
+        commit: &mut dyn FnMut(&Batch) -> Result<(), StoreError>,
     ) -> Result<(bool, Vec<What>), Failed> {
         let name = name(path);
         let followed = match self.files.entry(path.to_owned()) {
@@ -246,7 +246,7 @@ impl Importer {
             let reached = followed.follower.offset();
             if !batch.events.is_empty() {
                 batch.positions.push((name.clone(), reached));
-                done(store.commit(&batch)?);
+                commit(&batch)?;
             }
             if full || reached > from && !all {
                 room = READ;
@@ -277,7 +277,7 @@ impl Importer {
         files: &[PathBuf],
         finished: Vec<PathBuf>,
         alive: &HashSet<String>,
-        done: &mut impl FnMut(Changes),
+        commit: &mut dyn FnMut(&Batch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let alive: Vec<String> = alive.iter().cloned().collect();
         let mut batch = Batch {
@@ -309,13 +309,13 @@ impl Importer {
             batch.gone.push(file);
         }
         if !batch.is_empty() {
-            done(store.commit(&batch)?);
+            commit(&batch)?;
         }
         Ok(())
     }
 
     /// Whether another importer has taken in all that was in the files when this is asked.
-    pub(crate) fn has_caught_up(
+    pub fn has_caught_up(
         home: &Home,
         store: &dyn Store,
         sizes: &[(String, u64)],
@@ -330,7 +330,7 @@ impl Importer {
     }
 
     /// The spool files of a home, each with its size.
-    pub(crate) fn sizes(home: &Home) -> io::Result<Vec<(String, u64)>> {
+    pub fn sizes(home: &Home) -> io::Result<Vec<(String, u64)>> {
         let files = files(&home.spool())?;
         let sized = files
             .iter()

@@ -11,11 +11,11 @@ use crate::store::Condition;
 
 /// Words that a session must fit; without any, every session does.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Filter(Vec<Condition>);
+pub struct Filter(Vec<Condition>);
 
 /// A word that is not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum UnknownWord {
+pub enum UnknownWord {
     /// Its key.
     Key(String),
     /// What is wanted of `state`.
@@ -24,7 +24,7 @@ pub(crate) enum UnknownWord {
 
 impl Filter {
     /// What must hold of a session.
-    pub(crate) fn conditions(&self) -> &[Condition] {
+    pub fn conditions(&self) -> &[Condition] {
         &self.0
     }
 }

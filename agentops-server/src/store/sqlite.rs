@@ -39,7 +39,7 @@ const IDLE_READERS: usize = 8;
 
 /// How surely an acknowledged commit outlives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Durability {
+pub enum Durability {
     /// It does.
     #[default]
     Full,
@@ -49,7 +49,7 @@ pub(crate) enum Durability {
 
 /// A store in one file.
 #[derive(Debug)]
-pub(crate) struct Sqlite {
+pub struct Sqlite {
     path: std::path::PathBuf,
     writer: Mutex<write::Writer>,
     readers: Mutex<Vec<Reader>>,
@@ -64,7 +64,7 @@ struct Reader {
 
 impl Sqlite {
     /// Opens a store, and makes it where there is none.
-    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         make_private(path);
         let mut conn = Connection::open(path).map_err(StoreError::from)?;
         conn.busy_timeout(Duration::from_secs(10))?;

@@ -166,10 +166,6 @@ impl Memory {
         self.sessions.remove(&id)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Known> {
-        self.sessions.values()
-    }
-
     pub(super) fn clear(&mut self) {
         self.sessions.clear();
     }

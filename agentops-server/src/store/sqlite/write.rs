@@ -48,7 +48,6 @@ pub(super) struct Writer {
     process: Option<(Arc<Resource>, i64)>,
     rolls: Rolls,
     sequence: i64,
-    purging: Option<i64>,
 }
 
 /// What a commit has touched so far.
@@ -82,7 +81,6 @@ impl Writer {
             process: None,
             rolls: Rolls::default(),
             sequence,
-            purging: None,
         })
     }
 

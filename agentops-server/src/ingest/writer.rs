@@ -1,0 +1,109 @@
+//! Requests that arrive together are committed together: one sync of the disk for up to 500 spans or 10 ms.
+//!
+//! Whoever hands in events is answered once they are durable, or told that they are not. What waits is bounded: beyond it
+//! requests are refused, to be sent again, instead of filling memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agentops_core::model::event::{Event, Resource};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::live::Live;
+use crate::store::{Batch, StoreError};
+
+/// For how long a request waits for others to be committed with.
+const WAIT: Duration = Duration::from_millis(10);
+
+/// How many events are committed together; a request of more is committed whole.
+const TOGETHER: usize = 500;
+
+/// How many requests may wait.
+const QUEUE: usize = 256;
+
+/// Hands events to the thread that commits.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    sender: mpsc::Sender<Submission>,
+}
+
+#[derive(Debug)]
+struct Submission {
+    events: Vec<(Arc<Resource>, Event)>,
+    done: oneshot::Sender<Result<(), Refused>>,
+}
+
+/// Why events were not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Too much waits already, or the store is busy or full: the same may succeed later.
+    Later(String),
+    /// The store failed.
+    Failed(String),
+}
+
+impl Writer {
+    /// Starts the thread. It ends when the last of its handles is gone.
+    pub fn start(live: Arc<Live>) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("agentops-commit".into())
+            .spawn(move || run(&live, receiver))?;
+        Ok(Self { sender })
+    }
+
+    /// Takes events in; they are durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Where they are not.
+    pub async fn commit(&self, events: Vec<(Arc<Resource>, Event)>) -> Result<(), Refused> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let (done, answer) = oneshot::channel();
+        self.sender
+            .try_send(Submission { events, done })
+            .map_err(|_| Refused::Later("too many requests wait to be written".into()))?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Refused::Failed("the server is stopping".into())))
+    }
+}
+
+fn run(live: &Live, mut receiver: mpsc::Receiver<Submission>) {
+    while let Some(first) = receiver.blocking_recv() {
+        let until = Instant::now() + WAIT;
+        let mut batch = Batch {
+            events: first.events,
+            ..Batch::default()
+        };
+        let mut waiting = vec![first.done];
+        while batch.events.len() < TOGETHER {
+            match receiver.try_recv() {
+                Ok(next) => {
+                    batch.events.extend(next.events);
+                    waiting.push(next.done);
+                }
+                // A lone sender is not kept waiting for company that does not come.
+                Err(_) if waiting.len() == 1 && receiver.is_empty() => break,
+                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+                Err(_) => break,
+            }
+        }
+        let done = live.commit(&batch).map(|_| ()).map_err(Refused::from);
+        for waiting in waiting {
+            // Who asked may have gone.
+            _ = waiting.send(done.clone());
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        match error.may_pass() {
+            true => Self::Later(error.to_string()),
+            false => Self::Failed(error.to_string()),
+        }
+    }
+}

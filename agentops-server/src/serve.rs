@@ -1,0 +1,113 @@
+//! The server's parts put together: the store, the importer that follows the spool, the thread that commits requests,
+//! the routes; and how they stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::api::{self, App};
+use crate::home::Home;
+use crate::ingest::spool::{ImportError, Importer};
+use crate::ingest::writer::Writer;
+use crate::live::Live;
+use crate::log;
+use crate::store::{Batch, Store, StoreError};
+
+/// How often the spool is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What can wait is done in pieces of this length, so that a commit never waits for longer.
+const PIECE: Duration = Duration::from_millis(5);
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// Starts everything on a listener: within a tokio runtime.
+pub fn start(
+    home: &Home,
+    store: Arc<dyn Store>,
+    listener: tokio::net::TcpListener,
+) -> std::io::Result<Server> {
+    let address = listener.local_addr()?;
+    let live = Arc::new(Live::new(store));
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = Writer::start(live.clone())?;
+    let mut threads = Vec::new();
+    for (name, work) in [
+        ("agentops-import", import as fn(&Home, &Live, &AtomicBool)),
+        ("agentops-upkeep", upkeep),
+    ] {
+        let (home, live, stop) = (home.clone(), live.clone(), stop.clone());
+        let thread = std::thread::Builder::new().name(name.into());
+        threads.push(thread.spawn(move || work(&home, &live, &stop))?);
+    }
+    let app = App { live, writer };
+    tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
+    Ok(Server {
+        address,
+        stop,
+        threads,
+    })
+}
+
+impl Server {
+    /// Stops following the spool, and waits for what is being written.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            // A thread that panicked has said so.
+            _ = thread.join();
+        }
+    }
+}
+
+/// Follows the spool, as soon as nobody else does.
+fn import(home: &Home, live: &Live, stop: &AtomicBool) {
+    let mut importer = None;
+    while !stop.load(Ordering::Relaxed) {
+        if importer.is_none() {
+            importer = Importer::new(home).ok().flatten();
+        }
+        if let Some(importer) = &mut importer {
+            let mut commit = |batch: &Batch| live.commit(batch).map(drop);
+            match importer.step(&**live.store(), &mut commit) {
+                Ok(problems) => problems.iter().for_each(|problem| log::warn(problem)),
+                Err(ImportError::Store(error)) => log::warn(&error),
+                Err(ImportError::Unreadable { path, error }) => {
+                    log::warn(&format_args!("failed to read {}: {error}", path.display()));
+                }
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Does what can wait, whenever there is something.
+fn upkeep(_home: &Home, live: &Live, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        match live.store().maintain(PIECE) {
+            Ok(true) => std::thread::sleep(PIECE),
+            Ok(false) => std::thread::sleep(LOOK),
+            Err(error) => {
+                log::warn(&error);
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// Its store does not open.
+    Store(StoreError),
+    /// It cannot listen.
+    Listen(std::io::Error),
+}

@@ -410,7 +410,7 @@ help: `agentops sessions` without --filter lists all
         .is(1, expected);
     let expected = r#"
 -----
-error: invalid value 'who=me' for '--filter <EXPR>': "who" is none of tag, state, agent, model, name, project
+error: invalid value 'who=me' for '--filter <EXPR>': "who" is none of tag, state, agent, model, tool, error, env, version, name, project
 
 For more information, try '--help'.
 "#;
@@ -929,6 +929,8 @@ fn a_session_is_lost_with_its_process() {
 research_team · 6a7e8c90 · running · 1 span
 
 SESSION  research_team  open
+-----
+warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an unfinished record: the program died while writing it
 ";
     home.run(&["show", "last"]).is(0, expected);
 
@@ -938,8 +940,6 @@ research_team · 6a7e8c90 · lost · 1 span
 reason: process ended
 
 SESSION  research_team  lost
------
-warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an unfinished record: the program died while writing it
 ";
     home.run(&["show", "last"]).is(0, expected);
 
@@ -952,8 +952,6 @@ warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an u
 research_team · 6a7e8c90 · running · 1 span
 
 SESSION  research_team  open
------
-warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an unfinished record: the program died while writing it
 ";
     home.run(&["show", "last"]).is(0, expected);
 }
@@ -1031,24 +1029,27 @@ help: give it a price in the file that AGENTOPS_PRICES names; `agentops prices s
 
 #[test]
 fn ones_own_prices_count() {
-    let home = Home::new("own_prices");
-    home.spool("research-1000-7-0", &run().0);
-    let file = home.0.join("prices.json");
-    let env: [(&str, &Path); 2] = [("AGENTOPS_HOME", &home.0), ("AGENTOPS_PRICES", &file)];
-    let cost = || {
+    let cost = |prices: Option<&str>| {
+        let home = Home::new("own_prices");
+        home.spool("research-1000-7-0", &run().0);
+        let file = home.0.join("prices.json");
+        if let Some(prices) = prices {
+            fs::write(&file, prices).expect("a file");
+        }
+        let env: [(&str, &Path); 2] = [("AGENTOPS_HOME", &home.0), ("AGENTOPS_PRICES", &file)];
         let answer = home.run_with(&env, &["show", "last", "--json"]);
         let session: Value = serde_json::from_str(&answer.out).expect("JSON");
         (session["cost"]["usd"].clone(), answer.err)
     };
     let missing =
         "warning: no prices are taken from ~/prices.json: No such file or directory (os error 2)\n";
-    assert_eq!(cost(), (json!(0.00021), missing.into()));
-    fs::write(&file, r#"{"gpt-4o-mini": {"input": 1, "output": 10}}"#).expect("a file");
+    assert_eq!(cost(None), (json!(0.00021), missing.into()));
     // 1,000 tokens in, 100 out.
-    assert_eq!(cost(), (json!(0.002), String::new()));
-    fs::write(&file, r#"{"gpt-4o-mini": {"input": 1}}"#).expect("a file");
+    let own = r#"{"gpt-4o-mini": {"input": 1, "output": 10}}"#;
+    assert_eq!(cost(Some(own)), (json!(0.002), String::new()));
     let wrong = "warning: no prices are taken from ~/prices.json: missing field `output` at line 1 column 28\n";
-    assert_eq!(cost(), (json!(0.00021), wrong.into()));
+    let half = r#"{"gpt-4o-mini": {"input": 1}}"#;
+    assert_eq!(cost(Some(half)), (json!(0.00021), wrong.into()));
 }
 
 #[test]
@@ -1073,6 +1074,7 @@ errors and costs
 Usage: agentops [OPTIONS] <COMMAND>
 
 Commands:
+  serve     Take in what programs record, keep it, and answer questions about it
   sessions  List sessions, newest first
   show      Show one session: its tree with times, tokens, costs and errors
   prices    Show what a model costs, and how its name was understood

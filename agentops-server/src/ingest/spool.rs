@@ -242,7 +242,6 @@ impl Importer {
                 batch.events.push((followed.resource.clone(), event));
             }
             let full = batch.events.len() == BATCH;
-            drop(events);
             let reached = followed.follower.offset();
             if !batch.events.is_empty() {
                 batch.positions.push((name.clone(), reached));

@@ -1,5 +1,6 @@
 //! Sums over time and groups of errors, from what is kept of them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use agentops_core::model::id::SpanId;
@@ -13,6 +14,12 @@ use crate::store::{Fault, GroupBy, Point, Series, Step, StoreError, Wanted};
 
 /// The percentiles that are told.
 const PERCENTILES: [u64; 3] = [50, 95, 99];
+
+/// How many durations fell into each bucket, in their order.
+type Buckets = Vec<(i32, u64)>;
+
+/// A point in time, and by what sums are kept apart there.
+type Place = (i64, i64);
 
 impl Reader {
     pub(super) fn series(&mut self, wanted: &Series) -> Result<Vec<Point>, StoreError> {
@@ -49,7 +56,7 @@ impl Reader {
             Step::Day => 1,
         };
         let (since, until) = (clamp(wanted.since), clamp(wanted.until));
-        let mut points = BTreeMap::<(i64, i64), Point>::new();
+        let mut points = BTreeMap::<Place, Point>::new();
         let mut ask = self.conn.prepare_cached(
             "SELECT at, dim, sum(n), sum(errors), total(duration), total(input), total(output), total(cache_read),
                 total(cache_write), total(reasoning), total(cost), sum(unpriced)
@@ -110,10 +117,11 @@ impl Reader {
             if kind == kind::KIND {
                 point.group = kind_of(dim).as_str().to_owned();
             } else {
-                if !names.contains_key(&dim) {
-                    names.insert(dim, self.text(dim)?);
-                }
-                point.group.clone_from(&names[&dim]);
+                let name = match names.entry(dim) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert(self.text(dim)?),
+                };
+                point.group.clone_from(name);
             }
             answer.push(point);
         }
@@ -135,14 +143,14 @@ impl Reader {
         since: i64,
         until: i64,
         project: Option<i64>,
-    ) -> Result<Vec<((i64, i64), [u64; 3])>, StoreError> {
+    ) -> Result<Vec<(Place, [u64; 3])>, StoreError> {
         let mut ask = self.conn.prepare_cached(
             "SELECT at, dim, bucket, sum(n) FROM hist
              WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)
              GROUP BY at, dim, bucket ORDER BY at, dim, bucket",
         )?;
         let mut rows = ask.query(params![period, kind, since, until, project])?;
-        let mut groups: Vec<((i64, i64), Vec<(i32, u64)>)> = Vec::new();
+        let mut groups: Vec<(Place, Buckets)> = Vec::new();
         while let Some(row) = rows.next()? {
             let key = (row.get(0)?, row.get(1)?);
             let n = row.get::<_, i64>(3)?.max(0) as u64;
@@ -177,7 +185,7 @@ impl Reader {
             clamp(wanted.until),
             project
         ])?;
-        let mut points = BTreeMap::<(i64, String), (Point, Vec<(i32, u64)>)>::new();
+        let mut points = BTreeMap::<(i64, String), (Point, Buckets)>::new();
         while let Some(row) = rows.next()? {
             let (at, group): (i64, String) = (row.get(0)?, row.get(1)?);
             let number =

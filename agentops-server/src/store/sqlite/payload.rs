@@ -4,6 +4,7 @@
 //! take, and each row is still read by itself. Every blob names its dictionary; 0 is none.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
 
@@ -106,23 +107,22 @@ impl Unpacker {
             .and_then(|size| usize::try_from(size).ok())
             .filter(|&size| size <= LONGEST)
             .ok_or(StoreError(Kind::Corrupt("the payload of a span")))?;
-        if !self.0.contains_key(&dict) {
-            let decompressor = match dict {
-                0 => Decompressor::new(),
-                _ => {
-                    let bytes: Vec<u8> =
-                        conn.query_row("SELECT d FROM dict WHERE id = ?1", [dict], |row| {
-                            row.get(0)
-                        })?;
-                    Decompressor::with_dictionary(&bytes)
-                }
-            };
-            self.0.insert(dict, decompressor.map_err(broken)?);
-        }
-        let decompressor = self
-            .0
-            .get_mut(&dict)
-            .ok_or(StoreError(Kind::Corrupt("a dictionary")))?;
+        let decompressor = match self.0.entry(dict) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let decompressor = match dict {
+                    0 => Decompressor::new(),
+                    _ => {
+                        let bytes: Vec<u8> =
+                            conn.query_row("SELECT d FROM dict WHERE id = ?1", [dict], |row| {
+                                row.get(0)
+                            })?;
+                        Decompressor::with_dictionary(&bytes)
+                    }
+                };
+                entry.insert(decompressor.map_err(broken)?)
+            }
+        };
         decompressor
             .decompress(packed, size)
             .map_err(|_| StoreError(Kind::Corrupt("the payload of a span")))

@@ -205,6 +205,8 @@ pub use agentops_core::{
 
 pub use agentops_core::{Observe, ObservedFuture, ObservedStream, OpensObserved};
 
+pub use agentops_core::{Attempts, Exchange};
+
 pub use agentops_core::{InCurrentSpan, each_in_current_span, in_current_span, spawn};
 
 pub use agentops_core::{

@@ -58,6 +58,8 @@ pub use record::capture::{Capture, Sink};
 #[cfg(feature = "record")]
 pub use record::context::SpanContext;
 #[cfg(feature = "record")]
+pub use record::exchange::{Attempts, Exchange};
+#[cfg(feature = "record")]
 pub use record::fault::ErrorCode;
 #[cfg(feature = "record")]
 pub use record::manual::{DetachedSpan, ManualSpan, SpanBuilder, span};

@@ -8,6 +8,7 @@ mod anthropic;
 mod bedrock;
 mod cohere;
 mod completions;
+pub mod endpoint;
 mod errors;
 mod gemini;
 mod media;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 
 use super::llm::LlmCall;
 
+pub use self::errors::said as provider_error;
 pub use self::stream::{is_complete, joined};
 
 /// Recognises a model call; `None` where neither side has a known shape.

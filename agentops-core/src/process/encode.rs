@@ -7,6 +7,7 @@ mod foreign;
 
 use serde_json::{Map, Value};
 
+use super::exchange::Exchange;
 use super::redact::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
@@ -101,6 +102,8 @@ pub(super) struct Notes {
     pub(super) stream: Option<Stream>,
     /// A model call, as it was said by hand.
     pub(super) llm: Option<Box<LlmCall>>,
+    /// What went over the wire, where a hook in a client saw it.
+    pub(super) exchange: Option<Box<Exchange>>,
 }
 
 /// What a model call's stream was.
@@ -116,6 +119,20 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    pub(super) fn new(
+        ended: Ended,
+        first: Option<u64>,
+        last: Option<u64>,
+        items: Box<[u8]>,
+    ) -> Self {
+        Self {
+            ended,
+            first,
+            last,
+            items,
+        }
+    }
+
     pub(super) fn read(said: &[u8]) -> Option<Self> {
         let (facts, length) = value(said);
         Some(Self {
@@ -613,6 +630,10 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
     }
     fill(&mut call.request_model, own.meta.model);
     fill(&mut call.provider, own.meta.provider);
+    if let Some(exchange) = own.notes.and_then(|notes| notes.exchange.as_deref()) {
+        fill(&mut call.request_model, exchange.model.as_deref());
+        fill(&mut call.operation, exchange.operation);
+    }
     let is_pieced_together = settle(own, end, &mut call);
     if is_pieced_together && output_shown.json.is_some() {
         output_shown.json = Some(format!("\"{REDACTED}\"").into());

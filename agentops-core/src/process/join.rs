@@ -20,6 +20,7 @@ use self::keep::{Scopes, Threads};
 use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own, Stream};
+use super::exchange;
 use super::queue::Queue;
 use super::redact::{Place, Redactor};
 use super::ticket::Ticket;
@@ -502,8 +503,16 @@ impl Processor {
                 (cancelled, stream_ended) = (false, Some(Ended::End));
             }
         }
+        let notes = open.notes.as_ref();
+        let exchange = notes.and_then(|notes| notes.exchange.as_deref());
+        if let Some(last) = exchange.and_then(|exchange| exchange.whole) {
+            time = open.start + clock::between(open.start_raw, last);
+            cancelled = false;
+        }
         let values = payload.bytes(&self.arenas);
-        let error = failed.then(|| self.error(id, open, values, time));
+        let error = failed
+            .then(|| self.error(id, open, values, time))
+            .or_else(|| Some(self.refused(id, open, exchange?.error.as_ref()?)));
         self.end_session(id, time, error.as_ref(), cancelled, !values.is_empty());
         let mut buffer = mem::take(&mut self.span);
         buffer.clear();
@@ -512,7 +521,8 @@ impl Processor {
             cancelled,
             output: (first & word::CAPTURED != 0 && !failed)
                 .then(|| payload.bytes(&self.arenas))
-                .or(stream.map(|stream| &*stream.items)),
+                .or(stream.map(|stream| &*stream.items))
+                .or(exchange.and_then(|exchange| exchange.answer.as_deref())),
             stream_ended,
             error,
             polls: (word::tag(first) == word::END_ASYNC && polls != u64::from(word::NOT_POLLED))
@@ -549,6 +559,14 @@ impl Processor {
             error.details = reason.into();
         }
         self.redactor.error(place, &mut error);
+        error.span_trace = self.span_trace(id, open);
+        error
+    }
+
+    /// As [`error`](Self::error), of what a provider said.
+    fn refused(&self, id: u64, open: &Open, said: &ErrorRecord) -> ErrorRecord {
+        let mut error = said.clone();
+        self.redactor.error(self.place(open), &mut error);
         error.span_trace = self.span_trace(id, open);
         error
     }
@@ -771,6 +789,10 @@ impl Processor {
             note::NAME => {
                 let name = self.redacted(&open, "/name", bytes);
                 open.notes.get_or_insert_default().name = name;
+            }
+            note::ASKED => exchange::asked(bytes, open.notes.get_or_insert_default()),
+            note::ANSWERED => {
+                exchange::answered(bytes, time, open.notes.get_or_insert_default());
             }
             note::STREAM => open.notes.get_or_insert_default().stream = Stream::read(bytes),
             note::FIELDS => {

@@ -26,6 +26,17 @@ pub(super) fn of(call: &LlmCall, response: &Value) -> Option<ProviderError> {
     }
 }
 
+/// What the provider says was wrong in a body, or in the midst of a stream whose items are an array; `None` where it is an
+/// answer. Of a `refused` request, the body is believed to be an error wherever it says so.
+#[must_use]
+pub fn said(response: &Value, refused: bool) -> Option<ProviderError> {
+    match response {
+        Value::Array(items) => items.iter().find_map(|item| as_error(unwrapped(item))),
+        response => as_error(response),
+    }
+    .or_else(|| find(response).filter(|_| refused))
+}
+
 fn is_unanswered(call: &LlmCall) -> bool {
     let says_nothing = |choice: &crate::model::llm::Completion| {
         choice.content.is_empty() && choice.tool_calls.is_empty()

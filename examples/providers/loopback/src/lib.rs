@@ -28,7 +28,11 @@
 //! ```
 
 mod answer;
+mod anthropic;
 mod body;
+mod cohere;
+mod gemini;
+mod ollama;
 mod openai;
 mod protocol;
 mod server;

@@ -148,22 +148,30 @@ fn sent(protocol: Protocol, answer: Answer, script: &Script) -> Response<Pieces>
             };
             with(StatusCode::OK, JSON, body)
         }
-        Answer::Events(mut events) => {
-            let body = match script {
-                Script::Break { after, how } => {
-                    events.truncate(*after);
-                    match how {
-                        Break::Error => {
-                            events.push(protocol.error_event());
-                            Pieces::stream(events)
-                        }
-                        Break::Cut => Pieces::stream(events).then_cut(),
-                    }
-                }
-                _ => Pieces::stream(events),
-            };
-            with(StatusCode::OK, protocol.stream_type(), body)
+        Answer::Events(events) => with(
+            StatusCode::OK,
+            "text/event-stream",
+            streamed(protocol, events, script),
+        ),
+        Answer::Lines(lines) => with(
+            StatusCode::OK,
+            "application/x-ndjson",
+            streamed(protocol, lines, script),
+        ),
+    }
+}
+
+fn streamed(protocol: Protocol, mut pieces: Vec<String>, script: &Script) -> Pieces {
+    let Script::Break { after, how } = script else {
+        return Pieces::stream(pieces);
+    };
+    pieces.truncate(*after);
+    match how {
+        Break::Error => {
+            pieces.push(protocol.error_event());
+            Pieces::stream(pieces)
         }
+        Break::Cut => Pieces::stream(pieces).then_cut(),
     }
 }
 

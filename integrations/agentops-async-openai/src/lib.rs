@@ -213,7 +213,10 @@ fn observed(
             };
             attempts.count();
             if let Some(traceparent) = traceparent {
-                request.headers_mut().entry(TRACEPARENT).or_insert(traceparent);
+                request
+                    .headers_mut()
+                    .entry(TRACEPARENT)
+                    .or_insert(traceparent);
             }
             Ok(request)
         }
@@ -245,7 +248,10 @@ fn with_usage(body: &[u8]) -> Option<Vec<u8>> {
         *options = json!({});
     }
     let options = options.as_object_mut()?;
-    if options.get("include_usage").is_some_and(|said| !said.is_null()) {
+    if options
+        .get("include_usage")
+        .is_some_and(|said| !said.is_null())
+    {
         return None;
     }
     options.insert("include_usage".into(), true.into());
@@ -259,7 +265,9 @@ fn teed(response: Response, mut exchange: Exchange) -> Response {
     }
     let text = |headers: &HeaderMap, name| {
         let value: Option<&HeaderValue> = headers.get(name);
-        value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+        value
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
     };
     let headers = response.headers();
     let (kind, wait) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));

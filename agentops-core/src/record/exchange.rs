@@ -55,6 +55,7 @@ static CALL: Callsite = Callsite::new(Meta::new(
 /// | [`response`](Self::response) | status and headers have come |
 /// | [`chunk`](Self::chunk) | a piece of the body, in whatever pieces it comes |
 /// | [`finish`](Self::finish), [`fail`](Self::fail) | there is no more of it; or it broke off |
+/// | [`fail_attempt`](Self::fail_attempt) | in place of `fail`, where the client may try again outside the hook |
 ///
 /// The span ends with the event that ends the answer, or an error among the events, even if more bytes follow; else
 /// with `finish` or `fail`; else when the exchange is dropped, which says that nobody wanted the rest, unless all was
@@ -66,6 +67,7 @@ static CALL: Callsite = Callsite::new(Meta::new(
 /// `messages`.
 ///
 /// Of the address only host, port and path are read; queries, headers and users' names never are, for keys stand there.
+/// Errors that tell the whole address are recorded without them.
 /// Of a body the first mebibyte and the end are kept. Bodies that are no text are not looked at.
 ///
 /// ```
@@ -114,6 +116,10 @@ struct Going {
     context: Context,
     began: u64,
     attempts: Arc<AtomicU64>,
+    /// What errors may tell of the address and nobody may read.
+    secrets: Box<[Box<str>]>,
+    /// The error record of an attempt that nothing has followed yet.
+    fault: Option<Box<[u8]>>,
     status: u16,
     retry_after: Option<Box<str>>,
     /// When the first and the last piece of the body came; 0 before.
@@ -131,7 +137,7 @@ impl Exchange {
             return Self::off();
         }
         let called = Endpoint::read(url).filter(|endpoint| is_call(endpoint, body));
-        called.map_or_else(Self::off, |endpoint| Self::open(&endpoint, body))
+        called.map_or_else(Self::off, |endpoint| Self::open(url, &endpoint, body))
     }
 
     /// Whether exchanges are recorded now: a hook that has to do something to see a request need not do it otherwise.
@@ -146,7 +152,7 @@ impl Exchange {
     }
 
     #[cold]
-    fn open(endpoint: &Endpoint<'_>, body: Option<&[u8]>) -> Self {
+    fn open(url: &str, endpoint: &Endpoint<'_>, body: Option<&[u8]>) -> Self {
         let mut started = span::start_bare(&CALL);
         // Its end is this one's to write.
         let context = std::mem::replace(&mut started.context, Context::NONE);
@@ -167,6 +173,8 @@ impl Exchange {
             context,
             began: started.poll_began,
             attempts: Arc::default(),
+            secrets: secrets(url),
+            fault: None,
             status: 0,
             retry_after: None,
             first: 0,
@@ -226,6 +234,7 @@ impl Exchange {
             going.terminal = Some(Terminal::new(content_type));
             going.body = Body::default();
             (going.first, going.last) = (0, 0);
+            going.fault = None;
         }
     }
 
@@ -245,43 +254,66 @@ impl Exchange {
             going.body.push(bytes);
         }
         if let Some(ended) = ended {
-            self.end(ended, 0, |_| {});
+            self.end(ended);
         }
     }
 
     /// The answer has come to its end.
     pub fn finish(&mut self) {
-        self.end(Ended::End, 0, |_| {});
+        self.end(Ended::End);
     }
 
     /// There is no answer, or it broke off.
     pub fn fail<E: Error + 'static>(&mut self, error: &E) {
-        self.end(Ended::Error, FAILED, |sink| fault::of_error(error, sink));
+        self.fail_attempt(error);
+        self.end(Ended::Error);
+    }
+
+    /// There is no answer, or it broke off, but the request may be sent again: until [`response`](Self::response) says
+    /// that it was, this is why the span failed when it ends.
+    pub fn fail_attempt<E: Error + 'static>(&mut self, error: &E) {
+        self.keep_fault(|going, sink| fault::of_error_without(error, &going.secrets, sink));
     }
 
     /// As [`fail`](Self::fail), for a reason that is text.
     pub fn fail_with(&mut self, reason: impl Display) {
-        self.end(Ended::Error, FAILED, |sink| fault::of_text(&reason, sink));
+        self.keep_fault(|_, sink| fault::of_text(&reason, sink));
+        self.end(Ended::Error);
+    }
+
+    fn keep_fault(&mut self, fill: impl FnOnce(&Going, &mut Sink<'_>)) {
+        let Some(going) = &mut self.0 else { return };
+        let record = local::with(|local| {
+            local.with_buffer(|buffer| {
+                fill(going, &mut Sink::for_errors(buffer));
+                buffer.as_slice().into()
+            })
+        });
+        going.fault = Some(record);
     }
 
     /// Ends the span, once.
-    fn end(&mut self, ended: Ended, flags: u64, fill: impl FnOnce(&mut Sink<'_>)) {
-        let Some(going) = self.0.take() else { return };
+    fn end(&mut self, ended: Ended) {
+        let Some(mut going) = self.0.take() else {
+            return;
+        };
+        let fault = going.fault.take();
         local::with(|local| {
             local.ready();
             let clock = clock::raw();
-            going.answered(local, ended);
+            going.answered(local, if fault.is_some() { Ended::Error } else { ended });
             local.with_buffer(|buffer| {
-                let mut flags = flags;
-                if flags & FAILED != 0 {
-                    flags |= CAPTURED;
-                    fill(&mut Sink::for_errors(buffer));
-                } else if ended == Ended::Dropped {
-                    flags = span::panic_record(buffer);
-                    if flags == 0 {
-                        flags = CANCELLED;
+                let flags = match fault {
+                    Some(fault) => {
+                        buffer.extend_from_slice(&fault);
+                        FAILED | CAPTURED
                     }
-                }
+                    None if ended == Ended::Dropped => match span::panic_record(buffer) {
+                        0 => CANCELLED,
+                        panicked => panicked,
+                    },
+                    None => 0,
+                };
                 let first = word::first(END, flags, buffer.len(), 0);
                 local.put_end([first, going.context.span, clock], buffer);
             });
@@ -314,7 +346,7 @@ impl Going {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.end(Ended::Dropped, 0, |_| {});
+        self.end(Ended::Dropped);
     }
 }
 
@@ -323,6 +355,18 @@ impl fmt::Debug for Exchange {
         let span = self.context().span_id();
         f.debug_struct("Exchange").field("span", &span).finish()
     }
+}
+
+/// What stands before the host of an address, and after its path, with the sign that tells them from other text.
+fn secrets(url: &str) -> Box<[Box<str>]> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (rest, after) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let before = authority.rfind('@').map_or("", |at| &authority[..=at]);
+    let both = [before, after].into_iter();
+    both.filter(|secret| secret.len() > 1)
+        .map(Into::into)
+        .collect()
 }
 
 /// Whether what is posted there calls a model.

@@ -49,6 +49,9 @@ pub(crate) struct Found {
     pub(crate) chain: Vec<String>,
 }
 
+/// What stands where a secret was.
+const HIDDEN: &str = "…";
+
 /// How many sources are followed: a chain may be a circle.
 pub(crate) const CHAIN: usize = 32;
 
@@ -57,6 +60,17 @@ impl Found {
         Self {
             rust_type: type_name::<E>().into(),
             ..Self::default()
+        }
+    }
+
+    /// Takes out of the texts what nobody may read.
+    fn hide(&mut self, secrets: &[Box<str>]) {
+        for text in self.chain.iter_mut().chain([&mut self.details]) {
+            for secret in secrets {
+                if text.contains(&**secret) {
+                    *text = text.replace(&**secret, HIDDEN);
+                }
+            }
         }
     }
 
@@ -101,6 +115,18 @@ pub(crate) fn text(text: fmt::Arguments<'_>) -> String {
 /// Records an error that says where it comes from.
 pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| follow_owned(error, found));
+}
+
+/// As [`of_error`], without what is secret in its texts.
+pub(crate) fn of_error_without<E: Error + 'static>(
+    error: &E,
+    secrets: &[Box<str>],
+    sink: &mut Sink<'_>,
+) {
+    read(Found::of::<E>(), sink, |found| {
+        follow_owned(error, found);
+        found.hide(secrets);
+    });
 }
 
 /// Records a value that can only be shown.

@@ -8,8 +8,6 @@ use super::super::note::Ended;
 
 /// Bytes of a line's beginning that are looked at.
 const LINE: usize = 48;
-/// Bytes of JSON that are looked at together.
-const WINDOW: usize = 12;
 
 /// Watches for the end of an answer.
 #[derive(Debug)]
@@ -186,8 +184,8 @@ struct Json {
     depth: u32,
     in_string: bool,
     escaped: bool,
-    /// The last bytes that are not white space.
-    window: [u8; WINDOW],
+    /// The last bytes that are not white space, the last of all in the lowest place.
+    window: u128,
 }
 
 impl Json {
@@ -196,9 +194,9 @@ impl Json {
             if !self.in_string && byte.is_ascii_whitespace() {
                 continue;
             }
-            self.window.rotate_left(1);
             // A quote that is said is no quote of the text's.
-            self.window[WINDOW - 1] = if self.escaped { 0 } else { *byte };
+            let seen = if self.escaped { 0 } else { *byte };
+            self.window = self.window << 8 | u128::from(seen);
             if self.in_string {
                 if self.escaped {
                     self.escaped = false;
@@ -212,13 +210,13 @@ impl Json {
             match byte {
                 b'"' => {
                     self.in_string = true;
-                    if self.depth == 1 && self.window.ends_with(b"{\"error\":\"") {
+                    if self.depth == 1 && self.ends_with(b"{\"error\":\"") {
                         *ending = ending.or(Some(Ended::Error));
                     }
                 }
                 b'{' | b'[' => {
                     self.depth = self.depth.saturating_add(1);
-                    if self.depth == 2 && self.window.ends_with(b"{\"error\":{") {
+                    if self.depth == 2 && self.ends_with(b"{\"error\":{") {
                         *ending = ending.or(Some(Ended::Error));
                     }
                 }
@@ -228,13 +226,20 @@ impl Json {
                         return ending.take();
                     }
                 }
-                b'e' if self.depth == 1 && self.window.ends_with(b"\"done\":true") => {
+                b'e' if self.depth == 1 && self.ends_with(b"\"done\":true") => {
                     *ending = ending.or(Some(Ended::End));
                 }
                 _ => {}
             }
         }
         None
+    }
+
+    /// Of a text that is shorter than what is remembered.
+    #[inline(always)]
+    fn ends_with<const N: usize>(&self, text: &[u8; N]) -> bool {
+        let seen = self.window.to_be_bytes();
+        seen[seen.len() - N..] == *text
     }
 }
 

@@ -10,6 +10,7 @@ mod cohere;
 mod completions;
 mod errors;
 mod gemini;
+mod genai;
 mod media;
 mod ollama;
 mod openai;
@@ -105,6 +106,7 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     media::images,
     media::transcription,
     gemini::content,
+    genai::chat,
     ollama::call,
     responses::response,
     completions::completion,

@@ -7,7 +7,9 @@
     reason = "most programs still use `generateContent`, for which gemini-rust names a successor"
 )]
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::sync::Once;
 
 use agentops::llm;
 use agentops::model::json;
@@ -22,12 +24,40 @@ use providers::{
     Endpoint, Endpoints, anthropic, gemini, http, many, ollama, openai, rigged, weather,
 };
 use serde_json::{Value, json};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+thread_local! {
+    /// Whether the test on this thread has a layer.
+    static LISTENING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a process has one of: the layer, for tests that listen, and a provider of TLS.
+///
+/// A subscriber for each test would not do: a span's place in the code asks whoever is there first whether it is wanted,
+/// and remembers the answer.
+fn prepare() {
+    static READY: Once = Once::new();
+    READY.call_once(|| {
+        let wanted = dynamic_filter_fn(|_, _| LISTENING.get());
+        tracing_subscriber::registry()
+            .with(agentops::layer().with_filter(wanted))
+            .init();
+        let provider = rustls::crypto::ring::default_provider();
+        provider.install_default().expect("it is the only one");
+    });
+}
+
+/// From here on the test has the layer.
+fn listen() {
+    LISTENING.set(true);
+}
 
 /// A server, and a provider that it plays.
 async fn server(of: fn(Endpoints) -> Option<Endpoint>) -> (Loopback, Endpoint) {
-    // A test that ran before has chosen the same one.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    prepare();
     let server = Loopback::start().await;
     let endpoint = of(Endpoints::of(&server)).expect("it plays them all");
     (server, endpoint)
@@ -464,11 +494,6 @@ async fn ollama_rs_a_stream() {
 
 // Clients with spans of `tracing`.
 
-/// Installs the layer on this thread.
-fn listen() -> tracing::subscriber::DefaultGuard {
-    tracing::subscriber::set_default(tracing_subscriber::registry().with(agentops::layer()))
-}
-
 /// The records of all model calls, in their order.
 fn calls(trace: &Trace) -> Vec<Value> {
     let spans = trace.spans.iter().filter(|span| span.kind == SpanKind::Llm);
@@ -488,7 +513,7 @@ fn calls(trace: &Trace) -> Vec<Value> {
 
 #[tokio::test]
 async fn rig_an_agent_with_a_tool() {
-    let _listening = listen();
+    listen();
     let (_server, endpoint) = server(|all| all.openai).await;
     let trace = capture_async(async {
         rigged::ask(&endpoint, WEATHER).await.expect("an answer");
@@ -546,7 +571,7 @@ AGENT meteorologist
 /// Without an attribute what was used is known, and with one what was said, too; each call counts once.
 #[tokio::test]
 async fn genai_with_spans() {
-    let _listening = listen();
+    listen();
     let (_server, endpoint) = server(|all| all.openai).await;
     let trace = capture_async(async {
         let client = many::client(&endpoint).expect("a client");
@@ -589,7 +614,7 @@ LLM chat · gpt-4o-mini
 
 #[tokio::test]
 async fn gemini_rust_with_spans() {
-    let _listening = listen();
+    listen();
     let (_server, endpoint) = server(|all| all.gemini).await;
     let trace = capture_async(async {
         let client = gemini::client(&endpoint).expect("a client");
@@ -684,8 +709,8 @@ fn nowhere(trace: &Trace, secret: &str) {
 
 #[tokio::test]
 async fn no_key_of_any_client_is_recorded() {
-    let _listening = listen();
-    drop(rustls::crypto::ring::default_provider().install_default());
+    listen();
+    prepare();
     let server = Loopback::start().await;
     let mut all = Endpoints::of(&server);
     let long = format!("{PLANTED:-<108}");

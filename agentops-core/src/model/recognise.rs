@@ -17,6 +17,7 @@ mod plain;
 mod responses;
 pub mod sse;
 mod stream;
+mod words;
 
 use serde_json::{Map, Value};
 

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::words::Run;
+
 /// The events of a stream, put together from its bytes.
 ///
 /// Takes server-sent events, JSON in lines, and a JSON array that is written item by item; which of them it is shows in
@@ -30,7 +32,10 @@ pub struct Events {
     after_return: bool,
     name: String,
     /// The lines of data of the event that is not over.
-    data: Option<Vec<u8>>,
+    data: Vec<u8>,
+    has_data: bool,
+    /// Takes together what differs in its words alone, where that is wanted.
+    run: Option<Run>,
     events: Vec<Value>,
 }
 
@@ -46,6 +51,14 @@ enum Framing {
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Events {
+    /// Events that come to the same record, of which there may be fewer: those that differ in their words alone are one.
+    pub(super) fn of_words() -> Self {
+        Self {
+            run: Some(Run::default()),
+            ..Self::default()
+        }
+    }
+
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         match self.framing {
@@ -67,6 +80,9 @@ impl Events {
             self.line(&line);
         }
         self.dispatch();
+        if let Some(run) = &mut self.run {
+            run.end(&mut self.events);
+        }
         self.events
     }
 
@@ -98,7 +114,7 @@ impl Events {
             self.after_return = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
-        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(end) = line_end(bytes) {
             if self.pending.is_empty() {
                 self.line(&bytes[..end]);
             } else {
@@ -127,40 +143,65 @@ impl Events {
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match field {
-            b"data" => match &mut self.data {
-                Some(data) => {
-                    data.push(b'\n');
-                    data.extend_from_slice(value);
+            b"data" => {
+                if self.has_data {
+                    self.data.push(b'\n');
                 }
-                None => self.data = Some(value.to_vec()),
-            },
+                self.data.extend_from_slice(value);
+                self.has_data = true;
+            }
             b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
             _ => {}
         }
     }
 
     fn dispatch(&mut self) {
-        let name = std::mem::take(&mut self.name);
-        let Some(data) = self.data.take() else {
+        if std::mem::take(&mut self.has_data) {
+            self.event();
+        }
+        self.name.clear();
+        self.data.clear();
+    }
+
+    fn event(&mut self) {
+        let data = self.data.trim_ascii();
+        if let Some(run) = &mut self.run
+            && run.takes(&self.name, data)
+        {
             return;
-        };
-        let Some(mut event) = event(&data) else {
+        }
+        let Some(mut event) = event(data) else {
             return;
         };
         // What kind of event it is may stand beside the data alone.
         if let Value::Object(fields) = &mut event
-            && !matches!(name.as_str(), "" | "message")
+            && !matches!(self.name.as_str(), "" | "message")
             && !fields.contains_key("type")
         {
-            fields.insert("type".to_owned(), name.into());
+            fields.insert("type".to_owned(), self.name.clone().into());
+        }
+        if let Some(run) = &mut self.run {
+            run.end(&mut self.events);
         }
         self.events.push(event);
+        if let Some(run) = &mut self.run {
+            run.begin(&self.events, &self.name, data);
+        }
     }
+}
+
+/// Where a line ends. Looks at many bytes at once, for most of a stream's are in the midst of a line.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let (blocks, _) = bytes.as_chunks::<32>();
+    let has_end = |block: &[u8; 32]| block.iter().fold(false, |any, byte| any | is_end(byte));
+    let skipped = 32 * blocks.iter().take_while(|block| !has_end(block)).count();
+    let rest = bytes[skipped..].iter().position(is_end)?;
+    Some(skipped + rest)
 }
 
 /// The JSON of data, or its text; `None` where it is empty or says that the stream is over.
 fn event(data: &[u8]) -> Option<Value> {
-    let data = data.trim_ascii();
     if matches!(data, b"" | b"[DONE]") {
         return None;
     }
@@ -214,7 +255,7 @@ pub(super) fn told(value: &Value) -> Option<Value> {
     if !looks_framed(first) {
         return None;
     }
-    let mut events = Events::default();
+    let mut events = Events::of_words();
     match value {
         Value::Array(items) => items
             .iter()

@@ -87,25 +87,27 @@ impl Events {
     }
 
     fn begin(&mut self, bytes: &[u8]) {
-        self.pending.extend_from_slice(bytes);
-        if BYTE_ORDER_MARK.starts_with(&self.pending) && self.pending != BYTE_ORDER_MARK {
-            return;
-        }
-        let text = self
-            .pending
-            .strip_prefix(BYTE_ORDER_MARK)
-            .unwrap_or(&self.pending);
-        let Some(first) = text.iter().find(|byte| !byte.is_ascii_whitespace()) else {
-            return;
-        };
-        if matches!(first, b'{' | b'[') {
-            self.framing = Framing::Json;
-            self.pending = text.to_vec();
+        let mut seen = std::mem::take(&mut self.pending);
+        // What is there in one piece is not copied.
+        let all = if seen.is_empty() {
+            bytes
         } else {
-            self.framing = Framing::Lines;
-            let text = text.to_vec();
-            self.pending.clear();
-            self.lines(&text);
+            seen.extend_from_slice(bytes);
+            &seen
+        };
+        let text = all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(all);
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+        let is_mark = BYTE_ORDER_MARK.starts_with(all) && all != BYTE_ORDER_MARK;
+        match first.filter(|_| !is_mark) {
+            None => self.pending = all.to_vec(),
+            Some(b'{' | b'[') => {
+                self.framing = Framing::Json;
+                self.pending = text.to_vec();
+            }
+            Some(_) => {
+                self.framing = Framing::Lines;
+                self.lines(text);
+            }
         }
     }
 

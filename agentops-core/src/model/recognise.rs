@@ -10,6 +10,7 @@ mod cohere;
 mod completions;
 mod errors;
 mod gemini;
+mod interactions;
 mod media;
 mod ollama;
 mod openai;
@@ -106,6 +107,7 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     media::images,
     media::transcription,
     gemini::content,
+    interactions::interaction,
     ollama::call,
     responses::response,
     completions::completion,

@@ -36,12 +36,14 @@ pub fn joined(items: Value) -> Value {
 }
 
 /// Events that end an answer, as their `type`, as the name of an event, or as the variant of an enum.
-const LAST: [&str; 8] = [
+const LAST: [&str; 10] = [
     "messagestop",
     "messageend",
     "responsecompleted",
     "responseincomplete",
     "responsefailed",
+    "interactioncompleted",
+    "interactioncomplete",
     "chatcompletiondone",
     "streamend",
     "[done]",
@@ -144,6 +146,7 @@ mod tests {
             json!(["MessageStop"]),
             json!([{"MessageStop": {}}]),
             json!([{"type": "response.completed", "response": {}}]),
+            json!([{"event_type": "interaction.completed", "interaction": {}}]),
             json!([{"ResponseCompleted": {"sequence_number": 3}}]),
             json!([{"model": "m", "message": {"content": ""}, "done": true}]),
             json!([{"candidates": [{"content": {}, "finishReason": "STOP"}]}]),

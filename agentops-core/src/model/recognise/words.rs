@@ -94,7 +94,7 @@ enum Kind {
 
 /// Fields that differ from event to event, and that no shape reads: the second, the place in the stream, and padding
 /// that keeps the length of words from those who listen.
-const UNREAD: [&str; 4] = ["created", "sequence_number", "obfuscation", "p"];
+const UNREAD: [&str; 5] = ["created", "event_id", "sequence_number", "obfuscation", "p"];
 
 impl Alike {
     fn of(name: &str, data: &[u8], place: &'static str) -> Option<Self> {
@@ -207,7 +207,11 @@ fn unquoted(data: &[u8]) -> Option<Cow<'_, str>> {
 /// Where the words of an event are that are added to those before, if nothing else in it adds up.
 fn place(event: &Value) -> Option<&'static str> {
     let fields = event.as_object()?;
-    let kind = text(fields, "type").unwrap_or_default();
+    let named = ["event_type", "type"];
+    let kind = named
+        .iter()
+        .find_map(|name| text(fields, name))
+        .unwrap_or_default();
     match (fields.get("choices"), fields.get("delta")) {
         (Some(Value::Array(choices)), None) => match choices.as_slice() {
             [Value::Object(choice)] => of_choice(choice),
@@ -220,6 +224,7 @@ fn place(event: &Value) -> Option<&'static str> {
         (None, Some(Value::Object(delta))) => match kind {
             "content_block_delta" => of_block(delta),
             "content-delta" => of_message(delta),
+            "step.delta" => of_step(delta),
             _ => None,
         },
         _ => None,
@@ -282,6 +287,15 @@ fn of_message(delta: &Fields) -> Option<&'static str> {
     let content = content.as_object()?;
     let (name, place) = only(content, &PLACES)?;
     text(content, name).map(|_| place)
+}
+
+/// Of a piece of a step of an interaction of Gemini's.
+fn of_step(delta: &Fields) -> Option<&'static str> {
+    match text(delta, "type")? {
+        "text" => text(delta, "text").map(|_| "/delta/text"),
+        "arguments_delta" => text(delta, "arguments").map(|_| "/delta/arguments"),
+        _ => None,
+    }
 }
 
 /// The one of these fields that says something, where no other does.
@@ -350,7 +364,8 @@ mod tests {
         let piece = |kind: &str, text| json!({"type": format!("response.{kind}.delta"), "output_index": 0, "sequence_number": 3, "delta": text});
         let message = |content: Value| json!({"type": "content-delta", "index": 0, "delta": {"message": {"content": content}}});
         let arguments = |text| json!([{"index": 0, "function": {"arguments": text}}]);
-        let cases: [&dyn Fn(String) -> Value; 11] = [
+        let step = |delta: Value| json!({"event_type": "step.delta", "index": 1, "delta": delta});
+        let cases: [&dyn Fn(String) -> Value; 13] = [
             &|text| chunk(json!({"content": text, "refusal": null})),
             &|text| chunk(json!({"role": "assistant", "content": "", "reasoning": text})),
             &|text| chunk(json!({"content": null, "reasoning_content": text, "tool_calls": []})),
@@ -362,6 +377,8 @@ mod tests {
             &|text| piece("output_text", text),
             &|text| piece("function_call_arguments", text),
             &|text| message(json!({"text": text})),
+            &|text| step(json!({"type": "text", "text": text})),
+            &|text| step(json!({"type": "arguments_delta", "arguments": text})),
         ];
         for event in cases {
             assert_eq!(kept(event), 1, "{}", event("…".into()));

@@ -4,12 +4,12 @@
 //! the user said, what the model thought, said and asked for; a stream sends each of them piece by piece. Why it ended
 //! is told in the words that chat completions have for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::openai::{self, arguments};
-use super::{GLANCE, Seen, count, given, nearest, owned, parsed, text};
+use super::{GLANCE, Seen, count, gemini, given, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -261,7 +261,23 @@ impl Answer {
             self.usage = usage(counts).or(self.usage);
         }
         if let Some(steps) = steps(interaction).filter(|steps| !steps.is_empty()) {
-            self.completion = Some(completion(steps));
+            self.read_steps(steps);
+        }
+    }
+
+    fn read_steps(&mut self, steps: &[Value]) {
+        self.completion = Some(completion(steps));
+        if let Some(usage) = &mut self.usage {
+            let is_search = |step: &&Value| {
+                step.get("type").and_then(Value::as_str) == Some("google_search_call")
+            };
+            let queries = steps.iter().filter(is_search);
+            let queries: BTreeSet<_> = queries
+                .filter_map(|step| step.pointer("/arguments/queries")?.as_array())
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            usage.web_searches = gemini::searches(self.model.as_deref(), &queries);
         }
     }
 
@@ -337,7 +353,9 @@ fn as_events(value: &Value) -> Option<Answer> {
     }
     if answer.completion.is_none() {
         let steps: Vec<_> = steps.into_values().filter_map(Streamed::finish).collect();
-        answer.completion = (!steps.is_empty()).then(|| completion(&steps));
+        if !steps.is_empty() {
+            answer.read_steps(&steps);
+        }
     }
     answer.end();
     Some(answer)

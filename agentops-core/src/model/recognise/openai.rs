@@ -646,6 +646,10 @@ fn usage(usage: &Fields) -> Option<Usage> {
         reasoning,
         input_audio: detail("prompt_tokens_details", "audio_tokens").unwrap_or_default(),
         output_audio: detail("completion_tokens_details", "audio_tokens").unwrap_or_default(),
+        // Perplexity, then OpenRouter.
+        web_searches: number("num_search_queries")
+            .or_else(|| detail("server_tool_use", "web_search_requests"))
+            .unwrap_or_default(),
         total,
         ..Usage::default()
     })

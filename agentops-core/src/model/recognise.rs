@@ -9,6 +9,7 @@ mod bedrock;
 mod cohere;
 mod completions;
 mod errors;
+mod frames;
 mod gemini;
 mod interactions;
 mod media;
@@ -226,6 +227,8 @@ mod tests {
         pub(super) name: String,
         path: PathBuf,
         pub(super) exchange: Value,
+        /// Of one whose stream is written as `hex`, because it is no text: the bytes, as they serialise.
+        bytes: Option<Value>,
     }
 
     impl Fixture {
@@ -242,11 +245,25 @@ mod tests {
             inside(folder.clone())
                 .into_iter()
                 .flat_map(inside)
-                .map(|path| Self {
-                    name: path.strip_prefix(&folder).unwrap().display().to_string(),
-                    exchange: serde_json::from_str(&fs::read_to_string(&path).unwrap())
-                        .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
-                    path,
+                .map(|path| {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let exchange: Value = serde_json::from_str(&text)
+                        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                    let hex = exchange["hex"].as_array().map(|lines| {
+                        let lines = lines.iter().map(|line| line.as_str().unwrap());
+                        let byte = |hex| u8::from_str_radix(hex, 16).unwrap();
+                        let bytes = lines.flat_map(|line| {
+                            let digits = (0..line.len()).step_by(2);
+                            digits.map(move |at| byte(&line[at..at + 2]))
+                        });
+                        Value::from_iter(bytes)
+                    });
+                    Self {
+                        name: path.strip_prefix(&folder).unwrap().display().to_string(),
+                        exchange,
+                        bytes: hex,
+                        path,
+                    }
                 })
                 .collect()
         }
@@ -255,11 +272,12 @@ mod tests {
             self.exchange.get("request")
         }
 
-        /// What was answered: a body, or the text of a stream.
+        /// What was answered: a body, or the text or the bytes of a stream.
         pub(super) fn response(&self) -> Option<&Value> {
             self.exchange
                 .get("response")
                 .or_else(|| self.exchange.get("stream"))
+                .or(self.bytes.as_ref())
         }
     }
 

@@ -1,16 +1,19 @@
-//! The text of streams: server-sent events, and JSON that stands in lines.
+//! The text of streams: server-sent events, and JSON that stands in lines; and the frames of Amazon's.
 //!
 //! Puts the JSON of a stream's events together from bytes as they arrive, in whatever pieces. Knows how text is
 //! framed, and nothing of what the events mean.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
+use super::frames;
 use super::words::Run;
 
 /// The events of a stream, put together from its bytes.
 ///
-/// Takes server-sent events, JSON in lines, and a JSON array that is written item by item; which of them it is shows in
-/// the first byte. Text that is no JSON is kept as text; the mark `[DONE]` is left out.
+/// Takes server-sent events, JSON in lines, a JSON array that is written item by item, and Amazon's binary event streams;
+/// which of them it is shows in the first byte. Text that is no JSON is kept as text; the mark `[DONE]` is left out.
 ///
 /// # Example
 ///
@@ -46,6 +49,9 @@ enum Framing {
     Unknown,
     Lines,
     Json,
+    Frames,
+    /// What comes cannot be read any more.
+    Broken,
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -65,6 +71,8 @@ impl Events {
             Framing::Unknown => self.begin(bytes),
             Framing::Lines => self.lines(bytes),
             Framing::Json => self.pending.extend_from_slice(bytes),
+            Framing::Frames => self.frames(bytes),
+            Framing::Broken => {}
         }
     }
 
@@ -75,7 +83,7 @@ impl Events {
             documents(&self.pending, &mut self.events);
             return self.events;
         }
-        if !self.pending.is_empty() {
+        if self.framing != Framing::Frames && !self.pending.is_empty() {
             let line = std::mem::take(&mut self.pending);
             self.line(&line);
         }
@@ -104,10 +112,22 @@ impl Events {
                 self.framing = Framing::Json;
                 self.pending = text.to_vec();
             }
+            Some(first) if frames::may_begin(*first) => {
+                self.framing = Framing::Frames;
+                self.frames(text);
+            }
             Some(_) => {
                 self.framing = Framing::Lines;
                 self.lines(text);
             }
+        }
+    }
+
+    fn frames(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if !frames::take(&mut self.pending, &mut self.events) {
+            self.framing = Framing::Broken;
+            self.pending.clear();
         }
     }
 
@@ -246,26 +266,36 @@ fn documents(text: &[u8], found: &mut Vec<Value>) {
 
 /// What a returned value holds as text: the events of a stream as an array, or a body.
 ///
-/// The text may be the value itself, one of its items or fields, or come in pieces, one after the other.
+/// The text may be the value itself, one of its items or fields, or come in pieces, one after the other. It may also
+/// be bytes, which serialise to a list of numbers.
 pub(super) fn told(value: &Value) -> Option<Value> {
-    let first = match value {
-        Value::String(text) => text.as_str(),
-        Value::Array(items) => items.iter().take(WIDTH).find_map(piece)?,
-        Value::Object(fields) => fields.values().take(WIDTH).find_map(piece)?,
-        _ => return None,
-    };
-    if !looks_framed(first) {
-        return None;
-    }
-    let mut events = Events::of_words();
     match value {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(piece)
-            .for_each(|piece| events.push(piece.as_bytes())),
-        _ => events.push(first.as_bytes()),
+        Value::Array(items) => {
+            let first = || items.iter().take(WIDTH);
+            if first().any(|item| text(item).is_some()) {
+                read(items.iter().filter_map(text))
+            } else if first().any(|item| bytes(item).is_some()) {
+                read(items.iter().filter_map(bytes))
+            } else {
+                read(bytes(value).into_iter())
+            }
+        }
+        Value::Object(fields) => {
+            let first = || fields.values().take(WIDTH);
+            let found = first().find_map(text).or_else(|| first().find_map(bytes));
+            read(found.into_iter())
+        }
+        value => read(text(value).into_iter()),
     }
-    let is_stream = events.framing == Framing::Lines;
+}
+
+/// The events in pieces of text, or the body.
+fn read<'a>(mut pieces: impl Iterator<Item = Cow<'a, [u8]>>) -> Option<Value> {
+    let first = pieces.next().filter(|first| looks_framed(first))?;
+    let mut events = Events::of_words();
+    events.push(&first);
+    pieces.for_each(|piece| events.push(&piece));
+    let is_stream = matches!(events.framing, Framing::Lines | Framing::Frames);
     let mut events = events.finish();
     match events.len() {
         0 => None,
@@ -278,14 +308,27 @@ pub(super) fn told(value: &Value) -> Option<Value> {
 const WIDTH: usize = 8;
 
 /// Text, or an `Ok` with text in it.
-fn piece(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("Ok")?.as_str())
+fn text(value: &Value) -> Option<Cow<'_, [u8]>> {
+    let text = value.as_str().or_else(|| value.get("Ok")?.as_str());
+    text.map(|text| text.as_bytes().into())
 }
 
-fn looks_framed(text: &str) -> bool {
-    let text = text.trim_start_matches('\u{feff}').trim_ascii_start();
-    let starts = ["{", "[", ":", "data:", "event:", "id:", "retry:"];
+/// Bytes, or an `Ok` with bytes in it; up to where some were left out.
+fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
+    let items = value.as_array().or_else(|| value.get("Ok")?.as_array())?;
+    let byte = |item: &Value| u8::try_from(item.as_u64()?).ok();
+    let bytes: Vec<u8> = items.iter().map_while(byte).collect();
+    (!bytes.is_empty()).then_some(bytes.into())
+}
+
+fn looks_framed(text: &[u8]) -> bool {
+    let text = text
+        .strip_prefix(BYTE_ORDER_MARK)
+        .unwrap_or(text)
+        .trim_ascii_start();
+    let starts: [&[u8]; 7] = [b"{", b"[", b":", b"data:", b"event:", b"id:", b"retry:"];
     starts.iter().any(|start| text.starts_with(start))
+        || text.first().is_some_and(|first| frames::may_begin(*first))
 }
 
 #[cfg(test)]
@@ -379,6 +422,10 @@ mod tests {
             json!(stream),
             json!([before, after]),
             json!([{"Ok": before}, {"Ok": after}, {"Err": "reset"}]),
+            json!([200, before, after]),
+            json!(body.as_bytes()),
+            json!({"status": 200, "body": stream.as_bytes()}),
+            json!([before.as_bytes(), {"Ok": after.as_bytes()}, {"Err": [1]}]),
             json!([
                 r#"{"choices": [{"delta": {"content": "Hel"}}]}"#,
                 r#"{"choices": [{"delta": {"content": "lo"}}]}"#,

@@ -11,6 +11,7 @@ mod completions;
 mod errors;
 mod frames;
 mod gemini;
+mod genai;
 mod interactions;
 mod media;
 mod ollama;
@@ -101,6 +102,7 @@ fn with_prompt(call: LlmCall, request: Option<&Value>) -> LlmCall {
 
 /// Every shape, the more particular ones first.
 const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
+    genai::chat,
     bedrock::converse,
     anthropic::messages,
     cohere::chat,

@@ -615,7 +615,7 @@ impl<'a> StreamedTool<'a> {
 // What it took.
 
 /// The object `usage`, wherever it stands.
-fn usage(usage: &Fields) -> Option<Usage> {
+pub(super) fn usage(usage: &Fields) -> Option<Usage> {
     let number = |key: &str| count(usage.get(key));
     let detail = |group: &str, key: &str| count(usage.get(group)?.get(key));
     let (input, output) = (number("prompt_tokens"), number("completion_tokens"));

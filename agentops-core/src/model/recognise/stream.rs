@@ -88,6 +88,14 @@ fn event_ends(fields: &Map<String, Value>, choices: &mut BTreeMap<u64, bool>) ->
     if fields.len() == 1 && fields.keys().any(|variant| is_last(variant)) {
         return true;
     }
+    let captured = |end: &Map<String, Value>| end.keys().any(|key| key.starts_with("captured_"));
+    if fields
+        .get("End")
+        .and_then(Value::as_object)
+        .is_some_and(captured)
+    {
+        return true;
+    }
     // Before the event that ends it, the last of a message says why.
     let reason = |value: Option<&Value>| value?.get("stop_reason")?.as_str().map(str::len);
     if reason(fields.get("delta")).is_some_and(|length| length > 0) {
@@ -144,6 +152,7 @@ mod tests {
             json!([{"type": "message_start"}, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}]),
             json!([{"type": "message_stop"}]),
             json!(["MessageStop"]),
+            json!(["Start", {"Ok": {"End": {"captured_usage": {}}}}]),
             json!([{"MessageStop": {}}]),
             json!([{"type": "response.completed", "response": {}}]),
             json!([{"event_type": "interaction.completed", "interaction": {}}]),
@@ -163,6 +172,7 @@ mod tests {
             json!([]),
             json!([1, null, [], {}]),
             json!(["done"]),
+            json!([{"End": {"sentence": 1}}]),
             json!([delta(0, None)]),
             json!([delta(0, Some(""))]),
             json!([delta(0, Some("stop")), delta(1, None)]),

@@ -339,7 +339,7 @@ async fn genai_a_call() {
 
 fn streamed_by_genai() -> Value {
     record(json!({
-        "request_model": "gpt-4o-mini", "streaming": true, "messages": [said("user", "Why?")],
+        "provider": "openai", "request_model": "gpt-4o-mini", "streaming": true, "messages": [said("user", "Why?")],
         "completions": answered("You asked: Why?", Some("stop")), "usage": used(1, 4), "cost": mini(1, 4),
     }))
 }

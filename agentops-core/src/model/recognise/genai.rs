@@ -1,142 +1,181 @@
-//! What the client `genai` makes of every provider: its own requests, responses and stream events.
+//! What the crate `genai` makes of any provider's chat, as it serialises its own types.
 //!
-//! An enum of it is written as Rust has it: parts as `{"Text": …}`, roles as `User`. Which provider was asked, and
-//! which model, its response says itself; a stream says neither, and has a usage only where the program wanted one.
+//! Reads its requests, its responses, and the events of its streams, which the crate has brought to one form: parts of
+//! content are tagged, counts are OpenAI's, and the provider is named. What the crate leaves out is not known here.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::openai::arguments;
-use super::{GLANCE, Seen, count, given, model_name, nearest, owned, text};
+use super::openai::{self, Request, as_message};
+use super::{GLANCE, Seen, count, given, model_name, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
 
-/// What of its options is a parameter.
-const PARAMETERS: [&str; 11] = [
+/// What of the options is a parameter of the request; others say what the crate shall keep.
+const PARAMETERS: [&str; 10] = [
     "max_tokens",
+    "prompt_cache_key",
     "reasoning_effort",
     "response_format",
     "seed",
     "service_tier",
-    "stop_sequences",
     "temperature",
     "tool_choice",
-    "tools",
     "top_p",
     "verbosity",
 ];
 
-/// Recognises a chat by its response, or by its request.
+/// The tags of parts.
+const TAGS: [&str; 7] = [
+    "Text",
+    "Binary",
+    "ToolCall",
+    "ToolResponse",
+    "ThoughtSignature",
+    "ReasoningContent",
+    "Custom",
+];
+
+/// Recognises a chat by its request, its response, or both.
 pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
-    let request = seen
-        .request
-        .and_then(|request| nearest(request, as_request));
     let answer = seen.response.and_then(|response| {
-        nearest(response, as_response)
-            .or_else(|| nearest(response, |value| as_events(value, request.is_some())))
+        nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    if answer.is_none() && (request.is_none() || !seen.by_request) {
-        return None;
-    }
-    // The model and the options are arguments beside the request.
-    let arguments = seen.request.and_then(Value::as_object);
-    let beside = |key: &str| arguments.and_then(|arguments| arguments.get(key));
-    let mut parameters = given(request, &PARAMETERS);
-    let options = arguments
-        .into_iter()
-        .flat_map(Fields::values)
-        .filter_map(Value::as_object)
-        .filter(|fields| fields.contains_key("stop_sequences"));
-    for options in options {
-        parameters.extend(given(Some(options), &PARAMETERS));
-    }
-    parameters.retain(|_, value| value.as_array().is_none_or(|items| !items.is_empty()));
-    let asked = model_name(beside("model"));
-    let answer = answer.unwrap_or_default();
+    let request = seen.request.and_then(Request::find);
+    let (request, answer) = match (request, answer) {
+        (request, Some(answer)) => (request.unwrap_or_default(), answer),
+        (Some(request), None) if seen.by_request && is_ours(&request) => {
+            let completion = seen.response.and_then(openai::reply);
+            let answer = Answer {
+                completion,
+                ..Answer::default()
+            };
+            (request, answer)
+        }
+        _ => return None,
+    };
+    let argument = || seen.request.and_then(asked_for);
+    let request_model = answer.asked.or_else(argument);
+    let maker = || {
+        let maker = openai::maker_of(answer.model.as_deref(), request_model.as_deref());
+        maker.map(str::to_owned)
+    };
+    let mut parameters = given(request.body, &["previous_response_id", "store", "tools"]);
+    let options = seen
+        .request
+        .and_then(|request| nearest(request, as_options));
+    parameters.extend(given(options, &PARAMETERS));
+    let system = request.field("system").and_then(Value::as_str);
+    let system = system
+        .filter(|system| !system.is_empty())
+        .map(|system| Message {
+            role: "system".into(),
+            content: vec![Part::Text(system.into())],
+            ..Message::default()
+        });
+    let asked = request.messages.iter().flat_map(turn);
     Some(LlmCall {
-        provider: answer.provider,
-        request_model: asked.or(answer.asked),
-        model: answer.model,
+        provider: answer.provider.or_else(maker),
         operation: Some("chat".into()),
         response_id: answer.id,
         streaming: answer.streamed,
-        messages: request.map(messages).unwrap_or_default(),
+        messages: system.into_iter().chain(asked).collect(),
         completions: answer.completion.into_iter().collect(),
         usage: answer.usage,
         parameters,
+        request_model,
+        model: answer.model,
         ..LlmCall::default()
     })
 }
 
-/// `{"system": …, "messages": [{"role": "User", "content": […]}]}`.
-fn as_request(value: &Value) -> Option<&Fields> {
+/// Whether a request can be told from OpenAI's, whose parts have a type.
+fn is_ours(request: &Request<'_>) -> bool {
+    let content = request
+        .messages
+        .first()
+        .and_then(|first| first.get("content"));
+    content
+        .and_then(Value::as_array)
+        .is_some_and(|parts| parts.first().is_some_and(|part| tagged(part).is_some()))
+}
+
+/// The model that a function was given beside the request: `gpt-4o`, or `groq::llama-3.3` with who runs it.
+fn asked_for(arguments: &Value) -> Option<String> {
+    let arguments = arguments.as_object()?;
+    let name = model_name(arguments.get("model"))?;
+    Some(bare(&name))
+}
+
+fn bare(name: &str) -> String {
+    name.rsplit_once("::")
+        .map_or(name, |(_, name)| name)
+        .to_owned()
+}
+
+/// Options beside the request, known by what only they have.
+fn as_options(value: &Value) -> Option<&Fields> {
     let fields = value.as_object()?;
-    let first = fields.get("messages")?.as_array()?.first()?.as_object()?;
-    let is_role = |role: &str| ["System", "User", "Assistant", "Tool"].contains(&role);
-    (text(first, "role").is_some_and(is_role) && first.get("content")?.is_array()).then_some(fields)
+    ["capture_usage", "capture_content"]
+        .iter()
+        .any(|name| fields.contains_key(*name))
+        .then_some(fields)
 }
 
-fn messages(request: &Fields) -> Vec<Message> {
-    let system = owned(request, "system").map(|system| Message {
-        role: "system".into(),
-        content: vec![Part::Text(system)],
+/// A part's tag and what is in it.
+fn tagged(part: &Value) -> Option<(&str, &Value)> {
+    let fields = part.as_object().filter(|fields| fields.len() == 1)?;
+    let (tag, inner) = fields.iter().next()?;
+    TAGS.contains(&tag.as_str())
+        .then_some((tag.as_str(), inner))
+}
+
+/// One message; answers of tools are messages of their own in the record.
+fn turn(value: &Value) -> Vec<Message> {
+    let Some((role, body)) = as_message(value) else {
+        return Vec::new();
+    };
+    let parts = body.get("content").and_then(Value::as_array);
+    let Some(parts) = parts.filter(|parts| parts.iter().all(|part| tagged(part).is_some())) else {
+        return openai::message(value).into_iter().collect();
+    };
+    let mut said = Message {
+        role,
         ..Message::default()
-    });
-    let said = request.get("messages").and_then(Value::as_array);
-    let said = said.into_iter().flatten().filter_map(|message| {
-        let fields = message.as_object()?;
-        let mut said = Said::default();
-        said.take(fields.get("content"));
-        Some(Message {
-            role: text(fields, "role")?.to_ascii_lowercase(),
-            content: said.content,
-            tool_calls: said.tool_calls,
-            tool_call_id: said.answers,
-            ..Message::default()
-        })
-    });
-    system.into_iter().chain(said).collect()
-}
-
-/// What the parts of a message say.
-#[derive(Default)]
-struct Said {
-    content: Vec<Part>,
-    tool_calls: Vec<ToolRequest>,
-    /// The call that a tool's response is for.
-    answers: Option<String>,
-}
-
-impl Said {
-    fn take(&mut self, parts: Option<&Value>) {
-        let parts = parts.and_then(Value::as_array).into_iter().flatten();
-        for part in parts.filter_map(Value::as_object) {
-            for (kind, part) in part {
-                self.take_part(kind, part);
-            }
+    };
+    let mut answers = Vec::new();
+    for (tag, inner) in parts.iter().filter_map(tagged) {
+        match (tag, inner.as_object()) {
+            ("ToolResponse", Some(answer)) => answers.push(Message {
+                role: "tool".into(),
+                name: owned(answer, "fn_name"),
+                content: owned(answer, "content")
+                    .map(Part::Text)
+                    .into_iter()
+                    .collect(),
+                tool_call_id: owned(answer, "call_id"),
+                ..Message::default()
+            }),
+            _ => say(tag, inner, &mut said.content, &mut said.tool_calls),
         }
     }
+    if answers.is_empty() || !said.content.is_empty() || !said.tool_calls.is_empty() {
+        answers.insert(0, said);
+    }
+    answers
+}
 
-    fn take_part(&mut self, kind: &str, part: &Value) {
-        match (kind, part) {
-            ("Text", Value::String(text)) => self.content.push(Part::Text(text.clone())),
-            ("ReasoningContent", Value::String(text)) => {
-                self.content.push(Part::Reasoning(text.clone()));
-            }
-            ("ToolCall", Value::Object(call)) => self.tool_calls.push(tool_request(call)),
-            ("ToolResponse", Value::Object(answer)) => {
-                self.answers = owned(answer, "call_id");
-                self.content
-                    .extend(owned(answer, "content").map(Part::Text));
-            }
-            // Only the provider can read it.
-            ("ThoughtSignature", _) => {}
-            (kind, part) => {
-                let kind = kind.to_ascii_lowercase();
-                self.content
-                    .push(Part::Other(json!({"type": kind, kind.as_str(): part})));
-            }
+/// Adds what a part says or asks for; a signature says nothing to a reader.
+fn say(tag: &str, inner: &Value, content: &mut Vec<Part>, tool_calls: &mut Vec<ToolRequest>) {
+    let words = || inner.as_str().filter(|text| !text.is_empty());
+    match (tag, inner.as_object()) {
+        ("Text", None) => content.extend(words().map(|text| Part::Text(text.into()))),
+        ("ReasoningContent", None) => {
+            content.extend(words().map(|text| Part::Reasoning(text.into())));
         }
+        ("ToolCall", Some(call)) => tool_calls.push(tool_request(call)),
+        ("ThoughtSignature", _) => {}
+        _ => content.push(Part::Other(inner.clone())),
     }
 }
 
@@ -144,50 +183,46 @@ fn tool_request(call: &Fields) -> ToolRequest {
     ToolRequest {
         id: owned(call, "call_id"),
         name: owned(call, "fn_name").unwrap_or_default(),
-        arguments: arguments(call.get("fn_arguments")),
+        arguments: openai::arguments(call.get("fn_arguments")),
     }
 }
 
-/// What a response or a stream tells.
+// The answer.
+
+/// What a response tells.
 #[derive(Default)]
 struct Answer {
-    id: Option<String>,
     provider: Option<String>,
     asked: Option<String>,
     model: Option<String>,
+    id: Option<String>,
     streamed: bool,
     completion: Option<Completion>,
     usage: Option<Usage>,
 }
 
-/// `{"content": […], "model_iden": {"adapter_kind": …, "model_name": …}, "usage": {…}}`.
+/// `{"content": [{"Text": …}], "model_iden": {…}, "provider_model_iden": {…}, "usage": {…}}`.
 fn as_response(value: &Value) -> Option<Answer> {
     let fields = value.as_object()?;
-    let asked = fields.get("model_iden")?.as_object()?;
-    let adapter = text(asked, "adapter_kind")?;
-    let answered = fields.get("provider_model_iden").and_then(Value::as_object);
-    let mut said = Said::default();
-    said.take(fields.get("content"));
-    let thoughts = owned(fields, "reasoning_content").map(Part::Reasoning);
-    said.content.splice(0..0, thoughts);
+    let iden = |key: &str| fields.get(key).and_then(Value::as_object);
+    let name = |iden: &Fields| model_name(iden.get("model_name")).map(|name| bare(&name));
+    let (asked, answered) = (iden("model_iden")?, iden("provider_model_iden")?);
+    let reasoning = text(fields, "reasoning_content");
+    let mut completion = completion(fields.get("content"), reasoning);
+    completion.finish_reason = stop_reason(fields.get("stop_reason"));
     Some(Answer {
+        provider: text(answered, "adapter_kind").and_then(provider),
+        asked: name(asked),
+        model: name(answered),
         id: owned(fields, "response_id"),
-        provider: Some(provider(adapter)),
-        asked: model_name(asked.get("model_name")),
-        model: answered.and_then(|model| model_name(model.get("model_name"))),
         streamed: false,
-        completion: Some(Completion {
-            role: "assistant".into(),
-            content: said.content,
-            tool_calls: said.tool_calls,
-            finish_reason: model_name(fields.get("stop_reason")),
-        }),
-        usage: usage(fields.get("usage")),
+        completion: Some(completion),
+        usage: fields.get("usage").and_then(usage),
     })
 }
 
-/// The provider as its own telemetry names it.
-fn provider(adapter: &str) -> String {
+/// Who runs the model, as GenAI conventions spell it. Who sells models of others under names of its own is left out.
+fn provider(adapter: &str) -> Option<String> {
     let name = match adapter {
         "OpenAI" | "OpenAIResp" => "openai",
         "Gemini" | "GeminiIx" => "gcp.gemini",
@@ -195,262 +230,221 @@ fn provider(adapter: &str) -> String {
         "BedrockApi" | "BedrockSigv4" => "aws.bedrock",
         "Mistral" => "mistral_ai",
         "Xai" => "x_ai",
-        "Moonshot" => "moonshot_ai",
-        other => return other.to_ascii_lowercase(),
+        "OllamaCloud" => "ollama",
+        "Anthropic" | "Cohere" | "DeepSeek" | "Fireworks" | "Groq" | "Moonshot" | "Nebius"
+        | "Ollama" | "OpenRouter" | "Together" | "Zai" => {
+            return Some(adapter.to_ascii_lowercase());
+        }
+        _ => return None,
     };
-    name.into()
+    Some(name.to_owned())
 }
 
-/// Input counts what a cache read or wrote, output what was thought.
-fn usage(value: Option<&Value>) -> Option<Usage> {
-    let usage = value?.as_object()?;
-    let (input, output) = (
-        count(usage.get("prompt_tokens")),
-        count(usage.get("completion_tokens")),
-    );
-    if input.is_none() && output.is_none() {
-        return None;
-    }
-    let within = |group: &str, key: &str| {
-        let details = usage.get(group).and_then(Value::as_object);
-        count(details.and_then(|details| details.get(key))).unwrap_or_default()
+/// The provider's own word, out of the class that the crate sorts it into: `{"Completed": "stop"}`.
+fn stop_reason(reason: Option<&Value>) -> Option<String> {
+    model_name(reason)
+}
+
+fn completion(content: Option<&Value>, reasoning: Option<&str>) -> Completion {
+    let mut completion = Completion {
+        role: "assistant".into(),
+        ..Completion::default()
     };
-    let kept = usage
-        .get("prompt_tokens_details")
-        .and_then(|details| details.get("cache_creation_details"))
-        .and_then(|details| count(details.get("ephemeral_1h_tokens")));
-    let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
+    let parts = content.and_then(Value::as_array).into_iter().flatten();
+    for (tag, inner) in parts.filter_map(tagged) {
+        say(
+            tag,
+            inner,
+            &mut completion.content,
+            &mut completion.tool_calls,
+        );
+    }
+    let is_thought = |part: &Part| matches!(part, Part::Reasoning(_));
+    if let Some(reasoning) = reasoning
+        && !completion.content.iter().any(is_thought)
+    {
+        completion
+            .content
+            .insert(0, Part::Reasoning(reasoning.into()));
+    }
+    completion
+}
+
+/// The object `usage`: OpenAI's, and what was written to the cache.
+fn usage(usage: &Value) -> Option<Usage> {
+    let fields = usage.as_object()?;
+    let detail = |path: &str| count(usage.pointer(path)).unwrap_or_default();
+    let kept = detail("/prompt_tokens_details/cache_creation_details/ephemeral_1h_tokens");
     Some(Usage {
-        input,
-        output,
-        cache_read: within("prompt_tokens_details", "cached_tokens"),
-        cache_write: within("prompt_tokens_details", "cache_creation_tokens"),
-        cache_write_1h: kept.unwrap_or_default(),
-        reasoning: within("completion_tokens_details", "reasoning_tokens"),
-        input_audio: within("prompt_tokens_details", "audio_tokens"),
-        output_audio: within("completion_tokens_details", "audio_tokens"),
-        total: count(usage.get("total_tokens")).unwrap_or_else(|| input.saturating_add(output)),
-        ..Usage::default()
+        cache_write: detail("/prompt_tokens_details/cache_creation_tokens").max(kept),
+        cache_write_1h: kept,
+        ..openai::usage(fields)?
     })
 }
 
-// Streams.
-
-/// An event: its variant, and what is in it.
-enum Event<'a> {
-    /// `Start` and `Heartbeat`.
-    Bare,
-    Text(&'a str),
-    Thought(&'a str),
-    Call(&'a Fields),
-    End(&'a Fields),
-}
-
-fn as_event(item: &Value) -> Option<Event<'_>> {
-    let item = match item {
-        Value::Object(fields) => fields.get("Ok").unwrap_or(item),
-        item => item,
-    };
-    let fields = match item {
-        Value::String(name) => {
-            return ["Start", "Heartbeat"]
-                .contains(&name.as_str())
-                .then_some(Event::Bare);
-        }
-        item => item.as_object()?,
-    };
-    let (variant, inside) = fields.iter().next().filter(|_| fields.len() == 1)?;
-    let inside = inside.as_object()?;
-    let words = || inside.get("content").and_then(Value::as_str);
-    match variant.as_str() {
-        "Chunk" => words().map(Event::Text),
-        "ReasoningChunk" => words().map(Event::Thought),
-        "ThoughtSignatureChunk" => words().map(|_| Event::Bare),
-        "ToolCallChunk" => inside
-            .get("tool_call")
-            .and_then(Value::as_object)
-            .map(Event::Call),
-        "End" => is_end(inside).then_some(Event::End(inside)),
-        _ => None,
-    }
-}
-
-/// Whether this is what the event `End` has in it, all of which was captured only if it was to be.
-pub(super) fn is_end(inside: &Fields) -> bool {
-    inside.keys().all(|key| key.starts_with("captured_"))
-}
-
-/// The events of a stream, in the order in which they came. That a stream has but begun, others may say in the same
-/// words: it counts beside a request of this client.
-fn as_events(value: &Value, asked: bool) -> Option<Answer> {
+/// The events of a stream, in the order in which they came.
+fn as_events(value: &Value) -> Option<Answer> {
     let items = value.as_array()?;
-    let is_ours = |event: &Event<'_>| match event {
-        Event::Bare => asked,
-        Event::End(end) => asked || !end.is_empty(),
-        _ => true,
+    items.iter().take(GLANCE).find_map(as_event)?;
+    let mut answer = Answer {
+        streamed: true,
+        ..Answer::default()
     };
-    let first = |item| as_event(item).filter(is_ours);
-    items.iter().take(GLANCE).find_map(first)?;
     let mut streamed = Streamed::default();
-    for event in items.iter().filter_map(as_event) {
-        streamed.push(&event);
+    let mut end = None;
+    for (kind, event) in items.iter().filter_map(as_event) {
+        let words = text(event, "content").unwrap_or_default();
+        match kind {
+            "Chunk" => streamed.said.push_str(words),
+            "ReasoningChunk" => streamed.thought.push_str(words),
+            "ToolCallChunk" => {
+                if let Some(call) = event.get("tool_call").and_then(Value::as_object) {
+                    streamed.push_tool(call);
+                }
+            }
+            "End" => end = Some(event),
+            _ => {}
+        }
     }
-    Some(streamed.finish())
+    let mut completion = streamed.finish();
+    if let Some(end) = end {
+        answer.id = owned(end, "captured_response_id");
+        answer.usage = end.get("captured_usage").and_then(usage);
+        let whole = self::completion(end.get("captured_content"), None);
+        if completion.content.is_empty() {
+            let reasoning = text(end, "captured_reasoning_content");
+            completion.content = self::completion(end.get("captured_content"), reasoning).content;
+        }
+        if !whole.tool_calls.is_empty() {
+            completion.tool_calls = whole.tool_calls;
+        }
+        completion.finish_reason = stop_reason(end.get("captured_stop_reason"));
+    }
+    answer.completion = Some(completion);
+    Some(answer)
 }
 
-/// A stream that is put together.
+/// An event that says something, or an `Ok` with one in it.
+fn as_event(value: &Value) -> Option<(&str, &Fields)> {
+    let fields = value.as_object()?;
+    let fields = fields
+        .get("Ok")
+        .and_then(Value::as_object)
+        .unwrap_or(fields);
+    let (kind, event) = fields.iter().next().filter(|_| fields.len() == 1)?;
+    let event = event.as_object()?;
+    let has = |key: &str| event.contains_key(key);
+    let is_ours = match kind.as_str() {
+        "Chunk" | "ReasoningChunk" | "ThoughtSignatureChunk" => has("content") && event.len() == 1,
+        "ToolCallChunk" => has("tool_call") && event.len() == 1,
+        "End" => event.keys().any(|key| key.starts_with("captured_")),
+        _ => false,
+    };
+    is_ours.then_some((kind.as_str(), event))
+}
+
+/// An answer that is put together again from its pieces.
 #[derive(Default)]
 struct Streamed {
-    thoughts: String,
-    words: String,
-    tool_calls: Vec<ToolCall>,
-    end: Fields,
-}
-
-/// A call in pieces.
-struct ToolCall {
-    id: Option<String>,
-    name: String,
-    /// The text of the arguments as far as it came, or the arguments.
-    arguments: Value,
+    said: String,
+    thought: String,
+    tools: Vec<(ToolRequest, String)>,
 }
 
 impl Streamed {
-    fn push(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Bare => {}
-            Event::Text(text) => self.words.push_str(text),
-            Event::Thought(text) => self.thoughts.push_str(text),
-            Event::Call(call) => self.push_call(call),
-            Event::End(end) => self.end = (*end).clone(),
+    /// What comes of a call is all that is known of it where the crate keeps calls, else the next piece, whose call is
+    /// told by its number: `call_0`.
+    fn push_tool(&mut self, call: &Fields) {
+        let mut request = tool_request(call);
+        let written = text(call, "fn_arguments").unwrap_or_default().to_owned();
+        if !request.name.is_empty() {
+            let known = self.tools.iter_mut().rev().take(RECENT_TOOLS);
+            let known = known.into_iter().find(|(tool, _)| tool.id == request.id);
+            match known {
+                Some(known) => *known = (request, written),
+                None => self.tools.push((request, written)),
+            }
+            return;
+        }
+        let number = request
+            .id
+            .take()
+            .and_then(|id| id.strip_prefix("call_")?.parse().ok());
+        let at = number.filter(|at: &usize| *at < self.tools.len());
+        let at = at.unwrap_or(self.tools.len().saturating_sub(1));
+        if let Some((_, arguments)) = self.tools.get_mut(at) {
+            arguments.push_str(&written);
         }
     }
 
-    /// A piece without a name goes on with the last call. One with a name begins a call, or says one again that has
-    /// grown.
-    fn push_call(&mut self, piece: &Fields) {
-        let arguments = piece.get("fn_arguments").cloned().unwrap_or_default();
-        let (id, name) = (owned(piece, "call_id"), owned(piece, "fn_name"));
-        match (self.tool_calls.last_mut(), name) {
-            (Some(last), None) => {
-                if let (Value::String(so_far), Value::String(more)) =
-                    (&mut last.arguments, &arguments)
-                {
-                    so_far.push_str(more);
-                }
-            }
-            (Some(last), Some(name)) if last.id == id && last.name == name => {
-                last.arguments = arguments
-            }
-            (_, name) => self.tool_calls.push(ToolCall {
-                id,
-                name: name.unwrap_or_default(),
-                arguments,
-            }),
-        }
-    }
-
-    fn finish(self) -> Answer {
-        let mut whole = Said::default();
-        whole.take(self.end.get("captured_content"));
-        let thoughts = match self.thoughts {
-            thoughts if thoughts.is_empty() => owned(&self.end, "captured_reasoning_content"),
-            thoughts => Some(thoughts),
-        };
-        let mut content: Vec<_> = thoughts.map(Part::Reasoning).into_iter().collect();
-        if self.words.is_empty() {
-            content.append(&mut whole.content);
-        } else {
-            content.push(Part::Text(self.words));
-        }
-        if whole.tool_calls.is_empty() {
-            let calls = self.tool_calls.into_iter();
-            whole.tool_calls.extend(calls.map(|call| ToolRequest {
-                id: call.id,
-                name: call.name,
-                arguments: arguments(Some(&call.arguments)),
-            }));
-        }
-        Answer {
-            id: owned(&self.end, "captured_response_id"),
-            streamed: true,
-            completion: Some(Completion {
-                role: "assistant".into(),
-                content,
-                tool_calls: whole.tool_calls,
-                finish_reason: model_name(self.end.get("captured_stop_reason")),
-            }),
-            usage: usage(self.end.get("captured_usage")),
-            ..Answer::default()
+    fn finish(self) -> Completion {
+        let some = |text: String, part: fn(String) -> Part| (!text.is_empty()).then(|| part(text));
+        let thought = some(self.thought, Part::Reasoning).into_iter();
+        let tools = self.tools.into_iter().map(|(tool, written)| ToolRequest {
+            arguments: if written.is_empty() {
+                tool.arguments
+            } else {
+                parsed(&written)
+            },
+            ..tool
+        });
+        Completion {
+            role: "assistant".into(),
+            content: thought.chain(some(self.said, Part::Text)).collect(),
+            tool_calls: tools.collect(),
+            finish_reason: None,
         }
     }
 }
 
+/// How many calls of one answer may be written at the same time.
+const RECENT_TOOLS: usize = 64;
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::model::recognise::{is_complete, recognise};
+    use crate::model::recognise::recognise;
 
-    fn request() -> Value {
-        json!({"client": "Client {}", "model": "gpt-4o-mini", "request": {"messages": [
-            {"role": "User", "content": [{"Text": "Why?"}]}]}})
-    }
-
-    fn call_of(events: &Value) -> Vec<ToolRequest> {
-        let call = recognise(Some(&request()), Some(events)).unwrap();
+    fn tools(pieces: [(&str, &str, &str); 4]) -> Vec<ToolRequest> {
+        let piece = |(id, name, arguments)| json!({"ToolCallChunk": {"tool_call": {"call_id": id, "fn_name": name, "fn_arguments": arguments}}});
+        let events = Value::from_iter(pieces.map(piece));
+        let call = recognise(None, Some(&events)).unwrap();
         assert!(call.streaming);
-        call.completions[0].tool_calls.clone()
-    }
-
-    fn piece(id: &str, name: &str, arguments: &str) -> Value {
-        json!({"ToolCallChunk": {"tool_call": {"call_id": id, "fn_name": name, "fn_arguments": arguments}}})
+        call.completions.into_iter().next().unwrap().tool_calls
     }
 
     #[test]
-    fn a_tool_call_is_put_together_however_it_comes() {
-        let expected = [ToolRequest {
-            id: Some("a".into()),
-            name: "ls".into(),
-            arguments: json!({"path": "."}),
-        }];
-        let pieces = json!([
-            "Start",
-            piece("a", "ls", ""),
-            piece("call_0", "", "{\"path\":"),
-            piece("call_0", "", "\".\"}")
+    fn calls_are_put_together_from_what_is_kept_and_from_pieces() {
+        let kept = tools([
+            ("a", "f", ""),
+            ("a", "f", "{\"n\":"),
+            ("a", "f", "{\"n\":1}"),
+            ("b", "g", "{}"),
         ]);
-        assert_eq!(call_of(&pieces), expected);
-        let growing = json!([
-            "Start",
-            piece("a", "ls", ""),
-            piece("a", "ls", "{\"path\":"),
-            piece("a", "ls", "{\"path\":\".\"}")
+        let pieces = tools([
+            ("a", "f", ""),
+            ("call_0", "", "{\"n\":"),
+            ("b", "g", "{}"),
+            ("call_0", "", "1}"),
         ]);
-        assert_eq!(call_of(&growing), expected);
-        let captured = json!(["Start", piece("a", "ls", ""), {"End": {"captured_content": [
-            {"ToolCall": {"call_id": "a", "fn_name": "ls", "fn_arguments": {"path": "."}}}]}}]);
-        assert_eq!(call_of(&captured), expected);
+        assert_eq!(kept, pieces);
+        assert_eq!(kept[0].arguments, json!({"n": 1}));
     }
 
     #[test]
-    fn the_end_of_a_stream_is_its_last_event() {
-        let begun = json!(["Start", {"Chunk": {"content": "You"}}]);
-        assert!(!is_complete(&begun));
-        let ended =
-            json!(["Start", {"Chunk": {"content": "You"}}, {"End": {"captured_usage": null}}]);
-        assert!(is_complete(&ended));
-    }
-
-    #[test]
-    fn what_others_may_say_too_is_left_to_them() {
-        assert_eq!(
-            recognise(None, Some(&json!(["Start", {"Start": {}}]))),
-            None
-        );
-        assert_eq!(
-            recognise(None, Some(&json!([{"End": {"of": "file"}}]))),
-            None
-        );
-        assert_eq!(recognise(None, Some(&json!([{"End": {}}]))), None);
+    fn a_request_is_taken_by_its_parts() {
+        let request = |content: Value| json!({"model": "groq::llama-3.3-70b", "chat_req": {"system": "Be brief.", "messages": [{"role": "User", "content": content}]}});
+        let call = recognise(
+            Some(&request(json!([{"Text": "Why?"}]))),
+            Some(&json!("So.")),
+        )
+        .unwrap();
+        assert_eq!(call.request_model.as_deref(), Some("llama-3.3-70b"));
+        let roles: Vec<_> = call.messages.iter().map(|asked| &*asked.role).collect();
+        assert_eq!(roles, ["system", "user"]);
+        assert_eq!(call.messages[1].content, [Part::Text("Why?".into())]);
+        assert_eq!(call.completions.len(), 1);
     }
 }

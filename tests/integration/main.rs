@@ -4,6 +4,7 @@ mod attributes;
 mod command;
 mod docs;
 mod errors;
+mod exchange;
 mod exits;
 mod foreign;
 mod harness;

@@ -36,7 +36,7 @@ use reqwest_middleware::{Middleware, Next, Result};
 
 use self::tee::Tee;
 
-/// A middleware that records model calls: see the [crate](crate).
+/// A middleware that records model calls: see [above](crate).
 #[must_use]
 pub fn recorder() -> Recorder {
     Recorder(())

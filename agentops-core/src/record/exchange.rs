@@ -140,6 +140,12 @@ impl Exchange {
         called.map_or_else(Self::off, |endpoint| Self::open(url, &endpoint, body))
     }
 
+    /// Whether exchanges are recorded now: a hook that has to do something to see a request need not do it otherwise.
+    #[must_use]
+    pub fn enabled() -> bool {
+        local::recording()
+    }
+
     /// One that records nothing.
     pub const fn off() -> Self {
         Self(None)

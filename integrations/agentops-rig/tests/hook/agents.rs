@@ -5,19 +5,20 @@ use std::sync::Once;
 
 use agentops::model::span::{Span, SpanKind, Status};
 use agentops::testing::Trace;
-use agentops_loopback::{Break, KEY, Loopback};
+use agentops_loopback::{Break, Loopback};
 use futures_util::StreamExt as _;
 use rig_agent::prelude::*;
 use rig_agent::tool::ToolContext;
 use rig_core::operation::Completion;
 use rig_core::providers::anthropic::wire::AnthropicConfig;
+use rig_core::providers::gemini::GeminiConfig;
 use rig_core::providers::openai::OpenAIConfig;
 use rig_reqwest::ReqwestClient;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing_subscriber::prelude::*;
 
-use super::{call, record};
+use super::{KEY, call, record};
 
 /// The subscriber of the whole program.
 fn listen() {
@@ -55,6 +56,12 @@ impl Tool for Weather {
     }
 }
 
+async fn provider() -> Loopback {
+    let server = Loopback::start().await;
+    server.accept_key(KEY);
+    server
+}
+
 fn http() -> ReqwestClient {
     let client = rig_reqwest::reqwest::Client::builder().no_proxy().build();
     client.expect("it asks nothing of the machine").into()
@@ -70,6 +77,13 @@ fn anthropic(server: &Loopback) -> DynModel<Completion> {
     let config = AnthropicConfig::new(KEY).with_base_url(server.url());
     let anthropic = config.connect(agentops_rig::recorded(http()));
     anthropic.completion("claude-sonnet-4-5").into()
+}
+
+/// Its key stands in the address.
+fn gemini(server: &Loopback) -> DynModel<Completion> {
+    let config = GeminiConfig::new(KEY).with_base_url(server.url());
+    let gemini = config.connect(agentops_rig::recorded(http()));
+    gemini.completion("gemini-2.5-flash").into()
 }
 
 fn agent(model: DynModel<Completion>) -> Agent {
@@ -105,56 +119,63 @@ struct Said {
     request_model: &'static str,
     model: &'static str,
     response_id: &'static str,
-    /// Of the tool's call.
-    call_id: &'static str,
+    /// The model's wish for the tool, and the message that tells the tool's result.
+    wish: Value,
+    result: Value,
+    text: &'static str,
+    /// Tokens in and out, of each call.
+    tokens: [(u64, u64); 2],
     finish_reasons: [&'static str; 2],
     parameters: Value,
 }
 
+fn text(text: &str) -> Value {
+    json!([{"type": "text", "text": text}])
+}
+
 impl Said {
     /// The first call and the second.
-    fn calls(self, streaming: bool) -> [Value; 2] {
-        let text = |text: &str| json!([{"type": "text", "text": text}]);
-        let wish =
-            json!([{"id": self.call_id, "name": "get_weather", "arguments": {"city": "Paris"}}]);
+    fn calls(&self, streaming: bool) -> [Value; 2] {
         let asked = [
             json!({"role": "system", "content": text("Be brief.")}),
             json!({"role": "user", "content": text("How is the weather in Paris?")}),
         ];
-        let told = [
-            json!({"role": "assistant", "content": [], "tool_calls": wish}),
-            json!({"role": "tool", "content": text("Rain in Paris"), "tool_call_id": self.call_id}),
+        let wished = json!({"role": "assistant", "content": [], "tool_calls": [self.wish]});
+        let [first, second] = &asked;
+        let told = json!([first, second, wished, self.result]);
+        let said = [
+            (json!([]), json!([self.wish])),
+            (text(self.text), json!([])),
         ];
-        let both = asked.iter().chain(&told).collect::<Vec<_>>();
-        let [first, second] = self.finish_reasons;
-        let call = |messages: Value, (input, output): (u64, u64), completion: Value| {
+        let mut messages = [json!(asked), told].into_iter();
+        let mut tokens = self.tokens.into_iter();
+        let mut reasons = self.finish_reasons.into_iter();
+        said.map(|(content, tool_calls)| {
+            let (input, output) = tokens.next().expect("of each");
             json!({
                 "provider": self.provider, "operation": "chat", "streaming": streaming,
                 "request_model": self.request_model, "model": self.model, "response_id": self.response_id,
-                "parameters": self.parameters, "messages": messages, "completions": [completion],
+                "parameters": self.parameters, "messages": messages.next(),
+                "completions": [{"role": "assistant", "content": content, "tool_calls": tool_calls,
+                    "finish_reason": reasons.next()}],
                 "usage": {"input": input, "output": output, "total": input + output, "cache_read": 0,
                     "cache_write": 0, "reasoning": 0, "estimated": false, "reported": false},
                 "cost": {"usd": null, "input_usd": null, "output_usd": null, "price_table": null},
             })
-        };
-        [
-            call(
-                json!(asked),
-                (10, 7),
-                json!({"role": "assistant", "content": [], "tool_calls": wish, "finish_reason": first}),
-            ),
-            call(
-                json!(both),
-                (17, 7),
-                json!({"role": "assistant", "content": text("The tool says: Rain in Paris"),
-                    "tool_calls": [], "finish_reason": second}),
-            ),
-        ]
+        })
     }
 }
 
 fn schema() -> Value {
     json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
+}
+
+fn wish(id: Option<&str>) -> Value {
+    json!({"id": id, "name": "get_weather", "arguments": {"city": "Paris"}})
+}
+
+fn result(id: &str) -> Value {
+    json!({"role": "tool", "content": text("Rain in Paris"), "tool_call_id": id})
 }
 
 fn of_openai(streaming: bool) -> Said {
@@ -169,7 +190,10 @@ fn of_openai(streaming: bool) -> Said {
         request_model: "gpt-4o-mini",
         model: "gpt-4o-mini-2024-07-18",
         response_id: "chatcmpl-loopback",
-        call_id: "call_loopback",
+        wish: wish(Some("call_loopback")),
+        result: result("call_loopback"),
+        text: "The tool says: Rain in Paris",
+        tokens: [(10, 7), (17, 7)],
         finish_reasons: ["tool_calls", "stop"],
         parameters,
     }
@@ -187,9 +211,30 @@ fn of_anthropic(streaming: bool) -> Said {
         request_model: "claude-sonnet-4-5",
         model: "claude-sonnet-4-5",
         response_id: "msg_loopback",
-        call_id: "toolu_loopback",
+        wish: wish(Some("toolu_loopback")),
+        result: result("toolu_loopback"),
+        text: "The tool says: Rain in Paris",
+        tokens: [(10, 7), (17, 7)],
         finish_reasons: ["tool_use", "end_turn"],
         parameters,
+    }
+}
+
+fn of_gemini(_: bool) -> Said {
+    let function = json!({"name": "get_weather", "description": "The weather of a city",
+        "parametersJsonSchema": schema()});
+    let tool = json!({"functionDeclarations": [function], "codeExecution": null});
+    Said {
+        provider: "gcp.gemini",
+        request_model: "gemini-2.5-flash",
+        model: "gemini-2.5-flash",
+        response_id: "loopback",
+        wish: wish(None),
+        result: json!({"role": "tool", "name": "get_weather", "content": [{"result": "Rain in Paris"}]}),
+        text: r#"The tool says: {"result":"Rain in Paris"}"#,
+        tokens: [(10, 7), (28, 11)],
+        finish_reasons: ["STOP", "STOP"],
+        parameters: json!({"maxOutputTokens": 100, "tools": [tool]}),
     }
 }
 
@@ -208,13 +253,14 @@ fn calls(trace: &Trace) -> Vec<&Span> {
 fn check(model: fn(&Loopback) -> DynModel<Completion>, said: fn(bool) -> Said) {
     listen();
     for streaming in [false, true] {
-        let (requests, trace) = record(async {
-            let server = Loopback::start().await;
+        let (done, trace) = record(async {
+            let server = provider().await;
             let output = prompt(&agent(model(&server)), streaming).await;
-            assert_eq!(output.as_deref(), Ok("The tool says: Rain in Paris"));
-            server.requests()
+            (output, server.requests())
         });
+        let (output, requests) = done;
         let expected = said(streaming);
+        assert_eq!(output.as_deref(), Ok(expected.text));
         let outline = "\
 AGENT forecaster
   LLM chat · MODEL
@@ -237,13 +283,16 @@ AGENT forecaster
 
         // Counted once, though rig's spans say the same, and all of it but for what was said.
         let (tokens, counts) = (trace.session.tokens, trace.session.counts);
-        assert_eq!((tokens.input, tokens.output, tokens.total), (27, 14, 41));
+        let [(first_in, first_out), (second_in, second_out)] = expected.tokens;
+        let (input, output) = (first_in + second_in, first_out + second_out);
+        assert_eq!((tokens.input, tokens.output), (input, output));
+        assert_eq!(tokens.total, input + output);
         assert_eq!((counts.llm_calls, counts.tool_calls), (2, 1));
         assert_eq!(requests.len(), 2);
         let own = trace.spans.iter().filter(|span| span.name == "chat");
         for span in own.inspect(|span| assert_eq!(span.kind, SpanKind::Llm)) {
             let call = span.llm.as_ref().expect("it is a model call");
-            assert!(call.usage.is_some_and(|usage| usage.output == 7));
+            assert!(call.usage.is_some_and(|usage| usage.output > 0));
             assert!(call.messages.is_empty() && call.completions.is_empty());
         }
     }
@@ -259,11 +308,16 @@ fn an_agent_on_anthropic_is_recorded_once_and_whole() {
     check(anthropic, of_anthropic);
 }
 
+#[test]
+fn an_agent_on_gemini_is_recorded_once_and_whole() {
+    check(gemini, of_gemini);
+}
+
 /// What becomes of the second call, where something happens to it.
 fn second(streaming: bool, happens: impl FnOnce(&Loopback)) -> (Result<String, String>, Trace) {
     listen();
     record(async {
-        let server = Loopback::start().await;
+        let server = provider().await;
         server.answer_next();
         happens(&server);
         prompt(&agent(openai(&server)), streaming).await
@@ -305,16 +359,18 @@ fn an_answer_that_breaks_off_is_an_error_of_the_call() {
     }
 }
 
+/// The program is told the whole address, and the key in it.
 #[test]
 fn a_provider_that_is_not_there_is_an_error_of_the_call() {
     listen();
     let (output, trace) = record(async {
-        let server = Loopback::start().await;
-        let agent = agent(openai(&server));
+        let server = provider().await;
+        let agent = agent(gemini(&server));
         drop(server);
         prompt(&agent, false).await
     });
-    output.expect_err("nobody is there");
+    let told = output.expect_err("nobody is there");
+    assert!(told.contains(KEY), "{told}");
     let error = calls(&trace)[0].error.as_ref().expect("it failed");
     assert_eq!(error.code, "ConnectionRefused");
 }

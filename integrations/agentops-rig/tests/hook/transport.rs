@@ -14,7 +14,7 @@ use rig_http::wasm_compat::WasmCompatSend;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{record, run};
+use super::{KEY, record, run};
 
 const CHAT: &str = "http://h/v1/chat/completions";
 const QUESTION: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Where?"}]}"#;
@@ -111,7 +111,7 @@ impl HttpClientExt for Scripted {
 }
 
 fn request<T>(url: &str, body: T) -> Request<T> {
-    let request = Request::post(url).header("x-api-key", agentops_loopback::KEY);
+    let request = Request::post(url).header("x-api-key", KEY);
     request.body(body).expect("it is valid")
 }
 

@@ -179,3 +179,8 @@ fn place(request: &Request) -> (usize, usize) {
 fn lock(call: &Mutex<Call>) -> MutexGuard<'_, Call> {
     call.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

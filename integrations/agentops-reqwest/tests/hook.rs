@@ -461,23 +461,29 @@ fn attempts_within_retries_are_one_call() {
 /// With the retries inside the call is one, and what was tried for it is not told.
 #[test]
 fn attempts_that_are_not_seen_are_not_counted() {
-    let (_, body, trace) = talk(
+    let client = || {
+        ClientBuilder::new(plain())
+            .with(agentops_reqwest::recorder())
+            .with(retries())
+            .build()
+    };
+    let (_, got, trace) = talk(
         async |server| server.answer([refusal(), ok(ANSWER)]).await,
-        async |url| {
-            let client = ClientBuilder::new(plain())
-                .with(agentops_reqwest::recorder())
-                .with(retries())
-                .build();
-            ask(client, url)
-                .await
-                .expect("it answers")
-                .text()
-                .await
-                .expect("a body")
-        },
+        async |url| taken(ask(client(), url).await).await,
     );
-    assert_eq!(body, ANSWER);
-    assert_eq!(call(only(&trace))["request_model"], "gpt-4o-mini");
+    assert_eq!(got["body"], ANSWER);
+    assert_eq!(call(only(&trace)), said(None, false));
+
+    let ((), error, trace) = talk(
+        async |server| drop(server),
+        async |url| ask(client(), url).await.expect_err("nobody is there"),
+    );
+    assert!(error.is_middleware());
+    let error = only(&trace).error.as_ref().expect("it failed");
+    assert_eq!(error.code, "ConnectionRefused");
+    assert_eq!(error.details, "Request failed after 2 retries");
+    let chain = error.chain.join("\n");
+    assert!(chain.contains("/v1/chat/completions…)"), "{chain}");
 }
 
 /// On both sides of the retries it is still one call, and its attempts are known.

@@ -198,3 +198,8 @@ impl Stream for Tee {
         self.body.size_hint()
     }
 }
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

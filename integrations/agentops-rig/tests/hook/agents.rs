@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::sync::Once;
 
+use agentops::InCurrentSpan as _;
 use agentops::model::span::{Span, SpanKind, Status};
 use agentops::testing::Trace;
 use agentops_loopback::{Break, Loopback};
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use rig_agent::prelude::*;
 use rig_agent::tool::ToolContext;
 use rig_core::operation::Completion;
@@ -373,4 +375,36 @@ fn a_provider_that_is_not_there_is_an_error_of_the_call() {
     assert!(told.contains(KEY), "{told}");
     let error = calls(&trace)[0].error.as_ref().expect("it failed");
     assert_eq!(error.code, "ConnectionRefused");
+}
+
+#[test]
+fn calls_at_the_same_time_do_not_mix() {
+    const CALLS: usize = 16;
+    listen();
+    let ((), trace) = record(async {
+        let server = provider().await;
+        let agent = agent(openai(&server));
+        let asked = (0..CALLS).map(|n| {
+            let work = agent.prompt(format!("Who is number {n}?")).into_future();
+            tokio::spawn(work.in_current_span())
+        });
+        for answer in join_all(asked).await {
+            answer.expect("no panic").expect("it answers");
+        }
+    });
+    let mut asked: Vec<_> = calls(&trace)
+        .into_iter()
+        .map(|span| {
+            let call = call(span);
+            let question = call["messages"][1]["content"][0]["text"].as_str();
+            let question = question.expect("text").to_owned();
+            let answer = text(&format!("You asked: {question}"));
+            assert_eq!(call["completions"][0]["content"], answer);
+            question
+        })
+        .collect();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), CALLS);
+    assert_eq!(trace.session.counts.llm_calls, CALLS as u64);
 }

@@ -188,7 +188,7 @@ fn a_stream_that_is_dropped_says_so_unless_all_was_said() {
     // Headers came, and nobody asked for the body.
     let trace = streamed(&[], |_| {});
     let (span, call) = one(&trace);
-    assert_eq!(call, asked());
+    assert_eq!((call, &span.output), (asked(), &None));
     assert_eq!(ended(span), (Status::Unset, true, None, Some("dropped")));
 
     // Nobody waited for an answer.

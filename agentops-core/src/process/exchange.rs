@@ -105,12 +105,14 @@ pub(super) fn answered(said: &[u8], time: u64, notes: &mut Notes) {
     }
     match response {
         Value::Array(items) if is_stream => {
-            let mut kept = Kept::default();
-            items
-                .iter()
-                .for_each(|item| kept.push(&mut |sink| sink.serialize(item)));
             let mut bytes = Vec::new();
-            kept.write(&mut bytes);
+            if !items.is_empty() {
+                let mut kept = Kept::default();
+                items
+                    .iter()
+                    .for_each(|item| kept.push(&mut |sink| sink.serialize(item)));
+                kept.write(&mut bytes);
+            }
             notes.stream = Some(Stream::new(ended, first, last, bytes.into()));
         }
         response if body.length > 0 => {
@@ -385,6 +387,7 @@ const TRIES: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use proptest::{prelude::*, sample::Index};
     use serde_json::json;
 
     use super::*;
@@ -450,6 +453,22 @@ mod tests {
         let body = cut("{\"n\": 1}\n{\"n", "}\n{\"n\": 8}\n");
         let mark = json!({"$truncated": {"bytes": body.length}});
         assert_eq!(body.events(), [json!({"n": 1}), mark, json!({"n": 8})]);
+    }
+
+    proptest! {
+        /// Bytes that nobody thought of, cut anywhere.
+        #[test]
+        fn odd_bytes_do_no_harm(bytes in "([{}\\[\\]\",:\\\\\\r\\n ]|data: |usage|\\PC){0,60}", at: Index, cut: bool) {
+            let (beginning, last) = bytes.as_bytes().split_at(at.index(bytes.len() + 1));
+            let body = Bytes { length: bytes.len() + usize::from(cut), beginning, last };
+            let (value, events) = (body.value(), body.events());
+            if !cut {
+                let whole = serde_json::from_str(&bytes).unwrap_or_else(|_| json!(bytes));
+                prop_assert_eq!(&value, &whole);
+            }
+            wrong(&value, true, Some(500), Some(&bytes));
+            wrong(&events.into(), false, None, None);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Records what [`async-openai`](async_openai) sends and receives as model calls of [agentops](agentops).
+//! Records what [`async-openai`](async_openai) sends and receives as model calls of [agentops].
 //!
 //! One line in the program, where it makes its client:
 //!

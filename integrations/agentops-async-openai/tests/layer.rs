@@ -3,6 +3,7 @@
 use std::env;
 use std::process::Command;
 
+use agentops::Exchange;
 use agentops::model::llm::{Completion, LlmCall, Part, Usage};
 use agentops::model::rollup;
 use agentops::model::span::{Span, SpanKind, Status};
@@ -693,7 +694,12 @@ fn nothing_is_touched_while_nothing_records() {
             .collect();
         assert_eq!(sent[..2], sent[2..]);
         assert_eq!(agentops::current_span().id(), None);
-        let off = agentops::Exchange::enabled();
-        assert!(!off, "nothing has started to record");
+        assert!(!Exchange::enabled(), "nothing has started to record");
+        let url = format!("{}/v1/chat/completions", server.url());
+        let mut exchange = Exchange::begin("POST", &url, Some(b"{}"));
+        assert_eq!((exchange.is_going(), exchange.traceparent()), (false, None));
+        exchange.response(200, None, None);
+        exchange.chunk(b"{}");
+        exchange.finish();
     });
 }

@@ -11,6 +11,7 @@ mod completions;
 pub mod endpoint;
 mod errors;
 mod gemini;
+mod genai;
 mod media;
 mod ollama;
 mod openai;
@@ -107,6 +108,7 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     media::images,
     media::transcription,
     gemini::content,
+    genai::chat,
     ollama::call,
     responses::response,
     completions::completion,

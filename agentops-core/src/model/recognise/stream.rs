@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::genai;
+
 /// Whether one of a stream's items says that no more of the answer follows: a choice's reason to finish, for each choice
 /// that was begun, or an event that ends the whole.
 #[must_use]
@@ -84,6 +86,10 @@ fn event_ends(fields: &Map<String, Value>, choices: &mut BTreeMap<u64, bool>) ->
         return true;
     }
     if fields.len() == 1 && fields.keys().any(|variant| is_last(variant)) {
+        return true;
+    }
+    let end = fields.get("End").and_then(Value::as_object);
+    if fields.len() == 1 && end.is_some_and(genai::is_end) {
         return true;
     }
     // Before the event that ends it, the last of a message says why.

@@ -12,6 +12,7 @@
 //! use serde_json::{Value, json};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # rustls::crypto::ring::default_provider().install_default().unwrap();
 //! let server = Loopback::start().await;
 //! let answer: Value = reqwest::Client::new()
 //!     .post(format!("{}/v1/chat/completions", server.url()))

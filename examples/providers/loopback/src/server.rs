@@ -21,6 +21,8 @@ use crate::{Break, Request, Script, Shared};
 pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        // Pieces are small, and none waits for the one before it to be acknowledged.
+        drop(stream.set_nodelay(true));
         let shared = shared.clone();
         let service = service_fn(move |request| {
             let shared = shared.clone();
@@ -191,6 +193,8 @@ mod tests {
     }
 
     async fn ask(server: &Loopback, key: &str, body: &Value) -> reqwest::Response {
+        // Another test may have chosen the same one.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let url = format!("{}/v1/chat/completions", server.url());
         let request = reqwest::Client::new().post(url).bearer_auth(key).json(body);
         request.send().await.expect("it is there")
@@ -249,5 +253,75 @@ mod tests {
         server.break_next(0, Break::Cut);
         let cut = ask(&server, KEY, &chat(false)).await.text().await;
         assert!(cut.is_err(), "{cut:?}");
+    }
+
+    /// A question, its refusal and its stream, in each protocol.
+    #[tokio::test]
+    async fn every_protocol_answers_refuses_and_breaks_off() {
+        let user = json!([{"role": "user", "content": "Hi?"}]);
+        let gemini = json!({"contents": [{"role": "user", "parts": [{"text": "Hi?"}]}]});
+        let chat = json!({"model": "m", "messages": user, "stream": true});
+        let messages = json!({"model": "m", "messages": user, "max_tokens": 9, "stream": true});
+        let generate = "/v1beta/models/m:streamGenerateContent?alt=sse";
+        let cases = [
+            (
+                "/v1/chat/completions",
+                &chat,
+                "/error/message",
+                r#""content":"Hi?""#,
+            ),
+            (
+                "/v1/responses",
+                &json!({"model": "m", "input": "Hi?", "stream": true}),
+                "/error/message",
+                "response.completed",
+            ),
+            ("/v1/messages", &messages, "/error/message", "message_stop"),
+            (
+                generate,
+                &gemini,
+                "/error/status",
+                r#""finishReason":"STOP""#,
+            ),
+            (
+                "/api/chat",
+                &json!({"model": "m", "messages": user}),
+                "/error",
+                r#""done":true"#,
+            ),
+            (
+                "/api/generate",
+                &json!({"model": "m", "prompt": "Hi?"}),
+                "/error",
+                r#""done":true"#,
+            ),
+            ("/v2/chat", &chat, "/message", "message-end"),
+        ];
+        let server = Loopback::start().await;
+        let client = reqwest::Client::new();
+        for (path, body, wrong, last) in cases {
+            let send = |body: Value| {
+                let url = format!("{}{path}", server.url());
+                client.post(url).bearer_auth(KEY).json(&body).send()
+            };
+            let text = send(body.clone()).await.expect("an answer").text().await;
+            let text = text.expect("a whole stream");
+            assert!(
+                text.contains("Hi?") && text.contains(last),
+                "{path}: {text}"
+            );
+            let answer = send(json!({"model": 7})).await.expect("an answer");
+            assert_eq!(answer.status(), 400, "{path}");
+            let error: Value = answer.json().await.expect("JSON");
+            assert!(
+                error.pointer(wrong).is_some_and(Value::is_string),
+                "{path}: {error}"
+            );
+            server.break_next(1, Break::Error);
+            let text = send(body.clone()).await.expect("an answer").text().await;
+            let text = text.expect("a stream with an error");
+            assert!(!text.contains(last) || path == "/v2/chat", "{path}: {text}");
+            assert!(text.to_lowercase().contains("error"), "{path}: {text}");
+        }
     }
 }

@@ -486,3 +486,46 @@ fn lines_of_json_are_a_stream() {
         assert_eq!(span.attributes["server.port"], 11434);
     }
 }
+
+/// As a client writes its errors, address and all.
+#[derive(Debug)]
+struct Unreachable(std::io::Error);
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no answer from https://me:word@h/v1/messages?key=abc#d")
+    }
+}
+
+impl std::error::Error for Unreachable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn an_attempt_that_failed_is_the_calls_end_only_where_none_follows() {
+    let url = "https://me:word@h/v1/messages?key=abc#d";
+    let fail = |exchange: &mut Exchange| {
+        let reset = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "at ?key=abc#d");
+        exchange.fail_attempt(&Unreachable(reset));
+        assert!(exchange.is_going());
+    };
+    let trace = capture(|| fail(&mut Exchange::begin("POST", url, None)));
+    let span = one(&trace).0;
+    assert_eq!((span.status, span.cancelled), (Status::Error, false));
+    let error = span.error.as_ref().expect("it failed");
+    assert_eq!(error.code, "ConnectionReset");
+    assert_eq!(error.details, "no answer from https://…h/v1/messages…");
+    assert_eq!(error.chain, ["at …"]);
+
+    let trace = capture(|| {
+        let mut exchange = Exchange::begin("POST", url, None);
+        fail(&mut exchange);
+        exchange.response(200, None, None);
+        exchange.chunk(b"{}");
+        exchange.finish();
+    });
+    let span = one(&trace).0;
+    assert_eq!((span.status, &span.error), (Status::Ok, &None));
+}

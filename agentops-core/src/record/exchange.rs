@@ -8,7 +8,11 @@ mod terminal;
 
 use std::error::Error;
 use std::fmt::{self, Display};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use pin_project_lite::pin_project;
 
 use self::terminal::Terminal;
 use super::callsite::{Callsite, Meta};
@@ -203,13 +207,14 @@ impl Exchange {
         self.context().traceparent()
     }
 
-    /// Runs a future in the span, wherever it is polled: the client's own work.
+    /// Runs a future in the span, wherever it is polled: the client's own work. Without a span it runs as it would.
     pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        let context = match &self.0 {
-            Some(going) => going.context,
-            None => local::with(local::Local::context),
-        };
-        InPlace::new(context, work)
+        match &self.0 {
+            Some(going) => Work::Within {
+                work: InPlace::new(going.context, work),
+            },
+            None => Work::Alone { work },
+        }
     }
 
     /// The request is sent, once more.
@@ -318,6 +323,32 @@ impl Exchange {
                 local.put_end([first, going.context.span, clock], buffer);
             });
         });
+    }
+}
+
+pin_project! {
+    /// What a client does for an exchange.
+    #[project = Polled]
+    enum Work<F> {
+        Within {
+            #[pin]
+            work: InPlace<F>,
+        },
+        Alone {
+            #[pin]
+            work: F,
+        },
+    }
+}
+
+impl<F: Future> Future for Work<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
+        match self.project() {
+            Polled::Within { work } => work.poll(task),
+            Polled::Alone { work } => work.poll(task),
+        }
     }
 }
 

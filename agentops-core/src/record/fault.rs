@@ -85,6 +85,18 @@ impl Found {
     }
 }
 
+/// As [`of_error`], without what is secret in its texts.
+pub(crate) fn of_error_without<E: Error + 'static>(
+    error: &E,
+    secrets: &[Box<str>],
+    sink: &mut Sink<'_>,
+) {
+    read(Found::of::<E>(), sink, |found| {
+        follow_owned(error, found);
+        found.hide(secrets);
+    });
+}
+
 /// Reads an error with its users' code contained.
 fn read(mut found: Found, sink: &mut Sink<'_>, fill: impl FnOnce(&mut Found)) {
     let quiet = local::Quiet::enter();
@@ -115,18 +127,6 @@ pub(crate) fn text(text: fmt::Arguments<'_>) -> String {
 /// Records an error that says where it comes from.
 pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| follow_owned(error, found));
-}
-
-/// As [`of_error`], without what is secret in its texts.
-pub(crate) fn of_error_without<E: Error + 'static>(
-    error: &E,
-    secrets: &[Box<str>],
-    sink: &mut Sink<'_>,
-) {
-    read(Found::of::<E>(), sink, |found| {
-        follow_owned(error, found);
-        found.hide(secrets);
-    });
 }
 
 /// Records a value that can only be shown.

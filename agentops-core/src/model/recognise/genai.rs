@@ -12,13 +12,14 @@ use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 type Fields = Map<String, Value>;
 
 /// What of the options is a parameter of the request; others say what the crate shall keep.
-const PARAMETERS: [&str; 10] = [
+const PARAMETERS: [&str; 11] = [
     "max_tokens",
     "prompt_cache_key",
     "reasoning_effort",
     "response_format",
     "seed",
     "service_tier",
+    "stop_sequences",
     "temperature",
     "tool_choice",
     "top_p",
@@ -65,6 +66,7 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
         .request
         .and_then(|request| nearest(request, as_options));
     parameters.extend(given(options, &PARAMETERS));
+    parameters.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
     let system = request.field("system").and_then(Value::as_str);
     let system = system
         .filter(|system| !system.is_empty())
@@ -113,13 +115,11 @@ fn bare(name: &str) -> String {
         .to_owned()
 }
 
-/// Options beside the request, known by what only they have.
+/// Options beside the request, of which this list is always written.
 fn as_options(value: &Value) -> Option<&Fields> {
     let fields = value.as_object()?;
-    ["capture_usage", "capture_content"]
-        .iter()
-        .any(|name| fields.contains_key(*name))
-        .then_some(fields)
+    let is_list = fields.get("stop_sequences").is_some_and(Value::is_array);
+    is_list.then_some(fields)
 }
 
 /// A part's tag and what is in it.

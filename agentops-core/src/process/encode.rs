@@ -12,6 +12,7 @@ use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
 use crate::model::llm::{Completion, LlmCall};
 use crate::model::recognise;
+use crate::model::rollup::Share;
 use crate::model::semconv;
 use crate::model::session::SessionFacts;
 use crate::model::span::{Guardrail, Link, Source, SpanKind, Status, Thread, ToolCall};
@@ -160,7 +161,6 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     }
     match meta.kind {
         SpanKind::Tool if is_named_by_site(meta) => {
-            let cost = meta.cost.map(|usd| (usd * 1e9).round() as i64);
             let description = meta.description.map(Into::into);
             put::tool(
                 &mut piece,
@@ -168,7 +168,7 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
                     name: meta.name.into(),
                     description,
                     call_id: None,
-                    cost,
+                    cost: meta.tool_cost(),
                 },
             );
         }
@@ -237,8 +237,8 @@ pub(super) fn pending(out: &mut Vec<u8>, own: &Own<'_>) {
     put::pending(out);
 }
 
-/// A span that has ended; the model call that it was, if it was one.
-pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<LlmCall> {
+/// A span that has ended; what there is to count of it.
+pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Share {
     if let Some(from) = own.meta.foreign {
         return foreign::write(out, own, from, Some(end));
     }
@@ -301,7 +301,14 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     if let Some(facts) = end.facts {
         put::facts(out, facts);
     }
-    call.map(|call| call.record).or(used)
+    let status = if error.is_some() {
+        Status::Error
+    } else {
+        Status::Ok
+    };
+    let call = call.map(|call| call.record).or(used);
+    let tool = own.meta.tool_cost();
+    Share::new(own.meta.kind, call.as_ref(), tool, status, end.cancelled)
 }
 
 impl Own<'_> {

@@ -75,6 +75,7 @@ pub struct Builder {
     collection_limit: Option<usize>,
     busy_time: Option<bool>,
     min_level: Option<Level>,
+    estimate_usage: Option<bool>,
     env_data_opt_out: Option<bool>,
     disabled: Option<bool>,
     #[cfg(feature = "signals")]
@@ -110,6 +111,7 @@ pub(crate) struct Config {
     pub(crate) collection_limit: usize,
     pub(crate) busy_time: bool,
     pub(crate) min_level: Level,
+    pub(crate) estimate_usage: bool,
     pub(crate) disabled: bool,
     #[cfg(feature = "signals")]
     pub(crate) handle_signals: bool,
@@ -283,6 +285,31 @@ impl Builder {
     /// Spans below this level are not recorded; `AGENTOPS_MIN_LEVEL`, else all are.
     pub fn min_level(mut self, level: Level) -> Self {
         self.min_level = Some(level);
+        self
+    }
+
+    /// Estimates the tokens of streams that end without a count; `AGENTOPS_ESTIMATE_USAGE`, else no, and then their
+    /// usage and their cost are not known.
+    ///
+    /// The rule is one of thumb, *four letters to a token*: a letter of ASCII counts a quarter of a token, one that takes
+    /// two bytes in UTF-8 a half, any other a whole one, and each message of the prompt four tokens more. All of what was
+    /// asked and answered counts, with the tools that were offered and called. It is no tokenizer, and does not know the
+    /// model: beside OpenAI's (`cl100k_base`, `o200k_base`) it came out
+    /// between 10 % too low and 24 % too high on English, German, Chinese, Japanese, source text and JSON, and up to 85 %
+    /// too high on Russian.
+    ///
+    /// What is estimated says so: `usage.estimated` is true, a cost that comes of it is `estimated`, too, and so is the
+    /// session's; in trees it has a `~`. Not estimated is a call that a provider has counted even in part; one with
+    /// pictures, sound or files in it; one of which the prompt is not known, or the answer was too long to be kept; and
+    /// any that was not streamed.
+    ///
+    /// ```no_run
+    /// let guard = agentops_core::builder().estimate_usage(true).init()?;
+    /// # drop(guard);
+    /// # Ok::<(), agentops_core::Error>(())
+    /// ```
+    pub fn estimate_usage(mut self, on: bool) -> Self {
+        self.estimate_usage = Some(on);
         self
     }
 
@@ -465,6 +492,7 @@ impl Builder {
                 value::COLLECTION_LIMIT,
             )?,
             busy_time: switch(self.busy_time, "busy_time")?.unwrap_or(true),
+            estimate_usage: switch(self.estimate_usage, "estimate_usage")?.unwrap_or(false),
             min_level: min_level(self.min_level, env)?,
             disabled: switch(self.disabled, "disabled")?.unwrap_or(false),
             #[cfg(feature = "signals")]
@@ -555,8 +583,13 @@ mod tests {
             "AGENTOPS_SERVICE_NAME" => Some("from env".into()),
             "OTEL_SERVICE_NAME" => Some("from otel".into()),
             "AGENTOPS_DEFAULT_TAGS" => Some("a,b".into()),
+            "AGENTOPS_ESTIMATE_USAGE" => Some("1".into()),
             _ => None,
         };
+        let quiet = builder().estimate_usage(false).decide(&env);
+        assert!(!quiet.expect("it is decided").estimate_usage);
+        let nobody = builder().decide(&|_: &str| None);
+        assert!(!nobody.expect("it is decided").estimate_usage);
         let config = builder()
             .trace_name("from code")
             .decide(&env)
@@ -567,7 +600,7 @@ mod tests {
             tags: vec!["a".into(), "b".into()],
         };
         assert_eq!(config.automatic, expected);
-        assert!(config.capture_content && !config.disabled);
+        assert!(config.capture_content && !config.disabled && config.estimate_usage);
         assert_eq!(config.overflow, Overflow::Wait);
         assert!(config.resource.host.sdk.is_some());
     }

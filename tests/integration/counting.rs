@@ -422,6 +422,24 @@ fn search(query: &str, deeper: bool) -> Result<(), Refused> {
 #[tool(cost = 0.000_5)]
 fn look_up() {}
 
+/// Calls a model without a span for it.
+#[tool(cost = 0.001)]
+fn transcribe() {
+    let call = LlmCall::new().model("acme-1").usage(Usage::new(10, 2));
+    current_span().record_llm(call.cost(Cost::new(7_000)));
+}
+
+#[test]
+fn a_tool_that_is_a_call_as_well_costs_both() {
+    check(
+        &capture(transcribe),
+        "\
+TOOL transcribe 10>2 $1007 of 1007
+0 calls, 1 tools: 10>2, 12 tokens, $1007, acme-1
+",
+    );
+}
+
 #[test]
 fn tools_cost_what_they_say_each_time() {
     let trace = capture(|| {

@@ -324,6 +324,19 @@ fn words_without_anything_around_them_are_the_answer() {
     assert_eq!(*output, Some(json!(["to ", "be ", "or ", "not"])));
 }
 
+/// In a process of its own, with the environment's answer to what its code leaves open.
+#[test]
+fn what_nobody_counted_is_estimated_where_that_is_asked_for() {
+    let home = std::env::temp_dir().join(format!("agentops-estimates-{}", std::process::id()));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_estimates"))
+        .env_clear()
+        .env("AGENTOPS_HOME", &home)
+        .output();
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+}
+
 #[llm(capture_return = false)]
 fn hushed(chunks: Chunks) -> impl Stream<Item = Result<Chunk, Broken>> {
     stream::iter(chunks.0)

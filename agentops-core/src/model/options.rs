@@ -142,6 +142,12 @@ pub const ALL: &[OptionInfo] = &[
         purpose: "a file with prices of your own; for programs with the feature `pricing`, and for the `agentops` command",
     },
     OptionInfo {
+        name: "estimate_usage",
+        variables: &["AGENTOPS_ESTIMATE_USAGE"],
+        default: "false",
+        purpose: "estimates the tokens of streams that nobody counted, from the length of their texts, and marks them",
+    },
+    OptionInfo {
         name: "disabled",
         variables: &["AGENTOPS_DISABLED", "OTEL_SDK_DISABLED"],
         default: "false",

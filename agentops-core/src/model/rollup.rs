@@ -41,6 +41,8 @@ pub struct SpanTotals {
     pub own_cost: Option<i64>,
     /// Something is missing from the cost.
     pub partial: bool,
+    /// Some of the cost comes of tokens that were estimated.
+    pub estimated: bool,
 }
 
 /// Sums up the spans of one session, and sets [`Usage::reported`] on those that only
@@ -70,6 +72,7 @@ pub fn roll_up(spans: &mut [Span]) -> Rollup {
             total: all.cost,
             unpriced_models: models(spans, &nodes, |node| node.unpriced),
             partial: all.partial,
+            estimated: all.estimated,
         },
         spans: totals,
     }
@@ -347,7 +350,8 @@ fn order_upwards(parent: &mut [Option<usize>]) -> Vec<usize> {
 
 impl SpanTotals {
     fn own(span: &Span, node: Node) -> Self {
-        let usage = span.llm.as_ref().and_then(|llm| llm.usage);
+        let call = span.llm.as_ref();
+        let usage = call.and_then(|call| call.usage);
         let usage = usage.filter(|_| node.counts_usage);
         let own_cost = Share::of(span).counted_cost(node);
         Self {
@@ -355,6 +359,7 @@ impl SpanTotals {
             cost: own_cost,
             own_cost,
             partial: node.unpriced || node.unmeasured,
+            estimated: node.counts_cost && call.is_some_and(LlmCall::is_cost_estimated),
         }
     }
 
@@ -372,8 +377,10 @@ impl SpanTotals {
             .saturating_add(more.tokens.cache_write);
         self.tokens.reasoning = self.tokens.reasoning.saturating_add(more.tokens.reasoning);
         self.tokens.total = self.tokens.total.saturating_add(more.tokens.total);
+        self.tokens.estimated |= more.tokens.estimated;
         self.cost = add_cost(self.cost, more.cost);
         self.partial |= more.partial;
+        self.estimated |= more.estimated;
     }
 }
 
@@ -440,6 +447,7 @@ fn tokens(usage: Usage) -> Tokens {
         cache_write: usage.cache_write,
         reasoning: usage.reasoning,
         total: if usage.total == 0 { sum } else { usage.total },
+        estimated: usage.estimated,
     }
 }
 
@@ -448,7 +456,7 @@ mod tests {
     use super::*;
     use crate::model::agent::AgentRef;
     use crate::model::id::{SessionId, TraceId};
-    use crate::model::llm::Cost;
+    use crate::model::llm::{Cost, Prices};
     use crate::model::span::ToolCall;
     use serde_json::Map;
 
@@ -704,6 +712,32 @@ mod tests {
             }
         );
         assert_eq!(sums.models, ["x", "y"]);
+    }
+
+    #[test]
+    fn what_is_estimated_says_so_wherever_it_is_summed() {
+        let about = |id: u64, parent: u64, price: Option<Prices>| {
+            let mut call = call(id, parent, 10);
+            let llm = call.llm.get_or_insert_default();
+            llm.usage = llm.usage.map(|usage| usage.estimated(true));
+            llm.cost.get_or_insert_default().prices = price;
+            call
+        };
+        let priced = |id, parent| about(id, parent, Some(Prices::default()));
+        let estimated = |spans: &mut [Span]| {
+            let sums = roll_up(spans);
+            assert_eq!(sums.cost.estimated, sums.spans[0].estimated);
+            sums.cost.estimated
+        };
+        let root = || span(1, 0, SpanKind::Session);
+        assert!(estimated(&mut [root(), priced(2, 1), call(3, 1, 10)]));
+        let tokens = |spans: &mut [Span]| roll_up(spans).tokens.estimated;
+        assert!(tokens(&mut [root(), about(2, 1, None), call(3, 1, 10)]));
+        assert!(!tokens(&mut [priced(1, 0), call(2, 1, 10)]));
+        assert!(!estimated(&mut [root(), call(2, 1, 10)]));
+        // What a provider charges is no estimate, whoever counted; nor is what repeats what was counted.
+        assert!(!estimated(&mut [root(), about(2, 1, None)]));
+        assert!(!estimated(&mut [priced(1, 0), call(2, 1, 10)]));
     }
 
     #[test]

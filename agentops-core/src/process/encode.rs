@@ -7,6 +7,7 @@ mod foreign;
 
 use serde_json::{Map, Value};
 
+use super::estimate;
 use super::redact::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
@@ -125,6 +126,15 @@ impl Stream {
             last: facts[2].as_u64(),
             items: said[length..].into(),
         })
+    }
+
+    /// Whether all items that came are there.
+    fn is_whole(&self) -> bool {
+        let items = value(&self.items).0;
+        let is_cut = |item: &Value| item.get("$truncated").is_some();
+        !items
+            .as_array()
+            .is_some_and(|items| items.iter().any(is_cut))
     }
 
     /// Whether the answer came to its end, whoever dropped the stream then.
@@ -389,6 +399,14 @@ impl Own<'_> {
         }
     }
 
+    /// Says what a stream took, where nobody else does and that was asked for.
+    fn estimate(&self, call: &mut LlmCall) {
+        let stream = self.notes.and_then(|notes| notes.stream.as_ref());
+        if call.usage.is_none() && estimate::is_asked_for() && stream.is_none_or(Stream::is_whole) {
+            call.usage = estimate::estimate(call);
+        }
+    }
+
     /// What it was given, if anything was.
     fn given(&self) -> Option<Given<'_>> {
         if self.arguments.is_empty() {
@@ -597,7 +615,9 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
             parse(&json)
         });
         let whole_response = output.map(|output| answer(value(output).0));
-        let whole = recognised(whole_request.as_ref(), whole_response.as_ref());
+        let mut whole = recognised(whole_request.as_ref(), whole_response.as_ref());
+        whole.streaming |= stream.is_some();
+        own.estimate(&mut whole);
         call = LlmCall {
             messages: call.messages,
             completions: finished(call.completions, whole.completions),
@@ -636,6 +656,7 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
 
 /// What a model call cost, and what of it may be seen; whether only taking together what was said has shown that.
 fn settle(own: &Own<'_>, end: &End<'_>, call: &mut LlmCall) -> bool {
+    own.estimate(call);
     price(call, end.time);
     own.redactor.call(own.place(), call)
 }

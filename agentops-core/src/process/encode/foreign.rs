@@ -33,6 +33,7 @@ pub(super) fn write(
     // Long messages take their time, and that is no standstill.
     PROGRESS.0.fetch_add(1, Relaxed);
     if let Some(call) = &mut said.call {
+        own.estimate(call);
         price(call, end.map_or(own.start, |end| end.time));
         own.redactor.call(own.place(), call);
     }

@@ -389,7 +389,8 @@ impl Builder {
     /// It is JSON: what a million tokens of each model cost in USD,
     /// `{"my-model": {"input": 1.0, "output": 2.0, "cache_read": 0.1, "cache_write": 1.25}}`, or a whole table in the
     /// format of `genai-prices`. A file that cannot be used is said once, and none of it counts. The `agentops` command
-    /// prices what the program did not: give it the same file.
+    /// prices what the program did not: give it the same file. A newer table that `agentops prices update` has taken is
+    /// read in either case, and comes after it.
     ///
     /// ```no_run
     /// let guard = agentops_core::builder().prices("prices.json").init()?;
@@ -516,11 +517,14 @@ impl Builder {
 )]
 fn prices(said: Option<PathBuf>, env: &impl Lookup) -> PriceList {
     let said = said.map(|path| PricesFile { path, chosen: true });
-    let Some(file) = said.or_else(|| options::prices(env)) else {
-        return PriceList::default();
-    };
-    let (list, warning) = PriceList::with_file(&file, std::fs::read(&file.path));
-    if let Some(warning) = warning {
+    let (mut list, mut warnings) = (PriceList::default(), [None, None]);
+    if let Some(file) = said.or_else(|| options::prices(env)) {
+        (list, warnings[0]) = PriceList::with_file(&file, std::fs::read(&file.path));
+    }
+    if let Some(path) = options::price_table(env) {
+        (list, warnings[1]) = list.with_table_file(&path, std::fs::read(&path));
+    }
+    for warning in warnings.into_iter().flatten() {
         eprintln!("agentops: {warning}");
     }
     list

@@ -18,6 +18,9 @@ use agentops_core::model::span::{Level, Log, Span, SpanKind, Status, Thread};
 use agentops_core::model::wire;
 use serde_json::{Map, Value, json};
 
+#[path = "cli/shape.rs"]
+mod shape;
+
 /// 2026-11-22T05:00:00Z
 const START: u64 = 1_795_323_600_000_000_000;
 const RUN: SessionId = SessionId(0x019c_6b1e_6f2a_7c3d_9b41_5d0f_6a7e_8c90);

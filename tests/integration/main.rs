@@ -2,6 +2,7 @@
 
 mod attributes;
 mod command;
+mod counting;
 mod docs;
 mod errors;
 mod exchange;

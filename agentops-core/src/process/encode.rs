@@ -7,12 +7,14 @@ mod foreign;
 
 use serde_json::{Map, Value};
 
+use super::estimate;
 use super::exchange::Exchange;
 use super::redact::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
 use crate::model::llm::{Completion, LlmCall};
 use crate::model::recognise;
+use crate::model::rollup::Share;
 use crate::model::semconv;
 use crate::model::session::SessionFacts;
 use crate::model::span::{Guardrail, Link, Source, SpanKind, Status, Thread, ToolCall};
@@ -143,6 +145,15 @@ impl Stream {
         })
     }
 
+    /// Whether all items that came are there.
+    fn is_whole(&self) -> bool {
+        let items = value(&self.items).0;
+        let is_cut = |item: &Value| item.get("$truncated").is_some();
+        !items
+            .as_array()
+            .is_some_and(|items| items.iter().any(is_cut))
+    }
+
     /// Whether the answer came to its end, whoever dropped the stream then.
     pub(super) fn is_complete(&self) -> bool {
         !self.items.is_empty() && recognise::is_complete(&value(&self.items).0)
@@ -177,7 +188,6 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     }
     match meta.kind {
         SpanKind::Tool if is_named_by_site(meta) => {
-            let cost = meta.cost.map(|usd| (usd * 1e9).round() as i64);
             let description = meta.description.map(Into::into);
             put::tool(
                 &mut piece,
@@ -185,7 +195,7 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
                     name: meta.name.into(),
                     description,
                     call_id: None,
-                    cost,
+                    cost: meta.tool_cost(),
                 },
             );
         }
@@ -254,8 +264,8 @@ pub(super) fn pending(out: &mut Vec<u8>, own: &Own<'_>) {
     put::pending(out);
 }
 
-/// A span that has ended; the model call that it was, if it was one.
-pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<LlmCall> {
+/// A span that has ended; what there is to count of it.
+pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Share {
     if let Some(from) = own.meta.foreign {
         return foreign::write(out, own, from, Some(end));
     }
@@ -318,7 +328,14 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     if let Some(facts) = end.facts {
         put::facts(out, facts);
     }
-    call.map(|call| call.record).or(used)
+    let status = if error.is_some() {
+        Status::Error
+    } else {
+        Status::Ok
+    };
+    let call = call.map(|call| call.record).or(used);
+    let tool = own.meta.tool_cost();
+    Share::new(own.meta.kind, call.as_ref(), tool, status, end.cancelled)
 }
 
 impl Own<'_> {
@@ -396,6 +413,14 @@ impl Own<'_> {
         Place {
             name: self.name(),
             kind: self.meta.kind,
+        }
+    }
+
+    /// Says what a stream took, where nobody else does and that was asked for.
+    fn estimate(&self, call: &mut LlmCall) {
+        let stream = self.notes.and_then(|notes| notes.stream.as_ref());
+        if call.usage.is_none() && estimate::is_asked_for() && stream.is_none_or(Stream::is_whole) {
+            call.usage = estimate::estimate(call);
         }
     }
 
@@ -607,7 +632,9 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
             parse(&json)
         });
         let whole_response = output.map(|output| answer(value(output).0));
-        let whole = recognised(whole_request.as_ref(), whole_response.as_ref());
+        let mut whole = recognised(whole_request.as_ref(), whole_response.as_ref());
+        whole.streaming |= stream.is_some();
+        own.estimate(&mut whole);
         call = LlmCall {
             messages: call.messages,
             completions: finished(call.completions, whole.completions),
@@ -650,6 +677,7 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
 
 /// What a model call cost, and what of it may be seen; whether only taking together what was said has shown that.
 fn settle(own: &Own<'_>, end: &End<'_>, call: &mut LlmCall) -> bool {
+    own.estimate(call);
     price(call, end.time);
     own.redactor.call(own.place(), call)
 }

@@ -129,10 +129,27 @@ pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| follow_owned(error, found));
 }
 
+/// Records what holds an error: a box, anyhow's, eyre's.
+pub(crate) fn of_held<E: Deref>(error: &E, sink: &mut Sink<'_>)
+where
+    E::Target: DynError,
+{
+    read(Found::of::<E>(), sink, |found| {
+        follow_owned(error.deref().as_error(), found);
+    });
+}
+
 /// Records a value that can only be shown.
 pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| {
         found.details = text(format_args!("{error}"))
+    });
+}
+
+/// Records that there was an error of which nothing is known.
+pub(crate) fn of_nothing(sink: &mut Sink<'_>) {
+    read(Found::of::<()>(), sink, |found| {
+        found.details = format!("{:?}", ())
     });
 }
 
@@ -296,9 +313,7 @@ where
 {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
-        read(Found::of::<E>(), sink, |found| {
-            follow_owned(self.0.deref().as_error(), found);
-        });
+        of_held(self.0, sink);
     }
 }
 

@@ -203,7 +203,11 @@ pub use agentops_core::{
     SpanContext, SpanKind, current_session, current_span, span, start_session,
 };
 
-pub use agentops_core::{Observe, ObservedFuture, ObservedStream, OpensObserved};
+pub use agentops_core::{
+    GivesObserved, Observe, ObservePlain, ObservedFuture, ObservedStream, OpensObserved,
+};
+
+pub use agentops_core::{Attempts, Exchange};
 
 pub use agentops_core::{InCurrentSpan, each_in_current_span, in_current_span, spawn};
 
@@ -407,7 +411,7 @@ pub use agentops_core::{layer, layer_with};
 
 /// The traits whose methods are wanted everywhere: `use agentops::prelude::*`.
 pub mod prelude {
-    pub use agentops_core::{InCurrentSpan, Observe};
+    pub use agentops_core::{InCurrentSpan, Observe, ObservePlain};
 }
 
 pub use agentops_core::{export, model};

@@ -21,6 +21,14 @@ const EVENTS: usize = 1000;
 
 fn main() -> ExitCode {
     let (request, response) = exchange();
+    let mut arguments = std::env::args().skip(1);
+    if let Some(times) = arguments.find_map(|word| word.parse::<u32>().ok()) {
+        let text = Value::String(stream());
+        for _ in 0..times {
+            black_box(recognise(Some(&request), Some(&text)));
+        }
+        return ExitCode::SUCCESS;
+    }
     let (asked, answered) = (request.to_string(), response.to_string());
     println!("exchange: {} bytes", asked.len() + answered.len());
     let mut is_fast = bounded("a chat exchange", EXCHANGE, 10, || {
@@ -40,7 +48,6 @@ fn main() -> ExitCode {
         recognise(Some(&request), Some(&items))
     });
     let text = Value::String(text);
-    // Most of it is the parser's.
     is_fast &= bounded("the text of a stream", STREAM, 1, || {
         recognise(Some(&request), Some(&text))
     });
@@ -110,21 +117,35 @@ fn exchange() -> (Value, Value) {
     (request, response)
 }
 
-/// Chunks as OpenAI sends them, one word each.
+/// Chunks as OpenAI sends them, one word each, with padding that hides how long it is.
 fn stream() -> String {
-    let chunk = |choices: Value, usage: Value| {
+    const WORDS: [&str; 8] = [
+        "The",
+        " parent",
+        " of",
+        " a",
+        " span",
+        " is",
+        " \"root\"",
+        ".\n",
+    ];
+    let chunk = |at: usize, choices: Value, usage: Value| {
+        let padding = &"nV5lKbW2xRqE"[at % 7..];
         let chunk = json!({
             "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini-2024-07-18",
             "service_tier": "default", "system_fingerprint": "fp_44709d6fcb", "choices": choices, "usage": usage,
+            "obfuscation": padding,
         });
         format!("data: {chunk}\n\n")
     };
-    let word = json!([{"index": 0, "delta": {"content": " word"}, "logprobs": null, "finish_reason": null}]);
+    let word = |at: usize| json!([{"index": 0, "delta": {"content": WORDS[at % WORDS.len()]}, "logprobs": null, "finish_reason": null}]);
     let end = json!([{"index": 0, "delta": {}, "logprobs": null, "finish_reason": "stop"}]);
     let usage = json!({"prompt_tokens": 2500, "completion_tokens": 998, "total_tokens": 3498});
-    let mut text = chunk(word, Value::Null).repeat(EVENTS - 2);
-    text += &chunk(end, Value::Null);
-    text += &chunk(json!([]), usage);
+    let mut text: String = (0..EVENTS - 2)
+        .map(|at| chunk(at, word(at), Value::Null))
+        .collect();
+    text += &chunk(0, end, Value::Null);
+    text += &chunk(1, json!([]), usage);
     text + "data: [DONE]\n\n"
 }
 

@@ -15,6 +15,7 @@ use crate::model::tree;
 use crate::monitor::panic;
 use crate::process;
 use crate::process::drain::{Buffers, Drainer, RAW_LIMIT, Requests};
+use crate::process::estimate;
 use crate::process::join::Processor;
 use crate::process::queue::Queue;
 use crate::process::ticket::Ticket;
@@ -264,6 +265,7 @@ fn configure(config: Config) {
     session::configure(config.automatic);
     local::configure(config.capture_content, config.busy_time, config.min_level);
     ring::never_wait(config.overflow == Overflow::Drop);
+    estimate::configure(config.estimate_usage);
     value::configure(config.string_limit, config.collection_limit);
     #[cfg(feature = "pricing")]
     crate::model::pricing::install(config.prices);

@@ -75,6 +75,7 @@ pub struct Builder {
     collection_limit: Option<usize>,
     busy_time: Option<bool>,
     min_level: Option<Level>,
+    estimate_usage: Option<bool>,
     env_data_opt_out: Option<bool>,
     disabled: Option<bool>,
     #[cfg(feature = "signals")]
@@ -110,6 +111,7 @@ pub(crate) struct Config {
     pub(crate) collection_limit: usize,
     pub(crate) busy_time: bool,
     pub(crate) min_level: Level,
+    pub(crate) estimate_usage: bool,
     pub(crate) disabled: bool,
     #[cfg(feature = "signals")]
     pub(crate) handle_signals: bool,
@@ -286,6 +288,31 @@ impl Builder {
         self
     }
 
+    /// Estimates the tokens of streams that end without a count; `AGENTOPS_ESTIMATE_USAGE`, else no, and then their
+    /// usage and their cost are not known.
+    ///
+    /// The rule is one of thumb, *four letters to a token*: a letter of ASCII counts a quarter of a token, one that takes
+    /// two bytes in UTF-8 a half, any other a whole one, and each message of the prompt four tokens more. All of what was
+    /// asked and answered counts, with the tools that were offered and called. It is no tokenizer, and does not know the
+    /// model: beside OpenAI's (`cl100k_base`, `o200k_base`) it came out
+    /// between 10 % too low and 24 % too high on English, German, Chinese, Japanese, source text and JSON, and up to 85 %
+    /// too high on Russian.
+    ///
+    /// What is estimated says so: `usage.estimated` is true, a cost that comes of it is `estimated`, too, and so is the
+    /// session's; in trees it has a `~`. Not estimated is a call that a provider has counted even in part; one with
+    /// pictures, sound or files in it; one of which the prompt is not known, or the answer was too long to be kept; and
+    /// any that was not streamed.
+    ///
+    /// ```no_run
+    /// let guard = agentops_core::builder().estimate_usage(true).init()?;
+    /// # drop(guard);
+    /// # Ok::<(), agentops_core::Error>(())
+    /// ```
+    pub fn estimate_usage(mut self, on: bool) -> Self {
+        self.estimate_usage = Some(on);
+        self
+    }
+
     /// Leaves the host out of what is recorded; `AGENTOPS_ENV_DATA_OPT_OUT`.
     pub fn env_data_opt_out(mut self, opt_out: bool) -> Self {
         self.env_data_opt_out = Some(opt_out);
@@ -362,7 +389,8 @@ impl Builder {
     /// It is JSON: what a million tokens of each model cost in USD,
     /// `{"my-model": {"input": 1.0, "output": 2.0, "cache_read": 0.1, "cache_write": 1.25}}`, or a whole table in the
     /// format of `genai-prices`. A file that cannot be used is said once, and none of it counts. The `agentops` command
-    /// prices what the program did not: give it the same file.
+    /// prices what the program did not: give it the same file. A newer table that `agentops prices update` has taken is
+    /// read in either case, and comes after it.
     ///
     /// ```no_run
     /// let guard = agentops_core::builder().prices("prices.json").init()?;
@@ -465,6 +493,7 @@ impl Builder {
                 value::COLLECTION_LIMIT,
             )?,
             busy_time: switch(self.busy_time, "busy_time")?.unwrap_or(true),
+            estimate_usage: switch(self.estimate_usage, "estimate_usage")?.unwrap_or(false),
             min_level: min_level(self.min_level, env)?,
             disabled: switch(self.disabled, "disabled")?.unwrap_or(false),
             #[cfg(feature = "signals")]
@@ -488,11 +517,14 @@ impl Builder {
 )]
 fn prices(said: Option<PathBuf>, env: &impl Lookup) -> PriceList {
     let said = said.map(|path| PricesFile { path, chosen: true });
-    let Some(file) = said.or_else(|| options::prices(env)) else {
-        return PriceList::default();
-    };
-    let (list, warning) = PriceList::with_file(&file, std::fs::read(&file.path));
-    if let Some(warning) = warning {
+    let (mut list, mut warnings) = (PriceList::default(), [None, None]);
+    if let Some(file) = said.or_else(|| options::prices(env)) {
+        (list, warnings[0]) = PriceList::with_file(&file, std::fs::read(&file.path));
+    }
+    if let Some(path) = options::price_table(env) {
+        (list, warnings[1]) = list.with_table_file(&path, std::fs::read(&path));
+    }
+    for warning in warnings.into_iter().flatten() {
         eprintln!("agentops: {warning}");
     }
     list
@@ -555,8 +587,13 @@ mod tests {
             "AGENTOPS_SERVICE_NAME" => Some("from env".into()),
             "OTEL_SERVICE_NAME" => Some("from otel".into()),
             "AGENTOPS_DEFAULT_TAGS" => Some("a,b".into()),
+            "AGENTOPS_ESTIMATE_USAGE" => Some("1".into()),
             _ => None,
         };
+        let quiet = builder().estimate_usage(false).decide(&env);
+        assert!(!quiet.expect("it is decided").estimate_usage);
+        let nobody = builder().decide(&|_: &str| None);
+        assert!(!nobody.expect("it is decided").estimate_usage);
         let config = builder()
             .trace_name("from code")
             .decide(&env)
@@ -567,7 +604,7 @@ mod tests {
             tags: vec!["a".into(), "b".into()],
         };
         assert_eq!(config.automatic, expected);
-        assert!(config.capture_content && !config.disabled);
+        assert!(config.capture_content && !config.disabled && config.estimate_usage);
         assert_eq!(config.overflow, Overflow::Wait);
         assert!(config.resource.host.sdk.is_some());
     }

@@ -58,13 +58,18 @@ pub use record::capture::{Capture, Sink};
 #[cfg(feature = "record")]
 pub use record::context::SpanContext;
 #[cfg(feature = "record")]
+pub use record::exchange::{Attempts, Exchange};
+#[cfg(feature = "record")]
 pub use record::fault::ErrorCode;
 #[cfg(feature = "record")]
 pub use record::manual::{DetachedSpan, ManualSpan, SpanBuilder, span};
 #[cfg(feature = "record")]
 pub use record::note::{CurrentSpan, current_span};
 #[cfg(feature = "record")]
-pub use record::observe::{Observe, ObservedFuture, ObservedStream, OpensObserved, ways};
+pub use record::observe::{
+    Failure, GivesObserved, Observe, ObservePlain, ObservedFuture, ObservedStream, OpensObserved,
+    ways,
+};
 #[cfg(feature = "record")]
 pub use record::session::{CurrentSession, Session, current_session, start_session};
 #[cfg(feature = "record")]

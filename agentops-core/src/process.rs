@@ -7,6 +7,8 @@
 pub(crate) mod batch;
 pub(crate) mod drain;
 mod encode;
+pub(crate) mod estimate;
+mod exchange;
 pub(crate) mod join;
 mod limit;
 pub(crate) mod queue;

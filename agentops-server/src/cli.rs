@@ -3,6 +3,7 @@
 //! One module for each command; each asks the store through `query` and writes its answer to an [`Output`].
 //! Knows nothing of files and formats.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
@@ -161,14 +162,20 @@ fn take_in(home: &Home, store: &Sqlite) -> Result<bool, Failure> {
     }
 }
 
-/// What the user's own file says of prices counts for every answer.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// What the user's own file and a newer table say of prices counts for every answer.
 fn take_own_prices() {
-    let env = |key: &str| std::env::var_os(key);
-    let Some(file) = options::prices(env) else {
-        return;
-    };
-    let (list, warning) = PriceList::with_file(&file, std::fs::read(&file.path));
-    if let Some(warning) = warning {
+    let (mut list, mut warnings) = (PriceList::default(), [None, None]);
+    if let Some(file) = options::prices(variable) {
+        (list, warnings[0]) = PriceList::with_file(&file, std::fs::read(&file.path));
+    }
+    if let Some(path) = options::price_table(variable) {
+        (list, warnings[1]) = list.with_table_file(&path, std::fs::read(&path));
+    }
+    for warning in warnings.into_iter().flatten() {
         say(format_args!("warning: {warning}"));
     }
     pricing::install(list);

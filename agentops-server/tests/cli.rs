@@ -3,7 +3,7 @@
 //! Homes are made of frames by the model that recorder and command share. In what is compared, `~` is the home.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,6 +17,9 @@ use agentops_core::model::session::{EndState, Host, SessionFacts};
 use agentops_core::model::span::{Level, Log, Span, SpanKind, Status, Thread};
 use agentops_core::model::wire;
 use serde_json::{Map, Value, json};
+
+#[path = "cli/shape.rs"]
+mod shape;
 
 /// 2026-11-22T05:00:00Z
 const START: u64 = 1_795_323_600_000_000_000;
@@ -1022,7 +1025,7 @@ us.amazon.nova-lite-v1:0
             r#"
 -----
 error: no price of "gpt-7" of "openai" is known
-help: give it a price in the file that AGENTOPS_PRICES names; `agentops prices show --help` says how
+help: look whether a newer table has it: `agentops prices update --url`; or give it a price in the file that AGENTOPS_PRICES names: `agentops prices show --help` says how
 "#,
         );
 }
@@ -1052,6 +1055,247 @@ fn ones_own_prices_count() {
     assert_eq!(cost(Some(half)), (json!(0.00021), wrong.into()));
 }
 
+/// A table in the format of genai-prices, with one model that is built in and one that is not.
+const NEWER: &str = r#"[{"id": "openai", "name": "OpenAI", "api_pattern": "https://api\\.openai\\.com", "models": [
+    {"id": "gpt-4o-mini", "match": {"starts_with": "gpt-4o-mini"}, "prices": {"input_mtok": 1, "output_mtok": 10}},
+    {"id": "gpt-9", "match": {"equals": "gpt-9"}, "prices": {"input_mtok": 9, "output_mtok": 90}}
+]}]"#;
+
+impl Home {
+    /// With a configuration of its own.
+    fn configured(&self, args: &[&str]) -> Answer {
+        let config = self.0.join("config");
+        self.run_with(
+            &[("AGENTOPS_HOME", &self.0), ("XDG_CONFIG_HOME", &config)],
+            args,
+        )
+    }
+
+    fn table(&self) -> PathBuf {
+        self.0.join("config/agentops/price-table.json")
+    }
+
+    /// Nothing is left of what was half done.
+    fn check_table(&self, contents: Option<&str>) {
+        let table = self.table();
+        let read = fs::read_to_string(&table).ok();
+        assert_eq!(read.as_deref(), contents);
+        let beside = fs::read_dir(table.parent().expect("a directory"))
+            .into_iter()
+            .flatten();
+        assert_eq!(beside.count(), usize::from(contents.is_some()));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_newer_table_is_taken_and_says_what_it_changes() {
+    let home = Home::new("prices_update");
+    home.spool("research-1000-7-0", &run().0);
+    let file = home.0.join("data.json");
+    let name = file.to_str().expect("UTF-8");
+    let cost = || {
+        let answer = home.configured(&["show", "last", "--json"]);
+        let session: Value = serde_json::from_str(&answer.out).expect("JSON");
+        session["cost"]["usd"].clone()
+    };
+    let update = || {
+        let answer = home.configured(&["prices", "update", name, "--json"]);
+        assert_eq!((answer.code, &*answer.err), (Some(0), ""));
+        let mut told: Value = serde_json::from_str(&answer.out).expect("JSON");
+        let models = told["models"].take().as_u64().expect("a number");
+        (told, models)
+    };
+    assert_eq!(cost(), json!(0.00021));
+    fs::write(&file, NEWER).expect("a file");
+    let version = |text: &str| format!("price-table.json {:08x}", crc32(text.as_bytes()));
+    let (told, models) = update();
+    assert_eq!(
+        told,
+        json!({"price_table": version(NEWER), "before": "genai-prices 0.2.1",
+            "path": "~/config/agentops/price-table.json", "models": null, "added": 1, "changed": 1, "removed": 0})
+    );
+    home.check_table(Some(NEWER));
+    // 1,000 tokens in, 100 out.
+    assert_eq!(cost(), json!(0.002));
+    home.configured(&["prices", "show", "gpt-9", "--provider", "openai"])
+        .is(
+            0,
+            &format!(
+                "
+gpt-9
+  listed as        openai/gpt-9
+  price table      {}
+  input            $9.00 for a million tokens
+  output           $90.00 for a million tokens
+",
+                version(NEWER)
+            ),
+        );
+    let of_old = home.configured(&["prices", "show", "gpt-4.1"]);
+    assert!(of_old.out.contains("genai-prices 0.2.1"), "{}", of_old.out);
+
+    // The short form, which knows neither.
+    let short = r#"{"acme-1": {"input": 1, "output": 2}}"#;
+    fs::write(&file, short).expect("a file");
+    home.configured(&["prices", "update", name]).is(
+        0,
+        &format!(
+            "
+{}: {} models with a price, 1 added, 1 changed, 1 removed since {}
+kept as ~/config/agentops/price-table.json
+",
+            version(short),
+            models,
+            version(NEWER)
+        ),
+    );
+    assert_eq!(cost(), json!(0.00021));
+    let (told, same) = update();
+    assert_eq!(
+        (&told["added"], &told["changed"], &told["removed"]),
+        (&json!(0), &json!(0), &json!(0))
+    );
+    assert_eq!(
+        (told["before"].as_str(), same),
+        (Some(&*version(short)), models)
+    );
+}
+
+/// As RFC 1952 has it, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (!(crc & 1)).wrapping_add(1))
+        })
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_table_changes_nothing() {
+    let home = Home::new("prices_no_table");
+    let file = home.0.join("data.json");
+    let name = file.to_str().expect("UTF-8");
+    home.configured(&["prices", "update", name]).is(
+        1,
+        "
+-----
+error: failed to read ~/data.json: No such file or directory (os error 2)
+help: name a file with a price table, or fetch the newest one: `agentops prices update --url`
+",
+    );
+    home.check_table(None);
+    fs::write(&file, NEWER).expect("a file");
+    assert_eq!(home.configured(&["prices", "update", name]).code, Some(0));
+    for (text, why) in [
+        ("[]", "there is no model in it"),
+        ("{}", "there is no model in it"),
+        (
+            r#"{"m": {"input": 1}}"#,
+            "missing field `output` at line 1 column 18",
+        ),
+    ] {
+        fs::write(&file, text).expect("a file");
+        home.configured(&["prices", "update", name]).is(
+            1,
+            &format!(
+                "
+-----
+error: ~/data.json is no price table: {why}
+help: nothing was changed; `agentops prices update --help` says what a table looks like
+"
+            ),
+        );
+        home.check_table(Some(NEWER));
+    }
+    // A table that somebody broke by hand is warned of, and replaced.
+    fs::write(home.table(), "[").expect("a file");
+    let broken = home.configured(&["prices", "show", "gpt-4o-mini"]);
+    assert!(broken.out.contains("genai-prices 0.2.1"), "{}", broken.out);
+    assert!(
+        broken.err.starts_with(
+            "warning: the price table ~/config/agentops/price-table.json is not used: "
+        )
+    );
+    fs::write(&file, NEWER).expect("a file");
+    assert_eq!(home.configured(&["prices", "update", name]).code, Some(0));
+    home.check_table(Some(NEWER));
+    let usage = home.configured(&["prices", "update"]);
+    assert_eq!(usage.code, Some(2));
+}
+
+/// Answers one request after another on loopback, each in its own way; its address.
+fn web(answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serve = move || {
+        let answer = |answer: &&str| {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let mut request = Vec::new();
+            let mut byte = [0];
+            while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).expect("it asks") > 0 {
+                request.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).expect("it listens");
+            String::from_utf8(request).expect("text")
+        };
+        answers.iter().map(answer).collect()
+    };
+    (format!("http://{address}"), std::thread::spawn(serve))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_table_is_fetched_whole_or_not_at_all() {
+    let home = Home::new("prices_fetched");
+    let table = r#"{"acme-1": {"input": 1, "output": 2}}"#;
+    let (url, server) = web(&[
+        "HTTP/1.1 302 Found\r\nlocation: /data.json\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 37\r\nconnection: close\r\n\r\n{\"acme-1\": {\"input\": 1, \"output\": 2}}",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 37\r\nconnection: close\r\n\r\n{\"acme-1\": {\"input\"",
+        "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>",
+    ]);
+    let update = || home.configured(&["prices", "update", "--url", &url]);
+    let done = update();
+    assert_eq!((done.code, &*done.err), (Some(0), ""));
+    assert!(
+        done.out
+            .contains(" 1 added, 0 changed, 0 removed since genai-prices 0.2.1\n"),
+        "{}",
+        done.out
+    );
+    home.check_table(Some(table));
+    let fails = |why: &str| {
+        let answer = update();
+        assert_eq!((answer.code, &*answer.out), (Some(1), ""));
+        assert!(answer.err.contains(why), "{}", answer.err);
+        assert!(
+            answer.err.contains("help: nothing was changed; "),
+            "{}",
+            answer.err
+        );
+        home.check_table(Some(table));
+    };
+    fails("http status: 404");
+    fails("failed to fetch");
+    fails("is no price table: ");
+    let requests = server.join().expect("it served");
+    assert!(
+        requests[1].starts_with("GET /data.json HTTP/1.1\r\n"),
+        "{}",
+        requests[1]
+    );
+    assert!(
+        requests[0].contains("\r\nuser-agent: agentops/"),
+        "{}",
+        requests[0]
+    );
+    // Nobody is there any more.
+    fails("failed to fetch");
+}
+
 #[test]
 fn help_helps() {
     let home = Home::new("help");
@@ -1077,7 +1321,7 @@ Commands:
   serve     Take in what programs record, keep it, and answer questions about it
   sessions  List sessions, newest first
   show      Show one session: its tree with times, tokens, costs and errors
-  prices    Show what a model costs, and how its name was understood
+  prices    Show what a model costs, and take newer prices
   help      Print this message or the help of the given subcommand(s)
 
 Options:
@@ -1157,6 +1401,7 @@ Reading the tree:
   1204→311     tokens that went into a model call, and that came out
   Σ $0.0004    what an agent and all beneath it cost; with a + where something
                in it has no price
+  ~            estimated: nobody counted, and the program asked for an estimate
   unpriced     a call whose price is not known: never counted as 0
   ✗            it failed; the line below says why, at the span where it started
   @researcher  who does it, where that is not the agent above

@@ -2,8 +2,10 @@
 
 mod attributes;
 mod command;
+mod counting;
 mod docs;
 mod errors;
+mod exchange;
 mod exits;
 mod foreign;
 mod harness;

@@ -8,8 +8,8 @@ use agentops::model::llm::{Completion, LlmCall, Part};
 use agentops::model::span::Status;
 use agentops::prelude::*;
 use agentops::testing::{Trace, capture};
-use futures_util::FutureExt as _;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -324,6 +324,19 @@ fn words_without_anything_around_them_are_the_answer() {
     assert_eq!(*output, Some(json!(["to ", "be ", "or ", "not"])));
 }
 
+/// In a process of its own, with the environment's answer to what its code leaves open.
+#[test]
+fn what_nobody_counted_is_estimated_where_that_is_asked_for() {
+    let home = std::env::temp_dir().join(format!("agentops-estimates-{}", std::process::id()));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_estimates"))
+        .env_clear()
+        .env("AGENTOPS_HOME", &home)
+        .output();
+    let output = output.expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+}
+
 #[llm(capture_return = false)]
 fn hushed(chunks: Chunks) -> impl Stream<Item = Result<Chunk, Broken>> {
     stream::iter(chunks.0)
@@ -500,6 +513,223 @@ fn streams_can_be_observed_from_their_request_on_or_from_where_they_begin() {
     let half = capture(|| read(2, stream::iter(greeting()).observe()));
     assert!(half.spans[0].cancelled);
     assert_eq!(text(&call(&half).completions[0]), "Hel");
+}
+
+fn broke<T>() -> anyhow::Result<T> {
+    let error = anyhow::Error::new(Broken);
+    Err(error.context("no answer"))
+}
+
+fn answered() -> Value {
+    json!({"object": "chat.completion", "model": "gpt-4o-mini", "choices": [],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 2, "total_tokens": 13}})
+}
+
+#[track_caller]
+fn check_failed(trace: &Trace, details: &str, chain: &[&str]) {
+    let [span] = &trace.spans[..] else {
+        panic!("one span, not\n{trace}");
+    };
+    let error = span.error.as_ref().expect("it failed");
+    assert_eq!(error.details, details);
+    assert_eq!(error.chain, chain);
+    assert_eq!(span.status, Status::Error);
+}
+
+/// What [`broke`] says.
+const WHY: (&str, &[&str]) = ("no answer", &["connection reset"]);
+
+/// Errors that are no `std::error::Error`: those of programs, those of clients that say less, and those of either kind.
+#[test]
+fn whatever_the_error_is_what_is_observed_says_it() {
+    let check = |trace: &Trace| check_failed(trace, WHY.0, WHY.1);
+    check(&capture(|| {
+        now(async { broke::<Value>() }.observe()).expect_err("it fails");
+    }));
+    check(&capture(|| {
+        broke::<Value>().observe().expect_err("it fails");
+    }));
+    check(&capture(|| {
+        let opened = now(async { broke::<Reply>() }.observe());
+        assert!(opened.is_err());
+    }));
+    check(&capture(|| assert!(broke::<Reply>().observe().is_err())));
+    let items = || vec![Ok(says("Hel")), broke()];
+    check(&capture(|| read(9, stream::iter(items()).observe())));
+    check(&capture(|| {
+        let reply = now(async { anyhow::Ok(stream::iter(items())) }.observe());
+        read(9, reply.unwrap_or_else(|_| unreachable!("it answers")));
+    }));
+    let boxed = |error: anyhow::Error| -> Box<dyn std::error::Error + Send + Sync> { error.into() };
+    check(&capture(|| {
+        let outcome = broke::<Value>().map_err(boxed);
+        outcome.observe().expect_err("it fails");
+    }));
+    let text = capture(|| {
+        Err::<Value, _>("no such model".to_owned())
+            .observe()
+            .expect_err("it fails");
+    });
+    check_failed(&text, "no such model", &[]);
+    // As ollama-rs has it: it broke off.
+    let nothing: Vec<Result<Chunk, ()>> = vec![Ok(says("Hel")), Err(())];
+    let broken_off = capture(|| read(9, stream::iter(nothing).observe()));
+    check_failed(&broken_off, "()", &[]);
+    assert_eq!(text_of(&broken_off), "Hel");
+
+    // And where all goes well, they change nothing.
+    let answer = capture(|| {
+        let answer = now(async { anyhow::Ok(answered()) }.observe_with(request()));
+        assert_eq!(answer.expect("it answers")["choices"], json!([]));
+    });
+    assert_eq!(call(&answer).usage.map(|usage| usage.total), Some(13));
+}
+
+fn text_of(trace: &Trace) -> String {
+    text(&call(trace).completions[0])
+}
+
+/// An error that could be taken for an answer.
+#[derive(Debug, Serialize)]
+struct Spoken(&'static str);
+
+impl fmt::Display for Spoken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Spoken {}
+
+#[test]
+fn an_error_that_can_be_serialised_is_an_error() {
+    let trace = capture(|| {
+        now(async { Err::<Value, _>(Spoken("no more")) }.observe()).expect_err("it fails");
+    });
+    check_failed(&trace, "no more", &[]);
+}
+
+fn unfailing() -> impl Stream<Item = Chunk> {
+    stream::iter(greeting().into_iter().filter_map(Result::ok))
+}
+
+#[test]
+fn what_never_fails_can_be_observed() {
+    let trace = capture(|| {
+        let answer = now(std::future::ready(answered()).observe_plain_with(request()));
+        assert_eq!(answer["model"], "gpt-4o-mini");
+    });
+    assert_eq!(call(&trace).usage.map(|usage| usage.total), Some(13));
+    assert_eq!(call(&trace).messages.len(), 1);
+    check_greeting(&capture(|| {
+        read(9, unfailing().observe_plain_with(request()))
+    }));
+    check_greeting(&capture(|| {
+        let opening = async { unfailing() };
+        read(9, now(opening.observe_plain_with(request())));
+    }));
+    check_greeting(&capture(|| {
+        let opening = async { anyhow::Ok(unfailing()) };
+        let opened = now(opening.observe_plain_with(request()));
+        read(9, opened.unwrap_or_else(|_| unreachable!("it answers")));
+    }));
+    check_greeting(&capture(|| {
+        let opened = anyhow::Ok(unfailing()).observe_plain_with(request());
+        read(9, opened.unwrap_or_else(|_| unreachable!("it answers")));
+    }));
+    check_greeting(&capture(|| {
+        let opening = async { stream::iter(greeting()) };
+        read(9, now(opening.observe_with(request())));
+    }));
+    let half = capture(|| read(2, unfailing().observe_plain()));
+    assert!(half.spans[0].cancelled);
+    let refused = capture(|| {
+        let opening = async { broke::<stream::Empty<Chunk>>() };
+        assert!(now(opening.observe_plain()).is_err());
+    });
+    check_failed(&refused, WHY.0, WHY.1);
+}
+
+// A client that answers with a struct of its own, with the stream in it.
+
+struct Answering {
+    model: &'static str,
+    stream: Events,
+}
+
+struct Events {
+    inner: stream::Iter<std::vec::IntoIter<Result<Chunk, Broken>>>,
+}
+
+impl Stream for Events {
+    type Item = Result<Chunk, Broken>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        task: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        self.inner.poll_next_unpin(task)
+    }
+}
+
+impl Client {
+    async fn answering(&self, request: &Value) -> Result<Answering, Broken> {
+        match request["model"].as_str() {
+            None => Err(Broken),
+            Some(_) => Ok(Answering {
+                model: "gpt-4o-mini",
+                stream: Events {
+                    inner: stream::iter(greeting()),
+                },
+            }),
+        }
+    }
+}
+
+/// The stream alone is what an attribute can follow.
+#[llm]
+async fn unpacked(request: Value) -> Result<impl Stream<Item = Result<Chunk, Broken>>, Broken> {
+    Ok(Client.answering(&request).await?.stream)
+}
+
+#[llm]
+async fn packed(request: Value) -> Result<Answering, Broken> {
+    Client.answering(&request).await
+}
+
+#[test]
+fn a_stream_within_a_struct_is_followed_from_where_it_is_taken_out() {
+    check_greeting(&capture(|| {
+        let reply = now(unpacked(request()));
+        read(9, reply.unwrap_or_else(|_| unreachable!("it answers")));
+    }));
+    // From the request on, and with why there is none.
+    check_greeting(&capture(|| {
+        let request = request();
+        let stream = Client.answering(&request).map_ok(|answer| answer.stream);
+        let stream = now(stream.observe_with(&request));
+        read(9, stream.unwrap_or_else(|_| unreachable!("it answers")));
+    }));
+    let refused = capture(|| {
+        let nothing = json!({});
+        let stream = Client.answering(&nothing).map_ok(|answer| answer.stream);
+        assert!(now(stream.observe_with(&nothing)).is_err());
+    });
+    check_failed(&refused, "connection reset", &[]);
+    // From the answer on.
+    check_greeting(&capture(|| {
+        let answer =
+            now(Client.answering(&request())).unwrap_or_else(|_| unreachable!("it answers"));
+        read(9, answer.stream.observe_with(request()));
+    }));
+    // Around a struct the span ends with the call, and what comes later is a call within it.
+    let trace = capture(|| {
+        let answer = now(packed(request())).unwrap_or_else(|_| unreachable!("it answers"));
+        assert_eq!(answer.model, "gpt-4o-mini");
+        read(9, answer.stream);
+    });
+    assert_eq!((call(&trace).streaming, call(&trace).usage), (false, None));
+    assert!(trace.session.cost.partial, "nobody knows what it took");
 }
 
 #[test]

@@ -9,9 +9,7 @@ use serde_json::{Map, Value};
 
 use super::agent::AgentRef;
 use super::error::ErrorRecord;
-use super::llm::{
-    Completion, Cost, LlmCall, Message, Part, Prices, ProviderError, ToolRequest, Usage,
-};
+use super::llm::{Completion, LlmCall, Message, Part, Prices, ProviderError, ToolRequest, Usage};
 use super::session::{Counts, Host, Session, SessionCost, Tokens};
 use super::span::{Guardrail, Link, Log, Source, Span, SpanKind, Status, Thread, ToolCall};
 use super::time::{millis, rfc3339};
@@ -94,6 +92,8 @@ struct TokensView {
     cache_write: u64,
     reasoning: u64,
     total: u64,
+    #[serde(skip_serializing_if = "is_false")]
+    estimated: bool,
 }
 
 #[derive(Serialize)]
@@ -101,6 +101,8 @@ struct SessionCostView<'a> {
     usd: Option<Usd>,
     unpriced_models: &'a [String],
     partial: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    estimated: bool,
 }
 
 #[derive(Serialize)]
@@ -290,6 +292,8 @@ struct CostView<'a> {
     input_usd: Option<Usd>,
     output_usd: Option<Usd>,
     price_table: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    estimated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     prices: Option<PricesView<'a>>,
 }
@@ -336,6 +340,11 @@ struct OperationView<'a> {
 struct GuardrailView<'a> {
     spec: Option<&'a str>,
     triggered: Option<bool>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Nano-USD, written as USD with all its digits and no exponent.
@@ -495,6 +504,7 @@ impl From<Tokens> for TokensView {
             cache_write,
             reasoning,
             total,
+            estimated,
         } = tokens;
         Self {
             input,
@@ -503,6 +513,7 @@ impl From<Tokens> for TokensView {
             cache_write,
             reasoning,
             total,
+            estimated,
         }
     }
 }
@@ -513,6 +524,7 @@ impl<'a> From<&'a SessionCost> for SessionCostView<'a> {
             usd: cost.total.map(Usd),
             unpriced_models: &cost.unpriced_models,
             partial: cost.partial,
+            estimated: cost.estimated,
         }
     }
 }
@@ -628,7 +640,7 @@ impl<'a> From<&'a LlmCall> for LlmView<'a> {
             messages: call.messages.iter().map(Into::into).collect(),
             completions: call.completions.iter().map(Into::into).collect(),
             usage: call.usage.map(Into::into),
-            cost: call.cost.as_ref().into(),
+            cost: call.into(),
             parameters: &call.parameters,
             time_to_first_token_ms: call.time_to_first_token.map(millis),
             attempts: call.attempts,
@@ -749,9 +761,11 @@ impl From<Usage> for UsageView {
 }
 
 /// A cost that is not known has all its fields, and each is null.
-impl<'a> From<Option<&'a Cost>> for CostView<'a> {
-    fn from(cost: Option<&'a Cost>) -> Self {
+impl<'a> From<&'a LlmCall> for CostView<'a> {
+    fn from(call: &'a LlmCall) -> Self {
+        let cost = call.cost.as_ref();
         Self {
+            estimated: call.is_cost_estimated(),
             usd: cost.map(|cost| Usd(cost.total)),
             input_usd: cost.and_then(|cost| cost.input).map(Usd),
             output_usd: cost.and_then(|cost| cost.output).map(Usd),
@@ -820,6 +834,31 @@ mod tests {
     use super::super::span::Level;
     use super::super::trace::samples::*;
     use super::*;
+    use crate::model::llm::Cost;
+
+    #[test]
+    fn what_is_estimated_says_so_beside_the_amount() {
+        let mut call = full().llm.expect("a model call");
+        let estimated = |call: &LlmCall| {
+            let json = serde_json::to_value(llm(call)).expect("it is JSON");
+            (
+                json["usage"]["estimated"].clone(),
+                json["cost"].get("estimated").cloned(),
+            )
+        };
+        assert_eq!(estimated(&call), (json!(false), None));
+        call.usage = call.usage.map(|usage| usage.estimated(true));
+        assert_eq!(estimated(&call), (json!(true), Some(json!(true))));
+        call.cost = Some(Cost::new(7).price_table("provider"));
+        assert_eq!(estimated(&call), (json!(true), None), "it was charged");
+        let cost = SessionCost {
+            total: Some(7),
+            estimated: true,
+            ..SessionCost::default()
+        };
+        let json = serde_json::to_value(SessionCostView::from(&cost)).expect("it is JSON");
+        assert_eq!(json["estimated"], true);
+    }
 
     fn object(value: Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap_or_default()

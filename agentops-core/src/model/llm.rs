@@ -41,6 +41,15 @@ pub struct LlmCall {
     pub provider_error: Option<ProviderError>,
 }
 
+impl LlmCall {
+    /// Whether what it cost was computed from tokens that were estimated.
+    #[must_use]
+    pub fn is_cost_estimated(&self) -> bool {
+        let priced = self.cost.as_ref().is_some_and(|cost| cost.prices.is_some());
+        priced && self.usage.is_some_and(|usage| usage.estimated)
+    }
+}
+
 /// One message of a prompt.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]

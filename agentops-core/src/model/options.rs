@@ -142,6 +142,12 @@ pub const ALL: &[OptionInfo] = &[
         purpose: "a file with prices of your own; for programs with the feature `pricing`, and for the `agentops` command",
     },
     OptionInfo {
+        name: "estimate_usage",
+        variables: &["AGENTOPS_ESTIMATE_USAGE"],
+        default: "false",
+        purpose: "estimates the tokens of streams that nobody counted, from the length of their texts, and marks them",
+    },
+    OptionInfo {
         name: "disabled",
         variables: &["AGENTOPS_DISABLED", "OTEL_SDK_DISABLED"],
         default: "false",
@@ -289,18 +295,33 @@ pub struct PricesFile {
     pub chosen: bool,
 }
 
+/// The price table that `agentops prices update` keeps: `agentops/price-table.json` where the platform keeps
+/// configuration. `None` where that is not known.
+pub fn price_table(env: impl Lookup) -> Option<PathBuf> {
+    Some(configuration(&env)?.join("price-table.json"))
+}
+
 /// The file with prices: `AGENTOPS_PRICES`, else `agentops/prices.json` where the platform keeps configuration.
 ///
 /// `None` where neither is known.
 pub fn prices(env: impl Lookup) -> Option<PricesFile> {
+    let chosen = env("AGENTOPS_PRICES").filter(|value| !value.is_empty());
+    if let Some(path) = chosen.map(PathBuf::from) {
+        return Some(PricesFile { path, chosen: true });
+    }
+    Some(PricesFile {
+        path: configuration(&env)?.join("prices.json"),
+        chosen: false,
+    })
+}
+
+/// The directory `agentops` where the platform keeps configuration.
+fn configuration(env: &impl Lookup) -> Option<PathBuf> {
     let set = |name: &str| {
         env(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    if let Some(path) = set("AGENTOPS_PRICES") {
-        return Some(PricesFile { path, chosen: true });
-    }
     let home = || set("HOME");
     let base = if cfg!(target_os = "windows") {
         set("APPDATA")
@@ -310,10 +331,7 @@ pub fn prices(env: impl Lookup) -> Option<PricesFile> {
         let xdg = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
         xdg.or_else(|| home().map(|home| home.join(".config")))
     };
-    Some(PricesFile {
-        path: base?.join("agentops/prices.json"),
-        chosen: false,
-    })
+    base.map(|base| base.join("agentops"))
 }
 
 /// The directory that sessions are kept in: `AGENTOPS_HOME`, else the platform's data directory.
@@ -389,6 +407,8 @@ mod tests {
         if cfg!(target_os = "linux") {
             let beside = Some(("/h/.config/agentops/prices.json".into(), false));
             assert_eq!(path(env(&[("HOME", "/h")])), beside);
+            let table = price_table(env(&[("AGENTOPS_PRICES", "p.json"), ("HOME", "/h")]));
+            assert_eq!(table, Some("/h/.config/agentops/price-table.json".into()));
         }
         assert_eq!(prices(env(&[])), None);
     }

@@ -5,10 +5,11 @@
 //! `genai-prices` crate. Names are brought into a form that a list knows, but never into another model's name: what is
 //! not known stays unpriced. Reads no file; who has one brings its text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::Hash;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -39,10 +40,12 @@ pub fn installed() -> Arc<PriceList> {
 
 static INSTALLED: LazyLock<Mutex<Arc<PriceList>>> = LazyLock::new(Mutex::default);
 
-/// Prices: the table that is built in, and before it the user's own. Remembers what it was asked.
+/// Prices: the table that is built in, before it one that is newer, and before both the user's own. Remembers what it
+/// was asked.
 #[derive(Debug, Default)]
 pub struct PriceList {
     own: Option<Own>,
+    newer: Option<Own>,
     found: Mutex<HashMap<Asked, Option<Arc<Listing>>>>,
     units: Mutex<HashMap<Moment, Sizes>>,
 }
@@ -76,6 +79,9 @@ pub struct Terms<'a> {
 
 /// The data that prices come from.
 const TABLE: &str = "genai-prices 0.2.1";
+
+/// Where the newest edition of that data is published, in the format that [`PriceList::with_table`] takes.
+pub const NEWEST_TABLE: &str = genai_prices::REMOTE_DATA_URL;
 
 /// The price of what runs on this machine.
 const LOCAL: &str = "local";
@@ -169,9 +175,72 @@ impl PriceList {
     /// Where it has neither form. None of it counts then.
     pub fn with_own(json: &[u8]) -> Result<Self, Unreadable> {
         Ok(Self {
-            own: Some(Own::read(json)?),
+            own: Some(Own::read("prices.json", json)?),
             ..Self::default()
         })
+    }
+
+    /// The list with a newer table before the one that is built in: for models that both know, the newer one counts.
+    ///
+    /// It has one of the forms that [`with_own`](Self::with_own) takes. What the user's own prices say, and that models
+    /// on this machine cost nothing, goes before it.
+    ///
+    /// # Errors
+    ///
+    /// Where it has neither form, or no model in it.
+    pub fn with_table(mut self, json: &[u8]) -> Result<Self, Unreadable> {
+        let newer = Own::read("price-table.json", json)?;
+        if newer.is_empty() {
+            return Err(Unreadable("there is no model in it".into()));
+        }
+        self.newer = Some(newer);
+        (self.found, self.units) = Default::default();
+        Ok(self)
+    }
+
+    /// As [`with_table`](Self::with_table), from a file, which need not be there; and the one warning where it is there
+    /// and cannot be used.
+    #[must_use]
+    pub fn with_table_file(
+        self,
+        path: &Path,
+        contents: io::Result<Vec<u8>>,
+    ) -> (Self, Option<Unreadable>) {
+        let newer = match contents {
+            Ok(json) => Self::default().with_table(&json),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return (self, None),
+            Err(error) => Err(Unreadable(error.to_string())),
+        };
+        match newer {
+            Ok(Self { newer, .. }) => (Self { newer, ..self }, None),
+            Err(Unreadable(why)) => {
+                let path = path.display();
+                let warning = format!(
+                    "the price table {path} is not used: {why}; `agentops prices update` replaces it"
+                );
+                (self, Some(Unreadable(warning)))
+            }
+        }
+    }
+
+    /// What the tables are called and which versions of them they are: the one that counts first, and what it is before.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        self.newer.as_ref().map_or(TABLE, |newer| &newer.name)
+    }
+
+    /// What every model in the tables costs at `at`, for a short prompt and no tier of service; by provider and name, as
+    /// the tables have them.
+    #[must_use]
+    pub fn models(&self, at: UnixNanos) -> BTreeMap<String, Prices> {
+        let mut all = models(Calculator::bundled(), &Source::BuiltIn, at);
+        if let Some(newer) = &self.newer {
+            all.extend(newer.short.clone());
+            if let Some(table) = &newer.table {
+                all.extend(models(table, &Source::Newer, at));
+            }
+        }
+        all
     }
 
     /// The list with prices from a file, and the one warning where that cannot be used: then none of it counts.
@@ -235,10 +304,11 @@ impl PriceList {
         at: UnixNanos,
     ) -> Option<Arc<Quote>> {
         let listing = self.find(model, provider)?;
-        let own = self.own.as_ref();
+        let (own, newer) = (self.own.as_ref(), self.newer.as_ref());
         let (calculator, table) = match &listing.source {
             Source::Fixed(quote) => return Some(quote.clone()),
             Source::Own => (own?.table.as_ref()?, own?.name.as_str()),
+            Source::Newer => (newer?.table.as_ref()?, newer?.name.as_str()),
             Source::BuiltIn => (Calculator::bundled(), TABLE),
         };
         let moment = Moment {
@@ -277,10 +347,11 @@ impl PriceList {
             return found.clone();
         }
         let model = model.trim();
-        let own = self.own.as_ref();
+        let (own, newer) = (self.own.as_ref(), self.newer.as_ref());
         let listing = own
-            .and_then(|own| own.look_up(model, provider))
+            .and_then(|own| own.look_up(&Source::Own, model, provider))
             .or_else(|| for_nothing(model, provider))
+            .or_else(|| newer?.look_up(&Source::Newer, model, provider))
             .or_else(|| look_up(Calculator::bundled(), &Source::BuiltIn, model, provider))
             .map(Arc::new);
         remember(&self.found, asked, listing.clone());
@@ -370,6 +441,7 @@ struct Listing {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Source {
     BuiltIn,
+    Newer,
     Own,
     /// It costs the same at all times.
     Fixed(Arc<Quote>),
@@ -548,7 +620,7 @@ struct Short {
 }
 
 impl Own {
-    fn read(json: &[u8]) -> Result<Self, Unreadable> {
+    fn read(name: &str, json: &[u8]) -> Result<Self, Unreadable> {
         let unreadable = |error: &dyn fmt::Display| Unreadable(error.to_string());
         let (mut short, mut table) = (HashMap::new(), None);
         if json.trim_ascii_start().starts_with(b"[") {
@@ -563,16 +635,21 @@ impl Own {
             }
         }
         Ok(Self {
-            name: format!("prices.json {:08x}", crc32fast::hash(json)),
+            name: format!("{name} {:08x}", crc32fast::hash(json)),
             short,
             table,
         })
     }
 
-    fn look_up(&self, model: &str, provider: Option<&str>) -> Option<Listing> {
+    fn is_empty(&self) -> bool {
+        let mut models = self.table.iter().flat_map(|table| table.providers());
+        self.short.is_empty() && models.all(|provider| provider.models().next().is_none())
+    }
+
+    fn look_up(&self, source: &Source, model: &str, provider: Option<&str>) -> Option<Listing> {
         let table = self.table.as_ref();
         table
-            .and_then(|table| look_up(table, &Source::Own, model, provider))
+            .and_then(|table| look_up(table, source, model, provider))
             .or_else(|| self.in_short(model, provider))
     }
 
@@ -674,6 +751,30 @@ fn for_nothing(model: &str, provider: Option<&str>) -> Option<Listing> {
         _ => return None,
     };
     Some(Listing::fixed(Quote::nothing(model, why)))
+}
+
+/// What all models of a table cost.
+fn models(table: &Calculator, source: &Source, at: UnixNanos) -> BTreeMap<String, Prices> {
+    let all = table.providers().flat_map(|provider| {
+        let by = provider.id();
+        provider.models().map(move |model| (by, model.id()))
+    });
+    let priced = all.filter_map(|(provider, model)| {
+        let listing = Listing {
+            source: source.clone(),
+            provider: provider.into(),
+            model: model.into(),
+            likeness: None,
+        };
+        let terms = Terms {
+            input: 1,
+            tier: None,
+        };
+        let prices = listing.quote(table, "", terms, at)?.prices;
+        // One whose name another's rule takes is sold under that one's.
+        (prices.model == format!("{provider}/{model}")).then(|| (prices.model.clone(), prices))
+    });
+    priced.collect()
 }
 
 /// Finds a model in a table.
@@ -1266,6 +1367,59 @@ mod tests {
             cost(900_000_000).map(|cost| cost.total),
             Some(1_800_000_000_000)
         );
+    }
+
+    #[test]
+    fn a_newer_table_comes_before_the_one_that_is_built_in() {
+        let json = br#"[{"id": "openai", "name": "OpenAI", "api_pattern": "https://api", "models": [
+            {"id": "gpt-4o", "match": {"starts_with": "gpt-4o"}, "prices": {"input_mtok": 2, "output_mtok": 8}},
+            {"id": "gpt-9", "match": {"equals": "gpt-9"}, "prices": {"input_mtok": 9, "output_mtok": 90}}
+        ]}]"#;
+        let own = br#"{"gpt-9": {"input": 1, "output": 1}}"#;
+        let table = format!("price-table.json {:08x}", crc32fast::hash(json));
+        let list = PriceList::default().with_table(json).unwrap();
+        assert_eq!(list.table(), table);
+        let of = |list: &PriceList, provider: &str, model: &str| {
+            let quote = list.quote(model, Some(provider), Terms::default(), NOW)?;
+            Some((quote.prices.input / 1_000_000_000, quote.table.clone()))
+        };
+        assert_eq!(
+            of(&list, "openai", "gpt-4o-2024-08-06"),
+            Some((2, table.clone()))
+        );
+        assert_eq!(of(&list, "openai", "gpt-9"), Some((9, table.clone())));
+        assert_eq!(of(&list, "openai", "gpt-4.1"), Some((2, TABLE.into())));
+        assert_eq!(of(&list, "ollama", "gpt-9"), Some((0, LOCAL.into())));
+        let list = PriceList::with_own(own).unwrap().with_table(json).unwrap();
+        let mine = format!("prices.json {:08x}", crc32fast::hash(own));
+        assert_eq!(of(&list, "openai", "gpt-9"), Some((1, mine)));
+        assert_eq!(of(&list, "openai", "gpt-4o"), Some((2, table)));
+
+        let (before, after) = (PriceList::default().models(NOW), list.models(NOW));
+        assert_eq!(after.len(), before.len() + 1, "only gpt-9 is new");
+        let changed = before
+            .iter()
+            .filter(|(name, prices)| after[*name] != **prices);
+        let changed: Vec<_> = changed.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(changed, ["openai/gpt-4o"]);
+    }
+
+    #[test]
+    fn a_table_file_that_is_wrong_is_left_out() {
+        let path = Path::new("t.json");
+        let warning = |contents| {
+            let (list, warning) = PriceList::default().with_table_file(path, contents);
+            assert_eq!(list.table(), TABLE);
+            warning.map(|warning| warning.to_string())
+        };
+        assert_eq!(warning(Err(io::ErrorKind::NotFound.into())), None);
+        for json in ["", "[]", "{}", "[{}]", r#"{"m": {"input": 1}}"#] {
+            let said = warning(Ok(json.into())).expect(json);
+            assert!(
+                said.starts_with("the price table t.json is not used: "),
+                "{said}"
+            );
+        }
     }
 
     #[test]

@@ -8,8 +8,12 @@ mod anthropic;
 mod bedrock;
 mod cohere;
 mod completions;
+pub mod endpoint;
 mod errors;
+mod frames;
 mod gemini;
+mod genai;
+mod interactions;
 mod media;
 mod ollama;
 mod openai;
@@ -17,11 +21,13 @@ mod plain;
 mod responses;
 pub mod sse;
 mod stream;
+mod words;
 
 use serde_json::{Map, Value};
 
 use super::llm::LlmCall;
 
+pub use self::errors::said as provider_error;
 pub use self::stream::{is_complete, joined};
 
 /// Recognises a model call; `None` where neither side has a known shape.
@@ -98,6 +104,7 @@ fn with_prompt(call: LlmCall, request: Option<&Value>) -> LlmCall {
 
 /// Every shape, the more particular ones first.
 const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
+    genai::chat,
     bedrock::converse,
     anthropic::messages,
     cohere::chat,
@@ -105,6 +112,7 @@ const SHAPES: &[fn(&Seen<'_>) -> Option<LlmCall>] = &[
     media::images,
     media::transcription,
     gemini::content,
+    interactions::interaction,
     ollama::call,
     responses::response,
     completions::completion,
@@ -223,6 +231,8 @@ mod tests {
         pub(super) name: String,
         path: PathBuf,
         pub(super) exchange: Value,
+        /// Of one whose stream is written as `hex`, because it is no text: the bytes, as they serialise.
+        bytes: Option<Value>,
     }
 
     impl Fixture {
@@ -239,11 +249,25 @@ mod tests {
             inside(folder.clone())
                 .into_iter()
                 .flat_map(inside)
-                .map(|path| Self {
-                    name: path.strip_prefix(&folder).unwrap().display().to_string(),
-                    exchange: serde_json::from_str(&fs::read_to_string(&path).unwrap())
-                        .unwrap_or_else(|error| panic!("{}: {error}", path.display())),
-                    path,
+                .map(|path| {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let exchange: Value = serde_json::from_str(&text)
+                        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                    let hex = exchange["hex"].as_array().map(|lines| {
+                        let lines = lines.iter().map(|line| line.as_str().unwrap());
+                        let byte = |hex| u8::from_str_radix(hex, 16).unwrap();
+                        let bytes = lines.flat_map(|line| {
+                            let digits = (0..line.len()).step_by(2);
+                            digits.map(move |at| byte(&line[at..at + 2]))
+                        });
+                        Value::from_iter(bytes)
+                    });
+                    Self {
+                        name: path.strip_prefix(&folder).unwrap().display().to_string(),
+                        exchange,
+                        bytes: hex,
+                        path,
+                    }
                 })
                 .collect()
         }
@@ -252,11 +276,12 @@ mod tests {
             self.exchange.get("request")
         }
 
-        /// What was answered: a body, or the text of a stream.
+        /// What was answered: a body, or the text or the bytes of a stream.
         pub(super) fn response(&self) -> Option<&Value> {
             self.exchange
                 .get("response")
                 .or_else(|| self.exchange.get("stream"))
+                .or(self.bytes.as_ref())
         }
     }
 

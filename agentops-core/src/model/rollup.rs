@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::agent::DEFAULT_AGENT;
 use super::id::SpanId;
-use super::llm::{Cost, Usage};
+use super::llm::{LlmCall, Usage};
 use super::session::{Counts, SessionCost, Tokens};
 use super::span::{Span, SpanKind, Status};
 use super::time::UnixNanos;
@@ -43,6 +43,8 @@ pub struct Entry<'a> {
     pub usage: Option<Usage>,
     /// What it says that a model call cost, in nano-USD.
     pub cost: Option<i64>,
+    /// That comes of tokens that were estimated.
+    pub is_cost_estimated: bool,
     /// What its tool cost, in nano-USD.
     pub tool_cost: Option<i64>,
 }
@@ -63,9 +65,8 @@ impl<'a> From<&'a Span> for Entry<'a> {
             agent: span.agent.as_ref().map(|agent| &*agent.name),
             model: llm.and_then(|llm| llm.model.as_deref().or(llm.request_model.as_deref())),
             usage: llm.and_then(|llm| llm.usage),
-            cost: llm
-                .and_then(|llm| llm.cost.as_ref())
-                .map(|cost: &Cost| cost.total),
+            cost: llm.and_then(|llm| llm.cost.as_ref()).map(|cost| cost.total),
+            is_cost_estimated: llm.is_some_and(LlmCall::is_cost_estimated),
             tool_cost: span.tool.as_ref().and_then(|tool| tool.cost),
         }
     }
@@ -107,6 +108,8 @@ pub struct SpanTotals {
     pub counts_cost: bool,
     /// Its own cost is missing.
     pub lacks_cost: bool,
+    /// Some of the cost comes of tokens that were estimated.
+    pub estimated: bool,
 }
 
 /// Sums up the spans of one session, and sets [`Usage::reported`] on those that only
@@ -143,6 +146,7 @@ pub fn sum(spans: &[Entry<'_>]) -> Rollup {
             total: all.cost,
             unpriced_models: models(spans, &nodes, |node| node.unpriced),
             partial: all.partial,
+            estimated: all.estimated,
         },
         spans: totals,
     }
@@ -171,7 +175,7 @@ struct Node {
 }
 
 /// What some spans have to say.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Figures {
     llm: bool,
     usage: bool,
@@ -179,20 +183,150 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(span: &Entry<'_>) -> Self {
-        Self {
-            llm: span.kind == SpanKind::Llm,
-            usage: span.usage.is_some(),
-            cost: span.cost.is_some(),
-        }
-    }
-
     fn or(self, other: Self) -> Self {
         Self {
             llm: self.llm || other.llm,
             usage: self.usage || other.usage,
             cost: self.cost || other.cost,
         }
+    }
+}
+
+/// What one span has to say of itself, wherever it stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Share {
+    figures: Figures,
+    /// Of its model call, in nano-USD.
+    cost: Option<i64>,
+    /// Of its tool.
+    tool: Option<i64>,
+    /// It may have been paid for, and nobody counted.
+    owes_usage: bool,
+}
+
+impl Share {
+    /// Of a span that has ended. A call that failed is not billed; one that was cancelled may be.
+    #[cfg(feature = "record")]
+    pub(crate) fn new(
+        kind: SpanKind,
+        call: Option<&LlmCall>,
+        tool: Option<i64>,
+        status: Status,
+        cancelled: bool,
+    ) -> Self {
+        let usage = call.is_some_and(|call| call.usage.is_some());
+        let cost = call.and_then(|call| call.cost.as_ref());
+        let figures = Figures {
+            llm: kind == SpanKind::Llm,
+            usage,
+            cost: cost.is_some(),
+        };
+        Self {
+            figures,
+            cost: cost.map(|cost| cost.total),
+            tool,
+            owes_usage: owes_usage(usage, status, cancelled),
+        }
+    }
+
+    fn of(span: &Entry<'_>) -> Self {
+        let figures = Figures {
+            llm: span.kind == SpanKind::Llm,
+            usage: span.usage.is_some(),
+            cost: span.cost.is_some(),
+        };
+        Self {
+            figures,
+            cost: span.cost,
+            tool: span.tool_cost,
+            owes_usage: !span.open && owes_usage(figures.usage, span.status, span.cancelled),
+        }
+    }
+
+    /// What counts of it above spans that say `below`: the rule by which everything is counted once.
+    fn weigh(&self, below: Figures) -> Node {
+        let own = self.figures;
+        Node {
+            is_call: own.llm && !below.llm,
+            counts_usage: own.usage && !below.usage,
+            counts_cost: own.cost && !below.cost,
+            unpriced: own.usage && !below.usage && !own.cost && !below.cost,
+            unmeasured: own.llm && !below.llm && !own.cost && self.owes_usage,
+        }
+    }
+
+    fn counted_cost(&self, node: Node) -> Option<i64> {
+        add_cost(self.cost.filter(|_| node.counts_cost), self.tool)
+    }
+}
+
+/// Whether a call that is over may have been paid for, and nobody counted.
+fn owes_usage(counted: bool, status: Status, cancelled: bool) -> bool {
+    !counted && (status != Status::Error || cancelled)
+}
+
+/// What a span and all beneath it cost, for who meets spans as they end, innermost first, and keeps none: what
+/// [`roll_up`] says, without the spans.
+#[cfg(feature = "record")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Running {
+    said: Figures,
+    cost: Option<i64>,
+    unpriced: bool,
+    unmeasured: bool,
+}
+
+#[cfg(feature = "record")]
+impl Running {
+    /// A tool without anything beneath it.
+    pub(crate) fn of_tool(cost: i64) -> Self {
+        Self {
+            cost: Some(cost),
+            ..Self::default()
+        }
+    }
+
+    /// All of this is beneath a span that has ended now.
+    pub(crate) fn beneath(self, share: &Share) -> Self {
+        let node = share.weigh(self.said);
+        let is_priced = node.counts_cost;
+        let is_measured = node.counts_cost || node.counts_usage;
+        Self {
+            said: share.figures.or(self.said),
+            cost: add_cost(self.cost, share.counted_cost(node)),
+            unpriced: node.unpriced || (self.unpriced && !is_priced),
+            unmeasured: node.unmeasured || (self.unmeasured && !is_measured),
+        }
+    }
+
+    /// And what stands beside it.
+    pub(crate) fn add(&mut self, beside: Self) {
+        self.said = self.said.or(beside.said);
+        self.cost = add_cost(self.cost, beside.cost);
+        self.unpriced |= beside.unpriced;
+        self.unmeasured |= beside.unmeasured;
+    }
+
+    /// All of it, counted by somebody else from here on; what is around it still repeats it.
+    pub(crate) fn take(&mut self) -> Self {
+        let said = self.said;
+        std::mem::replace(
+            self,
+            Self {
+                said,
+                ..Self::default()
+            },
+        )
+    }
+
+    /// In nano-USD; `None` where nothing has a price.
+    pub(crate) fn cost(&self) -> Option<i64> {
+        self.cost
+    }
+
+    /// Something is missing from the cost.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.unpriced || self.unmeasured
     }
 }
 
@@ -215,15 +349,9 @@ impl Tree {
         let mut nodes = vec![Node::default(); spans.len()];
         let mut below = vec![Figures::default(); spans.len()];
         for &at in &self.upwards {
-            let own = Figures::of(&spans[at]);
-            nodes[at] = Node {
-                is_call: own.llm && !below[at].llm,
-                counts_usage: own.usage && !below[at].usage,
-                counts_cost: own.cost && !below[at].cost,
-                unpriced: own.usage && !below[at].usage && !own.cost && !below[at].cost,
-                unmeasured: own.llm && !below[at].llm && !own.cost && owes_usage(&spans[at]),
-            };
-            let all = own.or(below[at]);
+            let own = Share::of(&spans[at]);
+            nodes[at] = own.weigh(below[at]);
+            let all = own.figures.or(below[at]);
             if let Some(parent) = self.parent[at] {
                 below[parent] = below[parent].or(all);
             }
@@ -302,8 +430,7 @@ fn order_upwards(parent: &mut [Option<usize>]) -> Vec<usize> {
 impl SpanTotals {
     fn own(span: &Entry<'_>, node: Node) -> Self {
         let usage = span.usage.filter(|_| node.counts_usage);
-        let cost = span.cost.filter(|_| node.counts_cost);
-        let own_cost = add_cost(cost, span.tool_cost);
+        let own_cost = Share::of(span).counted_cost(node);
         Self {
             tokens: usage.map(tokens).unwrap_or_default(),
             cost: own_cost,
@@ -313,6 +440,7 @@ impl SpanTotals {
             counts_usage: node.counts_usage,
             counts_cost: node.counts_cost,
             lacks_cost: node.unpriced || node.unmeasured,
+            estimated: node.counts_cost && span.is_cost_estimated,
         }
     }
 
@@ -330,8 +458,10 @@ impl SpanTotals {
             .saturating_add(more.tokens.cache_write);
         self.tokens.reasoning = self.tokens.reasoning.saturating_add(more.tokens.reasoning);
         self.tokens.total = self.tokens.total.saturating_add(more.tokens.total);
+        self.tokens.estimated |= more.tokens.estimated;
         self.cost = add_cost(self.cost, more.cost);
         self.partial |= more.partial;
+        self.estimated |= more.estimated;
     }
 }
 
@@ -377,12 +507,6 @@ fn names<'a>(appearances: impl Iterator<Item = (UnixNanos, &'a str)>) -> Vec<Str
     names.into_iter().map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Whether a call is over in a way that was paid for, and nobody counted. A call that failed is not billed.
-fn owes_usage(span: &Entry<'_>) -> bool {
-    let unbilled = span.status == Status::Error && !span.cancelled;
-    span.usage.is_none() && !span.open && !unbilled
-}
-
 fn add_cost(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
     match (sum, more) {
         (Some(sum), Some(more)) => Some(sum.saturating_add(more)),
@@ -399,6 +523,7 @@ fn tokens(usage: Usage) -> Tokens {
         cache_write: usage.cache_write,
         reasoning: usage.reasoning,
         total: if usage.total == 0 { sum } else { usage.total },
+        estimated: usage.estimated,
     }
 }
 
@@ -407,7 +532,7 @@ mod tests {
     use super::*;
     use crate::model::agent::AgentRef;
     use crate::model::id::{SessionId, TraceId};
-    use crate::model::llm::{Cost, LlmCall};
+    use crate::model::llm::{Cost, Prices};
     use crate::model::span::ToolCall;
     use serde_json::Map;
 
@@ -666,6 +791,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_estimated_says_so_wherever_it_is_summed() {
+        let about = |id: u64, parent: u64, price: Option<Prices>| {
+            let mut call = call(id, parent, 10);
+            let llm = call.llm.get_or_insert_default();
+            llm.usage = llm.usage.map(|usage| usage.estimated(true));
+            llm.cost.get_or_insert_default().prices = price;
+            call
+        };
+        let priced = |id, parent| about(id, parent, Some(Prices::default()));
+        let estimated = |spans: &mut [Span]| {
+            let sums = roll_up(spans);
+            assert_eq!(sums.cost.estimated, sums.spans[0].estimated);
+            sums.cost.estimated
+        };
+        let root = || span(1, 0, SpanKind::Session);
+        assert!(estimated(&mut [root(), priced(2, 1), call(3, 1, 10)]));
+        let tokens = |spans: &mut [Span]| roll_up(spans).tokens.estimated;
+        assert!(tokens(&mut [root(), about(2, 1, None), call(3, 1, 10)]));
+        assert!(!tokens(&mut [priced(1, 0), call(2, 1, 10)]));
+        assert!(!estimated(&mut [root(), call(2, 1, 10)]));
+        // What a provider charges is no estimate, whoever counted; nor is what repeats what was counted.
+        assert!(!estimated(&mut [root(), about(2, 1, None)]));
+        assert!(!estimated(&mut [priced(1, 0), call(2, 1, 10)]));
+    }
+
+    #[test]
     fn tools_cost_too() {
         let paid = ToolCall {
             name: "search".into(),
@@ -684,6 +835,45 @@ mod tests {
             (Some(35), Some(5))
         );
         assert_eq!(sums.counts.tool_calls, 1);
+    }
+
+    /// Adds up spans whose parents come before them, in the order in which they end.
+    #[cfg(feature = "record")]
+    fn running(spans: &[Span]) -> Running {
+        let mut sums = vec![Running::default(); spans.len() + 1];
+        for (at, span) in spans.iter().enumerate().rev() {
+            let sum = sums[at + 1].beneath(&Share::of(span));
+            let parent = span.parent_id.map_or(0, |id| id.0 as usize);
+            sums[parent].add(sum);
+        }
+        sums[0]
+    }
+
+    #[cfg(feature = "record")]
+    proptest::proptest! {
+        #[test]
+        fn who_keeps_no_spans_comes_to_the_same(
+            shapes in proptest::collection::vec(proptest::array::uniform7(0_u8..12), 1..24),
+        ) {
+            let mut spans: Vec<Span> = (1_u64..).zip(shapes).map(|(id, shape)| {
+                let [parent, kind, usage, cost, tool, status, cancelled] = shape;
+                let mut made = call(id, u64::from(parent) % id, id);
+                if kind < 4 {
+                    made.kind = SpanKind::Agent;
+                }
+                let llm = made.llm.get_or_insert_default();
+                llm.usage = llm.usage.filter(|_| usage < 6);
+                llm.cost = llm.cost.take().filter(|_| cost < 6);
+                let paid = ToolCall { cost: Some(1000), ..ToolCall::default() };
+                made.tool = (tool < 3).then_some(paid);
+                made.status = if status < 4 { Status::Error } else { Status::Ok };
+                made.cancelled = cancelled < 4;
+                made
+            }).collect();
+            let sum = running(&spans);
+            let whole = roll_up(&mut spans).cost;
+            proptest::prop_assert_eq!((sum.cost(), sum.is_partial()), (whole.total, whole.partial));
+        }
     }
 
     #[test]

@@ -62,6 +62,12 @@ pub const STREAM_ITEMS: &str = "stream.items";
 pub const STREAM_FIRST_ITEM: &str = "stream.time_to_first_item_ms";
 /// How a model call's stream ended: `end`, `error` or `dropped`.
 pub const STREAM_ENDED: &str = "stream.ended";
+/// The host that a model call's request went to.
+pub const SERVER_ADDRESS: &str = "server.address";
+/// Its port, where the address named one.
+pub const SERVER_PORT: &str = "server.port";
+/// What the server answered with.
+pub const HTTP_STATUS: &str = "http.response.status_code";
 /// `function`, `screenshot`, …
 pub const OPERATION_TYPE: &str = "agentops.operation.type";
 /// What one call of the tool costs, in nano-USD.

@@ -146,6 +146,8 @@ pub struct Tokens {
     pub reasoning: u64,
     /// All of it.
     pub total: u64,
+    /// Some of them were estimated.
+    pub estimated: bool,
 }
 
 /// Money of a whole session, or of a span with all beneath it.
@@ -157,6 +159,8 @@ pub struct SessionCost {
     pub unpriced_models: Vec<String>,
     /// Something is missing from the total.
     pub partial: bool,
+    /// Some of the total comes of tokens that were estimated.
+    pub estimated: bool,
 }
 
 /// Text that names no end state.

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use super::agent::DEFAULT_AGENT;
 use super::id::{SessionId, SpanId};
+use super::llm::LlmCall;
 use super::session::{EndState, SessionCost, SessionState};
 use super::span::{Span, SpanKind, Status};
 use super::trace::Trace;
@@ -156,7 +157,7 @@ impl Cells {
             .and_then(|call| call.usage)
             .filter(|usage| !usage.reported);
         let tokens = usage.map(|usage| {
-            let about = if usage.estimated { "~" } else { "" };
+            let about = about(usage.estimated);
             (
                 format!("{about}{}", count(usage.input)),
                 format!("{about}{}", count(usage.output)),
@@ -174,27 +175,35 @@ impl Cells {
 fn cost(trace: &Trace, shape: &Shape, at: usize) -> (Paint, String) {
     let totals = &trace.totals[at];
     if trace.spans[at].kind == SpanKind::Agent {
-        let sum = sum(totals.cost, totals.partial);
+        let sum = sum(totals.cost, totals.partial, totals.estimated);
         return (
             Paint::Dim,
             sum.map_or_else(String::new, |sum| format!("Σ {sum}")),
         );
     }
+    let call = trace.spans[at].llm.as_ref();
+    let is_estimated = call.is_some_and(LlmCall::is_cost_estimated);
     match totals.own_cost {
-        Some(nanos) => (Paint::Plain, usd(nanos)),
+        Some(nanos) => (Paint::Plain, about(is_estimated) + &usd(nanos)),
         None if totals.partial && !shape.partial_below[at] => (Paint::Yellow, "unpriced".into()),
         None => (Paint::Plain, String::new()),
     }
 }
 
-/// A sum as far as it is known, a `+` saying that something is missing; `None` where nothing was to be paid for.
-fn sum(known: Option<i64>, partial: bool) -> Option<String> {
+/// A sum as far as it is known, a `+` saying that something is missing and a `~` that some of it is estimated; `None`
+/// where nothing was to be paid for.
+fn sum(known: Option<i64>, partial: bool, estimated: bool) -> Option<String> {
+    let about = about(estimated);
     match (known, partial) {
-        (Some(nanos), false) => Some(usd(nanos)),
-        (Some(nanos), true) => Some(format!("{}+", usd(nanos))),
+        (Some(nanos), false) => Some(about + &usd(nanos)),
+        (Some(nanos), true) => Some(format!("{about}{}+", usd(nanos))),
         (None, true) => Some("unpriced".into()),
         (None, false) => None,
     }
+}
+
+fn about(estimated: bool) -> String {
+    if estimated { "~" } else { "" }.into()
 }
 
 /// How wide each column is.
@@ -439,7 +448,8 @@ fn head(trace: &Trace, width: Option<usize>) -> Vec<Line> {
         ));
     }
     if session.tokens.total > 0 {
-        pieces.push((Paint::Plain, plural(session.tokens.total, "token")));
+        let tokens = plural(session.tokens.total, "token");
+        pieces.push((Paint::Plain, about(session.tokens.estimated) + &tokens));
     }
     if let Some(cost) = session_cost(&session.cost) {
         pieces.push((Paint::Plain, cost));
@@ -488,10 +498,10 @@ pub fn short_id(id: SessionId) -> String {
 }
 
 /// What a session cost as far as it is known; `None` where nothing was to be paid for.
-/// A `+` says that something has no price.
+/// A `+` says that something has no price, a `~` that some of it is estimated.
 #[must_use]
 pub fn session_cost(cost: &SessionCost) -> Option<String> {
-    sum(cost.total, cost.partial)
+    sum(cost.total, cost.partial, cost.estimated)
 }
 
 /// Puts the pieces in a row, and starts a new line where they do not fit.
@@ -864,6 +874,33 @@ TOOL     ├ ls               1.00 µs
 LLM      └ gpt-4o @planner     lost
 ";
         assert_eq!(format!("\n{}", render(&only(gone), PLAIN)), expected);
+    }
+
+    #[test]
+    fn what_is_estimated_has_a_mark() {
+        let mut about = call(
+            "acme-1",
+            (1_000, 20),
+            Some(2_000_000),
+            span(Llm, "ask", 3, 2, 1, 2),
+        );
+        let record = about.llm.as_mut().expect("a model call");
+        record.usage = record.usage.map(|usage| usage.estimated(true));
+        record.cost.get_or_insert_default().prices = Some(Default::default());
+        let events = [
+            ended(span(Session, "run", 1, 0, 0, 9)),
+            ended(by("planner", span(Agent, "planner", 2, 1, 0, 9))),
+            ended(by("planner", about)),
+            said(started()),
+        ];
+        let expected = "
+research_team · 6a7e8c90 · Success · 9.00 µs · 3 spans · ~1020 tokens · ~$0.0020
+
+SESSION  run               9.00 µs
+AGENT    └ planner         9.00 µs             Σ ~$0.0020
+LLM        └ ask · acme-1  1.00 µs  ~1000→~20    ~$0.0020
+";
+        assert_eq!(drawn(events, PLAIN), expected);
     }
 
     #[test]

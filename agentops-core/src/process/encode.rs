@@ -7,11 +7,14 @@ mod foreign;
 
 use serde_json::{Map, Value};
 
+use super::estimate;
+use super::exchange::Exchange;
 use super::redact::{Place, Redactor, Walk};
 use crate::model::error::ErrorRecord;
 use crate::model::id::{SessionId, SpanId, TraceId};
 use crate::model::llm::{Completion, LlmCall};
 use crate::model::recognise;
+use crate::model::rollup::Share;
 use crate::model::semconv;
 use crate::model::session::SessionFacts;
 use crate::model::span::{Guardrail, Link, Source, SpanKind, Status, Thread, ToolCall};
@@ -101,6 +104,8 @@ pub(super) struct Notes {
     pub(super) stream: Option<Stream>,
     /// A model call, as it was said by hand.
     pub(super) llm: Option<Box<LlmCall>>,
+    /// What went over the wire, where a hook in a client saw it.
+    pub(super) exchange: Option<Box<Exchange>>,
 }
 
 /// What a model call's stream was.
@@ -116,6 +121,20 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    pub(super) fn new(
+        ended: Ended,
+        first: Option<u64>,
+        last: Option<u64>,
+        items: Box<[u8]>,
+    ) -> Self {
+        Self {
+            ended,
+            first,
+            last,
+            items,
+        }
+    }
+
     pub(super) fn read(said: &[u8]) -> Option<Self> {
         let (facts, length) = value(said);
         Some(Self {
@@ -124,6 +143,15 @@ impl Stream {
             last: facts[2].as_u64(),
             items: said[length..].into(),
         })
+    }
+
+    /// Whether all items that came are there.
+    fn is_whole(&self) -> bool {
+        let items = value(&self.items).0;
+        let is_cut = |item: &Value| item.get("$truncated").is_some();
+        !items
+            .as_array()
+            .is_some_and(|items| items.iter().any(is_cut))
     }
 
     /// Whether the answer came to its end, whoever dropped the stream then.
@@ -160,7 +188,6 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
     }
     match meta.kind {
         SpanKind::Tool if is_named_by_site(meta) => {
-            let cost = meta.cost.map(|usd| (usd * 1e9).round() as i64);
             let description = meta.description.map(Into::into);
             put::tool(
                 &mut piece,
@@ -168,7 +195,7 @@ pub(super) fn site_piece(meta: &Meta) -> Vec<u8> {
                     name: meta.name.into(),
                     description,
                     call_id: None,
-                    cost,
+                    cost: meta.tool_cost(),
                 },
             );
         }
@@ -237,8 +264,8 @@ pub(super) fn pending(out: &mut Vec<u8>, own: &Own<'_>) {
     put::pending(out);
 }
 
-/// A span that has ended; the model call that it was, if it was one.
-pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<LlmCall> {
+/// A span that has ended; what there is to count of it.
+pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Share {
     if let Some(from) = own.meta.foreign {
         return foreign::write(out, own, from, Some(end));
     }
@@ -301,7 +328,14 @@ pub(super) fn ended(out: &mut Vec<u8>, own: &Own<'_>, end: &End<'_>) -> Option<L
     if let Some(facts) = end.facts {
         put::facts(out, facts);
     }
-    call.map(|call| call.record).or(used)
+    let status = if error.is_some() {
+        Status::Error
+    } else {
+        Status::Ok
+    };
+    let call = call.map(|call| call.record).or(used);
+    let tool = own.meta.tool_cost();
+    Share::new(own.meta.kind, call.as_ref(), tool, status, end.cancelled)
 }
 
 impl Own<'_> {
@@ -379,6 +413,14 @@ impl Own<'_> {
         Place {
             name: self.name(),
             kind: self.meta.kind,
+        }
+    }
+
+    /// Says what a stream took, where nobody else does and that was asked for.
+    fn estimate(&self, call: &mut LlmCall) {
+        let stream = self.notes.and_then(|notes| notes.stream.as_ref());
+        if call.usage.is_none() && estimate::is_asked_for() && stream.is_none_or(Stream::is_whole) {
+            call.usage = estimate::estimate(call);
         }
     }
 
@@ -590,7 +632,9 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
             parse(&json)
         });
         let whole_response = output.map(|output| answer(value(output).0));
-        let whole = recognised(whole_request.as_ref(), whole_response.as_ref());
+        let mut whole = recognised(whole_request.as_ref(), whole_response.as_ref());
+        whole.streaming |= stream.is_some();
+        own.estimate(&mut whole);
         call = LlmCall {
             messages: call.messages,
             completions: finished(call.completions, whole.completions),
@@ -613,6 +657,10 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
     }
     fill(&mut call.request_model, own.meta.model);
     fill(&mut call.provider, own.meta.provider);
+    if let Some(exchange) = own.notes.and_then(|notes| notes.exchange.as_deref()) {
+        fill(&mut call.request_model, exchange.model.as_deref());
+        fill(&mut call.operation, exchange.operation);
+    }
     let is_pieced_together = settle(own, end, &mut call);
     if is_pieced_together && output_shown.json.is_some() {
         output_shown.json = Some(format!("\"{REDACTED}\"").into());
@@ -629,6 +677,7 @@ fn model_call(own: &Own<'_>, end: &End<'_>) -> ModelCall {
 
 /// What a model call cost, and what of it may be seen; whether only taking together what was said has shown that.
 fn settle(own: &Own<'_>, end: &End<'_>, call: &mut LlmCall) -> bool {
+    own.estimate(call);
     price(call, end.time);
     own.redactor.call(own.place(), call)
 }

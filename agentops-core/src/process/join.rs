@@ -20,6 +20,7 @@ use self::keep::{Scopes, Threads};
 use super::batch::{Batch, Piece, Shared};
 use super::drain::{Buffers, Chunk, Raw};
 use super::encode::{self, End, Notes, Own, Stream};
+use super::exchange;
 use super::queue::Queue;
 use super::redact::{Place, Redactor};
 use super::ticket::Ticket;
@@ -30,6 +31,7 @@ use crate::model::event::{Loss, LossCause};
 use crate::model::frame;
 use crate::model::id::{AgentId, SessionId, SpanId, TraceId};
 use crate::model::llm::LlmCall;
+use crate::model::rollup::Running;
 use crate::model::semconv;
 use crate::model::session::{EndState, SessionFacts};
 use crate::model::span::{Level, Link, Log, SpanKind};
@@ -130,8 +132,8 @@ struct Open {
     adopted: bool,
     /// Its END has been read, and is held.
     ending: bool,
-    /// A model call within this one said what it used: this one only repeats it.
-    counted_below: bool,
+    /// What all within it that has ended came to.
+    below: Running,
     input: Payload,
     notes: Option<Box<Notes>>,
 }
@@ -286,6 +288,7 @@ impl Processor {
         for _ in 0..=PATIENCE {
             self.pass_ended();
         }
+        self.add_cost_so_far();
         self.leave();
         self.outlets.close();
     }
@@ -433,7 +436,7 @@ impl Processor {
             start_raw: clock,
             adopted: first & word::ADOPTED != 0,
             ending: false,
-            counted_below: false,
+            below: Running::default(),
             input,
             notes: None,
         };
@@ -502,8 +505,16 @@ impl Processor {
                 (cancelled, stream_ended) = (false, Some(Ended::End));
             }
         }
+        let notes = open.notes.as_ref();
+        let exchange = notes.and_then(|notes| notes.exchange.as_deref());
+        if let Some(last) = exchange.and_then(|exchange| exchange.whole) {
+            time = open.start + clock::between(open.start_raw, last);
+            cancelled = false;
+        }
         let values = payload.bytes(&self.arenas);
-        let error = failed.then(|| self.error(id, open, values, time));
+        let error = failed
+            .then(|| self.error(id, open, values, time))
+            .or_else(|| Some(self.refused(id, open, exchange?.error.as_ref()?)));
         self.end_session(id, time, error.as_ref(), cancelled, !values.is_empty());
         let mut buffer = mem::take(&mut self.span);
         buffer.clear();
@@ -512,7 +523,8 @@ impl Processor {
             cancelled,
             output: (first & word::CAPTURED != 0 && !failed)
                 .then(|| payload.bytes(&self.arenas))
-                .or(stream.map(|stream| &*stream.items)),
+                .or(stream.map(|stream| &*stream.items))
+                .or(exchange.and_then(|exchange| exchange.answer.as_deref())),
             stream_ended,
             error,
             polls: (word::tag(first) == word::END_ASYNC && polls != u64::from(word::NOT_POLLED))
@@ -523,10 +535,8 @@ impl Processor {
                 .and_then(|session| Some(&self.sessions.get(session)?.facts)),
         };
         let mut bytes = buffer;
-        let call = encode::ended(&mut bytes, &self.own(id, open), &end);
-        if let Some(call) = call.filter(|call| call.usage.is_some() || call.cost.is_some()) {
-            self.count(open, call.cost.map(|cost| cost.total));
-        }
+        let share = encode::ended(&mut bytes, &self.own(id, open), &end);
+        self.add_cost(open.parent, open.below.beneath(&share));
         if self.append(frame::Kind::Span, open, &bytes) {
             self.batch.spans += 1;
             self.totals.add_spans(1);
@@ -549,6 +559,14 @@ impl Processor {
             error.details = reason.into();
         }
         self.redactor.error(place, &mut error);
+        error.span_trace = self.span_trace(id, open);
+        error
+    }
+
+    /// As [`error`](Self::error), of what a provider said.
+    fn refused(&self, id: u64, open: &Open, said: &ErrorRecord) -> ErrorRecord {
+        let mut error = said.clone();
+        self.redactor.error(self.place(open), &mut error);
         error.span_trace = self.span_trace(id, open);
         error
     }
@@ -639,18 +657,18 @@ impl Processor {
         self.ended_sessions.push_back(ended);
     }
 
-    /// Adds a model call to the totals, unless calls within it have been added already.
-    fn count(&mut self, open: &Open, cost: Option<i64>) {
-        if !open.counted_below {
-            self.totals.add_cost(cost);
+    /// Adds what a span and all within it cost to what is around it, else to the totals.
+    fn add_cost(&mut self, parent: u64, sum: Running) {
+        match self.open.get_mut(&parent) {
+            Some(above) => above.below.add(sum),
+            None => self.totals.add_cost(&sum),
         }
-        let mut parent = open.parent;
-        for _ in 0..self.open.len() {
-            let Some(above) = self.open.get_mut(&parent) else {
-                break;
-            };
-            above.counted_below = true;
-            parent = above.parent;
+    }
+
+    /// What was paid for within spans that are still open was paid for all the same.
+    fn add_cost_so_far(&mut self) {
+        for open in self.open.values_mut() {
+            self.totals.add_cost(&open.below.take());
         }
     }
 
@@ -771,6 +789,10 @@ impl Processor {
             note::NAME => {
                 let name = self.redacted(&open, "/name", bytes);
                 open.notes.get_or_insert_default().name = name;
+            }
+            note::ASKED => exchange::asked(bytes, open.notes.get_or_insert_default()),
+            note::ANSWERED => {
+                exchange::answered(bytes, time, open.notes.get_or_insert_default());
             }
             note::STREAM => open.notes.get_or_insert_default().stream = Stream::read(bytes),
             note::FIELDS => {
@@ -1494,6 +1516,93 @@ mod tests {
             (5, 0)
         );
         assert!(processor.open.is_empty());
+    }
+
+    static CALL: Callsite = Callsite::new(Meta::new(SpanKind::Llm, "call", "m", "call", &[], true));
+    static PAID: Callsite =
+        Callsite::new(Meta::new(SpanKind::Tool, "paid", "m", "paid", &[], false).cost(0.5));
+
+    fn start_of(site: &'static Callsite, id: u64, parent: u64) -> Vec<u64> {
+        let first = word::first(word::START, 0, 0, site.number());
+        vec![first, id, parent, 70, clock::raw()]
+    }
+
+    /// The END of a model call, which took a token and cost so many USD.
+    fn end_of_call(id: u64, usd: Option<u32>) -> Vec<u64> {
+        let mut usage = serde_json::json!({"prompt_tokens": 1, "completion_tokens": 0});
+        if let Some(usd) = usd {
+            usage["cost"] = usd.into();
+        }
+        let answer = serde_json::json!({"object": "chat.completion", "model": "acme-1", "choices": [], "usage": usage});
+        let mut payload = Vec::new();
+        crate::record::capture::Sink::new(&mut payload, true).serialize(&answer);
+        let first = word::first(word::END, word::CAPTURED, payload.len(), 0);
+        payload.resize(payload.len().next_multiple_of(8), 0);
+        let mut words = vec![first, id, clock::raw()];
+        let bytes = payload.chunks(8);
+        words.extend(bytes.map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))));
+        words
+    }
+
+    /// The line that a program ends with says what the command says.
+    #[test]
+    fn a_run_costs_what_its_sessions_cost() {
+        let check = |records: &[Vec<u64>], expected: Option<i64>| {
+            let mut processor = processor();
+            let tap = processor.outlets.tap();
+            for words in [scope(7, 70), records.concat(), Vec::new()] {
+                processor.chunk(chunk(0, words));
+                processor.pass_ended();
+            }
+            processor.add_cost_so_far();
+            let batches = tap.take();
+            let mut traces = crate::model::trace::Traces::default();
+            for event in batches.iter().flat_map(|batch| batch.events()) {
+                traces.apply(&Default::default(), event);
+            }
+            let trace = traces.get(SessionId(7)).expect("it has spans");
+            let cost = &trace.session.cost;
+            let whole = cost.total.filter(|_| !cost.partial);
+            assert_eq!((processor.totals.cost(), whole), (expected, expected));
+        };
+        let usd = |usd: i64| Some(usd * 1_000_000_000);
+        let paid = |id, parent| [start_of(&PAID, id, parent), end(id)].concat();
+        let call = |id, parent, cost| [start_of(&CALL, id, parent), end_of_call(id, cost)].concat();
+        check(&[start(5, 1, 70), end(5)], None);
+        check(&[paid(5, 1), paid(6, 1)], usd(1));
+        check(
+            &[
+                start_of(&PAID, 5, 1),
+                paid(6, 5),
+                shared(5),
+                paid(7, 5),
+                paid(8, 7),
+                end(5),
+            ],
+            usd(2),
+        );
+        // A call that says again what is beneath it, and one that alone says it.
+        let around = |inner, outer| {
+            [
+                start_of(&CALL, 5, 1),
+                start_of(&PAID, 6, 5),
+                call(7, 6, inner),
+                call(8, 6, inner),
+                end(6),
+                end_of_call(5, outer),
+                paid(9, 1),
+                paid(10, 1),
+                paid(11, 1),
+            ]
+        };
+        check(&around(Some(3), Some(6)), usd(8));
+        check(&around(None, Some(6)), usd(8));
+        check(&around(Some(3), None), usd(8));
+        check(&around(None, None), None);
+        check(&[call(5, 1, Some(3)), call(6, 1, None)], None);
+        check(&[call(5, 1, Some(3)), start_of(&CALL, 6, 1), end(6)], None);
+        // What is around it does not end.
+        check(&[start_of(&CALL, 5, 1), call(6, 5, Some(3))], usd(3));
     }
 
     /// A session's own START found no room; the session is there, and ends.

@@ -115,6 +115,12 @@ impl Meta {
         self
     }
 
+    /// What one call of the tool that it is costs, in nano-USD.
+    pub(crate) fn tool_cost(&self) -> Option<i64> {
+        let usd = self.cost.filter(|_| self.kind == SpanKind::Tool)?;
+        Some((usd * 1e9).round() as i64)
+    }
+
     /// What one call of a tool costs, in USD.
     #[must_use]
     pub const fn cost(mut self, usd: f64) -> Self {

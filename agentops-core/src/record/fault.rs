@@ -49,6 +49,9 @@ pub(crate) struct Found {
     pub(crate) chain: Vec<String>,
 }
 
+/// What stands where a secret was.
+const HIDDEN: &str = "…";
+
 /// How many sources are followed: a chain may be a circle.
 pub(crate) const CHAIN: usize = 32;
 
@@ -57,6 +60,17 @@ impl Found {
         Self {
             rust_type: type_name::<E>().into(),
             ..Self::default()
+        }
+    }
+
+    /// Takes out of the texts what nobody may read.
+    fn hide(&mut self, secrets: &[Box<str>]) {
+        for text in self.chain.iter_mut().chain([&mut self.details]) {
+            for secret in secrets {
+                if text.contains(&**secret) {
+                    *text = text.replace(&**secret, HIDDEN);
+                }
+            }
         }
     }
 
@@ -69,6 +83,18 @@ impl Found {
         // A failing write is impossible: strings always serialise.
         let _ = writer.serialize(&self.chain);
     }
+}
+
+/// As [`of_error`], without what is secret in its texts.
+pub(crate) fn of_error_without<E: Error + 'static>(
+    error: &E,
+    secrets: &[Box<str>],
+    sink: &mut Sink<'_>,
+) {
+    read(Found::of::<E>(), sink, |found| {
+        follow_owned(error, found);
+        found.hide(secrets);
+    });
 }
 
 /// Reads an error with its users' code contained.
@@ -103,10 +129,27 @@ pub(crate) fn of_error<E: Error + 'static>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| follow_owned(error, found));
 }
 
+/// Records what holds an error: a box, anyhow's, eyre's.
+pub(crate) fn of_held<E: Deref>(error: &E, sink: &mut Sink<'_>)
+where
+    E::Target: DynError,
+{
+    read(Found::of::<E>(), sink, |found| {
+        follow_owned(error.deref().as_error(), found);
+    });
+}
+
 /// Records a value that can only be shown.
 pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| {
         found.details = text(format_args!("{error}"))
+    });
+}
+
+/// Records that there was an error of which nothing is known.
+pub(crate) fn of_nothing(sink: &mut Sink<'_>) {
+    read(Found::of::<()>(), sink, |found| {
+        found.details = format!("{:?}", ())
     });
 }
 
@@ -270,9 +313,7 @@ where
 {
     #[cold]
     fn agentops_fault(&self, sink: &mut Sink<'_>) {
-        read(Found::of::<E>(), sink, |found| {
-            follow_owned(self.0.deref().as_error(), found);
-        });
+        of_held(self.0, sink);
     }
 }
 

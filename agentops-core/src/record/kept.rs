@@ -15,7 +15,7 @@ const LAST_ITEMS: usize = 256;
 
 /// Items of a stream, one after another.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     beginning: Part,
     /// The older one first.
     last: [Part; 2],
@@ -42,7 +42,7 @@ impl Part {
 
 impl Kept {
     /// Adds the item that `fill` captures.
-    pub(super) fn push(&mut self, fill: &mut dyn FnMut(&mut Sink<'_>)) {
+    pub(crate) fn push(&mut self, fill: &mut dyn FnMut(&mut Sink<'_>)) {
         let part = self.next();
         part.items += 1;
         fill(&mut Sink::new(&mut part.bytes, true));
@@ -62,7 +62,7 @@ impl Kept {
     }
 
     /// Writes all of them as one array, with a mark where some were left out.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let [older, newer] = &self.last;
         let bytes = [&self.beginning, older, newer].map(|part| part.bytes.len());
         out.reserve(bytes.iter().sum::<usize>() + 64);

@@ -312,6 +312,11 @@ impl ManualSpan {
         span::exit(self.take(), |sink| fault::of_text(&reason, sink));
     }
 
+    /// Ends it with what `fill` captures.
+    pub(super) fn end_by(mut self, fill: impl FnMut(&mut Sink<'_>)) {
+        span::exit(self.take(), fill);
+    }
+
     fn take(&mut self) -> Entered {
         mem::replace(&mut self.entered, Entered::off())
     }

@@ -49,6 +49,10 @@ pub(crate) const FIELDS: u32 = 16;
 /// A model call that was said by hand.
 pub(crate) const LLM: u32 = 17;
 
+/// Where a model call's request went, and its body; then what came back.
+pub(crate) const ASKED: u32 = 18;
+pub(crate) const ANSWERED: u32 = 19;
+
 /// Whether a note begins with the scope word of what it is about, so that it can be kept where its span is gone.
 pub(crate) fn is_scoped(kind: u32) -> bool {
     matches!(kind, LOG | ATTRIBUTE | ERROR)

@@ -1,6 +1,9 @@
 //! `agentops prices`: what models cost, and how that is known.
 //!
-//! Answers from the same list that sessions are priced by; what was recorded plays no part.
+//! Answers from the same list that sessions are priced by; what was recorded plays no part. The only command that
+//! writes to the configuration: the price table, and nothing beside it.
+
+mod update;
 
 use std::time::SystemTime;
 
@@ -12,7 +15,7 @@ use serde_json::json as value;
 
 use super::{Failure, Output};
 
-/// Show what a model costs, and how its name was understood
+/// Show what a model costs, and take newer prices
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -22,6 +25,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Show(Show),
+    Update(update::Args),
 }
 
 /// Show the prices of one model that are in effect now
@@ -31,6 +35,8 @@ Prices of your own come first: a file named by AGENTOPS_PRICES, else
 agentops/prices.json in the directory for configuration (on Linux ~/.config):
   {\"my-model\": {\"input\": 1.0, \"output\": 2.0, \"cache_read\": 0.1}}
 in USD for a million tokens, or a whole table in the format of genai-prices.
+Then comes the table that `agentops prices update` keeps there as
+price-table.json, and last the one that is built in.
 
 Examples:
   agentops prices show gpt-4o-mini
@@ -59,7 +65,10 @@ struct Show {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
-    let Command::Show(args) = &args.command;
+    let args = match &args.command {
+        Command::Show(args) => args,
+        Command::Update(args) => return update::run(args, output),
+    };
     let terms = Terms {
         input: args.input,
         tier: args.tier.as_deref(),
@@ -97,7 +106,7 @@ fn unknown(args: &Show) -> Failure {
     Failure::told(
         format!("no price of {:?}{by} is known", args.model),
         format!(
-            "{more}give it a price in the file that AGENTOPS_PRICES names; `agentops prices show --help` says how"
+            "{more}look whether a newer table has it: `agentops prices update --url`; or give it a price in the file that AGENTOPS_PRICES names: `agentops prices show --help` says how"
         ),
     )
 }

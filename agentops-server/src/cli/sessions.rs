@@ -201,10 +201,10 @@ fn row(session: &Session) -> [String; COLUMNS] {
             text::duration(end.saturating_sub(facts.start))
         }),
         text::count(session.counts.spans),
-        if tokens > 0 {
-            text::count(tokens)
-        } else {
-            String::new()
+        match (tokens, session.tokens.estimated) {
+            (0, _) => String::new(),
+            (tokens, false) => text::count(tokens),
+            (tokens, true) => format!("~{}", text::count(tokens)),
         },
         tree::session_cost(&session.cost).unwrap_or_default(),
         text::clean(&facts.tags.join(", ")).into_owned(),

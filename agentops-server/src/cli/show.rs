@@ -19,6 +19,7 @@ Reading the tree:
   1204→311     tokens that went into a model call, and that came out
   Σ $0.0004    what an agent and all beneath it cost; with a + where something
                in it has no price
+  ~            estimated: nobody counted, and the program asked for an estimate
   unpriced     a call whose price is not known: never counted as 0
   ✗            it failed; the line below says why, at the span where it started
   @researcher  who does it, where that is not the agent above

@@ -26,6 +26,17 @@ pub(super) fn of(call: &LlmCall, response: &Value) -> Option<ProviderError> {
     }
 }
 
+/// What the provider says was wrong in a body, or in the midst of a stream whose items are an array; `None` where it is an
+/// answer. Of a `refused` request, the body is believed to be an error wherever it says so.
+#[must_use]
+pub fn said(response: &Value, refused: bool) -> Option<ProviderError> {
+    match response {
+        Value::Array(items) => items.iter().find_map(|item| as_error(unwrapped(item))),
+        response => as_error(response),
+    }
+    .or_else(|| find(response).filter(|_| refused))
+}
+
 fn is_unanswered(call: &LlmCall) -> bool {
     let says_nothing = |choice: &crate::model::llm::Completion| {
         choice.content.is_empty() && choice.tool_calls.is_empty()
@@ -147,6 +158,53 @@ fn retry_after(error: &Fields) -> Option<u64> {
     google
         .or_else(|| nanos(error.get("retry_after")))
         .or_else(|| nanos(metadata?.get("retry_after_seconds")))
+        .or_else(|| wait(text(error, "message")?))
+}
+
+/// What a message tells of the time to wait: OpenAI, Azure, Groq and Gemini write it there.
+fn wait(message: &str) -> Option<u64> {
+    const MARKS: [&str; 3] = ["try again in ", "retry in ", "retry after "];
+    let message = message.to_ascii_lowercase();
+    let found = MARKS
+        .iter()
+        .find_map(|mark| message.find(mark).map(|at| at + mark.len()));
+    duration(&message[found?..])
+}
+
+/// A time that a text begins with, in nanoseconds: `1m47.5s`, `20ms`, `6 seconds`.
+fn duration(text: &str) -> Option<u64> {
+    const UNITS: [(&str, f64); 11] = [
+        ("milliseconds", 1e6),
+        ("seconds", 1e9),
+        ("second", 1e9),
+        ("minutes", 60e9),
+        ("minute", 60e9),
+        ("hours", 3600e9),
+        ("hour", 3600e9),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("m", 60e9),
+        ("h", 3600e9),
+    ];
+    let (mut rest, mut nanos) = (text, None);
+    loop {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let Ok(number) = rest[..end].parse::<f64>() else {
+            break;
+        };
+        let unit = rest[end..].trim_start();
+        let known = UNITS
+            .iter()
+            .find_map(|(name, length)| Some((unit.strip_prefix(name)?, length)));
+        let (after, length) = known?;
+        nanos = Some(nanos.unwrap_or(0.0) + number * length);
+        rest = after;
+    }
+    nanos
+        .filter(|nanos| (0.0..1e18).contains(nanos))
+        .map(|nanos| nanos.round() as u64)
 }
 
 /// Seconds as a number or as text, with or without an `s` behind them.
@@ -210,6 +268,37 @@ mod tests {
             let call = answered(response.clone());
             assert_eq!(call.provider_error, None, "{response}");
             assert_eq!(call.completions.len(), 1, "{response}");
+        }
+    }
+
+    #[test]
+    fn a_message_may_tell_how_long_to_wait() {
+        let limit = |text: &str| {
+            let message = format!("Rate limit reached: Limit 7000, Used 0. {text}");
+            let error = json!({"error": {"message": message, "code": "rate_limit_exceeded"}});
+            answered(error).provider_error.unwrap().retry_after
+        };
+        for (text, seconds) in [
+            ("Please try again in 20s. Visit https://example.com", 20.0),
+            ("Please try again in 1m47.5s.", 107.5),
+            ("Please try again in 6ms.", 0.006),
+            ("Please try again in 1h0m30.5s. Need more?", 3630.5),
+            ("Please retry after 6 seconds.", 6.0),
+            ("Please retry in 34.07s.", 34.07),
+            ("Try again in 2 minutes", 120.0),
+        ] {
+            let nanos = (seconds * 1e9_f64).round() as u64;
+            assert_eq!(limit(text), Some(nanos), "{text}");
+        }
+        for text in [
+            "Please try again later.",
+            "Please try again in a moment.",
+            "Please try again in 3 days.",
+            "Please try again in 1.2.3s.",
+            "Retry after",
+            "try again in 99999999999999999999h",
+        ] {
+            assert_eq!(limit(text), None, "{text}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! clients serialise both, at times in one body. The model of a request stands in its address, so that it is known
 //! only where the function was given it; the model that answered is always said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -21,6 +21,9 @@ const GENERATION_CONFIG: Names = ["generationConfig", "generation_config"];
 const SERVICE_TIER: Names = ["serviceTier", "service_tier"];
 const FUNCTION_CALL: Names = ["functionCall", "function_call"];
 const FUNCTION_RESPONSE: Names = ["functionResponse", "function_response"];
+const PARTIAL_ARGS: Names = ["partialArgs", "partial_args"];
+const WILL_CONTINUE: Names = ["willContinue", "will_continue"];
+const JSON_PATH: Names = ["jsonPath", "json_path"];
 const FINISH_REASON: Names = ["finishReason", "finish_reason"];
 const FINISH_MESSAGE: Names = ["finishMessage", "finish_message"];
 const PROMPT_FEEDBACK: Names = ["promptFeedback", "prompt_feedback"];
@@ -31,6 +34,8 @@ const TRAFFIC_TYPE: Names = ["trafficType", "traffic_type"];
 const CREATE_TIME: Names = ["createTime", "create_time"];
 const MODEL_VERSION: Names = ["modelVersion", "model_version"];
 const RESPONSE_ID: Names = ["responseId", "response_id"];
+const GROUNDING_METADATA: Names = ["groundingMetadata", "grounding_metadata"];
+const WEB_SEARCH_QUERIES: Names = ["webSearchQueries", "web_search_queries"];
 const TASK_TYPE: Names = ["taskType", "task_type"];
 
 /// What of a request is a parameter beside the generation's configuration, all of which is.
@@ -257,14 +262,14 @@ fn words(fields: &Fields, names: Names) -> Option<&str> {
 }
 
 /// A piece of content, by what a record makes of it.
-enum Piece {
+enum Piece<'a> {
     Said(Part),
-    Wants(ToolRequest),
+    Wants(&'a Fields),
     Answers(Message),
 }
 
 /// What is in it, one after another; also where content is but text, or has but one part.
-fn pieces(content: &Value) -> impl Iterator<Item = Piece> {
+fn pieces(content: &Value) -> impl Iterator<Item = Piece<'_>> {
     let parts = match content.get("parts") {
         Some(Value::Array(parts)) => parts.as_slice(),
         Some(one) => std::slice::from_ref(one),
@@ -274,7 +279,7 @@ fn pieces(content: &Value) -> impl Iterator<Item = Piece> {
     parts.iter().filter_map(piece)
 }
 
-fn piece(part: &Value) -> Option<Piece> {
+fn piece(part: &Value) -> Option<Piece<'_>> {
     let other = || Some(Piece::Said(Part::Other(part.clone())));
     let fields = match part {
         Value::Null => return None,
@@ -283,7 +288,7 @@ fn piece(part: &Value) -> Option<Piece> {
         _ => return other(),
     };
     if let Some(Value::Object(call)) = field(fields, FUNCTION_CALL) {
-        return Some(Piece::Wants(tool_request(call)));
+        return Some(Piece::Wants(call));
     }
     if let Some(Value::Object(answer)) = field(fields, FUNCTION_RESPONSE) {
         return Some(Piece::Answers(tool_answer(answer)));
@@ -307,6 +312,68 @@ fn tool_request(call: &Fields) -> ToolRequest {
         name: owned(call, "name").unwrap_or_default(),
         arguments: call.get("args").cloned().unwrap_or_default(),
     }
+}
+
+/// Adds a piece of an argument at its place; text goes on with what is there.
+fn put_argument(arguments: &mut Value, piece: &Fields) {
+    const VALUES: [Names; 3] = [
+        ["stringValue", "string_value"],
+        ["numberValue", "number_value"],
+        ["boolValue", "bool_value"],
+    ];
+    let place = words(piece, JSON_PATH).and_then(|path| place_of(arguments, path));
+    let Some(place) = place else {
+        return;
+    };
+    match (place, VALUES.iter().find_map(|names| field(piece, *names))) {
+        (Value::String(said), Some(Value::String(more))) => said.push_str(more),
+        (place, Some(value)) => *place = value.clone(),
+        (_, None) => {}
+    }
+}
+
+/// The place that a path names, as `$.cities[0].name`, made where it is not yet there; `None` for other paths.
+fn place_of<'a>(arguments: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    let mut place = arguments;
+    let mut rest = path.strip_prefix('$')?;
+    for _ in 0..PATH_DEPTH {
+        if rest.is_empty() {
+            return Some(place);
+        }
+        if let Some(inside) = rest.strip_prefix('[') {
+            let (step, after) = inside.split_once(']')?;
+            rest = after;
+            let Ok(at) = step.parse::<usize>() else {
+                place = member(place, step.trim_matches(['\'', '"']))?;
+                continue;
+            };
+            if place.is_null() {
+                *place = Value::Array(Vec::new());
+            }
+            let items = place.as_array_mut()?;
+            // Items come one after another.
+            if at == items.len() {
+                items.push(Value::Null);
+            }
+            place = items.get_mut(at)?;
+        } else {
+            let name = rest.strip_prefix('.')?;
+            let end = name.find(['.', '[']).unwrap_or(name.len());
+            place = member(place, &name[..end])?;
+            rest = &name[end..];
+        }
+    }
+    None
+}
+
+/// How deep an argument may be, as JSON that is nested without end cannot be dropped again.
+const PATH_DEPTH: usize = 64;
+
+fn member<'a>(object: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    if object.is_null() {
+        *object = Value::Object(Fields::new());
+    }
+    Some(object.as_object_mut()?.entry(name).or_insert(Value::Null))
 }
 
 /// What a function returned: an object of any shape, and since Gemini 3 images and the like.
@@ -346,7 +413,7 @@ fn push_messages(value: &Value, role: Option<&str>, messages: &mut Vec<Message>)
     for piece in pieces(content) {
         match piece {
             Piece::Said(part) => message.content.push(part),
-            Piece::Wants(tool) => message.tool_calls.push(tool),
+            Piece::Wants(call) => message.tool_calls.push(tool_request(call)),
             Piece::Answers(answer) => messages.push(answer),
         }
     }
@@ -413,13 +480,18 @@ impl Answer {
         };
         let mut choices = BTreeMap::<u64, Choice>::new();
         let mut block = None;
+        let mut queries = BTreeSet::new();
         for chunk in chunks {
             answer.read_head(chunk);
             block = field(chunk, PROMPT_FEEDBACK).and_then(blocked).or(block);
             for (at, candidate) in candidates(chunk).enumerate() {
                 let index = count(candidate.get("index")).unwrap_or(at as u64);
                 choices.entry(index).or_default().push(candidate, streamed);
+                queries.extend(searched(candidate));
             }
+        }
+        if let Some(usage) = &mut answer.usage {
+            usage.web_searches = searches(answer.model.as_deref(), &queries);
         }
         answer.completions = choices.into_values().map(Choice::finish).collect();
         if answer.completions.is_empty() {
@@ -493,6 +565,21 @@ fn candidates(head: &Fields) -> impl Iterator<Item = &Fields> {
         .filter_map(Value::as_object)
 }
 
+/// What Google was asked for a candidate.
+fn searched(candidate: &Fields) -> impl Iterator<Item = &str> {
+    let grounds = field(candidate, GROUNDING_METADATA).and_then(Value::as_object);
+    let queries = grounds.and_then(|grounds| field(grounds, WEB_SEARCH_QUERIES)?.as_array());
+    queries.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// How many searches Google counts: each that differs, and up to Gemini 2.5 one for a prompt, however many it took.
+pub(super) fn searches(model: Option<&str>, queries: &BTreeSet<&str>) -> u64 {
+    let differing = queries.iter().filter(|query| !query.is_empty()).count() as u64;
+    let name = model.map(self::model).unwrap_or_default();
+    let is_old = name.starts_with("gemini-1") || name.starts_with("gemini-2");
+    if is_old { differing.min(1) } else { differing }
+}
+
 /// A prompt that was not let through has no answer but the reason.
 fn blocked(feedback: &Value) -> Option<Completion> {
     let feedback = feedback.as_object()?;
@@ -542,6 +629,8 @@ struct Choice {
     tool_calls: Vec<ToolRequest>,
     finish_reason: Option<String>,
     why: Option<String>,
+    /// Whether more arguments of the last tool are to come.
+    continues: bool,
 }
 
 impl Choice {
@@ -559,10 +648,24 @@ impl Choice {
         for piece in pieces(content) {
             match piece {
                 Piece::Said(part) => self.push_part(part, streamed),
-                Piece::Wants(tool) => self.tool_calls.push(tool),
+                Piece::Wants(call) => self.push_tool(call),
                 Piece::Answers(answer) => self.content.extend(answer.content),
             }
         }
+    }
+
+    /// Vertex AI may send the arguments one by one, and these in pieces; only the first of them has the tool's name.
+    fn push_tool(&mut self, call: &Fields) {
+        if !self.continues || text(call, "name").is_some() {
+            self.tool_calls.push(tool_request(call));
+        }
+        let pieces = field(call, PARTIAL_ARGS).and_then(Value::as_array);
+        if let Some(tool) = self.tool_calls.last_mut() {
+            for piece in pieces.into_iter().flatten().filter_map(Value::as_object) {
+                put_argument(&mut tool.arguments, piece);
+            }
+        }
+        self.continues = field(call, WILL_CONTINUE) == Some(&Value::Bool(true));
     }
 
     fn push_part(&mut self, part: Part, streamed: bool) {
@@ -693,6 +796,32 @@ mod tests {
             "modelVersion": "gemini-2.5-flash",
             "responseId": text,
         })
+    }
+
+    #[test]
+    fn pieces_of_arguments_come_to_their_places() {
+        let mut arguments = Value::Null;
+        let mut put = |path: &str, value: Value| {
+            let mut piece = Fields::new();
+            piece.insert("jsonPath".into(), path.into());
+            let kind = if value.is_string() {
+                "stringValue"
+            } else {
+                "numberValue"
+            };
+            piece.insert(kind.into(), value);
+            put_argument(&mut arguments, &piece);
+        };
+        put("$.a[0].b", json!("x"));
+        put("$.a[0].b", json!("y"));
+        put("$['c d']", json!(1));
+        for odd in ["", "a", "$a", "$.a[7]", "$.a[", "$.c d.e", "$.a.b"] {
+            put(odd, json!("no"));
+        }
+        put(&format!("${}", ".n".repeat(100_000)), json!(2));
+        let nested = arguments.as_object_mut().unwrap().remove("n");
+        assert!(nested.is_some());
+        assert_eq!(arguments, json!({"a": [{"b": "xy"}], "c d": 1}));
     }
 
     #[test]

@@ -615,7 +615,7 @@ impl<'a> StreamedTool<'a> {
 // What it took.
 
 /// The object `usage`, wherever it stands.
-fn usage(usage: &Fields) -> Option<Usage> {
+pub(super) fn usage(usage: &Fields) -> Option<Usage> {
     let number = |key: &str| count(usage.get(key));
     let detail = |group: &str, key: &str| count(usage.get(group)?.get(key));
     let (input, output) = (number("prompt_tokens"), number("completion_tokens"));
@@ -646,6 +646,10 @@ fn usage(usage: &Fields) -> Option<Usage> {
         reasoning,
         input_audio: detail("prompt_tokens_details", "audio_tokens").unwrap_or_default(),
         output_audio: detail("completion_tokens_details", "audio_tokens").unwrap_or_default(),
+        // Perplexity, then OpenRouter.
+        web_searches: number("num_search_queries")
+            .or_else(|| detail("server_tool_use", "web_search_requests"))
+            .unwrap_or_default(),
         total,
         ..Usage::default()
     })

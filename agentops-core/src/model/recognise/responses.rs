@@ -356,6 +356,11 @@ impl Answer {
             self.cost = cost(used).or(self.cost.take());
         }
         let items = response.get("output").and_then(Value::as_array);
+        if let Some(usage) = &mut self.usage {
+            let items = items.into_iter().flatten();
+            let searches = items.filter(|item| is_search(item)).count() as u64;
+            usage.web_searches = usage.web_searches.max(searches);
+        }
         self.completion = completion(items.into_iter().flatten(), finish_reason(response))
             .or(self.completion.take());
     }
@@ -375,6 +380,16 @@ impl Answer {
             ..Self::default()
         }
     }
+}
+
+/// A search of the web. What it finds may be opened and looked through, which costs nothing more.
+fn is_search(item: &Value) -> bool {
+    let field = |key: &str| item.get(key).and_then(Value::as_str);
+    let action = item.get("action").filter(|action| !action.is_null());
+    let kind = action.map(|action| action.get("type").and_then(Value::as_str));
+    field("type") == Some("web_search_call")
+        && field("status") != Some("failed")
+        && kind.is_none_or(|kind| kind == Some("search"))
 }
 
 /// All that the items say, if they say something or why they do not.

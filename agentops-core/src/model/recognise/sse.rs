@@ -1,14 +1,19 @@
-//! The text of streams: server-sent events, and JSON that stands in lines.
+//! The text of streams: server-sent events, and JSON that stands in lines; and the frames of Amazon's.
 //!
 //! Puts the JSON of a stream's events together from bytes as they arrive, in whatever pieces. Knows how text is
 //! framed, and nothing of what the events mean.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+
+use super::frames;
+use super::words::Run;
 
 /// The events of a stream, put together from its bytes.
 ///
-/// Takes server-sent events, JSON in lines, and a JSON array that is written item by item; which of them it is shows in
-/// the first byte. Text that is no JSON is kept as text; the mark `[DONE]` is left out.
+/// Takes server-sent events, JSON in lines, a JSON array that is written item by item, and Amazon's binary event streams;
+/// which of them it is shows in the first byte. Text that is no JSON is kept as text; the mark `[DONE]` is left out.
 ///
 /// # Example
 ///
@@ -30,7 +35,10 @@ pub struct Events {
     after_return: bool,
     name: String,
     /// The lines of data of the event that is not over.
-    data: Option<Vec<u8>>,
+    data: Vec<u8>,
+    has_data: bool,
+    /// Takes together what differs in its words alone, where that is wanted.
+    run: Option<Run>,
     events: Vec<Value>,
 }
 
@@ -41,17 +49,30 @@ enum Framing {
     Unknown,
     Lines,
     Json,
+    Frames,
+    /// What comes cannot be read any more.
+    Broken,
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Events {
+    /// Events that come to the same record, of which there may be fewer: those that differ in their words alone are one.
+    pub(super) fn of_words() -> Self {
+        Self {
+            run: Some(Run::default()),
+            ..Self::default()
+        }
+    }
+
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         match self.framing {
             Framing::Unknown => self.begin(bytes),
             Framing::Lines => self.lines(bytes),
             Framing::Json => self.pending.extend_from_slice(bytes),
+            Framing::Frames => self.frames(bytes),
+            Framing::Broken => {}
         }
     }
 
@@ -62,34 +83,51 @@ impl Events {
             documents(&self.pending, &mut self.events);
             return self.events;
         }
-        if !self.pending.is_empty() {
+        if self.framing != Framing::Frames && !self.pending.is_empty() {
             let line = std::mem::take(&mut self.pending);
             self.line(&line);
         }
         self.dispatch();
+        if let Some(run) = &mut self.run {
+            run.end(&mut self.events);
+        }
         self.events
     }
 
     fn begin(&mut self, bytes: &[u8]) {
-        self.pending.extend_from_slice(bytes);
-        if BYTE_ORDER_MARK.starts_with(&self.pending) && self.pending != BYTE_ORDER_MARK {
-            return;
-        }
-        let text = self
-            .pending
-            .strip_prefix(BYTE_ORDER_MARK)
-            .unwrap_or(&self.pending);
-        let Some(first) = text.iter().find(|byte| !byte.is_ascii_whitespace()) else {
-            return;
-        };
-        if matches!(first, b'{' | b'[') {
-            self.framing = Framing::Json;
-            self.pending = text.to_vec();
+        let mut seen = std::mem::take(&mut self.pending);
+        // What is there in one piece is not copied.
+        let all = if seen.is_empty() {
+            bytes
         } else {
-            self.framing = Framing::Lines;
-            let text = text.to_vec();
+            seen.extend_from_slice(bytes);
+            &seen
+        };
+        let text = all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(all);
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+        let is_mark = BYTE_ORDER_MARK.starts_with(all) && all != BYTE_ORDER_MARK;
+        match first.filter(|_| !is_mark) {
+            None => self.pending = all.to_vec(),
+            Some(b'{' | b'[') => {
+                self.framing = Framing::Json;
+                self.pending = text.to_vec();
+            }
+            Some(first) if frames::may_begin(*first) => {
+                self.framing = Framing::Frames;
+                self.frames(text);
+            }
+            Some(_) => {
+                self.framing = Framing::Lines;
+                self.lines(text);
+            }
+        }
+    }
+
+    fn frames(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        if !frames::take(&mut self.pending, &mut self.events) {
+            self.framing = Framing::Broken;
             self.pending.clear();
-            self.lines(&text);
         }
     }
 
@@ -98,7 +136,7 @@ impl Events {
             self.after_return = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
-        while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+        while let Some(end) = line_end(bytes) {
             if self.pending.is_empty() {
                 self.line(&bytes[..end]);
             } else {
@@ -127,40 +165,65 @@ impl Events {
         };
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match field {
-            b"data" => match &mut self.data {
-                Some(data) => {
-                    data.push(b'\n');
-                    data.extend_from_slice(value);
+            b"data" => {
+                if self.has_data {
+                    self.data.push(b'\n');
                 }
-                None => self.data = Some(value.to_vec()),
-            },
+                self.data.extend_from_slice(value);
+                self.has_data = true;
+            }
             b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
             _ => {}
         }
     }
 
     fn dispatch(&mut self) {
-        let name = std::mem::take(&mut self.name);
-        let Some(data) = self.data.take() else {
+        if std::mem::take(&mut self.has_data) {
+            self.event();
+        }
+        self.name.clear();
+        self.data.clear();
+    }
+
+    fn event(&mut self) {
+        let data = self.data.trim_ascii();
+        if let Some(run) = &mut self.run
+            && run.takes(&self.name, data)
+        {
             return;
-        };
-        let Some(mut event) = event(&data) else {
+        }
+        let Some(mut event) = event(data) else {
             return;
         };
         // What kind of event it is may stand beside the data alone.
         if let Value::Object(fields) = &mut event
-            && !matches!(name.as_str(), "" | "message")
+            && !matches!(self.name.as_str(), "" | "message")
             && !fields.contains_key("type")
         {
-            fields.insert("type".to_owned(), name.into());
+            fields.insert("type".to_owned(), self.name.clone().into());
+        }
+        if let Some(run) = &mut self.run {
+            run.end(&mut self.events);
         }
         self.events.push(event);
+        if let Some(run) = &mut self.run {
+            run.begin(&self.events, &self.name, data);
+        }
     }
+}
+
+/// Where a line ends. Looks at many bytes at once, for most of a stream's are in the midst of a line.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let (blocks, _) = bytes.as_chunks::<32>();
+    let has_end = |block: &[u8; 32]| block.iter().fold(false, |any, byte| any | is_end(byte));
+    let skipped = 32 * blocks.iter().take_while(|block| !has_end(block)).count();
+    let rest = bytes[skipped..].iter().position(is_end)?;
+    Some(skipped + rest)
 }
 
 /// The JSON of data, or its text; `None` where it is empty or says that the stream is over.
 fn event(data: &[u8]) -> Option<Value> {
-    let data = data.trim_ascii();
     if matches!(data, b"" | b"[DONE]") {
         return None;
     }
@@ -203,26 +266,36 @@ fn documents(text: &[u8], found: &mut Vec<Value>) {
 
 /// What a returned value holds as text: the events of a stream as an array, or a body.
 ///
-/// The text may be the value itself, one of its items or fields, or come in pieces, one after the other.
+/// The text may be the value itself, one of its items or fields, or come in pieces, one after the other. It may also
+/// be bytes, which serialise to a list of numbers.
 pub(super) fn told(value: &Value) -> Option<Value> {
-    let first = match value {
-        Value::String(text) => text.as_str(),
-        Value::Array(items) => items.iter().take(WIDTH).find_map(piece)?,
-        Value::Object(fields) => fields.values().take(WIDTH).find_map(piece)?,
-        _ => return None,
-    };
-    if !looks_framed(first) {
-        return None;
-    }
-    let mut events = Events::default();
     match value {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(piece)
-            .for_each(|piece| events.push(piece.as_bytes())),
-        _ => events.push(first.as_bytes()),
+        Value::Array(items) => {
+            let first = || items.iter().take(WIDTH);
+            if first().any(|item| text(item).is_some()) {
+                read(items.iter().filter_map(text))
+            } else if first().any(|item| bytes(item).is_some()) {
+                read(items.iter().filter_map(bytes))
+            } else {
+                read(bytes(value).into_iter())
+            }
+        }
+        Value::Object(fields) => {
+            let first = || fields.values().take(WIDTH);
+            let found = first().find_map(text).or_else(|| first().find_map(bytes));
+            read(found.into_iter())
+        }
+        value => read(text(value).into_iter()),
     }
-    let is_stream = events.framing == Framing::Lines;
+}
+
+/// The events in pieces of text, or the body.
+fn read<'a>(mut pieces: impl Iterator<Item = Cow<'a, [u8]>>) -> Option<Value> {
+    let first = pieces.next().filter(|first| looks_framed(first))?;
+    let mut events = Events::of_words();
+    events.push(&first);
+    pieces.for_each(|piece| events.push(&piece));
+    let is_stream = matches!(events.framing, Framing::Lines | Framing::Frames);
     let mut events = events.finish();
     match events.len() {
         0 => None,
@@ -235,14 +308,27 @@ pub(super) fn told(value: &Value) -> Option<Value> {
 const WIDTH: usize = 8;
 
 /// Text, or an `Ok` with text in it.
-fn piece(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("Ok")?.as_str())
+fn text(value: &Value) -> Option<Cow<'_, [u8]>> {
+    let text = value.as_str().or_else(|| value.get("Ok")?.as_str());
+    text.map(|text| text.as_bytes().into())
 }
 
-fn looks_framed(text: &str) -> bool {
-    let text = text.trim_start_matches('\u{feff}').trim_ascii_start();
-    let starts = ["{", "[", ":", "data:", "event:", "id:", "retry:"];
+/// Bytes, or an `Ok` with bytes in it; up to where some were left out.
+fn bytes(value: &Value) -> Option<Cow<'_, [u8]>> {
+    let items = value.as_array().or_else(|| value.get("Ok")?.as_array())?;
+    let byte = |item: &Value| u8::try_from(item.as_u64()?).ok();
+    let bytes: Vec<u8> = items.iter().map_while(byte).collect();
+    (!bytes.is_empty()).then_some(bytes.into())
+}
+
+fn looks_framed(text: &[u8]) -> bool {
+    let text = text
+        .strip_prefix(BYTE_ORDER_MARK)
+        .unwrap_or(text)
+        .trim_ascii_start();
+    let starts: [&[u8]; 7] = [b"{", b"[", b":", b"data:", b"event:", b"id:", b"retry:"];
     starts.iter().any(|start| text.starts_with(start))
+        || text.first().is_some_and(|first| frames::may_begin(*first))
 }
 
 #[cfg(test)]
@@ -336,6 +422,10 @@ mod tests {
             json!(stream),
             json!([before, after]),
             json!([{"Ok": before}, {"Ok": after}, {"Err": "reset"}]),
+            json!([200, before, after]),
+            json!(body.as_bytes()),
+            json!({"status": 200, "body": stream.as_bytes()}),
+            json!([before.as_bytes(), {"Ok": after.as_bytes()}, {"Err": [1]}]),
             json!([
                 r#"{"choices": [{"delta": {"content": "Hel"}}]}"#,
                 r#"{"choices": [{"delta": {"content": "lo"}}]}"#,

@@ -36,12 +36,14 @@ pub fn joined(items: Value) -> Value {
 }
 
 /// Events that end an answer, as their `type`, as the name of an event, or as the variant of an enum.
-const LAST: [&str; 8] = [
+const LAST: [&str; 10] = [
     "messagestop",
     "messageend",
     "responsecompleted",
     "responseincomplete",
     "responsefailed",
+    "interactioncompleted",
+    "interactioncomplete",
     "chatcompletiondone",
     "streamend",
     "[done]",
@@ -84,6 +86,14 @@ fn event_ends(fields: &Map<String, Value>, choices: &mut BTreeMap<u64, bool>) ->
         return true;
     }
     if fields.len() == 1 && fields.keys().any(|variant| is_last(variant)) {
+        return true;
+    }
+    let captured = |end: &Map<String, Value>| end.keys().any(|key| key.starts_with("captured_"));
+    if fields
+        .get("End")
+        .and_then(Value::as_object)
+        .is_some_and(captured)
+    {
         return true;
     }
     // Before the event that ends it, the last of a message says why.
@@ -142,8 +152,10 @@ mod tests {
             json!([{"type": "message_start"}, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}]),
             json!([{"type": "message_stop"}]),
             json!(["MessageStop"]),
+            json!(["Start", {"Ok": {"End": {"captured_usage": {}}}}]),
             json!([{"MessageStop": {}}]),
             json!([{"type": "response.completed", "response": {}}]),
+            json!([{"event_type": "interaction.completed", "interaction": {}}]),
             json!([{"ResponseCompleted": {"sequence_number": 3}}]),
             json!([{"model": "m", "message": {"content": ""}, "done": true}]),
             json!([{"candidates": [{"content": {}, "finishReason": "STOP"}]}]),
@@ -160,6 +172,7 @@ mod tests {
             json!([]),
             json!([1, null, [], {}]),
             json!(["done"]),
+            json!([{"End": {"sentence": 1}}]),
             json!([delta(0, None)]),
             json!([delta(0, Some(""))]),
             json!([delta(0, Some("stop")), delta(1, None)]),

@@ -10,7 +10,7 @@ use crate::model::agent::AgentRef;
 use crate::model::dialect::{self, AgentSaid, Origin, Reading};
 use crate::model::error::ErrorRecord;
 use crate::model::id::SpanId;
-use crate::model::llm::LlmCall;
+use crate::model::rollup::Share;
 use crate::model::semconv;
 use crate::model::span::{Guardrail, SpanKind, Status};
 use crate::model::wire::put;
@@ -18,13 +18,13 @@ use crate::record::callsite::Foreign;
 use crate::record::ring::PROGRESS;
 use crate::sync::Relaxed;
 
-/// Writes such a span, ended or still open; the model call that it was, if it was one.
+/// Writes such a span, ended or still open; what there is to count of it.
 pub(super) fn write(
     out: &mut Vec<u8>,
     own: &Own<'_>,
     from: Foreign,
     end: Option<&End<'_>>,
-) -> Option<LlmCall> {
+) -> Share {
     let mut said = read(own, from);
     if let Some(by_hand) = own.notes.and_then(|notes| notes.llm.as_deref()) {
         let read = said.call.take().unwrap_or_default();
@@ -32,11 +32,8 @@ pub(super) fn write(
     }
     // Long messages take their time, and that is no standstill.
     PROGRESS.0.fetch_add(1, Relaxed);
-    if let Some(by_hand) = own.notes.and_then(|notes| notes.llm.as_deref()) {
-        let read = said.call.unwrap_or_default();
-        said.call = Some(by_hand.clone().over(read));
-    }
     if let Some(call) = &mut said.call {
+        own.estimate(call);
         price(call, end.map_or(own.start, |end| end.time));
         own.redactor.call(own.place(), call);
     }
@@ -77,10 +74,15 @@ pub(super) fn write(
     if let Some(notes) = own.notes {
         notes.links.iter().for_each(|link| put::link(out, link));
     }
-    if let Some(end) = end {
-        write_end(out, own, end, said.kind, said.status, said.error);
+    let mut status = said.status;
+    if let Some(end) = end
+        && write_end(out, own, end, said.kind, said.status, said.error)
+    {
+        status = Status::Error;
     }
-    said.call
+    let cancelled = end.is_some_and(|end| end.cancelled);
+    let tool = said.tool.and_then(|tool| tool.cost);
+    Share::new(said.kind, said.call.as_ref(), tool, status, cancelled)
 }
 
 fn read(own: &Own<'_>, from: Foreign) -> Reading {
@@ -102,6 +104,7 @@ fn agent_ref(AgentSaid { id, name, role }: AgentSaid) -> AgentRef {
     }
 }
 
+/// Whether it ended with an error.
 fn write_end(
     out: &mut Vec<u8>,
     own: &Own<'_>,
@@ -109,7 +112,7 @@ fn write_end(
     kind: SpanKind,
     status: Status,
     said: Option<(String, String)>,
-) {
+) -> bool {
     if let Some((polls, busy)) = end.polls {
         put::attr_u64(out, semconv::ASYNC_POLLS, polls);
         put::attr_u64(out, semconv::ASYNC_BUSY, busy);
@@ -149,4 +152,5 @@ fn write_end(
         let spec = None;
         put::guardrail(out, &Guardrail { spec, triggered });
     }
+    error.is_some()
 }

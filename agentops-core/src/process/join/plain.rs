@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::{Payload, Processor, Site};
 use crate::model::frame;
+use crate::model::rollup::Running;
 use crate::model::span::SpanKind;
 use crate::process::encode::{self, End, Own};
 use crate::record::callsite::Callsite;
@@ -107,6 +108,7 @@ impl Processor {
             batch_number,
             lost_too_long,
             redactor,
+            totals,
             ..
         } = self;
         let Some(Plain { record, input }) = spans.pop() else {
@@ -150,6 +152,10 @@ impl Processor {
         let written = batch.append(frame::Kind::Span, pieces, *batch_number, |frame| {
             encode::ended(frame, &own, &end);
         });
+        // What is around it, here too, is no model call that could repeat it.
+        if let Some(cost) = own.meta.tool_cost() {
+            totals.add_cost(&Running::of_tool(cost));
+        }
         if !written {
             *lost_too_long.entry(scope.session).or_default() += 1;
         }

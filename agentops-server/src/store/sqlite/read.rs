@@ -29,6 +29,7 @@ const MATCHES: usize = 8;
 const OPEN: i64 = 1;
 const CANCELLED: i64 = 2;
 const ESTIMATED: i64 = 4;
+const COST_ESTIMATED: i64 = 8;
 
 /// What has no column of its own.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -37,6 +38,7 @@ pub(super) struct Lists {
     models: Vec<String>,
     unpriced: Vec<String>,
     losses: BTreeMap<String, u64>,
+    estimated: [bool; 2],
 }
 
 impl Lists {
@@ -50,6 +52,7 @@ impl Lists {
                 .iter()
                 .map(|(cause, count)| (cause.as_str().to_owned(), *count))
                 .collect(),
+            estimated: [session.tokens.estimated, session.cost.estimated],
         }
     }
 
@@ -131,6 +134,7 @@ pub(super) fn flags(thin: &Thin, span: &Span) -> i64 {
         (thin.open, OPEN),
         (thin.cancelled, CANCELLED),
         (estimated, ESTIMATED),
+        (thin.is_cost_estimated, COST_ESTIMATED),
     ]
     .iter()
     .filter(|(set, _)| *set)
@@ -323,6 +327,7 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         model: words.at(row, 14)?,
         usage,
         cost: row.get(22)?,
+        is_cost_estimated: flags & COST_ESTIMATED != 0,
         tool_cost: row.get(23)?,
         first_token: nanos(24)?,
     })
@@ -360,10 +365,12 @@ fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
             cache_write: number(14)?,
             reasoning: number(15)?,
             total: number(16)?,
+            estimated: lists.estimated[0],
         },
         cost: SessionCost {
             total: row.get(17)?,
             partial: row.get(18)?,
+            estimated: lists.estimated[1],
             unpriced_models: lists.unpriced,
         },
         agents: lists.agents,

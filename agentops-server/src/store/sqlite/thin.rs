@@ -38,6 +38,7 @@ pub(super) struct Thin {
     pub(super) model: Option<Word>,
     pub(super) usage: Option<Usage>,
     pub(super) cost: Option<i64>,
+    pub(super) is_cost_estimated: bool,
     pub(super) tool_cost: Option<i64>,
     pub(super) first_token: Option<u64>,
     /// What of it the roll-ups hold.
@@ -81,6 +82,7 @@ impl Thin {
             model: self.model.as_ref().map(|(_, model)| &**model),
             usage: self.usage,
             cost: self.cost,
+            is_cost_estimated: self.is_cost_estimated,
             tool_cost: self.tool_cost,
         }
     }

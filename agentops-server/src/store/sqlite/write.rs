@@ -259,6 +259,7 @@ impl Writer {
             model,
             usage: thin::usage(span),
             cost: entry.cost,
+            is_cost_estimated: entry.is_cost_estimated,
             tool_cost: entry.tool_cost,
             first_token: span.llm.as_ref().and_then(|llm| llm.time_to_first_token),
             counted: Counted::default(),

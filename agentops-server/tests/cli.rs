@@ -1091,10 +1091,14 @@ impl Home {
 #[test]
 fn a_newer_table_is_taken_and_says_what_it_changes() {
     let home = Home::new("prices_update");
-    home.spool("research-1000-7-0", &run().0);
     let file = home.0.join("data.json");
     let name = file.to_str().expect("UTF-8");
+    // A session keeps the prices of when it was taken in, so it is taken in afresh.
     let cost = || {
+        for file in ["agentops.db", "agentops.db-wal", "agentops.db-shm"] {
+            _ = fs::remove_file(home.0.join(file));
+        }
+        home.spool("research-1000-7-0", &run().0);
         let answer = home.configured(&["show", "last", "--json"]);
         let session: Value = serde_json::from_str(&answer.out).expect("JSON");
         session["cost"]["usd"].clone()

@@ -842,7 +842,7 @@ mod tests {
     fn running(spans: &[Span]) -> Running {
         let mut sums = vec![Running::default(); spans.len() + 1];
         for (at, span) in spans.iter().enumerate().rev() {
-            let sum = sums[at + 1].beneath(&Share::of(span));
+            let sum = sums[at + 1].beneath(&Share::of(&Entry::from(span)));
             let parent = span.parent_id.map_or(0, |id| id.0 as usize);
             sums[parent].add(sum);
         }

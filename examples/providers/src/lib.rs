@@ -60,10 +60,25 @@ impl Endpoints {
     /// Those that the environment names; none where it names none.
     #[must_use]
     pub fn from_env() -> Option<Self> {
+        Self::from_vars(|name| env::var(name).ok())
+    }
+
+    /// Those that some variables name.
+    fn from_vars(var: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let var = |name: &str| var(name).filter(|value| !value.is_empty());
+        let keyed = |name: &str, base_url: &str, model: &str| {
+            let key = var(&format!("{name}_API_KEY"))?;
+            let base_url = var(&format!("{name}_BASE_URL")).unwrap_or_else(|| base_url.into());
+            Some(Endpoint {
+                base_url: base_url.trim_end_matches('/').into(),
+                key,
+                model: var(&format!("{name}_MODEL")).unwrap_or_else(|| model.into()),
+            })
+        };
         let endpoints = Self {
-            openai: of_env("OPENAI", "https://api.openai.com/v1", "gpt-4o-mini"),
-            anthropic: of_env("ANTHROPIC", "https://api.anthropic.com", "claude-haiku-4-5"),
-            gemini: of_env(
+            openai: keyed("OPENAI", "https://api.openai.com/v1", "gpt-4o-mini"),
+            anthropic: keyed("ANTHROPIC", "https://api.anthropic.com", "claude-haiku-4-5"),
+            gemini: keyed(
                 "GEMINI",
                 "https://generativelanguage.googleapis.com/v1beta",
                 "gemini-2.5-flash",
@@ -109,16 +124,37 @@ impl Endpoints {
     }
 }
 
-fn of_env(name: &str, base_url: &str, model: &str) -> Option<Endpoint> {
-    let key = var(&format!("{name}_API_KEY"))?;
-    let base_url = var(&format!("{name}_BASE_URL")).unwrap_or_else(|| base_url.into());
-    Some(Endpoint {
-        base_url: base_url.trim_end_matches('/').into(),
-        key,
-        model: var(&format!("{name}_MODEL")).unwrap_or_else(|| model.into()),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn var(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+    fn endpoints(vars: &[(&str, &str)]) -> Option<String> {
+        let var = |name: &str| {
+            let found = vars.iter().find(|(named, _)| *named == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Some(format!("{:?}", Endpoints::from_vars(var)?))
+    }
+
+    #[test]
+    fn a_key_is_all_that_a_provider_needs() {
+        assert_eq!(endpoints(&[("OPENAI_API_KEY", "")]), None);
+        assert_eq!(endpoints(&[("OPENAI_MODEL", "gpt-4o")]), None);
+        assert_eq!(
+            endpoints(&[("ANTHROPIC_API_KEY", "k")]).as_deref(),
+            Some("[claude-haiku-4-5 at https://api.anthropic.com]")
+        );
+        let some = [
+            ("OPENAI_API_KEY", "k"),
+            ("OPENAI_BASE_URL", "https://api.groq.com/openai/v1/"),
+            ("OPENAI_MODEL", "llama-3.3-70b-versatile"),
+            ("OLLAMA_HOST", "http://127.0.0.1:11434"),
+        ];
+        assert_eq!(
+            endpoints(&some).as_deref(),
+            Some(
+                "[llama-3.3-70b-versatile at https://api.groq.com/openai/v1, llama3.2 at http://127.0.0.1:11434]"
+            )
+        );
+    }
 }

@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
     match run(&question).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print(&format!("error: {error}"));
+            complain(&*error);
             ExitCode::FAILURE
         }
     }
@@ -104,4 +104,9 @@ async fn newsroom(endpoints: &Endpoints, question: &str) -> Result<(), Error> {
 #[expect(clippy::print_stdout, reason = "what the program is for")]
 fn print(text: &str) {
     println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "a program says what went wrong")]
+fn complain(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
 }

@@ -89,8 +89,9 @@ pub fn streaming(request: CreateChatCompletionRequest) -> CreateChatCompletionRe
 pub async fn forecaster(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let client = client(endpoint);
     let mut request = question(&endpoint.model, text);
-    let mut answer = chat(&client, request.clone()).await?;
-    let message = answer.choices.remove(0).message;
+    let answer = chat(&client, request.clone()).await?;
+    let choice = answer.choices.into_iter().next();
+    let message = choice.ok_or("the answer has no choice")?.message;
     for call in message.tool_calls.iter().flatten() {
         let ChatCompletionMessageToolCalls::Function(call) = call else {
             return Err("the model asks for a tool that it was not offered".into());

@@ -424,6 +424,30 @@ async fn misanthropic_a_stream() {
     assert_eq!(call(&trace, "stream"), expected);
 }
 
+#[tokio::test]
+async fn misanthropic_an_error_within_a_stream_is_the_spans() {
+    let (server, endpoint) = server(|all| all.anthropic).await;
+    // The message, its first block, a ping and two words.
+    server.break_next(5, Break::Error);
+    let trace = capture_async(async {
+        let client = anthropic::client(&endpoint).expect("a client");
+        let prompt = anthropic::question(&endpoint.model, "One two three?").expect("a prompt");
+        let stream = anthropic::stream(&client, &prompt).await;
+        let items: Vec<_> = stream.expect("a stream").collect().await;
+        assert!(items.iter().any(Result::is_err), "{items:?}");
+    })
+    .await;
+    let span = trace.span("stream");
+    assert_eq!(span.status, Status::Error);
+    assert_eq!(span.attributes["stream.ended"], "error");
+    let error = span.error.as_ref().expect("it says why");
+    assert!(error.details.contains("Overloaded"), "{}", error.details);
+    assert_eq!(
+        call(&trace, "stream")["completions"],
+        answered("You asked: ", None)
+    );
+}
+
 // gemini-rust
 
 fn told_by_gemini(streaming: bool) -> Value {
@@ -490,6 +514,26 @@ async fn ollama_rs_a_stream() {
     })
     .await;
     assert_eq!(call(&trace, "stream"), told_by_ollama(true));
+}
+
+#[tokio::test]
+async fn ollama_rs_an_answer_that_is_cut_off_is_an_error() {
+    let (server, endpoint) = server(|all| all.ollama).await;
+    server.break_next(2, Break::Cut);
+    let trace = capture_async(async {
+        let client = ollama::client(&endpoint).expect("a client");
+        let question = ollama::question(&endpoint.model, "One two three?");
+        let stream = ollama::stream(&client, question).await.expect("a stream");
+        let items: Vec<_> = stream.collect().await;
+        assert!(items.last().is_some_and(Result::is_err), "{items:?}");
+    })
+    .await;
+    let span = trace.span("stream");
+    assert_eq!(span.status, Status::Error);
+    assert_eq!(span.attributes["stream.ended"], "error");
+    let call = call(&trace, "stream");
+    assert_eq!(call["completions"], answered("You asked: ", None));
+    assert_eq!(call["usage"], Value::Null);
 }
 
 // Clients with spans of `tracing`.

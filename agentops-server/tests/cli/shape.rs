@@ -117,6 +117,7 @@ fn call() -> LlmCall {
     prices.cache_write_1h = Some(2_000_000_000);
     prices.reasoning = Some(12_000_000_000);
     prices.input_audio = Some(32_000_000_000);
+    prices.cache_read_audio = Some(400_000_000);
     prices.output_audio = Some(64_000_000_000);
     prices.call = Some(5_000_000);
     prices.web_search = Some(10_000_000);
@@ -136,6 +137,7 @@ fn call() -> LlmCall {
         .cache_write_1h(5)
         .reasoning(4)
         .input_audio(3)
+        .cache_read_audio(1)
         .output_audio(2)
         .web_searches(1)
         .estimated(true);

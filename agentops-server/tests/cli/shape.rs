@@ -67,11 +67,12 @@ fn whole() -> Spool {
         time: START + ms(702),
         ..ErrorRecord::default()
     });
-    let mut tool = ToolCall::default();
-    tool.name = "read_file".into();
-    tool.description = Some("reads a file".into());
-    tool.call_id = Some("call_1".into());
-    tool.cost = Some(500_000);
+    let tool = ToolCall {
+        name: "read_file".into(),
+        description: Some("reads a file".into()),
+        call_id: Some("call_1".into()),
+        cost: Some(500_000),
+    };
     read.tool = Some(tool);
     read.operation_type = Some("function".into());
     read.guardrail = Some(Guardrail {

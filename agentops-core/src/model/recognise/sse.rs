@@ -525,7 +525,7 @@ mod tests {
         }
     }
 
-    /// Inputs that were made of those that fixtures have: 4000, always the same; where `AGENTOPS_FUZZ` is a number of
+    /// Inputs that were made of those that fixtures have: 2000, always the same; where `AGENTOPS_FUZZ` is a number of
     /// seconds, others each time, and for as long, which `fuzz/run` does.
     #[test]
     #[expect(clippy::print_stdout, reason = "for the person who runs it for long")]
@@ -559,7 +559,7 @@ mod tests {
         };
         let start = Instant::now();
         let mut round = 0_u64;
-        while long.map_or(round < 4_000, |long| start.elapsed() < long) {
+        while long.map_or(round < 2_000, |long| start.elapsed() < long) {
             let mut bytes = corpus[next(corpus.len())].clone();
             if round.is_multiple_of(4) {
                 let other = &corpus[next(corpus.len())];

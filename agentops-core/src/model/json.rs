@@ -269,6 +269,8 @@ struct UsageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     input_audio: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read_audio: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output_audio: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     web_searches: Option<u64>,
@@ -314,6 +316,8 @@ struct PricesView<'a> {
     reasoning: Option<Usd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_audio: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read_audio: Option<Usd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_audio: Option<Usd>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -736,6 +740,7 @@ impl From<Usage> for UsageView {
             cache_write_1h,
             reasoning,
             input_audio,
+            cache_read_audio,
             output_audio,
             web_searches,
             total,
@@ -751,6 +756,7 @@ impl From<Usage> for UsageView {
             cache_write_1h: some(cache_write_1h),
             reasoning,
             input_audio: some(input_audio),
+            cache_read_audio: some(cache_read_audio),
             output_audio: some(output_audio),
             web_searches: some(web_searches),
             total,
@@ -792,6 +798,7 @@ impl<'a> From<&'a Prices> for PricesView<'a> {
             cache_write_1h: prices.cache_write_1h.map(usd),
             reasoning: prices.reasoning.map(usd),
             input_audio: prices.input_audio.map(usd),
+            cache_read_audio: prices.cache_read_audio.map(usd),
             output_audio: prices.output_audio.map(usd),
             call: prices.call.map(usd),
             web_search: prices.web_search.map(usd),

@@ -154,6 +154,8 @@ pub const USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_write.input_tokens";
 pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
 /// Input that was heard.
 pub const USAGE_INPUT_AUDIO: &str = "gen_ai.usage.audio.input_tokens";
+/// Input that was heard, as far as it was read from the cache.
+pub const USAGE_CACHE_READ_AUDIO: &str = "agentops.usage.cache_read_audio_tokens";
 /// Output that was spoken.
 pub const USAGE_OUTPUT_AUDIO: &str = "gen_ai.usage.audio.output_tokens";
 /// What of [`USAGE_CACHE_WRITE`] the cache keeps for an hour.

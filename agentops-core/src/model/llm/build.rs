@@ -266,6 +266,8 @@ impl Usage {
         reasoning: u64
         /// Input that was sound.
         input_audio: u64
+        /// Input that was sound, as far as it was read from the provider's cache.
+        cache_read_audio: u64
         /// Output that was sound.
         output_audio: u64
         /// Searches of the web that the provider made for the call.

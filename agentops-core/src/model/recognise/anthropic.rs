@@ -42,16 +42,8 @@ pub(super) fn messages(seen: &Seen<'_>) -> Option<LlmCall> {
     let answer = seen.response.and_then(|response| {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    let request = seen.request.and_then(Request::find);
     let answered = answer.is_some();
-    let (request, answer) = match (request, answer) {
-        (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let answer = seen.response.map(Answer::of_parts);
-            (request, answer.unwrap_or_default())
-        }
-        _ => return None,
-    };
+    let (request, answer) = Request::and(seen, answer, is_ours, Answer::of_parts)?;
     let request_model = model_name(request.field("model")).or_else(|| bedrock::model_id(seen));
     let model = answer.model;
     let mut parameters = given(request.body, &PARAMETERS);

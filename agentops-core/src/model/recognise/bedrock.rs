@@ -30,15 +30,7 @@ pub(super) fn converse(seen: &Seen<'_>) -> Option<LlmCall> {
     let answer = seen.response.and_then(|response| {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    let request = seen.request.and_then(Request::find);
-    let (request, answer) = match (request, answer) {
-        (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let answer = seen.response.map(Answer::of_parts).unwrap_or_default();
-            (request, answer)
-        }
-        _ => return None,
-    };
+    let (request, answer) = Request::and(seen, answer, is_ours, Answer::of_parts)?;
     let mut parameters = given(request.body, &PARAMETERS);
     let inference = request.field("inferenceConfig").and_then(Value::as_object);
     parameters.extend(inference.cloned().unwrap_or_default());

@@ -733,6 +733,7 @@ const THOUGHTS_TOKENS: Names = ["thoughtsTokenCount", "thoughts_token_count"];
 const TOOL_USE_TOKENS: Names = ["toolUsePromptTokenCount", "tool_use_prompt_token_count"];
 const CACHED_TOKENS: Names = ["cachedContentTokenCount", "cached_content_token_count"];
 const PROMPT_DETAILS: Names = ["promptTokensDetails", "prompt_tokens_details"];
+const CACHE_DETAILS: Names = ["cacheTokensDetails", "cache_tokens_details"];
 const CANDIDATES_DETAILS: Names = ["candidatesTokensDetails", "candidates_tokens_details"];
 const TOTAL_TOKENS: Names = ["totalTokenCount", "total_token_count"];
 
@@ -757,6 +758,7 @@ fn usage(counts: &Fields) -> Option<Usage> {
         cache_read: number(CACHED_TOKENS).unwrap_or_default(),
         reasoning: thought.unwrap_or_default(),
         input_audio: of_audio(field(counts, PROMPT_DETAILS)),
+        cache_read_audio: of_audio(field(counts, CACHE_DETAILS)),
         output_audio: of_audio(field(counts, CANDIDATES_DETAILS)),
         total: number(TOTAL_TOKENS).unwrap_or(input.saturating_add(output)),
         ..Usage::default()
@@ -975,6 +977,13 @@ mod tests {
         assert_eq!((all.cache_read, all.reasoning), (8, 30));
         let heard = usage(json!({"promptTokenCount": 90, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}, {"modality": "AUDIO", "tokenCount": 80}, 3]})).unwrap();
         assert_eq!((heard.input_audio, heard.output_audio), (80, 0));
+        let again = usage(
+            json!({"promptTokenCount": 90, "cachedContentTokenCount": 70,
+            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 80}],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 60}, {"modality": "TEXT", "tokenCount": 10}]}),
+        );
+        let again = again.unwrap();
+        assert_eq!((again.cache_read, again.cache_read_audio), (70, 60));
         assert_eq!(usage(json!({"trafficType": "ON_DEMAND"})), None);
         assert_eq!(usage(json!({"totalTokenCount": 3})), None);
         let huge =

@@ -116,6 +116,24 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// Both sides of a chat: an answer that was found, and what was asked, if that is known; else a request that is of
+    /// this shape alone, and a part of its answer, as a function may have kept it.
+    pub(super) fn and<A: Default>(
+        seen: &Seen<'a>,
+        answer: Option<A>,
+        is_ours: impl Fn(&Self) -> bool,
+        part: impl Fn(&'a Value) -> A,
+    ) -> Option<(Self, A)> {
+        let request = seen.request.and_then(Self::find);
+        match (request, answer) {
+            (request, Some(answer)) => Some((request.unwrap_or_default(), answer)),
+            (Some(request), None) if seen.by_request && is_ours(&request) => {
+                Some((request, seen.response.map(part).unwrap_or_default()))
+            }
+            _ => None,
+        }
+    }
+
     /// An object with `messages` that have roles; the arguments of a function themselves may be one.
     fn read(value: &'a Value) -> Option<Self> {
         let body = value.as_object()?;

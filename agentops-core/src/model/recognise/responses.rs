@@ -500,6 +500,13 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
         let detail = usage.get(group).and_then(|group| group.get(key));
         count(detail).unwrap_or_default()
     };
+    // Of a conversation by sound.
+    let cached = |group: &str| {
+        let cached = usage
+            .get(group)
+            .and_then(|group| group.get("cached_tokens_details"));
+        count(cached.and_then(|cached| cached.get("audio_tokens"))).unwrap_or_default()
+    };
     let (input, output) = (
         number("input_tokens")?,
         number("output_tokens").unwrap_or_default(),
@@ -513,6 +520,7 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
         // Of a transcription, it is one detail.
         input_audio: detail("input_tokens_details", "audio_tokens")
             .max(detail("input_token_details", "audio_tokens")),
+        cache_read_audio: cached("input_tokens_details").max(cached("input_token_details")),
         output_audio: detail("output_tokens_details", "audio_tokens"),
         total: number("total_tokens")?,
         ..Usage::default()

@@ -373,6 +373,9 @@ impl Draft {
             }
             semconv::USAGE_REASONING => some(&mut self.llm.usage).reasoning = unsigned(value)?,
             semconv::USAGE_INPUT_AUDIO => some(&mut self.llm.usage).input_audio = unsigned(value)?,
+            semconv::USAGE_CACHE_READ_AUDIO => {
+                some(&mut self.llm.usage).cache_read_audio = unsigned(value)?
+            }
             semconv::USAGE_OUTPUT_AUDIO => {
                 some(&mut self.llm.usage).output_audio = unsigned(value)?
             }

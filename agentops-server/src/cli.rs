@@ -19,6 +19,7 @@ use crate::ingest::spool::{ImportError, Importer};
 use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Store, StoreError};
 
+mod demo;
 mod prices;
 mod serve;
 mod sessions;
@@ -51,6 +52,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Demo(demo::Args),
     Sessions(sessions::Args),
     Show(show::Args),
     Prices(prices::Args),
@@ -102,6 +104,7 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
     take_own_prices();
     match command {
         Command::Serve(args) => serve::run(&args, output),
+        Command::Demo(args) => demo::run(&args, output),
         Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
         Command::Show(args) => show::run(&args, &recorded()?, output),
         Command::Prices(args) => prices::run(&args, output),

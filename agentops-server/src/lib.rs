@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 pub mod api;
 mod cli;
+pub mod demo;
 pub mod home;
 pub mod ingest;
 pub mod live;

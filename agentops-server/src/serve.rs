@@ -25,6 +25,8 @@ const PIECE: Duration = Duration::from_millis(5);
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What goes into its store, and who watches.
+    pub live: Arc<Live>,
     stop: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -48,10 +50,14 @@ pub fn start(
         let thread = std::thread::Builder::new().name(name.into());
         threads.push(thread.spawn(move || work(&home, &live, &stop))?);
     }
-    let app = App { live, writer };
+    let app = App {
+        live: live.clone(),
+        writer,
+    };
     tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
     Ok(Server {
         address,
+        live,
         stop,
         threads,
     })

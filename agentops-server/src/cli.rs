@@ -19,7 +19,9 @@ use crate::ingest::spool::{ImportError, Importer};
 use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Store, StoreError};
 
+mod completions;
 mod demo;
+mod doctor;
 mod prices;
 mod serve;
 mod sessions;
@@ -56,6 +58,8 @@ enum Command {
     Sessions(sessions::Args),
     Show(show::Args),
     Prices(prices::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -107,6 +111,8 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, output),
         Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
         Command::Show(args) => show::run(&args, &recorded()?, output),
+        Command::Doctor(args) => doctor::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
         Command::Prices(args) => prices::run(&args, output),
     }
 }

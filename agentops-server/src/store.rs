@@ -4,6 +4,7 @@
 //! all, and answers questions about sessions and spans. How it does so is an engine's business; `sqlite` is the one
 //! inside the binary. Knows nothing of where events come from or of how an answer is shown.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +79,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// How many spans of sessions that nobody knows any more were removed, to keep a spool within its limit.
     fn removed(&self) -> Result<u64, StoreError>;
+
+    /// What sessions have lost, by cause.
+    fn losses(&self) -> Result<BTreeMap<&'static str, u64>, StoreError>;
 
     /// The number of the last commit.
     fn sequence(&self) -> Result<u64, StoreError>;

@@ -1322,11 +1322,14 @@ errors and costs
 Usage: agentops [OPTIONS] <COMMAND>
 
 Commands:
-  serve     Take in what programs record, keep it, and answer questions about it
-  sessions  List sessions, newest first
-  show      Show one session: its tree with times, tokens, costs and errors
-  prices    Show what a model costs, and take newer prices
-  help      Print this message or the help of the given subcommand(s)
+  serve        Take in what programs record, and answer questions about it
+  demo         Watch a recorded run of a small team of agents
+  sessions     List sessions, newest first
+  show         Show one session: its tree with times, tokens, costs and errors
+  prices       Show what a model costs, and take newer prices
+  doctor       Say what is configured, what was lost, and what goes unobserved
+  completions  Write what a shell needs to complete this command
+  help         Print this message or the help of the given subcommand(s)
 
 Options:
       --color <WHEN>  When to use colours; `auto` is on a terminal, unless

@@ -14,9 +14,9 @@ use crate::query;
 use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Batch, StoreError};
 
-/// Watch a run of a small team of agents, recorded from the example `research_team`
+/// Watch a recorded run of a small team of agents
 ///
-/// Serves as `serve` does, on data of its own that goes when this ends, and plays the run in at its own pace. Its model
+/// It is a run of the example `research_team` that fails. Serves as `serve` does, on data of its own that goes when this ends, and plays the run in at its own pace. Its model
 /// was a stand-in; what it cost is what the real one would have charged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -17,7 +17,7 @@ const PORT: u16 = 4318;
 /// How many ports after the first are tried.
 const TRIES: u16 = 20;
 
-/// Take in what programs record, keep it, and answer questions about it
+/// Take in what programs record, and answer questions about it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Keep data in this directory, and follow the spool in it

@@ -3,6 +3,7 @@
 //! `write` takes batches in, `thin` holds what it must know of sessions that go on, `rolls` keeps sums over time, `read`
 //! and `metrics` answer, `search` finds text, `payload` packs whole spans. Knows nothing of HTTP, spools or terminals.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -269,6 +270,10 @@ impl Store for Sqlite {
 
     fn removed(&self) -> Result<u64, StoreError> {
         self.read(|reader| Ok(read::meta(&reader.conn, "removed")? as u64))
+    }
+
+    fn losses(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        self.read(|reader| reader.losses())
     }
 
     fn sequence(&self) -> Result<u64, StoreError> {

@@ -425,6 +425,23 @@ impl Reader {
         Ok(deserted)
     }
 
+    pub(super) fn losses(&mut self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        // `{}` is what most have: they are not read.
+        let mut ask = self.conn.prepare_cached(
+            r#"SELECT lists FROM session WHERE NOT hidden AND lists NOT LIKE '%"losses":{}%'"#,
+        )?;
+        let mut rows = ask.query([])?;
+        let mut all = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let lists: String = row.get(0)?;
+            let lists: Lists = serde_json::from_str(&lists).unwrap_or_default();
+            for (cause, count) in lists.losses() {
+                *all.entry(cause.as_str()).or_default() += count;
+            }
+        }
+        Ok(all)
+    }
+
     /// What a row does not say of itself.
     fn complete(&self, (mut session, process_id): (Session, i64)) -> Result<Session, StoreError> {
         let process = process(&self.conn, process_id)?;

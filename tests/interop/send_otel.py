@@ -14,6 +14,12 @@ provider = TracerProvider(resource=Resource.create({"service.name": "interop-ote
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=sys.argv[1] + "/v1/traces")))
 tracer = provider.get_tracer("interop")
 
+# What batches are for: more than one request's worth.
+with tracer.start_as_current_span("many"):
+    for number in range(1_000):
+        with tracer.start_as_current_span(f"step {number}"):
+            pass
+
 with tracer.start_as_current_span(
     "invoke_agent planner",
     attributes={"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "planner"},
@@ -52,12 +58,6 @@ with tracer.start_as_current_span(
         error = TimeoutError("timeout after 30 s")
         tool.record_exception(error)
         tool.set_status(Status(StatusCode.ERROR, str(error)))
-
-# What batches are for: more than one request's worth.
-with tracer.start_as_current_span("many"):
-    for number in range(1_000):
-        with tracer.start_as_current_span(f"step {number}"):
-            pass
 
 assert provider.force_flush(30_000)
 provider.shutdown()

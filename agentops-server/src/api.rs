@@ -6,11 +6,21 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::routing::get;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::auth::{self, Access};
 use crate::ingest::writer::Writer;
 use crate::live::Live;
+use crate::stats::{Now, Stats};
+
+mod ingest;
+
+pub use ingest::Room;
 
 /// What every handler may use.
 #[derive(Debug, Clone)]
@@ -19,11 +29,64 @@ pub struct App {
     pub live: Arc<Live>,
     /// Takes events in.
     pub writer: Writer,
+    /// What is counted.
+    pub stats: Arc<Stats>,
+    /// Who may read.
+    pub access: Access,
+    /// What bodies may take.
+    pub room: Room,
 }
 
-/// All routes.
+/// All routes, behind what decides who may ask.
 pub fn router(app: App) -> Router {
-    Router::new().route("/healthz", get(health)).with_state(app)
+    guarded(routes(), app)
+}
+
+/// The routes by themselves.
+fn routes() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .route("/v1/traces", post(ingest::traces))
+        .route("/v1/logs", post(ingest::logs))
+        .route("/v1/metrics", post(ingest::metrics))
+        .route("/v3/auth/token", post(ingest::token))
+        .route("/v4/logs/upload/", post(ingest::upload_logs))
+        .route("/v4/objects/upload/", post(ingest::upload_object))
+}
+
+/// Nothing is reached but through here: what is added to the routes needs the token unless `auth` opens it.
+fn guarded(routes: Router<App>, app: App) -> Router {
+    routes
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.access.clone(), auth::guard))
+        .layer(from_fn_with_state(app.stats.clone(), count))
+        .with_state(app)
+}
+
+/// Counts what is answered, refusals included.
+async fn count(State(stats): State<Arc<Stats>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let answer = next.run(request).await;
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    stats.request(route, answer.status().as_u16());
+    answer
+}
+
+/// What the server counts of itself.
+async fn metrics(State(app): State<App>) -> Response {
+    let live = app.live.clone();
+    let store = tokio::task::spawn_blocking(move || live.store().size().ok());
+    let now = Now {
+        waiting: app.writer.waiting(),
+        store: store.await.ok().flatten(),
+    };
+    let text = app.stats.text(now);
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
 }
 
 /// Whether the store answers.

@@ -12,6 +12,7 @@
 use std::process::ExitCode;
 
 pub mod api;
+pub mod auth;
 mod cli;
 pub mod home;
 pub mod ingest;
@@ -19,6 +20,7 @@ pub mod live;
 mod log;
 pub mod query;
 pub mod serve;
+pub mod stats;
 pub mod store;
 
 /// Runs the command that the process was started with.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::{DATABASE, Failure, Output, say};
+use crate::auth::{self, Access, Token};
 use crate::home::Home;
 use crate::serve;
 use crate::store::sqlite::{Durability, Sqlite};
@@ -35,7 +36,22 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         Some(path) => Home::at(path.clone()),
         None => Home::from_env()?,
     };
+    if let Some(addr) = args.addr.filter(|addr| !auth::may_listen(addr.ip())) {
+        return Err(Failure::told(
+            format!(
+                "it does not listen on {addr}: whoever reaches that address could read every prompt"
+            ),
+            "listen on 127.0.0.1 or [::1], and let other machines in through a tunnel, for instance \
+             `ssh -L 4318:127.0.0.1:4318 HOST`",
+        ));
+    }
     home.make()?;
+    let access = match args.no_token {
+        true => Access::Everyone,
+        false => Access::Token(
+            Token::of(&home).map_err(|error| Failure::told(error.to_string(), error.help()))?,
+        ),
+    };
     let store = Sqlite::open(&home.path().join(DATABASE), Durability::Full)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -43,9 +59,13 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         .map_err(|error| Failure::told(format!("no threads can be started: {error}"), ""))?;
     runtime.block_on(async {
         let listener = listen(args.addr).await?;
-        let server = serve::start(&home, Arc::new(store), listener)
+        let server = serve::start(&home, Arc::new(store), listener, access.clone())
             .map_err(|error| Failure::told(format!("failed to start: {error}"), ""))?;
-        output.text(&format!("http://{}\n", server.address))?;
+        let token = match &access {
+            Access::Everyone => String::new(),
+            Access::Token(token) => format!("/?token={}", token.as_str()),
+        };
+        output.text(&format!("http://{}{token}\n", server.address))?;
         output.flush()?;
         if tokio::signal::ctrl_c().await.is_err() {
             say("warning: signals are not heard; stop it with kill");

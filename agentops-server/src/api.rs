@@ -97,3 +97,86 @@ async fn health(State(app): State<App>) -> Result<&'static str, axum::http::Stat
         _ => Err(axum::http::StatusCode::SERVICE_UNAVAILABLE),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpStream};
+    use std::path::Path;
+
+    use crate::auth::Token;
+    use crate::home::Home;
+    use crate::store::sqlite::{Durability, Sqlite};
+
+    fn status(address: SocketAddr, method: &str, path: &str) -> u16 {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let status = answer.split(' ').nth(1).expect("a status");
+        status.parse().expect("a number")
+    }
+
+    /// What is added to the routes is found by what axum says of them, and must be guarded or stand here.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_route_needs_the_token_but_those_that_write_and_tell_of_life() {
+        let open = [
+            ("GET", "/healthz"),
+            ("POST", "/v1/logs"),
+            ("POST", "/v1/metrics"),
+            ("POST", "/v1/traces"),
+            ("POST", "/v3/auth/token"),
+            ("POST", "/v4/logs/upload/"),
+            ("POST", "/v4/objects/upload/"),
+        ];
+        let said = format!("{:?}", routes());
+        let paths: std::collections::BTreeSet<&str> = said
+            .split('"')
+            .filter(|text| text.starts_with('/'))
+            .collect();
+        let known = open.iter().all(|(_, path)| paths.contains(path));
+        assert!(known && paths.contains("/metrics"), "{said}");
+
+        let path = std::env::temp_dir().join(format!("agentops-routes-{}", std::process::id()));
+        let home = Home::at(path.clone());
+        home.make().expect("a home");
+        let store = Sqlite::open(Path::new(&path.join("agentops.db")), Durability::Process);
+        let live = Arc::new(Live::new(Arc::new(store.expect("a store"))));
+        let stats = Arc::new(Stats::default());
+        let app = App {
+            writer: Writer::start(live.clone(), stats.clone()).expect("a thread"),
+            live,
+            stats,
+            access: Access::Token(Token::of(&home).expect("a token")),
+            room: Room::default(),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router(app)).await });
+        let walk = move |paths: Vec<String>| {
+            for path in paths {
+                for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+                    let refused = status(address, method, &path) == 401;
+                    let is_open = open.contains(&(method, &*path));
+                    assert_eq!(refused, !is_open, "{method} {path}");
+                }
+            }
+        };
+        let paths = paths
+            .iter()
+            .copied()
+            .chain(["/", "/v1/traces/", "//v1/traces", "/nowhere"]);
+        let paths = paths
+            .map(|path| path.replace(['{', '}', '*'], ""))
+            .collect();
+        tokio::task::spawn_blocking(move || walk(paths))
+            .await
+            .expect("all are guarded");
+        std::fs::remove_dir_all(&path).expect("it can be removed");
+    }
+}

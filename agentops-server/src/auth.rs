@@ -115,15 +115,11 @@ fn read(path: &Path) -> io::Result<Token> {
 
 /// Written whole under another name first: two servers that start at once end up with one token.
 fn make(path: &Path) -> io::Result<()> {
-    let mut random = [0; DIGITS / 2];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = digits(DIGITS / 2)?;
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
+    draft.push(format!(".{}", digits(8)?));
     let draft = PathBuf::from(draft);
     let mut options = fs::OpenOptions::new();
-    // What a process of the same number left behind when it was killed is of no use.
-    _ = fs::remove_file(&draft);
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -137,6 +133,12 @@ fn make(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+fn digits(bytes: usize) -> io::Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl TokenError {

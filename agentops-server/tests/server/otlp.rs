@@ -73,7 +73,7 @@ pub(crate) fn request(scope: &str, spans: &[Value]) -> Value {
 }
 
 /// A call of a model in each of the dialects, which all come to one record.
-fn dialects() -> [(&'static str, Value); 5] {
+pub(crate) fn dialects() -> [(&'static str, Value); 5] {
     let messages = json!([{"role": "user", "parts": [{"type": "text", "content": "hello"}]}]);
     let answer = json!([{"role": "assistant", "parts": [{"type": "text", "content": "hi"}], "finish_reason": "stop"}]);
     [

@@ -6,6 +6,8 @@
 use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 
+pub mod agentops;
+pub mod otlp;
 pub mod spool;
 pub mod writer;
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::api::{self, App};
+use crate::api::{self, App, Room};
+use crate::auth::{self, Access};
 use crate::home::Home;
 use crate::ingest::spool::{ImportError, Importer};
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 use crate::log;
+use crate::stats::Stats;
 use crate::store::{Batch, Store, StoreError};
 
 /// How often the spool is looked at.
@@ -36,11 +38,19 @@ pub fn start(
     home: &Home,
     store: Arc<dyn Store>,
     listener: tokio::net::TcpListener,
+    access: Access,
 ) -> std::io::Result<Server> {
     let address = listener.local_addr()?;
+    if !auth::may_listen(address.ip()) {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "only this machine may reach it: listen on 127.0.0.1 or [::1]",
+        ));
+    }
     let live = Arc::new(Live::new(store));
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = Writer::start(live.clone())?;
+    let stats = Arc::new(Stats::default());
+    let writer = Writer::start(live.clone(), stats.clone())?;
     let mut threads = Vec::new();
     for (name, work) in [
         ("agentops-import", import as fn(&Home, &Live, &AtomicBool)),
@@ -53,6 +63,9 @@ pub fn start(
     let app = App {
         live: live.clone(),
         writer,
+        stats,
+        access,
+        room: Room::default(),
     };
     tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
     Ok(Server {

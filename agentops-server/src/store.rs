@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentops_core::model::event::{Event, Resource};
-use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::session::{EndState, Session, SessionState};
 use agentops_core::model::span::{Span, SpanKind};
 use agentops_core::model::time::UnixNanos;
@@ -44,6 +44,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// One session with its sums.
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The session that runs in a trace; where several do, the one that has its id, else the first.
+    fn session_of(&self, trace: TraceId) -> Result<Option<SessionId>, StoreError>;
 
     /// The ids of sessions that begin or end with these hex digits, newest first, a few at most.
     fn matching(&self, digits: &str) -> Result<Vec<SessionId>, StoreError>;
@@ -85,6 +88,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The number of the last commit.
     fn sequence(&self) -> Result<u64, StoreError>;
+
+    /// How many bytes it takes.
+    fn size(&self) -> Result<u64, StoreError>;
 }
 
 /// Events that belong together, and how far they bring their spool files.

@@ -144,7 +144,8 @@ pub fn read(origin: Origin<'_>, attributes: Map<String, Value>) -> Reading {
             name: name.unwrap_or_else(|| origin.name.into()),
             description: facts.text(names::TOOL_DESCRIPTION),
             call_id: facts.text(names::TOOL_CALL_ID),
-            cost: None,
+            // What a tool's use costs has the same name as what a model's call costs.
+            cost: call.as_mut().and_then(|call| Some(call.cost.take()?.total)),
         });
     } else if let Some(name) = tool_name {
         facts.0.insert(semconv::TOOL_NAME.into(), name.into());
@@ -482,7 +483,8 @@ impl Facts {
 
     fn cost(&mut self) -> Option<Cost> {
         let total = self.take(names::COST, |usd| {
-            let nanos = (usd.as_f64()? * 1e9).round();
+            let usd = usd.as_f64().or_else(|| usd.as_str()?.parse().ok())?;
+            let nanos = (usd * 1e9).round();
             (0.0..1e18).contains(&nanos).then_some(nanos as i64)
         })?;
         Some(Cost {

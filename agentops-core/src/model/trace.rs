@@ -334,7 +334,6 @@ fn derive(
     facts: Option<SessionFacts>,
     spans: &[Entry<'_>],
 ) -> SessionFacts {
-    let foreign = facts.is_none();
     let mut facts = facts.unwrap_or_default();
     facts.id = id;
     let Some(first) = spans.first() else {
@@ -359,7 +358,7 @@ fn derive(
     if facts.end.is_none() {
         let end = match own {
             Some(own) => own.end,
-            None if foreign => last_end(spans),
+            None if facts.root.is_none() => last_end(spans),
             None => None,
         };
         facts.end = end;

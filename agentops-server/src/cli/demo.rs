@@ -29,6 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
+    args.listen.check()?;
     let place = Place::new()?;
     let home = Home::at(place.0.clone());
     let store = Arc::new(Sqlite::open(&place.0.join(DATABASE), Durability::Process)?);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{DATABASE, Failure, Output};
+use crate::auth::{self, Access, Token};
 use crate::home::Home;
 use crate::live::Live;
 use crate::serve;
@@ -34,6 +35,10 @@ pub(super) struct Listen {
     /// Where to listen; the next free port if 4318 is taken and none was named
     #[arg(long, value_name = "ADDRESS:PORT")]
     addr: Option<SocketAddr>,
+
+    /// Let everybody on this machine read, without the token
+    #[arg(long)]
+    no_token: bool,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
@@ -41,10 +46,36 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         Some(path) => Home::at(path.clone()),
         None => Home::from_env()?,
     };
+    args.listen.check()?;
     home.make()?;
     let store = Arc::new(Sqlite::open(&home.path().join(DATABASE), Durability::Full)?);
     let never = |_| std::future::pending::<Result<(), Failure>>();
     run_with(&args.listen, &home, store, output, never).map(drop)
+}
+
+impl Listen {
+    /// Refuses what nobody can want by accident, before anything is made.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let Some(addr) = self.addr.filter(|addr| !auth::may_listen(addr.ip())) else {
+            return Ok(());
+        };
+        Err(Failure::told(
+            format!(
+                "it does not listen on {addr}: whoever reaches that address could read every prompt"
+            ),
+            "listen on 127.0.0.1 or [::1], and let other machines in through a tunnel, for instance \
+             `ssh -L 4318:127.0.0.1:4318 HOST`",
+        ))
+    }
+
+    fn access(&self, home: &Home) -> Result<Access, Failure> {
+        if self.no_token {
+            return Ok(Access::Everyone);
+        }
+        let token =
+            Token::of(home).map_err(|error| Failure::told(error.to_string(), error.help()))?;
+        Ok(Access::Token(token))
+    }
 }
 
 /// Serves until it is stopped, or until what `beside` starts is done: then with its answer.
@@ -55,15 +86,20 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
     output: &mut Output,
     beside: impl FnOnce(Arc<Live>) -> F,
 ) -> Result<Option<T>, Failure> {
+    let access = listen.access(home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::told(format!("no threads can be started: {error}"), ""))?;
     runtime.block_on(async {
         let listener = bind(listen.addr).await?;
-        let server = serve::start(home, store, listener)
+        let server = serve::start(home, store, listener, access.clone())
             .map_err(|error| Failure::told(format!("failed to start: {error}"), ""))?;
-        output.text(&format!("http://{}\n", server.address))?;
+        let token = match &access {
+            Access::Everyone => String::new(),
+            Access::Token(token) => format!("/?token={}", token.as_str()),
+        };
+        output.text(&format!("http://{}{token}\n", server.address))?;
         output.flush()?;
         let answer = tokio::select! {
             answer = beside(server.live.clone()) => answer.map(Some),

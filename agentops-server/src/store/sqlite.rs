@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::session::Session;
 use agentops_core::model::span::Span;
 use agentops_core::model::time::UnixNanos;
@@ -227,6 +227,10 @@ impl Store for Sqlite {
         self.read(|reader| reader.session(id))
     }
 
+    fn session_of(&self, trace: TraceId) -> Result<Option<SessionId>, StoreError> {
+        self.read(|reader| reader.session_of(trace))
+    }
+
     fn matching(&self, digits: &str) -> Result<Vec<SessionId>, StoreError> {
         self.read(|reader| reader.matching(digits))
     }
@@ -278,5 +282,9 @@ impl Store for Sqlite {
 
     fn sequence(&self) -> Result<u64, StoreError> {
         self.read(|reader| reader.sequence())
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        self.read(|reader| reader.size())
     }
 }

@@ -463,6 +463,28 @@ impl Reader {
         found.map(|found| self.complete(found)).transpose()
     }
 
+    pub(super) fn session_of(&mut self, trace: TraceId) -> Result<Option<SessionId>, StoreError> {
+        let found = self
+            .conn
+            .prepare_cached(
+                "SELECT key FROM session WHERE key = ?1 OR trace = ?1 ORDER BY key = ?1 DESC, id LIMIT 1",
+            )?
+            .query_row([trace.0.to_be_bytes()], |row| {
+                Ok(session_id(row.get_ref(0)?.as_blob()?))
+            });
+        Ok(found.optional()?)
+    }
+
+    pub(super) fn size(&self) -> Result<u64, StoreError> {
+        let number = |name: &str| {
+            let number = self
+                .conn
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))?;
+            Ok::<u64, StoreError>(number as u64)
+        };
+        Ok(number("page_count")?.saturating_mul(number("page_size")?))
+    }
+
     pub(super) fn matching(&mut self, digits: &str) -> Result<Vec<SessionId>, StoreError> {
         // The list shows an id's last eight digits: how those begin is a way to say it too.
         let mut ask = self.conn.prepare_cached(

@@ -45,6 +45,8 @@ CREATE TABLE session (
 CREATE INDEX session_start ON session (start, id);
 CREATE INDEX session_project ON session (project, start, id);
 CREATE INDEX session_cost ON session (cost, id);
+-- Logs name their trace alone.
+CREATE INDEX session_trace ON session (trace);
 CREATE INDEX session_seq ON session (seq);
 CREATE INDEX session_stale ON session (id) WHERE stale;
 CREATE INDEX session_hidden ON session (id) WHERE hidden;

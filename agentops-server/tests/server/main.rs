@@ -1,0 +1,7 @@
+//! The server's parts end to end, each from outside: what goes in, and what is answered.
+
+mod auth;
+mod fuzz;
+mod harness;
+mod hostile;
+mod otlp;

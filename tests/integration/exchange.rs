@@ -325,6 +325,17 @@ fn what_calls_no_model_costs_nothing_and_records_nothing() {
                 Some("{\"q\": \"messages\"}"),
             ),
             ("POST", "no address", Some("{}")),
+            (
+                "POST",
+                "https://discord.com/api/v10/channels/1/messages",
+                Some("{\"content\": \"to people\"}"),
+            ),
+            (
+                "POST",
+                "https://example.org/oauth/complete",
+                Some("client_secret=hunter2&code=x"),
+            ),
+            ("POST", "https://example.org/v1/messages", None),
         ] {
             let mut exchange = Exchange::begin(method, url, body.map(str::as_bytes));
             assert!(!exchange.is_going());
@@ -342,6 +353,18 @@ fn what_calls_no_model_costs_nothing_and_records_nothing() {
         Exchange::begin("POST", "http://llm.internal/ask", Some(body.as_bytes())).finish();
     });
     assert_eq!(one(&trace).1.messages.len(), 1);
+    // One that speaks as Anthropic does, and names the model in the midst.
+    let trace = capture(|| {
+        let system = "Be brief. ".repeat(1000);
+        let body = json!({"messages": [{"role": "user", "content": &system}],
+            "model": "claude-haiku-4-5", "system": system});
+        let url = "http://llm.internal/v1/messages";
+        Exchange::begin("POST", url, Some(body.to_string().as_bytes())).finish();
+    });
+    assert_eq!(
+        one(&trace).1.request_model.as_deref(),
+        Some("claude-haiku-4-5")
+    );
 }
 
 #[test]
@@ -493,7 +516,7 @@ struct Unreachable(std::io::Error);
 
 impl std::fmt::Display for Unreachable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no answer from https://me:word@h/v1/messages?key=abc#d")
+        f.write_str("no answer from https://me:word@h/v1/completions?key=abc#d")
     }
 }
 
@@ -505,7 +528,7 @@ impl std::error::Error for Unreachable {
 
 #[test]
 fn an_attempt_that_failed_is_the_calls_end_only_where_none_follows() {
-    let url = "https://me:word@h/v1/messages?key=abc#d";
+    let url = "https://me:word@h/v1/completions?key=abc#d";
     let fail = |exchange: &mut Exchange| {
         let reset = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "at ?key=abc#d");
         exchange.fail_attempt(&Unreachable(reset));
@@ -516,7 +539,7 @@ fn an_attempt_that_failed_is_the_calls_end_only_where_none_follows() {
     assert_eq!((span.status, span.cancelled), (Status::Error, false));
     let error = span.error.as_ref().expect("it failed");
     assert_eq!(error.code, "ConnectionReset");
-    assert_eq!(error.details, "no answer from https://…h/v1/messages…");
+    assert_eq!(error.details, "no answer from https://…h/v1/completions…");
     assert_eq!(error.chain, ["at …"]);
 
     let trace = capture(|| {

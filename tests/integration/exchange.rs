@@ -478,6 +478,34 @@ fn providers_and_models_are_told_by_addresses_where_bodies_do_not() {
 
 /// Ollama answers in lines.
 #[test]
+fn binary_events_are_a_stream() {
+    let fixture = include_str!("../../agentops-core/fixtures/bedrock/event_stream.json");
+    let fixture: Value = serde_json::from_str(fixture).expect("it is JSON");
+    let hex: String = fixture["hex"]
+        .as_array()
+        .expect("its frames")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let digits = (0..hex.len()).step_by(2);
+    let bytes: Vec<u8> = digits
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("it is hex"))
+        .collect();
+    let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream";
+    for size in [1, 7, bytes.len()] {
+        let trace = capture(|| {
+            let mut exchange = Exchange::begin("POST", url, Some(b"{}"));
+            exchange.response(200, Some("application/vnd.amazon.eventstream"), None);
+            bytes.chunks(size).for_each(|piece| exchange.chunk(piece));
+            exchange.finish();
+        });
+        let (span, call) = one(&trace);
+        assert!(call.streaming && call.usage.is_some(), "{call:?}");
+        assert_eq!(ended(span), (Status::Ok, false, None, Some("end")));
+    }
+}
+
+#[test]
 fn lines_of_json_are_a_stream() {
     let lines = concat!(
         "{\"model\":\"llama3.2\",\"message\":{\"role\":\"assistant\",\"content\":\"Hel\"},\"done\":false}\n",

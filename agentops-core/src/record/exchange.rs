@@ -73,7 +73,7 @@ static CALL: Callsite = Callsite::new(Meta::new(
 ///
 /// Of the address only host, port and path are read; queries, headers and users' names never are, for keys stand there.
 /// Errors that tell the whole address are recorded without them.
-/// Of a body the first mebibyte and the end are kept. Bodies that are no text are not looked at.
+/// Of a body the first mebibyte and the end are kept. Bodies that are sound or pictures are not looked at.
 ///
 /// ```
 /// use agentops_core::Exchange;
@@ -256,7 +256,7 @@ impl Exchange {
         }
         let terminal = going.terminal.get_or_insert_with(|| Terminal::new(None));
         let ended = terminal.push(bytes);
-        if terminal.is_text() {
+        if terminal.is_readable() {
             going.body.push(bytes);
         }
         if let Some(ended) = ended {

@@ -25,9 +25,11 @@ enum Framing {
     Events(Line),
     /// JSON, one after the other.
     Lines(Json),
+    /// Amazon's binary events, which end where the bytes do.
+    Frames,
     /// One piece, that ends where the bytes do.
     Whole,
-    /// No text.
+    /// Sound, pictures.
     Opaque,
 }
 
@@ -45,11 +47,14 @@ impl Terminal {
 
     /// Whether the answer comes piece by piece.
     pub(super) fn is_stream(&self) -> bool {
-        matches!(self.framing, Framing::Events(_) | Framing::Lines(_))
+        matches!(
+            self.framing,
+            Framing::Events(_) | Framing::Lines(_) | Framing::Frames
+        )
     }
 
     /// Whether the body is worth keeping.
-    pub(super) fn is_text(&self) -> bool {
+    pub(super) fn is_readable(&self) -> bool {
         !matches!(self.framing, Framing::Opaque)
     }
 
@@ -66,7 +71,7 @@ impl Terminal {
         match &mut self.framing {
             Framing::Events(line) => line.push(bytes, &mut self.ending),
             Framing::Lines(json) => json.push(bytes, &mut self.ending),
-            Framing::Unknown | Framing::Whole | Framing::Opaque => None,
+            Framing::Unknown | Framing::Frames | Framing::Whole | Framing::Opaque => None,
         }
     }
 }
@@ -75,7 +80,7 @@ impl Framing {
     fn named(content_type: &str) -> Self {
         let has = |part: &str| content_type.contains(part);
         if has("vnd.amazon.eventstream") {
-            Self::Opaque
+            Self::Frames
         } else if has("event-stream") {
             Self::Events(Line::default())
         } else if ["ndjson", "jsonl", "json-lines", "stream+json"]
@@ -358,6 +363,6 @@ mod tests {
         }
         let mut opaque = Terminal::new(Some("audio/mpeg"));
         assert_eq!(opaque.push(b"data: [DONE]\n"), None);
-        assert!(!opaque.is_text());
+        assert!(!opaque.is_readable());
     }
 }

@@ -478,6 +478,18 @@ fn providers_and_models_are_told_by_addresses_where_bodies_do_not() {
 
 /// Ollama answers in lines.
 #[test]
+fn a_refusal_in_plain_words_is_no_stream() {
+    let trace = capture(|| {
+        let mut exchange = begin();
+        exchange.response(520, Some("text/plain"), None);
+        exchange.chunk(b"error code: 520");
+        exchange.finish();
+    });
+    let error = one(&trace).0.error.as_ref().expect("it was refused");
+    assert_eq!(error.details, "error code: 520");
+}
+
+#[test]
 fn binary_events_are_a_stream() {
     let fixture = include_str!("../../agentops-core/fixtures/bedrock/event_stream.json");
     let fixture: Value = serde_json::from_str(fixture).expect("it is JSON");
@@ -562,6 +574,12 @@ fn an_attempt_that_failed_is_the_calls_end_only_where_none_follows() {
         exchange.fail_attempt(&Unreachable(reset));
         assert!(exchange.is_going());
     };
+    let trace = capture(|| {
+        Exchange::begin("POST", url, None).fail_with(format!("no answer from {url}"));
+    });
+    let error = one(&trace).0.error.as_ref().expect("it failed");
+    assert_eq!(error.details, "no answer from https://…h/v1/completions…");
+
     let trace = capture(|| fail(&mut Exchange::begin("POST", url, None)));
     let span = one(&trace).0;
     assert_eq!((span.status, span.cancelled), (Status::Error, false));

@@ -283,7 +283,7 @@ impl Exchange {
 
     /// As [`fail`](Self::fail), for a reason that is text.
     pub fn fail_with(&mut self, reason: impl Display) {
-        self.keep_fault(|_, sink| fault::of_text(&reason, sink));
+        self.keep_fault(|going, sink| fault::of_text_without(&reason, &going.secrets, sink));
         self.end(Ended::Error);
     }
 

@@ -325,6 +325,17 @@ fn what_calls_no_model_costs_nothing_and_records_nothing() {
                 Some("{\"q\": \"messages\"}"),
             ),
             ("POST", "no address", Some("{}")),
+            (
+                "POST",
+                "https://discord.com/api/v10/channels/1/messages",
+                Some("{\"content\": \"to people\"}"),
+            ),
+            (
+                "POST",
+                "https://example.org/oauth/complete",
+                Some("client_secret=hunter2&code=x"),
+            ),
+            ("POST", "https://example.org/v1/messages", None),
         ] {
             let mut exchange = Exchange::begin(method, url, body.map(str::as_bytes));
             assert!(!exchange.is_going());
@@ -342,6 +353,18 @@ fn what_calls_no_model_costs_nothing_and_records_nothing() {
         Exchange::begin("POST", "http://llm.internal/ask", Some(body.as_bytes())).finish();
     });
     assert_eq!(one(&trace).1.messages.len(), 1);
+    // One that speaks as Anthropic does, and names the model in the midst.
+    let trace = capture(|| {
+        let system = "Be brief. ".repeat(1000);
+        let body = json!({"messages": [{"role": "user", "content": &system}],
+            "model": "claude-haiku-4-5", "system": system});
+        let url = "http://llm.internal/v1/messages";
+        Exchange::begin("POST", url, Some(body.to_string().as_bytes())).finish();
+    });
+    assert_eq!(
+        one(&trace).1.request_model.as_deref(),
+        Some("claude-haiku-4-5")
+    );
 }
 
 #[test]
@@ -455,6 +478,46 @@ fn providers_and_models_are_told_by_addresses_where_bodies_do_not() {
 
 /// Ollama answers in lines.
 #[test]
+fn a_refusal_in_plain_words_is_no_stream() {
+    let trace = capture(|| {
+        let mut exchange = begin();
+        exchange.response(520, Some("text/plain"), None);
+        exchange.chunk(b"error code: 520");
+        exchange.finish();
+    });
+    let error = one(&trace).0.error.as_ref().expect("it was refused");
+    assert_eq!(error.details, "error code: 520");
+}
+
+#[test]
+fn binary_events_are_a_stream() {
+    let fixture = include_str!("../../agentops-core/fixtures/bedrock/event_stream.json");
+    let fixture: Value = serde_json::from_str(fixture).expect("it is JSON");
+    let hex: String = fixture["hex"]
+        .as_array()
+        .expect("its frames")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let digits = (0..hex.len()).step_by(2);
+    let bytes: Vec<u8> = digits
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("it is hex"))
+        .collect();
+    let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream";
+    for size in [1, 7, bytes.len()] {
+        let trace = capture(|| {
+            let mut exchange = Exchange::begin("POST", url, Some(b"{}"));
+            exchange.response(200, Some("application/vnd.amazon.eventstream"), None);
+            bytes.chunks(size).for_each(|piece| exchange.chunk(piece));
+            exchange.finish();
+        });
+        let (span, call) = one(&trace);
+        assert!(call.streaming && call.usage.is_some(), "{call:?}");
+        assert_eq!(ended(span), (Status::Ok, false, None, Some("end")));
+    }
+}
+
+#[test]
 fn lines_of_json_are_a_stream() {
     let lines = concat!(
         "{\"model\":\"llama3.2\",\"message\":{\"role\":\"assistant\",\"content\":\"Hel\"},\"done\":false}\n",
@@ -493,7 +556,7 @@ struct Unreachable(std::io::Error);
 
 impl std::fmt::Display for Unreachable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no answer from https://me:word@h/v1/messages?key=abc#d")
+        f.write_str("no answer from https://me:word@h/v1/completions?key=abc#d")
     }
 }
 
@@ -505,18 +568,24 @@ impl std::error::Error for Unreachable {
 
 #[test]
 fn an_attempt_that_failed_is_the_calls_end_only_where_none_follows() {
-    let url = "https://me:word@h/v1/messages?key=abc#d";
+    let url = "https://me:word@h/v1/completions?key=abc#d";
     let fail = |exchange: &mut Exchange| {
         let reset = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "at ?key=abc#d");
         exchange.fail_attempt(&Unreachable(reset));
         assert!(exchange.is_going());
     };
+    let trace = capture(|| {
+        Exchange::begin("POST", url, None).fail_with(format!("no answer from {url}"));
+    });
+    let error = one(&trace).0.error.as_ref().expect("it failed");
+    assert_eq!(error.details, "no answer from https://…h/v1/completions…");
+
     let trace = capture(|| fail(&mut Exchange::begin("POST", url, None)));
     let span = one(&trace).0;
     assert_eq!((span.status, span.cancelled), (Status::Error, false));
     let error = span.error.as_ref().expect("it failed");
     assert_eq!(error.code, "ConnectionReset");
-    assert_eq!(error.details, "no answer from https://…h/v1/messages…");
+    assert_eq!(error.details, "no answer from https://…h/v1/completions…");
     assert_eq!(error.chain, ["at …"]);
 
     let trace = capture(|| {

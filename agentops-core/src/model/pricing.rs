@@ -289,7 +289,8 @@ impl PriceList {
         };
         let names = [call.model.as_deref(), asked_for];
         // What runs on this machine needs no name.
-        let mut names = names.into_iter().flatten().chain([""]);
+        let nameless = names.iter().all(Option::is_none).then_some("");
+        let mut names = names.into_iter().flatten().chain(nameless);
         let quote = names.find_map(|name| self.quote(name, provider, terms, at))?;
         Some(quote.apply(usage))
     }
@@ -754,15 +755,17 @@ fn remember<K: Eq + Hash, V>(answers: &Mutex<HashMap<K, V>>, question: K, answer
     answers.insert(question, answer);
 }
 
-/// What runs on this machine, and what OpenRouter gives away.
+/// What runs on this machine, and what OpenRouter gives away. Some of what Ollama offers runs at Ollama's, by its tag.
 fn for_nothing(model: &str, provider: Option<&str>) -> Option<Listing> {
     let is_local = |provider: &str| {
         let mut locals = LOCAL_PROVIDERS.iter();
         locals.any(|local| provider.trim().eq_ignore_ascii_case(local))
     };
+    let tag = model.rsplit_once(':').map(|(_, tag)| tag);
+    let is_elsewhere = || tag.is_some_and(|tag| tag == "cloud" || tag.ends_with("-cloud"));
     let router = provider.map_or_else(|| model.contains('/'), |it| table_id(it) == "openrouter");
     let why = match provider {
-        Some(provider) if is_local(provider) => LOCAL,
+        Some(provider) if is_local(provider) && !is_elsewhere() => LOCAL,
         _ if router && model.ends_with(":free") => FREE,
         _ => return None,
     };
@@ -1629,6 +1632,13 @@ mod tests {
                 (cost.total, cost.price_table.as_deref()),
                 (0, Some("local"))
             );
+        }
+    }
+
+    #[test]
+    fn what_a_local_server_passes_on_is_not_local() {
+        for model in ["gpt-oss:120b-cloud", "glm-4.6:cloud"] {
+            assert_eq!(price(&call("ollama", model, usage(1, 1)), NOW), None);
         }
     }
 

@@ -256,6 +256,9 @@ impl<'a> Bytes<'a> {
             let before = self.beginning.iter().rposition(|byte| *byte == b'\n');
             let after = self.last.iter().position(|byte| *byte == b'\n');
             (before.map_or(0, |at| at + 1), ends(self.last, after))
+        } else if self.beginning.first() == Some(&0) {
+            // Nothing tells where a frame of Amazon's begins but the one before it.
+            (self.beginning.len(), self.last.len())
         } else {
             let before = blank_lines(self.beginning).last();
             (

@@ -523,6 +523,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::llm::{LlmCall, ProviderError};
     use crate::record::capture::Sink;
 
     const KEY: &str = "sk-0123456789abcdef";
@@ -543,6 +544,39 @@ mod tests {
 
     fn check(value: Value, expected: Value) {
         assert_eq!(shown(Rules::default(), &value), expected);
+    }
+
+    #[test]
+    fn without_content_nothing_that_was_said_is_left_of_a_call() {
+        let rules = Rules {
+            content: false,
+            ..Rules::default()
+        };
+        let redactor = Redactor::new(rules).expect("it has no pointers");
+        let error = ProviderError {
+            status: Some(400),
+            kind: Some("invalid_request_error".into()),
+            message: "no such tool: said".into(),
+            ..ProviderError::default()
+        };
+        let mut call = LlmCall::new().prompt("user", "said").parameter("n", 1);
+        call.provider_error = Some(error.clone());
+        for name in [
+            "prediction",
+            "documents",
+            "suffix",
+            "instructions",
+            "prompt",
+        ] {
+            call = call.parameter(name, json!({"content": "said"}));
+        }
+        redactor.call(PLACE, &mut call);
+        let mut left = LlmCall::new().parameter("n", 1);
+        left.provider_error = Some(ProviderError {
+            message: String::new(),
+            ..error
+        });
+        assert_eq!(call, left);
     }
 
     #[test]

@@ -68,11 +68,12 @@ static CALL: Callsite = Callsite::new(Meta::new(
 ///
 /// Requests that call no model (a list of models, an upload) open no span and cost a look at their address; so do all
 /// while nothing records. A model is called by posting to a path that is known for it, or a body that has a `model` and
-/// `messages`.
+/// `messages`; where the path is a word of others as well (`/messages`), on the host of a provider that is known, or
+/// with a body that has a `model`.
 ///
 /// Of the address only host, port and path are read; queries, headers and users' names never are, for keys stand there.
 /// Errors that tell the whole address are recorded without them.
-/// Of a body the first mebibyte and the end are kept. Bodies that are no text are not looked at.
+/// Of a body the first mebibyte and the end are kept. Bodies that are sound or pictures are not looked at.
 ///
 /// ```
 /// use agentops_core::Exchange;
@@ -255,7 +256,7 @@ impl Exchange {
         }
         let terminal = going.terminal.get_or_insert_with(|| Terminal::new(None));
         let ended = terminal.push(bytes);
-        if terminal.is_text() {
+        if terminal.is_readable() {
             going.body.push(bytes);
         }
         if let Some(ended) = ended {
@@ -282,7 +283,7 @@ impl Exchange {
 
     /// As [`fail`](Self::fail), for a reason that is text.
     pub fn fail_with(&mut self, reason: impl Display) {
-        self.keep_fault(|_, sink| fault::of_text(&reason, sink));
+        self.keep_fault(|going, sink| fault::of_text_without(&reason, &going.secrets, sink));
         self.end(Ended::Error);
     }
 
@@ -405,17 +406,18 @@ fn is_call(endpoint: &Endpoint<'_>, body: Option<&[u8]>) -> bool {
     if endpoint.is_model_call() {
         return true;
     }
-    let Some(body) = body.filter(|body| body.starts_with(b"{")) else {
+    let Some(body) = body.filter(|body| body.trim_ascii_start().starts_with(b"{")) else {
         return false;
     };
+    let has = |bytes: &[u8], field: &[u8]| bytes.windows(field.len()).any(|bytes| bytes == field);
+    if endpoint.may_be_model_call() {
+        return has(body, b"\"model\"");
+    }
     let ends = [
         &body[..body.len().min(GLANCE)],
         &body[body.len().saturating_sub(GLANCE)..],
     ];
-    let names = |field: &[u8]| {
-        let has = |end: &&[u8]| end.windows(field.len()).any(|window| window == field);
-        ends.iter().any(has)
-    };
+    let names = |field| ends.iter().any(|end| has(end, field));
     !endpoint.is_no_model_call() && names(b"\"messages\"") && names(b"\"model\"")
 }
 

@@ -146,6 +146,18 @@ pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) 
     });
 }
 
+/// As [`of_text`], without what is secret in it.
+pub(crate) fn of_text_without<E: fmt::Display + ?Sized>(
+    error: &E,
+    secrets: &[Box<str>],
+    sink: &mut Sink<'_>,
+) {
+    read(Found::of::<E>(), sink, |found| {
+        found.details = text(format_args!("{error}"));
+        found.hide(secrets);
+    });
+}
+
 /// Records that there was an error of which nothing is known.
 pub(crate) fn of_nothing(sink: &mut Sink<'_>) {
     read(Found::of::<()>(), sink, |found| {

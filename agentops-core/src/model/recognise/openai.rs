@@ -252,7 +252,10 @@ fn as_chunks(value: &Value) -> Option<Answer> {
         ..Answer::default()
     };
     let mut choices = BTreeMap::<u64, Streamed<'_>>::new();
-    for chunk in items.iter().filter_map(as_chunk) {
+    for chunk in items
+        .iter()
+        .filter_map(|item| as_chunk(item).or_else(|| as_bill(item)))
+    {
         answer.read_head(chunk);
         for choice in chunk
             .get("choices")
@@ -268,13 +271,23 @@ fn as_chunks(value: &Value) -> Option<Answer> {
     Some(answer)
 }
 
+/// What tells of a stream's usage and has no choices: some gateways do not call it a chunk.
+fn as_bill(value: &Value) -> Option<&Fields> {
+    let fields = inside_ok(value)?;
+    let is_empty = |choices: &Value| choices.as_array().is_none_or(Vec::is_empty);
+    let has_usage = fields.get("usage").is_some_and(Value::is_object);
+    (has_usage && fields.get("choices").is_none_or(is_empty)).then_some(fields)
+}
+
+fn inside_ok(value: &Value) -> Option<&Fields> {
+    let fields = value.as_object()?;
+    let inner = fields.get("Ok").and_then(Value::as_object);
+    Some(inner.unwrap_or(fields))
+}
+
 /// A chunk, or an `Ok` with a chunk in it.
 fn as_chunk(value: &Value) -> Option<&Fields> {
-    let fields = value.as_object()?;
-    let fields = fields
-        .get("Ok")
-        .and_then(Value::as_object)
-        .unwrap_or(fields);
+    let fields = inside_ok(value)?;
     let choices = fields.get("choices")?.as_array()?;
     let is_chunk = text(fields, "object") == Some("chat.completion.chunk");
     (is_chunk
@@ -952,6 +965,22 @@ mod tests {
                 ..Usage::default()
             })
         );
+    }
+
+    #[test]
+    fn usage_of_a_stream_counts_whatever_its_chunk_is_called() {
+        let said = json!({"choices": [{"index": 0, "delta": {"content": "Hi"}}]});
+        let usage = json!({"prompt_tokens": 5, "completion_tokens": 3});
+        for last in [
+            json!({"choices": [], "usage": usage}),
+            json!({"object": "", "choices": [], "usage": usage}),
+            json!({"object": "chat.completion.chunk", "usage": usage}),
+            json!({"Ok": {"choices": null, "usage": usage}}),
+        ] {
+            let call = recognise(None, Some(&json!([said, last]))).unwrap();
+            assert_eq!(call.usage, Some(Usage::new(5, 3)), "{last}");
+            assert_eq!(call.completions.len(), 1);
+        }
     }
 
     #[test]

@@ -205,8 +205,10 @@ impl Redactor {
                 choice.content.clear();
                 choice.tool_calls.clear();
             }
-            // What the answer is expected to be: a parameter that is content.
-            call.parameters.remove("prediction");
+            call.parameters.retain(|name, _| !SAID.contains(&&**name));
+            if let Some(error) = &mut call.provider_error {
+                error.message.clear();
+            }
         }
         let mut parameters = Value::Object(std::mem::take(&mut call.parameters));
         walk.within("parameters", |walk| walk.value(&mut parameters));
@@ -247,6 +249,16 @@ impl Redactor {
         walk.found || walk.changed && call.streaming
     }
 }
+
+/// Parameters that are content: what the answer is expected to be, what it is to be drawn from, what comes after it, how
+/// it is to be spoken, and what is filled into a prompt that the provider keeps.
+const SAID: [&str; 5] = [
+    "prediction",
+    "documents",
+    "suffix",
+    "instructions",
+    "prompt",
+];
 
 impl Walk<'_> {
     /// Under a name of ours, with elements of its own.

@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::{self, Access};
+use crate::ingest::agentops::Objects;
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 use crate::stats::{Now, Stats};
@@ -35,6 +36,8 @@ pub struct App {
     pub access: Access,
     /// What bodies may take.
     pub room: Room,
+    /// What AgentOps' SDKs uploaded.
+    pub objects: Objects,
 }
 
 /// All routes, behind what decides who may ask.
@@ -53,6 +56,7 @@ fn routes() -> Router<App> {
         .route("/v3/auth/token", post(ingest::token))
         .route("/v4/logs/upload/", post(ingest::upload_logs))
         .route("/v4/objects/upload/", post(ingest::upload_object))
+        .route("/v4/objects/{name}", get(ingest::object))
 }
 
 /// Nothing is reached but through here: what is added to the routes needs the token unless `auth` opens it.
@@ -153,6 +157,7 @@ mod tests {
             stats,
             access: Access::Token(Token::of(&home).expect("a token")),
             room: Room::default(),
+            objects: Objects::of(&home),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a port");

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::api::{self, App, Room};
 use crate::auth::{self, Access};
 use crate::home::Home;
+use crate::ingest::agentops::Objects;
 use crate::ingest::spool::{ImportError, Importer};
 use crate::ingest::writer::Writer;
 use crate::live::Live;
@@ -66,6 +67,7 @@ pub fn start(
         stats,
         access,
         room: Room::default(),
+        objects: Objects::of(home),
     };
     tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
     Ok(Server {

@@ -10,15 +10,18 @@ use agentops_core::model::event::{Event, Resource};
 use agentops_core::model::id::{SessionId, TraceId};
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
+use axum::extract::{Path, State};
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use serde_json::{Map, Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::App;
-use crate::ingest::agentops::{self, Upload};
+use crate::ingest::agentops;
 use crate::ingest::otlp::{self, Compression, Format, Taken, Unreadable};
 use crate::ingest::writer::Refused;
 use crate::log;
@@ -183,7 +186,7 @@ async fn receive(
     headers: &HeaderMap,
     body: Body,
     limit: usize,
-) -> Result<(Bytes, tokio::sync::OwnedSemaphorePermit), Problem> {
+) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
@@ -411,58 +414,31 @@ pub(super) async fn token(State(app): State<App>, headers: HeaderMap, body: Body
         let body = json!({"error": {"code": "api_key", "message": message}});
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     }
-    let body = json!({"token": "loopback", "project_id": "default", "project_prem_status": "free"});
+    let body = json!({"token": "loopback", "project_id": "default", "project_prem_status": "pro"});
     Json(body).into_response()
 }
 
+/// What a program printed, for the session of its trace.
 pub(super) async fn upload_logs(
     State(app): State<App>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    upload(&app, Upload::Logs, &headers, body).await
-}
-
-pub(super) async fn upload_object(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    upload(&app, Upload::Object, &headers, body).await
-}
-
-async fn upload(app: &App, upload: Upload, headers: &HeaderMap, body: Body) -> Response {
-    let bad = |code, message: &str| {
-        app.stats.refused("uploads", code, 1);
-        let body = json!({"error": {"code": code, "message": message}});
-        (StatusCode::BAD_REQUEST, Json(body)).into_response()
-    };
     let trace = headers
         .get("trace-id")
         .and_then(|value| value.to_str().ok());
     let Some(trace) = trace.and_then(agentops::session) else {
-        return bad(
-            "trace_id",
-            "send the trace's id in decimal as the header Trace-Id",
-        );
+        let message = "send the trace's id in decimal as the header Trace-Id";
+        return bad(&app, "trace_id", message);
     };
-    let (body, _room) = match receive(app, headers, body, MAX_UPLOAD).await {
-        Ok(received) => received,
-        Err(problem) => {
-            app.stats.refused("uploads", problem.cause(), 1);
-            return problem.plain();
-        }
+    let (text, _room) = match uploaded(&app, &headers, body).await {
+        Ok(uploaded) => uploaded,
+        Err(answer) => return answer,
     };
-    let Ok(Value::String(text)) =
-        serde_json::from_slice(&body).map(|mut body: Value| body["body"].take())
-    else {
-        return bad("body", "send {\"body\": \"…\"}");
-    };
-    app.stats.body(body.len(), body.len());
     let size = text.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_nanos() as u64);
-    let mut events = [agentops::event(upload, trace, text, now)];
+    let mut events = [agentops::printed(trace, text, now)];
     let worker = app.clone();
     let found = tokio::task::spawn_blocking(move || {
         at_home(&worker, &mut events);
@@ -476,15 +452,98 @@ async fn upload(app: &App, upload: Upload, headers: &HeaderMap, body: Body) -> R
         _ => trace,
     };
     if let Err(refused) = app.writer.commit(events.into()).await {
-        app.stats.refused("uploads", "store", 1);
-        return Problem::Refused(refused).plain();
+        let problem = Problem::Refused(refused);
+        app.stats.refused("uploads", problem.cause(), 1);
+        return problem.plain();
     }
-    app.stats.ingested("uploads", 1);
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("localhost");
     // Where it is read again: among the logs of the session's own span.
-    let url = format!("http://{host}/api/v1/sessions/{session}?spans=full");
+    let path = format!("api/v1/sessions/{session}?spans=full");
+    kept(&app, &headers, &path, size)
+}
+
+/// Anything else, which names no session.
+pub(super) async fn upload_object(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let (text, _room) = match uploaded(&app, &headers, body).await {
+        Ok(uploaded) => uploaded,
+        Err(answer) => return answer,
+    };
+    let size = text.len();
+    let objects = app.objects.clone();
+    let name = tokio::task::spawn_blocking(move || objects.keep(text.as_bytes())).await;
+    match name {
+        Ok(Ok(name)) => kept(&app, &headers, &format!("v4/objects/{name}"), size),
+        Ok(Err(error)) => {
+            let problem = Problem::Refused(Refused::Failed(format!(
+                "the object could not be written: {error}"
+            )));
+            app.stats.refused("uploads", problem.cause(), 1);
+            log::warn(&problem.message());
+            problem.plain()
+        }
+        Err(_) => Problem::Broken.plain(),
+    }
+}
+
+/// An object as it was uploaded; as no page, whatever it is.
+pub(super) async fn object(State(app): State<App>, Path(name): Path<String>) -> Response {
+    let objects = app.objects.clone();
+    let read = tokio::task::spawn_blocking(move || objects.read(&name)).await;
+    match read {
+        Ok(Ok(Some(object))) => {
+            let headers = [
+                (CONTENT_TYPE, "application/octet-stream"),
+                (CONTENT_DISPOSITION, "attachment"),
+                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
+            (headers, object).into_response()
+        }
+        Ok(Ok(None)) => {
+            let message = "there is no such object; its address is in the answer to its upload";
+            let body = json!({"error": {"code": "not_found", "message": message}});
+            (StatusCode::NOT_FOUND, Json(body)).into_response()
+        }
+        Ok(Err(error)) => {
+            let why = format!("the object could not be read: {error}");
+            Problem::Refused(Refused::Failed(why)).plain()
+        }
+        Err(_) => Problem::Broken.plain(),
+    }
+}
+
+/// The text of an upload.
+async fn uploaded(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(String, OwnedSemaphorePermit), Response> {
+    let (body, room) = receive(app, headers, body, MAX_UPLOAD)
+        .await
+        .map_err(|problem| {
+            app.stats.refused("uploads", problem.cause(), 1);
+            problem.plain()
+        })?;
+    app.stats.body(body.len(), body.len());
+    let said: Result<Map<String, Value>, _> = serde_json::from_slice(&body);
+    match said.map(|mut said| said.remove("body")) {
+        Ok(Some(Value::String(text))) => Ok((text, room)),
+        _ => Err(bad(app, "body", "send {\"body\": \"…\"}")),
+    }
+}
+
+fn bad(app: &App, cause: &'static str, message: &str) -> Response {
+    app.stats.refused("uploads", cause, 1);
+    let body = json!({"error": {"code": cause, "message": message}});
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}
+
+/// What those SDKs expect: where it is, and how large.
+fn kept(app: &App, headers: &HeaderMap, path: &str, size: usize) -> Response {
+    app.stats.ingested("uploads", 1);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let url = format!("http://{}/{path}", host.unwrap_or("localhost"));
     Json(json!({"url": url, "size": size})).into_response()
 }

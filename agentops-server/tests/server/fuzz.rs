@@ -200,6 +200,7 @@ fn damage(mut input: Vec<u8>, others: &[Vec<u8>], numbers: &mut Numbers) -> Vec<
 struct Input(String);
 
 impl Drop for Input {
+    #[expect(clippy::print_stderr, reason = "beside the panic's message")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the input was {}", self.0);
@@ -208,6 +209,7 @@ impl Drop for Input {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "for the person who runs it for long")]
 fn any_request_is_taken_or_refused() {
     let seconds = std::env::var("AGENTOPS_FUZZ")
         .ok()

@@ -12,6 +12,9 @@ const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PROTO: (&str, &str) = ("content-type", "application/x-protobuf");
 
+/// Headers, a body, the status that comes of it, and what is said.
+type Case<'a> = (&'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str);
+
 #[test]
 fn what_cannot_be_read_is_refused_with_the_reason() {
     let server = Server::start("hostile-bodies");
@@ -30,7 +33,7 @@ fn what_cannot_be_read_is_refused_with_the_reason() {
         |inner, _| json!({"arrayValue": {"values": [inner]}}),
     );
     let deep_span = json!({"resourceSpans": [{"scopeSpans": [{"spans": [{"attributes": [{"key": "k", "value": deep_value}]}]}]}]});
-    let cases: [(&[(&str, &str)], Vec<u8>, u16, &str); 15] = [
+    let cases: [Case<'_>; 15] = [
         (&[JSON], b"".into(), 400, "EOF"),
         (&[JSON], b"[]".into(), 400, "an object with `resourceSpans`"),
         (

@@ -412,20 +412,33 @@ fn what_agentops_python_sends() {
         (&json!("agentops.logs"), &json!("line one\nline two"))
     );
 
-    let object = upload("/v4/objects/upload/", r#"{"body": "<svg/>"}"#).json();
+    // It names no trace.
+    let body = r#"{"body": "<svg/>"}"#.as_bytes();
+    let object = server.send("POST", "/v4/objects/upload/", &[], body).json();
     assert_eq!(object["size"], 6);
-    assert!(
-        object["url"]
-            .as_str()
-            .is_some_and(|url| url.contains(session["id"].as_str().expect("an id"))),
-        "{object}"
+    let url = object["url"].as_str().expect("an address");
+    let path = url
+        .strip_prefix(&format!("http://{}", server.address))
+        .expect("it is here");
+    assert_eq!(server.send("GET", path, &[], b"").status, 401);
+    let read = server.get(path);
+    assert_eq!(
+        (read.status, &*read.body, read.header("content-disposition")),
+        (200, &b"<svg/>"[..], Some("attachment"))
     );
+    for nowhere in [
+        "/v4/objects/..%2f..%2ftoken",
+        "/v4/objects/00",
+        "/v4/objects/token",
+    ] {
+        assert_eq!(server.get(nowhere).status, 404, "{nowhere}");
+    }
     let token = server.send("POST", "/v3/auth/token", &[], br#"{"api_key": "k"}"#);
     assert_eq!(
         (token.status, token.json()),
         (
             200,
-            json!({"token": "loopback", "project_id": "default", "project_prem_status": "free"})
+            json!({"token": "loopback", "project_id": "default", "project_prem_status": "pro"})
         )
     );
     for (path, trace, body) in [
@@ -434,6 +447,7 @@ fn what_agentops_python_sends() {
         ("/v4/logs/upload/", "0", r#"{"body": "x"}"#),
         ("/v4/logs/upload/", "1", "{}"),
         ("/v4/objects/upload/", "1", "nonsense"),
+        ("/v4/objects/upload/", "1", "3"),
     ] {
         let answer = server.send("POST", path, &[("trace-id", trace)], body.as_bytes());
         assert_eq!(answer.status, 400, "{path} {trace} {body}");

@@ -8,6 +8,7 @@ use super::{DATABASE, Failure, Output};
 use crate::auth::{self, Access, Token};
 use crate::home::Home;
 use crate::live::Live;
+use crate::log;
 use crate::serve;
 use crate::store::Store;
 use crate::store::sqlite::{Durability, Sqlite};
@@ -39,6 +40,10 @@ pub(super) struct Listen {
     /// Let everybody on this machine read, without the token
     #[arg(long)]
     no_token: bool,
+
+    /// How warnings are written to stderr
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    log: log::Format,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
@@ -86,6 +91,7 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
     output: &mut Output,
     beside: impl FnOnce(Arc<Live>) -> F,
 ) -> Result<Option<T>, Failure> {
+    log::write_as(listen.log);
     let access = listen.access(home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -10,8 +10,12 @@ use agentops_core::model::trace::Trace;
 use crate::store::{Condition, Store, StoreError, Wanted};
 
 mod filter;
+mod run;
+mod verdict;
 
 pub use filter::Filter;
+pub use run::Run;
+pub use verdict::{Failure, Place, Severity, Spent, Verdict, of as judge, verdict};
 
 /// How many spans are asked for at once.
 const PAGE: usize = 2_000;

@@ -45,6 +45,18 @@ pub fn llm(call: &LlmCall) -> impl Serialize {
     LlmView::from(call)
 }
 
+/// Nano-USD as JSON writes them: USD with all digits and no exponent.
+#[must_use]
+pub fn usd(nanos: i64) -> impl Serialize {
+    Usd(nanos)
+}
+
+/// What a provider said was wrong, as JSON writes it.
+#[must_use]
+pub fn provider_error(error: &ProviderError) -> impl Serialize {
+    ProviderErrorView::from(error)
+}
+
 #[derive(Serialize)]
 struct SessionView<'a> {
     id: String,

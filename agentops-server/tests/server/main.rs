@@ -5,3 +5,4 @@ mod fuzz;
 mod harness;
 mod hostile;
 mod otlp;
+mod verdict;

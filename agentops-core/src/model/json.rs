@@ -32,6 +32,12 @@ pub fn session_alone(session: &Session) -> impl Serialize {
     SessionView::new(session, None)
 }
 
+/// Spans as JSON writes them: an array.
+#[must_use]
+pub fn spans(spans: &[Span]) -> impl Serialize {
+    SpansView(spans)
+}
+
 /// The same as text, indented for people.
 #[must_use]
 pub fn to_string(trace: &Trace, spans: bool) -> String {

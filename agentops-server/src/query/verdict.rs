@@ -12,6 +12,7 @@ use agentops_core::model::session::{EndState, SessionState};
 use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 
+use super::Spent;
 use super::run::Run;
 use crate::store::{Condition, Row, Sort, Store, StoreError, Wanted};
 
@@ -26,6 +27,9 @@ const NESTED: usize = 50;
 
 /// Sessions within sessions that a failure is followed into.
 const DEPTH: u32 = 4;
+
+/// So often all is looked through for an error that came back.
+const LOOKS: u32 = 8;
 
 /// Errors of so many spans are compared word by word.
 const CLOSE_LOOK: usize = 8;
@@ -99,17 +103,6 @@ pub struct Failure {
     is_session: bool,
 }
 
-/// Money, as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spent {
-    /// Nano-USD; `None` where nothing has a price.
-    pub known: Option<i64>,
-    /// Something is missing from it.
-    pub partial: bool,
-    /// Some of it comes of tokens that were estimated.
-    pub estimated: bool,
-}
-
 impl Severity {
     /// As the JSON has it.
     #[must_use]
@@ -167,6 +160,7 @@ struct Judge<'a> {
     /// Spans that were read whole.
     read: HashMap<usize, Option<Box<Span>>>,
     reads: u32,
+    looks: u32,
     depth: u32,
     /// The nearest agent around each row.
     scopes: Vec<Option<usize>>,
@@ -201,6 +195,7 @@ impl<'a> Judge<'a> {
             run,
             read: HashMap::new(),
             reads: READS,
+            looks: LOOKS,
             depth,
             scopes,
             worked,
@@ -210,7 +205,7 @@ impl<'a> Judge<'a> {
     fn judge(&mut self) -> Result<Verdict, StoreError> {
         let outcome = outcome(self.run);
         let (failure, gave_up) = match outcome {
-            Outcome::Failed => self.to_blame()?,
+            Outcome::Failed => self.blamed()?,
             _ => (self.without_harm()?, None),
         };
         let failure = match failure {
@@ -256,7 +251,7 @@ impl<'a> Judge<'a> {
     }
 
     /// What a failed session failed of, and who gave up over it.
-    fn to_blame(&mut self) -> Result<(Option<Blamed>, Option<usize>), StoreError> {
+    fn blamed(&mut self) -> Result<(Option<Blamed>, Option<usize>), StoreError> {
         let chief = self.chief().filter(|&at| self.run.failed(at));
         let mut at = chief;
         while let Some(within) = self.cause(at)? {
@@ -280,6 +275,11 @@ impl<'a> Judge<'a> {
     /// What failed within a span that failed, or within the session, and made it fail.
     fn cause(&mut self, at: Option<usize>) -> Result<Option<usize>, StoreError> {
         let mut failed = self.failed_within(at);
+        let is_hidden = failed.is_empty() && self.looks > 0;
+        if is_hidden {
+            self.looks -= 1;
+            failed = self.hidden_within(at);
+        }
         failed.sort_by_key(|&at| (self.run.end(at), at));
         let mut same = Vec::new();
         let skip = failed.len().saturating_sub(CLOSE_LOOK);
@@ -289,6 +289,9 @@ impl<'a> Judge<'a> {
             }
         }
         let is_same = !same.is_empty();
+        if is_hidden && !is_same {
+            return Ok(None);
+        }
         let candidates = if is_same { same } else { failed };
         let open = |&&at: &&usize| is_same || !self.recovered(at);
         let Some(&last) = candidates.iter().rev().find(open) else {
@@ -319,6 +322,20 @@ impl<'a> Judge<'a> {
             }
         }
         failed
+    }
+
+    /// The outermost failed spans anywhere within one, whatever those around them made of it: to blame only where the
+    /// error is the same.
+    fn hidden_within(&self, at: Option<usize>) -> Vec<usize> {
+        let run = self.run;
+        let is_outermost = |&within: &usize| {
+            let parent = run.parent(within).filter(|parent| Some(*parent) != at);
+            run.failed(within) && !parent.is_some_and(|parent| run.failed(parent))
+        };
+        let all = run.within(at).iter().copied();
+        all.filter(|within| Some(*within) != at)
+            .filter(is_outermost)
+            .collect()
     }
 
     fn same_error(&self, at: Option<usize>, within: usize) -> bool {
@@ -520,10 +537,8 @@ impl<'a> Judge<'a> {
             if row.open || row.end.unwrap_or(row.start) > time {
                 continue;
             }
-            if let Some(own) = totals.own_cost {
-                spent.known = Some(spent.known.unwrap_or(0).saturating_add(own));
-                spent.estimated |= row.is_cost_estimated && totals.counts_cost;
-            }
+            spent.add(totals.own_cost);
+            spent.estimated |= row.is_cost_estimated && totals.counts_cost;
             spent.partial |= totals.lacks_cost;
         }
         spent

@@ -681,6 +681,23 @@ fn an_error_by_its_own_word() {
 }
 
 #[test]
+fn an_error_that_somebody_kept_and_raised_later() {
+    Story::new()
+        .span(Agent, "planner", 2, 1, [0, 900])
+        .span(Tool, "read_file", 3, 2, [100, 200])
+        .failed("NotFound", "no such file: a.rs")
+        .span(Tool, "grep", 4, 2, [300, 400])
+        .failed("Io", "no disk is there")
+        .span(Tool, "list", 5, 2, [500, 600])
+        .root(1_000)
+        .ended(1_000, EndState::Error, Some("gave up: no such file: a.rs"))
+        .reads(
+            "error",
+            "`read_file` failed with “no such file: a.rs”. At 200 ms.",
+        );
+}
+
+#[test]
 fn the_run_itself_failed() {
     Story::new()
         .span(Tool, "ls", 2, 1, [0, 10])

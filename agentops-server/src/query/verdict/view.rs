@@ -7,7 +7,8 @@ use agentops_core::model::llm::ProviderError;
 use agentops_core::model::time::millis;
 use serde::{Serialize, Serializer};
 
-use super::{Place, Spent, Verdict};
+use super::{Place, Verdict};
+use crate::query::Spent;
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -25,7 +26,7 @@ struct View<'a> {
     attempts: u64,
     recovered: bool,
     time_ms: Option<f64>,
-    spent: Option<Money>,
+    spent: Option<Spent>,
     provider_error: Option<Refusal<'a>>,
     gave_up: Option<PlaceView<'a>>,
     within: Option<Within<'a>>,
@@ -46,28 +47,7 @@ struct Within<'a> {
     since_ms: f64,
 }
 
-/// Money as far as it is known.
-#[derive(Serialize)]
-pub(in crate::query) struct Money {
-    usd: Option<Usd>,
-    partial: bool,
-    estimated: bool,
-}
-
-/// Nano-USD.
-pub(in crate::query) struct Usd(pub(in crate::query) i64);
-
 struct Refusal<'a>(&'a ProviderError);
-
-impl From<Spent> for Money {
-    fn from(spent: Spent) -> Self {
-        Self {
-            usd: spent.known.map(Usd),
-            partial: spent.partial,
-            estimated: spent.estimated,
-        }
-    }
-}
 
 impl<'a> From<&'a Place> for PlaceView<'a> {
     fn from(place: &'a Place) -> Self {
@@ -98,7 +78,7 @@ impl Serialize for Verdict {
             attempts: failure.map_or(0, |failure| failure.attempts),
             recovered: failure.is_some_and(|failure| failure.recovered),
             time_ms: failure.map(|failure| since_start(failure.time)),
-            spent: failure.map(|failure| failure.spent.into()),
+            spent: failure.map(|failure| failure.spent),
             provider_error: failure
                 .and_then(|failure| failure.provider.as_ref())
                 .map(Refusal),
@@ -110,12 +90,6 @@ impl Serialize for Verdict {
             other_failures: self.other_failures,
         }
         .serialize(serializer)
-    }
-}
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json::usd(self.0).serialize(serializer)
     }
 }
 

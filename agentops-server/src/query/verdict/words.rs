@@ -8,7 +8,8 @@ use agentops_core::model::span::SpanKind;
 use agentops_core::model::tree::text::{clean, duration, plural};
 use agentops_core::model::tree::usd;
 
-use super::{Failure, Judge, Outcome, Place, Spent, Verdict};
+use super::{Failure, Judge, Outcome, Place, Verdict};
+use crate::query::Spent;
 
 /// So much of a message is quoted.
 const QUOTED: usize = 160;
@@ -40,7 +41,12 @@ impl Judge<'_> {
             Outcome::Failed => match clause {
                 Some(clause) => {
                     let by_hand = !self.chief().is_some_and(|at| self.run.failed(at));
-                    let then = match (&verdict.gave_up, by_hand, reason) {
+                    let message = failure.and_then(|failure| failure.message.as_deref());
+                    let said = self.run.session.facts.end_state_reason.as_deref();
+                    let is_told = message
+                        .zip(said)
+                        .is_some_and(|(message, reason)| reason.contains(message));
+                    let then = match (&verdict.gave_up, by_hand && !is_told, reason) {
                         (Some(place), false, _) => format!("; {} gave up", name_of(&place.name)),
                         (_, true, Some(reason)) => {
                             format!("; the run was ended as an error: {reason}")
@@ -103,14 +109,17 @@ impl Judge<'_> {
                 let within = verdict.within.as_ref();
                 let within =
                     within.map(|(place, _)| format!(" while {} was running", subject(place)));
-                let last = duration(self.run.offset(self.run.last()));
-                let spent =
-                    spent(&self.spent_by(u64::MAX)).map(|spent| format!(", {spent} spent by then"));
-                format!(
-                    "The process ended{}, and never said how it went. Last heard of at {last}{}.{before}",
-                    within.unwrap_or_default(),
-                    spent.unwrap_or_default()
-                )
+                let within = within.unwrap_or_default();
+                let last = match self.run.offset(self.run.last()) {
+                    0 => String::new(),
+                    last => {
+                        let spent = spent(&self.spent_by(u64::MAX));
+                        let spent = spent.map(|spent| format!(", {spent} spent by then"));
+                        let spent = spent.unwrap_or_default();
+                        format!(" Last heard of at {}{spent}.", duration(last))
+                    }
+                };
+                format!("The process ended{within}, and never said how it went.{last}{before}")
             }
         }
     }

@@ -136,7 +136,8 @@ impl<'a> Walk<'a> {
 
     fn step(&self, at: Option<usize>, from: UnixNanos, to: UnixNanos) -> Step {
         let mut within = self.run.beneath(at).to_vec();
-        within.sort_by_key(|&at| (Reverse(self.whole[at].1), at));
+        // What is open goes on after what ended at the last moment that is known.
+        within.sort_by_key(|&at| (Reverse(self.whole[at].1), !self.run.rows[at].open, at));
         let within = within.into_iter();
         Step {
             at,

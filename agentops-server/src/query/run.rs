@@ -43,11 +43,11 @@ impl Run {
         Ok(Some(Self::new(session, outline.sequence, outline.rows)))
     }
 
-    /// Puts rows, by start, together.
+    /// Puts rows, in any order, together.
     #[must_use]
-    pub fn new(session: Session, sequence: u64, rows: Vec<Row>) -> Self {
-        let entries: Vec<Entry<'_>> = rows.iter().map(Row::entry).collect();
-        let sums = rollup::sum(&entries);
+    pub fn new(session: Session, sequence: u64, mut rows: Vec<Row>) -> Self {
+        rows.sort_by_key(|row| (row.start, row.id));
+        let sums = sums(&rows, session.facts.root);
         let parents = parents(&rows);
         let (children, firsts) = children(&parents);
         let mut run = Self {
@@ -173,6 +173,20 @@ impl Row {
             tool_cost: self.tool_cost,
         }
     }
+}
+
+/// The sums, made in the order in which the session's own were, which matters where spans stand in a circle.
+fn sums(rows: &[Row], root: Option<SpanId>) -> Rollup {
+    let root = rows.iter().position(|row| Some(row.id) == root);
+    let mut entries: Vec<Entry<'_>> = rows.iter().map(Row::entry).collect();
+    if let Some(root) = root {
+        entries[..=root].rotate_right(1);
+    }
+    let mut sums = rollup::sum(&entries);
+    if let Some(root) = root {
+        sums.spans[..=root].rotate_left(1);
+    }
+    sums
 }
 
 /// Who is beneath whom; one of each circle is beneath nobody.

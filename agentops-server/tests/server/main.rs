@@ -5,4 +5,6 @@ mod fuzz;
 mod harness;
 mod hostile;
 mod otlp;
+mod insight;
+mod random;
 mod verdict;

@@ -126,6 +126,10 @@ impl Story {
         self
     }
 
+    pub(crate) fn last(mut self) -> Span {
+        self.spans.pop().expect("a span")
+    }
+
     /// The last span failed.
     pub(crate) fn failed(self, code: &str, details: &str) -> Self {
         self.with(|span| {
@@ -147,7 +151,7 @@ impl Story {
         })
     }
 
-    fn open(self) -> Self {
+    pub(crate) fn open(self) -> Self {
         self.with(|span| {
             span.open = true;
             span.end = None;
@@ -185,6 +189,10 @@ impl Story {
             call.provider_error = Some(error);
             span.llm = Some(call);
         })
+    }
+
+    pub(crate) fn input(self, input: Value) -> Self {
+        self.with(|span| span.input = Some(input))
     }
 
     /// Around all: the session's own span, which ended so after so many milliseconds.

@@ -229,8 +229,10 @@ impl<'a> Judge<'a> {
             severity: severity(outcome, failure.is_some()),
             text: String::new(),
             notes: Vec::new(),
-            gave_up: gave_up.map(|at| self.place(at)),
-            within: within.map(|at| (self.place(at), self.run.rows[at].start)),
+            gave_up: gave_up.map(|at| place(&self.run.rows[at])),
+            within: within
+                .map(|at| &self.run.rows[at])
+                .map(|row| (place(row), row.start)),
             other_failures: self.origins().saturating_sub(beside),
             failure: None,
             start: self.run.start(),
@@ -306,7 +308,7 @@ impl<'a> Judge<'a> {
         Ok(beside.next().copied().or(Some(last)))
     }
 
-    /// The outermost failed spans within one. Those that do not say how they went, as in other SDKs, hide nothing.
+    /// The outermost failed spans within one. Those that do not say how they went hide nothing.
     fn failed_within(&self, at: Option<usize>) -> Vec<usize> {
         let mut failed = Vec::new();
         let mut stack: Vec<usize> = self.run.beneath(at).to_vec();
@@ -315,9 +317,8 @@ impl<'a> Judge<'a> {
                 failed.push(within);
                 continue;
             }
-            let row = &self.run.rows[within];
-            let says_nothing = row.status == Status::Unset && !row.cancelled;
-            if says_nothing || (at.is_none() && self.run.is_session(within)) {
+            let hides = !says_nothing(&self.run.rows[within]);
+            if !hides || (at.is_none() && self.run.is_session(within)) {
                 stack.extend(self.run.beneath(Some(within)));
             }
         }
@@ -374,7 +375,9 @@ impl<'a> Judge<'a> {
     /// Whether more came after a failure than the answer of a model that was told of it.
     fn went_well_after(&self, at: Option<usize>, failed: usize) -> bool {
         let end = self.run.end(failed);
-        let after = self.run.beneath(at).iter().filter(|&&at| {
+        // What failed within a session is beside what ran within its own span.
+        let own = || self.chief().filter(|&at| self.run.is_session(at));
+        let after = self.run.beneath(at.or_else(own)).iter().filter(|&&at| {
             let row = &self.run.rows[at];
             at != failed && works(row) && row.start >= end && row.kind != SpanKind::Guardrail
         });
@@ -390,8 +393,8 @@ impl<'a> Judge<'a> {
         let run = self.run;
         let around = itself.then_some(at).into_iter().chain(run.around(at));
         let failed: Vec<usize> = around
-            .take_while(|&at| run.failed(at))
-            .filter(|&at| !run.is_session(at))
+            .take_while(|&at| run.failed(at) || says_nothing(&run.rows[at]))
+            .filter(|&at| run.failed(at) && !run.is_session(at))
             .collect();
         let agent = failed
             .iter()
@@ -449,15 +452,6 @@ impl<'a> Judge<'a> {
         origins.count() as u64
     }
 
-    fn place(&self, at: usize) -> Place {
-        let row = &self.run.rows[at];
-        Place {
-            span: row.id,
-            kind: row.kind,
-            name: row.name.to_string(),
-        }
-    }
-
     /// All there is to say about a failed span and those before and after it that failed alike.
     fn failure(&mut self, at: usize) -> Result<Failure, StoreError> {
         let run = self.run;
@@ -483,7 +477,7 @@ impl<'a> Judge<'a> {
         let code = row.error.as_ref().map(|error| error.code.clone());
         Ok(Failure {
             session: run.session.facts.id,
-            place: self_place(row),
+            place: place(row),
             agent: row.agent.as_ref().map(ToString::to_string),
             model: row.model.as_ref().map(ToString::to_string),
             code: code.filter(|code| !code.is_empty()),
@@ -626,12 +620,17 @@ struct Inner {
     name: String,
 }
 
-fn self_place(row: &Row) -> Place {
+fn place(row: &Row) -> Place {
     Place {
         span: row.id,
         kind: row.kind,
         name: row.name.to_string(),
     }
+}
+
+/// It does not say how it went, as spans of other SDKs mostly do not.
+fn says_nothing(row: &Row) -> bool {
+    row.status == Status::Unset && !row.cancelled
 }
 
 /// It is over, and did not fail.

@@ -4,7 +4,7 @@ mod auth;
 mod fuzz;
 mod harness;
 mod hostile;
-mod otlp;
 mod insight;
+mod otlp;
 mod random;
 mod verdict;

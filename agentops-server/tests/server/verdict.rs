@@ -689,6 +689,20 @@ fn an_error_by_its_own_word() {
 }
 
 #[test]
+fn what_was_over_long_before_is_not_to_blame_for_the_end() {
+    Story::new()
+        .span(Tool, "sql", 2, 1, [0, 10])
+        .failed("Timeout", "timeout after 30 s")
+        .span(Agent, "writer", 3, 1, [20, 900])
+        .root(1_000)
+        .ended(1_000, EndState::Error, Some("the quota is used up"))
+        .reads(
+            "error",
+            "Ended as an error by its own word: “the quota is used up”; no span failed of it.",
+        );
+}
+
+#[test]
 fn an_error_that_somebody_kept_and_raised_later() {
     Story::new()
         .span(Agent, "planner", 2, 1, [0, 900])

@@ -395,6 +395,8 @@ impl<'a> Judge<'a> {
         let failed: Vec<usize> = around
             .take_while(|&at| run.failed(at) || says_nothing(&run.rows[at]))
             .filter(|&at| run.failed(at) && !run.is_session(at))
+            // What is around all is the run, whatever it is called, unless it is an agent.
+            .filter(|&at| run.parent(at).is_some() || run.rows[at].kind == SpanKind::Agent)
             .collect();
         let agent = failed
             .iter()

@@ -167,6 +167,8 @@ pub enum Condition {
     /// In nano-USD.
     MinCost(i64),
     Root,
+    /// Started in this session.
+    Parent(SessionId),
 }
 
 /// What a list is sorted by.
@@ -233,8 +235,21 @@ pub struct Row {
     pub thread: Option<u64>,
     pub usage: Option<agentops_core::model::llm::Usage>,
     pub cost: Option<i64>,
+    pub is_cost_estimated: bool,
     pub tool_cost: Option<i64>,
     pub first_token: Option<u64>,
+    /// Of model calls and tools: the same number where the same was asked; `None` where what was asked is not known
+    /// whole.
+    pub asked: Option<u64>,
+    pub error: Option<Arc<Trouble>>,
+}
+
+/// What errors of one kind have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub code: String,
+    /// The message's first line, without what differs each time.
+    pub shape: String,
 }
 
 /// Words to be found in what spans carried.

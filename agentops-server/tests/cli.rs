@@ -426,6 +426,8 @@ fn a_session_is_drawn() {
     let home = two_runs("show");
     let expected = "
 research_team · 6a7e8c90 · Success · 1.40 s · 4 spans · 1 error · 1100 tokens · $0.00021
+verdict: Succeeded, though `read_file` failed with “no such file: src/ring.rs”; `planner` went on. At 1.20 s, $0.00021 spent by then.
+cost: planner 100 %
 
 SESSION  research_team           1.40 s
 AGENT    └ planner               1.30 s            Σ $0.00021
@@ -439,6 +441,7 @@ TOOL       └ ✗ read_file        40.0 µs
         .is(0, expected);
     let expected = "
 ^[1mother^[0m^[2m · ^[0m^[2m00008c90^[0m^[2m · ^[0m^[31mError^[0m^[2m · ^[0m2.00 ms^[2m · ^[0m0 spans
+^[31mverdict: Ended as an error by its own word; no span failed of it.^[0m
 ";
     home.run(&["show", "last", "--color", "always"])
         .is(0, &expected.replace('^', "\x1b"));
@@ -546,6 +549,31 @@ fn json_is_the_published_shape() {
   },
   "video": null,
   "attributes": {},
+  "verdict": {
+    "severity": "warning",
+    "text": "Succeeded, though `read_file` failed with “no such file: src/ring.rs”; `planner` went on. At 1.20 s, $0.00021 spent by then.",
+    "notes": [],
+    "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+    "span_id": "0000000000000004",
+    "kind": "TOOL",
+    "name": "read_file",
+    "agent": "planner",
+    "model": null,
+    "code": "NotFound",
+    "message": "no such file: src/ring.rs",
+    "attempts": 1,
+    "recovered": false,
+    "time_ms": 1200.04,
+    "spent": {
+      "usd": 0.00021,
+      "partial": false,
+      "estimated": false
+    },
+    "provider_error": null,
+    "gave_up": null,
+    "within": null,
+    "other_failures": 0
+  },
   "spans": [
     {
       "id": "0000000000000001",
@@ -900,6 +928,8 @@ fn a_torn_tail_is_skipped_and_reported() {
     home.spool("research-1000-7-0", torn);
     let expected = "
 research_team · 6a7e8c90 · Success · 1.40 s · 4 spans · 1 error · 1100 tokens · $0.00021
+verdict: Succeeded, though `read_file` failed with “no such file: src/ring.rs”; `planner` went on. At 1.20 s, $0.00021 spent by then.
+cost: planner 100 %
 
 SESSION  research_team           1.40 s
 AGENT    └ planner               1.30 s            Σ $0.00021
@@ -930,6 +960,7 @@ fn a_session_is_lost_with_its_process() {
     lock.lock().expect("a lock");
     let expected = "
 research_team · 6a7e8c90 · running · 1 span
+verdict: Running.
 
 SESSION  research_team  open
 -----
@@ -941,6 +972,7 @@ warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an u
     let expected = "
 research_team · 6a7e8c90 · lost · 1 span
 reason: process ended
+verdict: The process ended, and never said how it went.
 
 SESSION  research_team  lost
 ";
@@ -953,6 +985,7 @@ SESSION  research_team  lost
     lock.lock().expect("a lock");
     let expected = "
 research_team · 6a7e8c90 · running · 1 span
+verdict: Running.
 
 SESSION  research_team  open
 ";

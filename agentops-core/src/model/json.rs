@@ -32,6 +32,12 @@ pub fn session_alone(session: &Session) -> impl Serialize {
     SessionView::new(session, None)
 }
 
+/// Spans as JSON writes them: an array.
+#[must_use]
+pub fn spans(spans: &[Span]) -> impl Serialize {
+    SpansView(spans)
+}
+
 /// The same as text, indented for people.
 #[must_use]
 pub fn to_string(trace: &Trace, spans: bool) -> String {
@@ -43,6 +49,18 @@ pub fn to_string(trace: &Trace, spans: bool) -> String {
 #[must_use]
 pub fn llm(call: &LlmCall) -> impl Serialize {
     LlmView::from(call)
+}
+
+/// Nano-USD as JSON writes them: USD with all digits and no exponent.
+#[must_use]
+pub fn usd(nanos: i64) -> impl Serialize {
+    Usd(nanos)
+}
+
+/// What a provider said was wrong, as JSON writes it.
+#[must_use]
+pub fn provider_error(error: &ProviderError) -> impl Serialize {
+    ProviderErrorView::from(error)
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! The store inside the binary: one SQLite file, written by one thread, read by many.
 //!
-//! `write` takes batches in, `thin` holds what it must know of sessions that go on, `rolls` keeps sums over time, `read`
+//! `write` takes batches in, `asked` tells the same request from another, `thin` holds what it must know of sessions that go on, `rolls` keeps sums over time, `read`
 //! and `metrics` answer, `search` finds text, `payload` packs whole spans. Knows nothing of HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::{
     Totals, Wanted,
 };
 
+mod asked;
 mod metrics;
 mod payload;
 mod read;

@@ -4,4 +4,7 @@ mod auth;
 mod fuzz;
 mod harness;
 mod hostile;
+mod insight;
 mod otlp;
+mod random;
+mod verdict;

@@ -3,7 +3,7 @@
 //! Lists come from the session table alone, whatever is in it; only what is asked for by span is unpacked. Values go
 //! into statements as parameters, never as text.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use super::Reader;
 use super::rolls::{clamp, kind};
 use super::thin::{Counted, Known, Thin};
-use crate::store::{Condition, Cursor, Kind, Outline, Page, Row, Sort, StoreError, Totals, Wanted};
+use crate::store::{
+    Condition, Cursor, Kind, Outline, Page, Row, Sort, StoreError, Totals, Trouble, Wanted,
+};
 
 /// How many ids are told that begin as somebody typed.
 const MATCHES: usize = 8;
@@ -269,13 +271,13 @@ pub(super) fn thin_spans(
 
 const THIN: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
         name, n.s, agent, a.s, model, m.s,
-        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token
+        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token, asked, error
     FROM span JOIN str n ON n.id = name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
     WHERE session = ?1 ORDER BY start, span LIMIT ?2";
 
 /// Each text once, however many rows name it.
 #[derive(Default)]
-struct Words(std::collections::HashMap<i64, Arc<str>>);
+struct Words(HashMap<i64, Arc<str>>);
 
 impl Words {
     fn at(&mut self, row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<(i64, Arc<str>)>> {
@@ -574,8 +576,15 @@ impl Reader {
         let mut words = Words::default();
         let mut found = ask.query(params![session, i64::MAX])?;
         let mut rows = Vec::new();
+        let mut troubles = HashMap::new();
         while let Some(row) = found.next()? {
             let thread = row.get::<_, Option<i64>>(9)?;
+            let asked = row.get::<_, Option<i64>>(25)?;
+            let error = row.get::<_, Option<i64>>(26)?;
+            let error = match error {
+                Some(fault) => Some(self.trouble(fault, &mut troubles)?),
+                None => None,
+            };
             let thin = thin(row, &mut words)?;
             rows.push(Row {
                 id: thin.id,
@@ -592,14 +601,37 @@ impl Reader {
                 thread: thread.map(|thread| thread as u64),
                 usage: thin.usage,
                 cost: thin.cost,
+                is_cost_estimated: thin.is_cost_estimated,
                 tool_cost: thin.tool_cost,
                 first_token: thin.first_token,
+                asked: asked.map(|asked| asked as u64),
+                error,
             });
         }
         Ok(Some(Outline {
             sequence: sequence(&self.conn)? as u64,
             rows,
         }))
+    }
+
+    /// What is the same in errors of one kind; each is read once.
+    fn trouble(
+        &self,
+        fault: i64,
+        read: &mut HashMap<i64, Arc<Trouble>>,
+    ) -> Result<Arc<Trouble>, StoreError> {
+        if let Some(trouble) = read.get(&fault) {
+            return Ok(trouble.clone());
+        }
+        let trouble = self
+            .conn
+            .prepare_cached("SELECT code, shape FROM fault WHERE id = ?1")?
+            .query_row([fault], |row| {
+                let (code, shape) = (row.get(0)?, row.get(1)?);
+                Ok(Arc::new(Trouble { code, shape }))
+            })?;
+        read.insert(fault, trouble.clone());
+        Ok(trouble)
     }
 
     pub(super) fn span(
@@ -782,6 +814,9 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
             Condition::Until(at) => add("session.start < ?", Sql::Integer(clamp(*at))),
             Condition::MinCost(cost) => add("session.cost >= ?", Sql::Integer(*cost)),
             Condition::Root => sql_root(&mut add),
+            Condition::Parent(id) => {
+                add("session.parent = ?", Sql::Blob(id.0.to_be_bytes().into()));
+            }
         }
     }
     (sql, values)

@@ -26,6 +26,8 @@ CREATE TABLE session (
     state INTEGER NOT NULL,
     end_state INTEGER,
     is_root INTEGER NOT NULL,
+    -- The key of the session that it was started in.
+    parent BLOB,
     spans INTEGER NOT NULL, open INTEGER NOT NULL, errors INTEGER NOT NULL,
     llm_calls INTEGER NOT NULL, tool_calls INTEGER NOT NULL, dropped INTEGER NOT NULL,
     input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
@@ -47,6 +49,7 @@ CREATE INDEX session_project ON session (project, start, id);
 CREATE INDEX session_cost ON session (cost, id);
 -- Logs name their trace alone.
 CREATE INDEX session_trace ON session (trace);
+CREATE INDEX session_parent ON session (parent) WHERE parent IS NOT NULL;
 CREATE INDEX session_seq ON session (seq);
 CREATE INDEX session_stale ON session (id) WHERE stale;
 CREATE INDEX session_hidden ON session (id) WHERE hidden;
@@ -77,7 +80,9 @@ CREATE TABLE span (
     -- The error's fingerprint.
     error INTEGER REFERENCES fault,
     input INTEGER, output INTEGER, cache_read INTEGER, cache_write INTEGER, reasoning INTEGER, total INTEGER,
-    cost INTEGER, tool_cost INTEGER, first_token INTEGER
+    cost INTEGER, tool_cost INTEGER, first_token INTEGER,
+    -- What a model or a tool was asked, as a number that is the same when the same is asked again.
+    asked INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX span_key ON span (session, span);
 CREATE INDEX span_time ON span (session, start, span);

@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::payload::{Packer, Unpacker};
 use super::rolls::{Rolls, clamp, kind};
 use super::thin::{self, Counted, Known, Memory, Thin, Word};
-use super::{read, search, text};
+use super::{asked, read, search, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
 /// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
@@ -301,6 +301,7 @@ impl Writer {
             thin.cost,
             thin.tool_cost,
             thin.first_token.map(clamp),
+            asked::number(span),
         ];
         match place {
             None => {
@@ -309,9 +310,9 @@ impl Writer {
                     .prepare_cached(
                         "INSERT INTO span (session, span, parent, kind, status, flags, name, agent, model, start, end,
                             thread, error, input, output, cache_read, cache_write, reasoning, total, cost, tool_cost,
-                            first_token, counted)
+                            first_token, asked, counted)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                            ?20, ?21, ?22, 0)",
+                            ?20, ?21, ?22, ?23, 0)",
                     )?
                     .insert(columns)?;
                 self.conn
@@ -325,7 +326,7 @@ impl Writer {
                         "UPDATE span SET parent = ?3, kind = ?4, status = ?5, flags = ?6, name = ?7, agent = ?8,
                             model = ?9, start = ?10, end = ?11, thread = ?12, error = ?13, input = ?14, output = ?15,
                             cache_read = ?16, cache_write = ?17, reasoning = ?18, total = ?19, cost = ?20,
-                            tool_cost = ?21, first_token = ?22
+                            tool_cost = ?21, first_token = ?22, asked = ?23
                          WHERE session = ?1 AND span = ?2",
                     )?
                     .execute(columns)?;
@@ -760,7 +761,7 @@ impl Writer {
                     end = ?9, state = ?10, end_state = ?11, is_root = ?12, spans = ?13, open = ?14, errors = ?15,
                     llm_calls = ?16, tool_calls = ?17, dropped = ?18, input = ?19, output = ?20, cache_read = ?21,
                     cache_write = ?22, reasoning = ?23, total = ?24, cost = ?25, partial = ?26, lists = ?27,
-                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30
+                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30, parent = ?31
                  WHERE id = ?1",
             )?
             .execute(params![
@@ -794,6 +795,7 @@ impl Writer {
                 !ours,
                 lost,
                 self.sequence,
+                facts.parent_session_id.map(|id| id.0.to_be_bytes()),
             ])?;
         Ok(())
     }

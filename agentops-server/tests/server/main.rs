@@ -4,4 +4,5 @@ mod auth;
 mod fuzz;
 mod harness;
 mod hostile;
+mod kills;
 mod otlp;

@@ -1,7 +1,8 @@
 //! The store inside the binary: one SQLite file, written by one thread, read by many.
 //!
 //! `write` takes batches in, `thin` holds what it must know of sessions that go on, `rolls` keeps sums over time, `read`
-//! and `metrics` answer, `search` finds text, `payload` packs whole spans. Knows nothing of HTTP, spools or terminals.
+//! and `metrics` answer, `search` finds text, `payload` packs whole spans, `reprice` prices
+//! calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +23,7 @@ use super::{
 mod metrics;
 mod payload;
 mod read;
+mod reprice;
 mod rolls;
 mod search;
 mod text;

@@ -16,6 +16,7 @@ use agentops_core::model::event::{Event, Heartbeat, Loss, LossCause, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::json;
 use agentops_core::model::llm::{Cost, LlmCall, Usage};
+use agentops_core::model::pricing::{self, PriceList};
 use agentops_core::model::session::{EndState, SessionFacts, SessionState};
 use agentops_core::model::span::{Guardrail, Level, Log, Span, SpanKind, Status, Thread, ToolCall};
 use agentops_core::model::trace::{Trace, Traces};
@@ -43,6 +44,7 @@ macro_rules! suite {
             a_batch_is_taken_in_whole_or_not_at_all
             positions_and_voices_are_kept
             logs_and_losses_alone_make_no_session
+            what_had_no_price_gets_one_when_a_list_has_it
         );
     };
     (@test $open:path; $($name:ident)+) => {
@@ -217,9 +219,9 @@ fn span(at: usize, words: &Words, open: bool) -> Span {
     };
     let llm = (kind == SpanKind::Llm || words[6] % 5 == 0).then(|| {
         let mut call = LlmCall::default();
-        call.request_model = Some(pick(words[7], &["gpt-4o", "own-model", "Claude"]).into());
+        call.request_model = Some(pick(words[7], &["m-large", "own-words", "M-small"]).into());
         if words[7] % 2 == 0 {
-            call.model = Some(pick(words[7] / 4, &["gpt-4o-2024", "own-model"]).into());
+            call.model = Some(pick(words[7] / 4, &["m-large-2024", "own-words"]).into());
         }
         if words[8] % 4 != 0 {
             let mut usage = Usage::default();
@@ -659,8 +661,8 @@ pub(super) fn lists_are_what_a_look_at_every_session_finds<S: Store>(open: &Open
             ("tag", "slow", Condition::Tag),
             ("agent", "planner", Condition::Agent),
             ("agent", "Écrivain", Condition::Agent),
-            ("model", "own-model", Condition::Model),
-            ("model", "gpt-4o-2024", Condition::Model),
+            ("model", "own-words", Condition::Model),
+            ("model", "m-large-2024", Condition::Model),
             ("tool", "grep", Condition::Tool),
             ("error", "Timeout", Condition::Error),
             ("version", "1.2.3", Condition::Version),
@@ -1508,4 +1510,62 @@ pub(super) fn large_batch() -> Batch {
         }
     }
     batch
+}
+
+pub(super) fn what_had_no_price_gets_one_when_a_list_has_it<S: Store>(open: &Open<S>) {
+    let dir = Dir::new();
+    let mut history = large(250);
+    for (at, (_, event)) in history.events.iter_mut().enumerate() {
+        let Event::SpanEnded(span) = event else {
+            continue;
+        };
+        let call = span.llm.as_mut().unwrap();
+        (call.model, call.request_model) = (Some("priced-later".into()), None);
+        // What somebody said it cost stays, whatever a list says; some of a model nobody ever prices.
+        let mut cost = Cost::default();
+        cost.total = 5;
+        call.cost = (at % 10 == 0).then_some(cost);
+        if at % 10 == 1 {
+            call.model = Some("never-priced".into());
+        }
+    }
+    let store = fill(open, dir.path(), &history);
+    rest(&store);
+    assert_same(&store, &model(&history).0);
+    let sequence = store.sequence().unwrap();
+
+    let list = br#"{"priced-later": {"input": 1.0, "output": 2.0}}"#;
+    pricing::install(PriceList::with_own(list).unwrap());
+    rest(&store);
+    for (_, event) in &mut history.events {
+        let Event::SpanEnded(span) = event else {
+            continue;
+        };
+        let call = span.llm.as_mut().unwrap();
+        let usage = call.usage.unwrap();
+        if call.cost.is_none() && call.model.as_deref() == Some("priced-later") {
+            call.cost = pricing::price(call, span.start);
+            // A dollar for a million is a thousand nano-dollars for one.
+            let total = call.cost.as_ref().map(|cost| cost.total);
+            assert_eq!(
+                total,
+                Some(((usage.input + 2 * usage.output) * 1_000) as i64)
+            );
+        }
+    }
+    let (traces, _) = model(&history);
+    assert_same(&store, &traces);
+    assert_sums(&store, &traces);
+    assert_eq!(traces[0].session.cost.unpriced_models, ["never-priced"]);
+    let changed = store.sequence().unwrap();
+    assert!(changed > sequence);
+    drop(store);
+    let store = open(dir.path());
+    rest(&store);
+    assert_same(&store, &traces);
+    assert_eq!(
+        store.sequence().unwrap(),
+        changed,
+        "a list is looked at once"
+    );
 }

@@ -2,9 +2,10 @@
 -- Times are Unix nanoseconds, money is nano-USD, ids of spans are their 64 bits as a signed number.
 
 -- `sequence`: commits so far. `removed`: spans that a spool's limit cost sessions nobody knows. `indexed`: the last span
--- whose words are found.
+-- whose words are found. `prices`: which list of prices calls were last looked at with, `repriced`: up to which span,
+-- -1 for all.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO meta VALUES ('sequence', 0), ('removed', 0), ('indexed', 0);
+INSERT INTO meta VALUES ('sequence', 0), ('removed', 0), ('indexed', 0), ('prices', 0), ('repriced', -1);
 
 CREATE TABLE str (id INTEGER PRIMARY KEY, s TEXT NOT NULL UNIQUE) STRICT;
 
@@ -92,6 +93,7 @@ CREATE TABLE span (
 ) STRICT;
 CREATE UNIQUE INDEX span_key ON span (session, span);
 CREATE INDEX span_time ON span (session, start, span);
+CREATE INDEX span_unpriced ON span (id) WHERE cost IS NULL AND input IS NOT NULL;
 CREATE INDEX span_error ON span (error, start) WHERE error IS NOT NULL;
 
 -- The whole span, as OTLP, compressed; 0 is no dictionary. Its id is the span's.

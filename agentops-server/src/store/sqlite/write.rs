@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::payload::{Packer, Unpacker};
 use super::rolls::{Rolls, clamp, kind};
 use super::thin::{self, Counted, Known, Memory, Thin, Word};
-use super::{read, search, text};
+use super::{read, reprice, search, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
 /// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
@@ -42,14 +42,14 @@ const WORDS: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) conn: Connection,
-    packer: Packer,
+    pub(super) packer: Packer,
     pub(super) unpacker: Unpacker,
-    memory: Memory,
+    pub(super) memory: Memory,
     words: HashMap<Arc<str>, i64>,
     processes: HashMap<Arc<Resource>, i64>,
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
-    rolls: Rolls,
+    pub(super) rolls: Rolls,
     sequence: i64,
     /// Tells whether another process has written.
     version: Option<i64>,
@@ -500,6 +500,12 @@ impl Writer {
         Ok(())
     }
 
+    /// Counts a change that is no batch.
+    pub(super) fn advance(&mut self) -> Result<(), StoreError> {
+        self.sequence += 1;
+        self.note_sequence()
+    }
+
     fn note_sequence(&self) -> Result<(), StoreError> {
         self.conn
             .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'sequence'")?
@@ -508,7 +514,7 @@ impl Writer {
     }
 
     /// What is remembered of a session, read again where it was forgotten; `None` where the store has none such.
-    fn remembered(&mut self, id: SessionId) -> Result<Option<&mut Known>, StoreError> {
+    pub(super) fn remembered(&mut self, id: SessionId) -> Result<Option<&mut Known>, StoreError> {
         if self.memory.get(id).is_none() {
             let Some(known) = read::known(&self.conn, id)? else {
                 return Ok(None);
@@ -692,7 +698,7 @@ impl Writer {
     }
 
     /// Makes the sums of a session that changed, or says that they lag.
-    fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
         let Self {
             memory,
             rolls,
@@ -924,8 +930,9 @@ impl Writer {
         let lags = self.settle_stale()?;
         loop {
             let purged = self.purge_some()?;
+            let priced = self.price_some()?;
             let indexed = self.index_some()?;
-            if !purged && !indexed {
+            if !purged && !priced && !indexed {
                 return Ok(lags);
             }
             if Instant::now() >= until {
@@ -1007,6 +1014,15 @@ impl Writer {
             writer.note_sequence()?;
             Ok(true)
         })
+    }
+
+    /// Whether there was something to look at.
+    fn price_some(&mut self) -> Result<bool, StoreError> {
+        if !reprice::lags(&self.conn)? {
+            return Ok(false);
+        }
+        self.transaction(Self::reprice_some)?;
+        Ok(true)
     }
 
     fn index_some(&mut self) -> Result<bool, StoreError> {

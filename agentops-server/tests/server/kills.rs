@@ -45,7 +45,7 @@ impl Moments {
     fn new() -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let seed = now.map_or(1, |now| now.as_nanos() as u64) | 1;
-        println!("moments from {seed}");
+        eprintln!("moments from {seed}");
         Self(seed)
     }
 
@@ -270,7 +270,7 @@ fn what_was_acknowledged_outlives_a_kill() {
         killer.join().expect("it was killed");
     }
     let found = check(&database, acknowledged);
-    println!("{acknowledged} acknowledged, {found} there");
+    eprintln!("{acknowledged} acknowledged, {found} there");
     fs::remove_dir_all(home).expect("it can be removed");
 }
 
@@ -399,7 +399,7 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
         .map(|session| session.counts.dropped)
         .sum();
     assert_eq!(lost, total, "each loss is counted once");
-    println!("{total} written, {total} there");
+    eprintln!("{total} written, {total} there");
     drop(store);
     fs::remove_dir_all(home).expect("it can be removed");
 }

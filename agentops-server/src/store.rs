@@ -16,6 +16,8 @@ use agentops_core::model::span::{Span, SpanKind};
 use agentops_core::model::time::UnixNanos;
 
 pub mod sqlite;
+#[cfg(test)]
+mod suite;
 
 /// Keeps what comes in, and answers.
 pub trait Store: fmt::Debug + Send + Sync {

@@ -229,6 +229,17 @@ impl PriceList {
         self.newer.as_ref().map_or(TABLE, |newer| &newer.name)
     }
 
+    /// Differs where a list may have other prices.
+    #[must_use]
+    pub fn fingerprint(&self) -> u32 {
+        let name = |own: &Option<Own>| {
+            own.as_ref()
+                .map_or_else(String::new, |own| own.name.clone())
+        };
+        let parts = [name(&self.own), name(&self.newer), TABLE.to_owned()];
+        crc32fast::hash(parts.join("\n").as_bytes())
+    }
+
     /// What every model in the tables costs at `at`, for a short prompt and no tier of service; by provider and name, as
     /// the tables have them.
     #[must_use]

@@ -5,6 +5,7 @@ mod fuzz;
 mod harness;
 mod hostile;
 mod insight;
+mod kills;
 mod otlp;
 mod random;
 mod verdict;

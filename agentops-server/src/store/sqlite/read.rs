@@ -39,7 +39,6 @@ pub(super) struct Lists {
     agents: Vec<String>,
     models: Vec<String>,
     unpriced: Vec<String>,
-    losses: BTreeMap<String, u64>,
     estimated: [bool; 2],
 }
 
@@ -49,11 +48,6 @@ impl Lists {
             agents: session.agents.clone(),
             models: session.models.clone(),
             unpriced: session.cost.unpriced_models.clone(),
-            losses: session
-                .losses
-                .iter()
-                .map(|(cause, count)| (cause.as_str().to_owned(), *count))
-                .collect(),
             estimated: [session.tokens.estimated, session.cost.estimated],
         }
     }
@@ -61,13 +55,39 @@ impl Lists {
     pub(super) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
 
-    fn losses(&self) -> BTreeMap<LossCause, u64> {
-        let causes = LossCause::ALL.into_iter();
-        causes
-            .filter_map(|cause| Some((cause, *self.losses.get(cause.as_str())?)))
-            .collect()
+/// What was lost, by cause.
+pub(super) fn losses_to_json(losses: &BTreeMap<LossCause, u64>) -> String {
+    if losses.is_empty() {
+        return String::new();
     }
+    let named: BTreeMap<&str, u64> = losses
+        .iter()
+        .map(|(cause, count)| (cause.as_str(), *count))
+        .collect();
+    serde_json::to_string(&named).unwrap_or_default()
+}
+
+fn losses_of(json: &str) -> BTreeMap<LossCause, u64> {
+    if json.is_empty() {
+        return BTreeMap::new();
+    }
+    let named: BTreeMap<String, u64> = serde_json::from_str(json).unwrap_or_default();
+    let causes = LossCause::ALL.into_iter();
+    causes
+        .filter_map(|cause| Some((cause, *named.get(cause.as_str())?)))
+        .collect()
+}
+
+/// A session that can be asked for: something is known of it besides a log or a loss, and nobody deleted it.
+const VISIBLE: &str = "NOT session.hidden AND (session.spans > 0 OR session.told IS NOT NULL)";
+
+/// A session that is to be purged.
+pub(super) struct Hidden {
+    pub(super) row: i64,
+    pub(super) id: SessionId,
+    pub(super) project: i64,
 }
 
 pub(super) fn kind_number(kind: SpanKind) -> u8 {
@@ -198,15 +218,16 @@ pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// A session that is to be purged.
-pub(super) fn hidden_since(conn: &Connection) -> Result<Option<(i64, SessionId)>, StoreError> {
-    let mut ask = conn.prepare_cached("SELECT id, key FROM session WHERE hidden LIMIT 1")?;
+pub(super) fn hidden_since(conn: &Connection) -> Result<Option<Hidden>, StoreError> {
+    let mut ask =
+        conn.prepare_cached("SELECT id, key, project FROM session WHERE hidden LIMIT 1")?;
     Ok(ask
         .query_row([], |row| {
-            Ok((
-                row.get(0)?,
-                session_id(row.get_ref(1)?.as_blob().unwrap_or_default()),
-            ))
+            Ok(Hidden {
+                row: row.get(0)?,
+                id: session_id(row.get_ref(1)?.as_blob()?),
+                project: row.get(2)?,
+            })
         })
         .optional()?)
 }
@@ -218,7 +239,7 @@ fn session_id(key: &[u8]) -> SessionId {
 /// What the writer must know of a session.
 pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, StoreError> {
     let mut ask = conn.prepare_cached(
-        "SELECT session.id, process, project, s, trace, told, lists, foreign_only, lost
+        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost
          FROM session JOIN str ON str.id = project WHERE key = ?1",
     )?;
     let found = ask
@@ -235,15 +256,14 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
             ))
         })
         .optional()?;
-    let Some((mut known, told, lists)) = found else {
+    let Some((mut known, told, losses)) = found else {
         return Ok(None);
     };
     known.told = told
         .map(|told| wire::decode_facts(&told))
         .transpose()
         .map_err(|_| StoreError(Kind::Corrupt("the facts of a session")))?;
-    let lists: Lists = serde_json::from_str(&lists).unwrap_or_default();
-    known.losses = lists.losses();
+    known.losses = losses_of(&losses);
     for thin in thin_spans(conn, known.row, usize::MAX)? {
         known.push(thin);
     }
@@ -271,7 +291,7 @@ pub(super) fn thin_spans(
 
 const THIN: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
         name, n.s, agent, a.s, model, m.s,
-        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token, asked, error
+        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token, trace, asked, error
     FROM span JOIN str n ON n.id = name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
     WHERE session = ?1 ORDER BY start, span LIMIT ?2";
 
@@ -332,12 +352,16 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         is_cost_estimated: flags & COST_ESTIMATED != 0,
         tool_cost: row.get(23)?,
         first_token: nanos(24)?,
+        trace: row
+            .get::<_, Option<[u8; 16]>>(25)?
+            .map(|trace| TraceId(u128::from_be_bytes(trace))),
     })
 }
 
 const SESSION: &str =
     "session.id, key, process, facts, state, spans, open, errors, llm_calls, tool_calls, dropped,
-    input, output, cache_read, cache_write, reasoning, total, cost, partial, lists, project.s";
+    input, output, cache_read, cache_write, reasoning, total, cost, partial, lists, project.s,
+    losses";
 
 /// A session as it is read: what it came from, and which process it still needs.
 fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
@@ -359,7 +383,7 @@ fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
             tool_calls: number(9)?,
             dropped: number(10)?,
         },
-        losses: lists.losses(),
+        losses: losses_of(row.get_ref(21)?.as_str()?),
         tokens: Tokens {
             input: number(11)?,
             output: number(12)?,
@@ -428,17 +452,29 @@ impl Reader {
     }
 
     pub(super) fn losses(&mut self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
-        // `{}` is what most have: they are not read.
-        let mut ask = self.conn.prepare_cached(
-            r#"SELECT lists FROM session WHERE NOT hidden AND lists NOT LIKE '%"losses":{}%'"#,
-        )?;
-        let mut rows = ask.query([])?;
-        let mut all = BTreeMap::new();
+        let mut all = BTreeMap::<&'static str, u64>::new();
+        let mut of_sessions = self
+            .conn
+            .prepare_cached("SELECT losses FROM session WHERE NOT hidden AND losses <> ''")?;
+        let mut rows = of_sessions.query([])?;
         while let Some(row) = rows.next()? {
-            let lists: String = row.get(0)?;
-            let lists: Lists = serde_json::from_str(&lists).unwrap_or_default();
-            for (cause, count) in lists.losses() {
+            let losses: String = row.get(0)?;
+            for (cause, count) in losses_of(&losses) {
                 *all.entry(cause.as_str()).or_default() += count;
+            }
+        }
+        // What names no session may be several's, and is lost once.
+        let mut of_processes = self
+            .conn
+            .prepare_cached("SELECT cause, sum(count) FROM loss GROUP BY cause")?;
+        let mut rows = of_processes.query([])?;
+        while let Some(row) = rows.next()? {
+            let cause: String = row.get(0)?;
+            let known = LossCause::ALL
+                .into_iter()
+                .find(|known| known.as_str() == cause);
+            if let Some(known) = known {
+                *all.entry(known.as_str()).or_default() += row.get::<_, i64>(1)? as u64;
             }
         }
         Ok(all)
@@ -449,13 +485,49 @@ impl Reader {
         let process = process(&self.conn, process_id)?;
         session.service = process.service;
         session.host = process.host;
+        self.blame(&mut session, process_id)?;
         Ok(session)
+    }
+
+    /// A loss that names no session may be of any that was open in its process then, so each of them counts it. Where
+    /// none was, it is the latest one's: what is lost at the end is counted after the end.
+    fn blame(&self, session: &mut Session, process: i64) -> Result<(), StoreError> {
+        let (start, key) = (clamp(session.facts.start), session.facts.id.0.to_be_bytes());
+        let end = session.facts.end.map(clamp);
+        let mut ask = self.conn.prepare_cached(
+            "SELECT time, cause, count FROM loss WHERE process = ?1 AND time >= ?2",
+        )?;
+        let mut other = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM session WHERE process = ?1 AND start <= ?2
+                AND (end IS NULL OR end >= ?2 OR (start, key) > (?3, ?4)) AND (spans > 0 OR told IS NOT NULL))",
+        )?;
+        let mut rows = ask.query(params![process, start])?;
+        while let Some(row) = rows.next()? {
+            let (time, name): (i64, String) = (row.get(0)?, row.get(1)?);
+            let open = end.is_none_or(|end| end >= time);
+            if !open && other.query_row(params![process, time, start, key], |row| row.get(0))? {
+                continue;
+            }
+            let cause = LossCause::ALL
+                .into_iter()
+                .find(|cause| cause.as_str() == name);
+            if let Some(cause) = cause {
+                let count = session.losses.entry(cause).or_default();
+                *count = count.saturating_add(row.get::<_, i64>(2)? as u64);
+            }
+        }
+        let missing = session
+            .losses
+            .iter()
+            .filter(|(cause, _)| cause.is_missing());
+        session.counts.dropped = missing.fold(0, |all, (_, count)| all.saturating_add(*count));
+        Ok(())
     }
 
     pub(super) fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let sql = format!(
             "SELECT {SESSION} FROM session JOIN str project ON project.id = session.project
-             WHERE key = ?1 AND NOT hidden"
+             WHERE key = ?1 AND {VISIBLE}"
         );
         let found = self
             .conn
@@ -489,11 +561,11 @@ impl Reader {
 
     pub(super) fn matching(&mut self, digits: &str) -> Result<Vec<SessionId>, StoreError> {
         // The list shows an id's last eight digits: how those begin is a way to say it too.
-        let mut ask = self.conn.prepare_cached(
-            "SELECT key FROM session WHERE NOT hidden
+        let mut ask = self.conn.prepare_cached(&format!(
+            "SELECT key FROM session WHERE {VISIBLE}
                 AND (hex(key) LIKE ?1 || '%' OR hex(key) LIKE '%' || ?1 OR substr(hex(key), -8) LIKE ?1 || '%')
              ORDER BY start DESC, id DESC LIMIT ?2",
-        )?;
+        ))?;
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) || digits.is_empty() {
             return Ok(Vec::new());
         }
@@ -504,23 +576,11 @@ impl Reader {
     }
 
     pub(super) fn sessions(&mut self, wanted: &Wanted) -> Result<Page, StoreError> {
-        let (mut conditions, mut values) = conditions(wanted);
-        let (key, descending) = sort_key(wanted.sort);
-        let order = if descending { "DESC" } else { "ASC" };
-        if let Some(Cursor { key: at, row }) = wanted.after {
-            let than = if descending { '<' } else { '>' };
-            _ = write!(conditions, " AND ({key}, session.id) {than} (?, ?)");
-            values.extend([Sql::Integer(at), Sql::Integer(row)]);
-        }
-        values.push(Sql::Integer(wanted.limit as i64 + 1));
-        let sql = format!(
-            "SELECT {SESSION}, {key} FROM session JOIN str project ON project.id = session.project
-             WHERE {conditions} ORDER BY {key} {order}, session.id {order} LIMIT ?"
-        );
+        let (sql, values) = list(wanted);
         let mut ask = self.conn.prepare_cached(&sql)?;
         let rows = ask.query_map(params_from_iter(values), |row| {
             let cursor = Cursor {
-                key: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
+                key: row.get::<_, Option<i64>>(22)?.unwrap_or(0),
                 row: row.get(0)?,
             };
             Ok((cursor, session(row)?))
@@ -539,8 +599,8 @@ impl Reader {
     pub(super) fn totals(&mut self, wanted: &Wanted) -> Result<Totals, StoreError> {
         let (conditions, values) = conditions(wanted);
         let sql = format!(
-            "SELECT count(*), total(state = 0), total(end_state IS 1), total(spans), total(total), sum(cost),
-                coalesce(max(partial), 0)
+            "SELECT count(*), total(state = 0), total(end_state IS 1), total(spans), total(total),
+                sum(cost / 1000000000), sum(cost % 1000000000), coalesce(max(partial), 0)
              FROM session WHERE {conditions}"
         );
         Ok(self
@@ -554,8 +614,15 @@ impl Reader {
                     failed: whole(2)?,
                     spans: whole(3)?,
                     tokens: whole(4)?,
-                    cost: row.get(5)?,
-                    partial: row.get(6)?,
+                    // In two parts, so that no sum is too large to be told.
+                    cost: row
+                        .get::<_, Option<i64>>(5)?
+                        .map(|whole| Ok::<_, rusqlite::Error>((whole, row.get::<_, i64>(6)?)))
+                        .transpose()?
+                        .map(|(whole, rest)| {
+                            whole.saturating_mul(1_000_000_000).saturating_add(rest)
+                        }),
+                    partial: row.get(7)?,
                 })
             })?)
     }
@@ -563,7 +630,9 @@ impl Reader {
     pub(super) fn row_of(&self, id: SessionId) -> Result<Option<i64>, StoreError> {
         Ok(self
             .conn
-            .prepare_cached("SELECT id FROM session WHERE key = ?1 AND NOT hidden")?
+            .prepare_cached(&format!(
+                "SELECT id FROM session WHERE key = ?1 AND {VISIBLE}"
+            ))?
             .query_row([id.0.to_be_bytes()], |row| row.get(0))
             .optional()?)
     }
@@ -579,8 +648,8 @@ impl Reader {
         let mut troubles = HashMap::new();
         while let Some(row) = found.next()? {
             let thread = row.get::<_, Option<i64>>(9)?;
-            let asked = row.get::<_, Option<i64>>(25)?;
-            let error = row.get::<_, Option<i64>>(26)?;
+            let asked = row.get::<_, Option<i64>>(26)?;
+            let error = row.get::<_, Option<i64>>(27)?;
             let error = match error {
                 Some(fault) => Some(self.trouble(fault, &mut troubles)?),
                 None => None,
@@ -720,30 +789,50 @@ impl Reader {
         let root = told
             .and_then(|told| wire::decode_facts(&told).ok())
             .and_then(|facts| facts.root);
-        let mut of_span = self.conn.prepare_cached(
-            "SELECT z FROM log WHERE session = ?1 AND span = ?2 ORDER BY time, id",
-        )?;
+        let mut of_span = self
+            .conn
+            .prepare_cached("SELECT id, z FROM log WHERE session = ?1 AND span = ?2")?;
         let mut of_nobody = self.conn.prepare_cached(
-            "SELECT z FROM log WHERE session = ?1
-                AND NOT EXISTS (SELECT 1 FROM span WHERE span.session = log.session AND span.span = log.span)
-             ORDER BY time, id",
+            "SELECT id, z FROM log WHERE session = ?1
+                AND NOT EXISTS (SELECT 1 FROM span WHERE span.session = log.session AND span.span = log.span)",
         )?;
+        let record = |row: &SqlRow<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
         for span in spans {
-            let mut records: Vec<Vec<u8>> = of_span
-                .query_map(params![session, span.id.0 as i64], |row| row.get(0))?
+            let mut records: Vec<(i64, Vec<u8>)> = of_span
+                .query_map(params![session, span.id.0 as i64], record)?
                 .collect::<Result<_, _>>()?;
             if Some(span.id) == root {
-                let lost = of_nobody.query_map([session], |row| row.get(0))?;
-                records.extend(lost.collect::<Result<Vec<Vec<u8>>, _>>()?);
+                let lost = of_nobody.query_map([session], record)?;
+                records.extend(lost.collect::<Result<Vec<_>, _>>()?);
             }
+            // Those of the same time stay as they came.
+            records.sort_unstable_by_key(|(id, _)| *id);
             let logs = records
                 .iter()
-                .filter_map(|record| wire::decode_log(record).ok());
+                .filter_map(|(_, record)| wire::decode_log(record).ok());
             span.logs.extend(logs.map(|record| record.log));
             span.logs.sort_by_key(|log| log.time);
         }
         Ok(())
     }
+}
+
+/// A page of sessions, as SQL, and the values in it.
+pub(super) fn list(wanted: &Wanted) -> (String, Vec<Sql>) {
+    let (mut conditions, mut values) = conditions(wanted);
+    let (key, descending) = sort_key(wanted.sort);
+    let order = if descending { "DESC" } else { "ASC" };
+    if let Some(Cursor { key: at, row }) = wanted.after {
+        let than = if descending { '<' } else { '>' };
+        _ = write!(conditions, " AND ({key}, session.id) {than} (?, ?)");
+        values.extend([Sql::Integer(at), Sql::Integer(row)]);
+    }
+    values.push(Sql::Integer(wanted.limit as i64 + 1));
+    let sql = format!(
+        "SELECT {SESSION}, {key} FROM session JOIN str project ON project.id = session.project
+         WHERE {conditions} ORDER BY {key} {order}, session.id {order} LIMIT ?"
+    );
+    (sql, values)
 }
 
 /// What to sort by, and whether the largest comes first.
@@ -761,7 +850,7 @@ fn sort_key(sort: Sort) -> (&'static str, bool) {
 
 /// Conditions as SQL, and the values in them.
 pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
-    let mut sql = String::from("NOT session.hidden");
+    let mut sql = String::from(VISIBLE);
     let mut values = Vec::new();
     if !wanted.foreign {
         sql.push_str(" AND NOT session.foreign_only");

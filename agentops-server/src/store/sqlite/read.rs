@@ -69,6 +69,12 @@ pub(super) fn losses_to_json(losses: &BTreeMap<LossCause, u64>) -> String {
     serde_json::to_string(&named).unwrap_or_default()
 }
 
+fn cause_of(name: &str) -> Option<LossCause> {
+    LossCause::ALL
+        .into_iter()
+        .find(|cause| cause.as_str() == name)
+}
+
 fn losses_of(json: &str) -> BTreeMap<LossCause, u64> {
     if json.is_empty() {
         return BTreeMap::new();
@@ -452,29 +458,28 @@ impl Reader {
     }
 
     pub(super) fn losses(&mut self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
-        let mut all = BTreeMap::<&'static str, u64>::new();
-        let mut of_sessions = self
+        let mut all = BTreeMap::new();
+        let mut add = |cause: LossCause, count: u64| {
+            let known: &mut u64 = all.entry(cause.as_str()).or_default();
+            *known = known.saturating_add(count);
+        };
+        let mut ask = self
             .conn
             .prepare_cached("SELECT losses FROM session WHERE NOT hidden AND losses <> ''")?;
-        let mut rows = of_sessions.query([])?;
+        let mut rows = ask.query([])?;
         while let Some(row) = rows.next()? {
             let losses: String = row.get(0)?;
             for (cause, count) in losses_of(&losses) {
-                *all.entry(cause.as_str()).or_default() += count;
+                add(cause, count);
             }
         }
-        // What names no session may be several's, and is lost once.
-        let mut of_processes = self
-            .conn
-            .prepare_cached("SELECT cause, sum(count) FROM loss GROUP BY cause")?;
-        let mut rows = of_processes.query([])?;
+        // Those that name no session count once here, of however many they may be.
+        let mut ask = self.conn.prepare_cached("SELECT cause, count FROM loss")?;
+        let mut rows = ask.query([])?;
         while let Some(row) = rows.next()? {
-            let cause: String = row.get(0)?;
-            let known = LossCause::ALL
-                .into_iter()
-                .find(|known| known.as_str() == cause);
-            if let Some(known) = known {
-                *all.entry(known.as_str()).or_default() += row.get::<_, i64>(1)? as u64;
+            let name: String = row.get(0)?;
+            if let Some(cause) = cause_of(&name) {
+                add(cause, row.get::<_, i64>(1)? as u64);
             }
         }
         Ok(all)
@@ -508,10 +513,7 @@ impl Reader {
             if !open && other.query_row(params![process, time, start, key], |row| row.get(0))? {
                 continue;
             }
-            let cause = LossCause::ALL
-                .into_iter()
-                .find(|cause| cause.as_str() == name);
-            if let Some(cause) = cause {
+            if let Some(cause) = cause_of(&name) {
                 let count = session.losses.entry(cause).or_default();
                 *count = count.saturating_add(row.get::<_, i64>(2)? as u64);
             }

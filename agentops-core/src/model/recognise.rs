@@ -10,7 +10,7 @@ mod cohere;
 mod completions;
 pub mod endpoint;
 mod errors;
-mod frames;
+pub(crate) mod frames;
 mod gemini;
 mod genai;
 mod interactions;

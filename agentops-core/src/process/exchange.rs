@@ -10,6 +10,7 @@ use crate::model::error::ErrorRecord;
 use crate::model::llm::{LlmCall, ProviderError};
 use crate::model::recognise;
 use crate::model::recognise::endpoint::Endpoint;
+use crate::model::recognise::frames;
 use crate::model::recognise::sse::Events;
 use crate::model::semconv;
 use crate::record::capture::Sink;
@@ -274,8 +275,8 @@ impl<'a> Bytes<'a> {
             let after = self.last.iter().position(|byte| *byte == b'\n');
             (before.map_or(0, |at| at + 1), ends(self.last, after))
         } else if self.beginning.first() == Some(&0) {
-            // Nothing tells where a frame of Amazon's begins but the one before it.
-            (self.beginning.len(), self.last.len())
+            let after = frames::first(self.last).unwrap_or(self.last.len());
+            (self.beginning.len(), after)
         } else {
             let before = blank_lines(self.beginning).last();
             (

@@ -476,6 +476,56 @@ fn providers_and_models_are_told_by_addresses_where_bodies_do_not() {
     );
 }
 
+/// Providers say which key was wrong, and clients write an address in ways of their own.
+#[test]
+fn errors_do_not_tell_what_stood_in_the_query() {
+    let url =
+        "https://gateway.example/v1/chat/completions?api-version=2024-10-21&key=it's%2Dodd%2bkey";
+    let sent = || Exchange::begin("POST", url, Some(request().to_string().as_bytes()));
+    let refusal = json!({"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"metadata": "it's%2Dodd%2bkey"}],
+        "message": "key it's-odd+key is not valid at https://gateway.example/v1?key=it%27s-odd%2Bkey, says 2024-10-21"}});
+    for (content_type, text) in [
+        ("application/json", refusal.to_string()),
+        ("text/event-stream", format!("data: {refusal}\n\n")),
+        ("text/html", "it's-odd+key?".to_owned()),
+    ] {
+        let trace = capture(|| {
+            let mut exchange = sent();
+            exchange.response(400, Some(content_type), None);
+            exchange.chunk(text.as_bytes());
+            exchange.finish();
+        });
+        let (span, call) = one(&trace);
+        assert!(call.provider_error.is_some(), "{trace}");
+        assert_eq!(span.status, Status::Error);
+        assert!(!format!("{trace:?}").contains("odd"), "{trace:?}");
+        if content_type == "application/json" {
+            let details = span.error.as_ref().map(|error| &*error.details);
+            let expected = "key … is not valid at https://gateway.example/v1…, says 2024-10-21";
+            assert_eq!(details, Some(expected));
+        }
+    }
+    for reason in [
+        "no answer from https://gateway.example/v1?key=it%27s-odd%2Bkey",
+        "no answer (https://me:odd@gateway.example/?key=(it%27s-odd)): closed",
+        "no answer from /v1?key=it's-odd+key",
+    ] {
+        let trace = capture(|| sent().fail_with(reason));
+        let details = &one(&trace).0.error.as_ref().unwrap().details;
+        assert!(details.starts_with("no answer"), "{details}");
+        assert!(!format!("{trace:?}").contains("odd"), "{trace:?}");
+    }
+    // An answer is left as it is.
+    let trace = capture(|| {
+        let mut exchange = sent();
+        exchange.response(200, Some("application/json"), None);
+        exchange.chunk(br#"{"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "https://a.example/?q=odd"}}]}"#);
+        exchange.finish();
+    });
+    let answer = &one(&trace).1.completions[0].content;
+    assert!(format!("{answer:?}").contains("?q=odd"), "{answer:?}");
+}
+
 /// Ollama answers in lines.
 #[test]
 fn a_refusal_in_plain_words_is_no_stream() {

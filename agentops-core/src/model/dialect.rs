@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
-use super::recognise::recognise;
+use super::recognise::{MOST, recognise};
 use super::semconv::elsewhere as names;
 use super::semconv::{self};
 use super::span::{SpanKind, Status, ToolCall};
@@ -464,8 +464,11 @@ impl Facts {
             self.tokens(names::USAGE_INPUT),
             self.tokens(names::USAGE_OUTPUT),
         );
-        // A total by itself says neither, and most often repeats what others say.
-        if input.is_none() && output.is_none() {
+        // A total by itself says neither, and most often repeats what others say. What is left is a number that counts
+        // nothing.
+        let mut counts = names::USAGE_INPUT.iter().chain(names::USAGE_OUTPUT);
+        let has_nonsense = counts.any(|name| self.0.get(*name).is_some_and(Value::is_number));
+        if input.is_none() && output.is_none() || has_nonsense {
             return None;
         }
         let reasoning = self.tokens(names::REASONING).unwrap_or_default();
@@ -847,14 +850,13 @@ fn count(said: &Value) -> Option<u64> {
                 .unwrap_or(text);
             text.parse().ok()
         }
-        Value::Number(number) => number.as_u64().or_else(|| {
-            number
-                .as_f64()
-                .filter(|n| *n >= 0.0 && *n < 1e18)
-                .map(|n| n as u64)
-        }),
+        Value::Number(number) => {
+            let whole = || number.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64);
+            number.as_u64().or_else(whole)
+        }
         _ => None,
     }
+    .filter(|count| *count <= MOST)
 }
 
 fn yes_or_no(said: &Value) -> Option<bool> {

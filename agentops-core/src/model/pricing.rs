@@ -834,9 +834,14 @@ fn look_up(
     let model = model.find("publishers/").map_or(model, |at| &model[at..]);
     let ways = forms(model, provider, knows);
     ways.into_iter().find_map(|form| {
+        let provider = seller(table, form)?;
+        // OpenAI gives these weights away and serves them to nobody; who speaks as OpenAI does is taken for it.
+        if provider == "openai" && form.name.starts_with("gpt-oss") && *source != Source::Own {
+            return None;
+        }
         Some(Listing {
             source: source.clone(),
-            provider: seller(table, form)?,
+            provider,
             model: form.name.to_owned(),
             likeness: form.likeness,
         })
@@ -845,10 +850,42 @@ fn look_up(
 
 /// Who sells the model that the table has for just this name, unless it is another model's.
 fn seller(table: &Calculator, form: Form<'_>) -> Option<String> {
+    let found = in_table(table, form)?;
+    let is_listed = || {
+        let Some(other) = with_another_trial(form.name) else {
+            return true;
+        };
+        // A rule that takes any word in its place does not know this one.
+        let taken = in_table(
+            table,
+            Form {
+                name: &other,
+                ..form
+            },
+        );
+        taken.is_none_or(|taken| taken.model_id != found.model_id)
+    };
+    (is_same_model(form.name, &found.model_id) && is_listed()).then_some(found.provider_id)
+}
+
+fn in_table(table: &Calculator, form: Form<'_>) -> Option<PriceCalculation> {
     let mut request = PriceRequest::new(form.name, &NO_AMOUNTS);
     request.provider_id = form.provider;
-    let found = table.calculate(&request).ok()?;
-    is_same_model(form.name, &found.model_id).then_some(found.provider_id)
+    table.calculate(&request).ok()
+}
+
+/// The name of an experimental model, with a word in place of `exp` that no model has; what is tried out has no price
+/// of its own, and may become another model than its name says.
+fn with_another_trial(name: &str) -> Option<String> {
+    let is_trial = |word: &&str| ["exp", "experimental"].contains(word);
+    let mut words = name.split('-');
+    words.clone().any(|word| is_trial(&word)).then(|| {
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| {
+            let word = if is_trial(&word) { "unlisted" } else { word };
+            name + "-" + word
+        })
+    })
 }
 
 static NO_AMOUNTS: Amounts = Amounts::new();
@@ -1178,6 +1215,12 @@ mod tests {
         github-copilot   gpt-4o                                        unpriced
         -                deepseek-r1:latest                            unpriced
         -                unsloth/deepseek-r1                           unpriced
+        openai           gpt-oss-120b                                  unpriced
+        -                gpt-oss-20b                                   unpriced
+        -                openai/gpt-oss-120b                           unpriced
+        gcp.gemini       gemini-2.5-pro-exp-03-25                      unpriced
+        gcp.gemini       gemini-2.5-flash-exp                          unpriced
+        gcp.gemini       gemini-2.0-flash-exp                          0.10 0.40
     ";
 
     #[test]

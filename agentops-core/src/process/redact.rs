@@ -580,6 +580,84 @@ mod tests {
     }
 
     #[test]
+    fn without_content_settings_are_left_and_the_names_of_tools() {
+        let rules = Rules {
+            content: false,
+            ..Rules::default()
+        };
+        let redactor = Redactor::new(rules).expect("it has no pointers");
+        let function = json!({"name": "add", "description": "said", "parameters": {"properties": {"said": {}}}});
+        let cases = [
+            ("temperature", json!(0.5), Some(json!(0.5))),
+            ("reasoning_effort", json!("high"), Some(json!("high"))),
+            (
+                "reasoning",
+                json!({"effort": "low", "said": "it was said", "deep": {"said": 1}}),
+                Some(json!({"effort": "low"})),
+            ),
+            (
+                "modalities",
+                json!(["text", "audio"]),
+                Some(json!(["text", "audio"])),
+            ),
+            ("audio", json!("it was said"), None),
+            ("stop", json!(["said"]), None),
+            ("stop", json!("said"), None),
+            ("stopSequences", json!(["said"]), None),
+            ("stop_sequences", json!(["said"]), None),
+            (
+                "options",
+                json!({"num_ctx": 4096, "stop": "said"}),
+                Some(json!({"num_ctx": 4096})),
+            ),
+            ("metadata", json!({"by": "said"}), None),
+            (
+                "response_format",
+                json!({"type": "json_schema", "json_schema": {"name": "said", "schema": {}}}),
+                Some(json!({"type": "json_schema"})),
+            ),
+            ("tool_choice", json!("auto"), Some(json!("auto"))),
+            (
+                "tool_choice",
+                json!({"type": "function", "function": {"name": "add"}}),
+                Some(json!({"name": "add"})),
+            ),
+            (
+                "tools",
+                json!([{"type": "function", "function": function}, {"type": "web_search", "query": "said"}]),
+                Some(json!([{"name": "add"}, {"type": "web_search"}])),
+            ),
+            ("tools", json!([function]), Some(json!([{"name": "add"}]))),
+            (
+                "tools",
+                json!([{"functionDeclarations": [function, function]}]),
+                Some(json!([{"name": "add"}, {"name": "add"}])),
+            ),
+            (
+                "functions",
+                json!([function]),
+                Some(json!([{"name": "add"}])),
+            ),
+            (
+                "toolConfig",
+                json!({"tools": [{"toolSpec": function}]}),
+                Some(json!({"name": "add"})),
+            ),
+            ("tools", json!("it was said"), None),
+            ("tools", json!([["said"], "said", null]), Some(json!([]))),
+        ];
+        for (name, given, expected) in cases {
+            let mut call = LlmCall::new().parameter(name, given.clone());
+            redactor.call(PLACE, &mut call);
+            assert_eq!(
+                call.parameters.get(name),
+                expected.as_ref(),
+                "{name}: {given}"
+            );
+        }
+    }
+
+    #[test]
     fn names_hide_what_stands_under_them() {
         check(
             json!({"user": "bob", "password": "x", "list": [{"api_key": {"a": [1, {"b": 2}]}, "n": 1}], "token": 7}),

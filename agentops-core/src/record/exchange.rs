@@ -367,6 +367,7 @@ impl Going {
                 self.attempts.load(Relaxed),
             ),
             self.body.facts(),
+            &self.secrets,
         );
         local.with_buffer(|buffer| {
             Sink::new(buffer, false).serialize(&facts);
@@ -389,16 +390,63 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// What stands before the host of an address, and after its path, with the sign that tells them from other text.
+/// What stands before the host of an address, and after its path, with the sign that tells them from other text; and
+/// the values of its query, as they are written and as they are meant.
 fn secrets(url: &str) -> Box<[Box<str>]> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (rest, after) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
     let authority = rest.split('/').next().unwrap_or(rest);
     let before = authority.rfind('@').map_or("", |at| &authority[..=at]);
-    let both = [before, after].into_iter();
-    both.filter(|secret| secret.len() > 1)
-        .map(Into::into)
-        .collect()
+    let query = after.strip_prefix('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    let values = query.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (!PUBLIC.contains(&name)).then_some(value)
+    });
+    let values = values.flat_map(|value| [value.to_owned(), decoded(value)]);
+    let values = values.filter(|value| value.len() >= SHORTEST);
+    let both = [before, after]
+        .into_iter()
+        .filter(|secret| secret.len() > 1);
+    let mut all: Vec<Box<str>> = both.map(Into::into).chain(values.map(Into::into)).collect();
+    // One may be a part of another.
+    all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    all.dedup();
+    all.into()
+}
+
+/// Parameters that are no secrets, and that errors speak of.
+const PUBLIC: [&str; 3] = ["alt", "api-version", "beta"];
+
+/// Values that are shorter are words of other text, too.
+const SHORTEST: usize = 4;
+
+/// Percent-encoded text as it is meant.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let escaped = match after {
+            [high, low, ..] if *byte == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        rest = match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                &after[2..]
+            }
+            None => {
+                bytes.push(if *byte == b'+' { b' ' } else { *byte });
+                after
+            }
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let digit = char::from(digit).to_digit(16)?;
+    u8::try_from(digit).ok()
 }
 
 /// Whether what is posted there calls a model.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::openai::{self, Request, as_message};
-use super::{Seen, bedrock, count, given, model_name, nearest, owned, parsed, text};
+use super::{Seen, bedrock, count, given, is_nonsense, model_name, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -485,6 +485,8 @@ struct Counts {
     cache_write_1h: Option<u64>,
     thinking: Option<u64>,
     web_searches: Option<u64>,
+    /// One of them is no count.
+    has_nonsense: bool,
 }
 
 impl Counts {
@@ -499,6 +501,13 @@ impl Counts {
             .reduce(u64::saturating_add);
         let thinking = usage.get("output_tokens_details");
         let thinking = thinking.and_then(|details| count(details.get("thinking_tokens")));
+        let parts = [
+            "input_tokens",
+            "output_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+        ];
+        self.has_nonsense |= is_nonsense(usage, &parts);
         self.input = self.input.max(number("input_tokens"));
         self.output = self.output.max(number("output_tokens"));
         self.cache_read = self.cache_read.max(number("cache_read_input_tokens"));
@@ -515,7 +524,8 @@ impl Counts {
 
     /// Here cached tokens stand beside the input, in the record they are a part of it.
     fn usage(self) -> Option<Usage> {
-        if self.input.is_none() && self.output.is_none() {
+        let is_said = self.input.is_some() || self.output.is_some();
+        if !is_said || self.has_nonsense {
             return None;
         }
         let cache_read = self.cache_read.unwrap_or_default();
@@ -588,10 +598,9 @@ mod tests {
             written(json!({"input_tokens": 1, "cache_creation": split})),
             Some((8, 7))
         );
-        assert_eq!(
-            written(json!({"input_tokens": u64::MAX, "cache_creation": split})),
-            Some((u64::MAX, 7))
-        );
+        // A count that nobody can have counted is not known, rather than the largest there is: it would be billed.
+        let huge = json!({"input_tokens": u64::MAX, "cache_creation": split});
+        assert_eq!(written(huge), None);
         assert_eq!(written(json!({"cache_creation": split})), None);
     }
 

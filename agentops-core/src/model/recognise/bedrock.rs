@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::openai::{self, Request, as_message};
-use super::{Seen, count, given, nearest, owned, parsed, text};
+use super::{Seen, count, given, is_nonsense, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -334,7 +334,14 @@ impl<'a> Streamed<'a> {
 fn usage(usage: &Fields) -> Option<Usage> {
     let number = |key: &str| count(usage.get(key));
     let (fresh, output) = (number("inputTokens"), number("outputTokens"));
-    if fresh.is_none() && output.is_none() {
+    let is_said = fresh.is_some() || output.is_some();
+    let parts = [
+        "inputTokens",
+        "outputTokens",
+        "cacheReadInputTokens",
+        "cacheWriteInputTokens",
+    ];
+    if !is_said || is_nonsense(usage, &parts) {
         return None;
     }
     let output = output.unwrap_or_default();

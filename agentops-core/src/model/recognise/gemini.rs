@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Seen, count, nearest, openai, owned, text};
+use super::{Seen, count, is_nonsense, nearest, openai, owned, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -743,7 +743,14 @@ fn usage(counts: &Fields) -> Option<Usage> {
     let number = |names| count(field(counts, names));
     let (prompt, said) = (number(PROMPT_TOKENS), number(CANDIDATES_TOKENS));
     let thought = number(THOUGHTS_TOKENS);
-    if prompt.is_none() && said.is_none() && thought.is_none() {
+    let is_said = prompt.is_some() || said.is_some() || thought.is_some();
+    let parts = [
+        PROMPT_TOKENS,
+        CANDIDATES_TOKENS,
+        THOUGHTS_TOKENS,
+        TOOL_USE_TOKENS,
+    ];
+    if !is_said || is_nonsense(counts, parts.as_flattened()) {
         return None;
     }
     let sum = |one: Option<u64>, other: Option<u64>| {
@@ -986,9 +993,9 @@ mod tests {
         assert_eq!((again.cache_read, again.cache_read_audio), (70, 60));
         assert_eq!(usage(json!({"trafficType": "ON_DEMAND"})), None);
         assert_eq!(usage(json!({"totalTokenCount": 3})), None);
-        let huge =
-            usage(json!({"promptTokenCount": u64::MAX, "toolUsePromptTokenCount": 1})).unwrap();
-        assert_eq!(huge.total, u64::MAX);
+        // A count that nobody can have counted is not known, rather than the largest there is: it would be billed.
+        let huge = usage(json!({"promptTokenCount": u64::MAX, "toolUsePromptTokenCount": 1}));
+        assert_eq!(huge, None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{GLANCE, Seen, count, nano_usd, nearest, owned, parsed, plain, text};
+use super::{GLANCE, Seen, count, is_nonsense, nano_usd, nearest, owned, parsed, plain, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -650,7 +650,8 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
     let number = |key: &str| count(usage.get(key));
     let detail = |group: &str, key: &str| count(usage.get(group)?.get(key));
     let (input, output) = (number("prompt_tokens"), number("completion_tokens"));
-    if input.is_none() && output.is_none() {
+    let is_said = input.is_some() || output.is_some();
+    if !is_said || is_nonsense(usage, &["prompt_tokens", "completion_tokens"]) {
         return None;
     }
     let (input, said) = (input.unwrap_or_default(), output.unwrap_or_default());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::openai::{self, arguments, as_words, cost, maker_of};
-use super::{GLANCE, Seen, count, given, nearest, owned, parsed, text};
+use super::{GLANCE, Seen, count, given, is_nonsense, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -507,6 +507,9 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
             .and_then(|group| group.get("cached_tokens_details"));
         count(cached.and_then(|cached| cached.get("audio_tokens"))).unwrap_or_default()
     };
+    if is_nonsense(usage, &["output_tokens"]) {
+        return None;
+    }
     let (input, output) = (
         number("input_tokens")?,
         number("output_tokens").unwrap_or_default(),

@@ -12,6 +12,13 @@ use axum::routing::get;
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 
+pub mod answer;
+pub mod error;
+mod events;
+mod params;
+mod questions;
+mod stream;
+
 /// What every handler may use.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -23,7 +30,12 @@ pub struct App {
 
 /// All routes.
 pub fn router(app: App) -> Router {
-    Router::new().route("/healthz", get(health)).with_state(app)
+    Router::new()
+        .route("/healthz", get(health))
+        .merge(questions::routes(&app))
+        .fallback(questions::no_route)
+        .method_not_allowed_fallback(questions::no_method)
+        .with_state(app)
 }
 
 /// Whether the store answers.

@@ -6,6 +6,8 @@
 use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 
+pub mod import;
+mod json;
 pub mod spool;
 pub mod writer;
 

@@ -9,9 +9,17 @@ use agentops_core::model::trace::Trace;
 
 use crate::store::{Condition, Store, StoreError, Wanted};
 
+mod export;
 mod filter;
+mod logs;
+mod skeleton;
+mod whole;
 
-pub use filter::Filter;
+pub use export::{Broken as ExportError, Export, Format};
+pub use filter::{Filter, UnknownWord};
+pub use logs::{LogCursor, LogPage, LogsWanted, logs};
+pub use skeleton::{Calls, Skeleton, skeleton};
+pub use whole::{Left, Whole, span};
 
 /// How many spans are asked for at once.
 const PAGE: usize = 2_000;
@@ -46,6 +54,13 @@ pub fn resolve(store: &dyn Store, id: &str) -> Result<Result<SessionId, Unresolv
         return Ok(last(store)?.ok_or(Unresolved::Unknown));
     }
     let digits: String = id.trim().chars().filter(|c| *c != '-').collect();
+    // A whole id needs no search.
+    if digits.len() == 32
+        && let Ok(id) = digits.parse()
+        && store.version(id)?.is_some()
+    {
+        return Ok(Ok(id));
+    }
     let mut found = store.matching(&digits)?;
     Ok(match found.len() {
         0 => Err(Unresolved::Unknown),

@@ -55,7 +55,7 @@ pub fn log(log: &Log) -> impl Serialize {
 
 /// Nano-USD as JSON writes money.
 #[must_use]
-pub fn usd(nanos: i64) -> impl Serialize {
+pub fn usd(nanos: i64) -> Usd {
     Usd(nanos)
 }
 
@@ -370,7 +370,10 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// Nano-USD, written as USD with all its digits and no exponent.
-struct Usd(i64);
+///
+/// For `serde_json` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usd(i64);
 
 impl<'a> SessionView<'a> {
     fn new(session: &'a Session, spans: Option<&'a [Span]>) -> Self {

@@ -429,16 +429,13 @@ pub struct Arrangement {
     pub sequence: Vec<usize>,
     /// For each place that of its parent.
     pub parents: Vec<Option<usize>>,
-    /// Places of spans that claim to be beneath themselves, and are roots instead: one of each ring.
+    /// Places of spans that claim to be beneath themselves, and are roots instead: one of each ring, in order.
     pub broken: Vec<usize>,
 }
 
 /// Finds the place of each span, from its id, its parent and its start; `root` is the session's own.
 #[must_use]
-pub fn arrange(
-    spans: &[(SpanId, Option<SpanId>, UnixNanos)],
-    root: Option<SpanId>,
-) -> Arrangement {
+pub fn arrange(spans: &[(SpanId, Option<SpanId>, UnixNanos)], root: Option<SpanId>) -> Arrangement {
     let mut by_start: Vec<usize> = (0..spans.len()).collect();
     by_start.sort_by_key(|&at| {
         let (id, _, start) = spans[at];
@@ -479,7 +476,11 @@ pub fn arrange(
             .iter()
             .map(|&old| parents[old].map(|parent| rank[parent]))
             .collect(),
-        broken: broken.into_iter().map(|old| rank[old]).collect(),
+        broken: {
+            let mut places: Vec<usize> = broken.into_iter().map(|old| rank[old]).collect();
+            places.sort_unstable();
+            places
+        },
         sequence: sequence.into_iter().map(|old| by_start[old]).collect(),
     }
 }

@@ -14,7 +14,7 @@ use agentops_core::model::time::UnixNanos;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
-    Batch, Changes, Fault, Hit, Kind, Outline, Page, Point, Search, Series, Store, StoreError,
+    Batch, Changes, Fault, Hit, Kind, Outline, Page, Point, Row, Search, Series, Store, StoreError,
     Totals, Wanted,
 };
 
@@ -210,6 +210,10 @@ impl Store for Sqlite {
         self.read(|reader| reader.deserted(alive))
     }
 
+    fn settle(&self) -> Result<Changes, StoreError> {
+        self.writer().settle_stale()
+    }
+
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
         self.writer().maintain(budget)
     }
@@ -222,6 +226,18 @@ impl Store for Sqlite {
         self.read(|reader| reader.totals(wanted))
     }
 
+    fn changed(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<(SessionId, u64)>>, StoreError> {
+        self.read(|reader| reader.changed(after, limit))
+    }
+
+    fn version(&self, id: SessionId) -> Result<Option<u64>, StoreError> {
+        self.read(|reader| reader.version(id))
+    }
+
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         self.read(|reader| reader.session(id))
     }
@@ -232,6 +248,14 @@ impl Store for Sqlite {
 
     fn outline(&self, id: SessionId) -> Result<Option<Outline>, StoreError> {
         self.read(|reader| reader.outline(id))
+    }
+
+    fn rows(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Row>, StoreError> {
+        self.read(|reader| reader.rows(session, spans))
+    }
+
+    fn some_spans(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Span>, StoreError> {
+        self.read(|reader| reader.some_spans(session, spans))
     }
 
     fn span(&self, session: SessionId, span: SpanId) -> Result<Option<Span>, StoreError> {
@@ -259,12 +283,12 @@ impl Store for Sqlite {
         self.read(|reader| reader.faults(wanted, limit))
     }
 
-    fn hide(&self, ids: &[SessionId]) -> Result<usize, StoreError> {
-        self.writer().set_hidden(ids, true)
+    fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError> {
+        self.writer().hide(ids, grace)
     }
 
-    fn unhide(&self, ids: &[SessionId]) -> Result<usize, StoreError> {
-        self.writer().set_hidden(ids, false)
+    fn unhide(&self, ids: &[SessionId]) -> Result<Changes, StoreError> {
+        self.writer().unhide(ids)
     }
 
     fn removed(&self) -> Result<u64, StoreError> {

@@ -1,0 +1,231 @@
+//! Files that somebody hands in: sessions as JSON, OTLP requests, spool files.
+//!
+//! What it is, is told by how it begins. Read in twice, it is there once; a session that was deleted comes back.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use agentops_core::model::event::{Event, Loss};
+use agentops_core::model::frame::{self, HeaderError};
+use agentops_core::model::id::SessionId;
+use agentops_core::model::wire;
+
+use super::{json, price};
+use crate::store::{Batch, Store, StoreError};
+
+/// How many events are committed together at most.
+const BATCH: usize = 2_000;
+
+/// What was read in.
+#[derive(Debug, Default)]
+pub struct Imported {
+    pub sessions: Vec<SessionId>,
+    pub spans: u64,
+    /// Spans that could not be read.
+    pub skipped: u64,
+}
+
+/// Why nothing, or not all, was read in.
+#[derive(Debug)]
+pub enum Unread {
+    /// It is neither of what can be read.
+    Unknown,
+    /// It looks like a session, and is none.
+    Json(serde_json::Error),
+    /// It is OTLP as JSON.
+    OtlpJson,
+    /// It looks like OTLP, and is none.
+    Otlp(wire::WireError),
+    Spool(HeaderError),
+    /// It was deleted, and is being removed.
+    Purged(SessionId),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Takes a batch in.
+pub type Commit<'a> = &'a mut dyn FnMut(&Batch) -> Result<(), StoreError>;
+
+/// Brings deleted sessions back.
+pub type Unhide<'a> = &'a mut dyn FnMut(&[SessionId]) -> Result<(), StoreError>;
+
+/// Reads a file in, by `commit`; sessions of it that were deleted are brought back by `unhide`.
+pub fn read(
+    store: &dyn Store,
+    bytes: &[u8],
+    commit: Commit<'_>,
+    unhide: Unhide<'_>,
+) -> Result<Imported, Unread> {
+    let mut sink = Sink {
+        batch: Batch::default(),
+        sessions: BTreeSet::new(),
+        spans: 0,
+        commit,
+    };
+    let begin = bytes.trim_ascii_start();
+    let skipped = if bytes.starts_with(&frame::MAGIC) {
+        spool(bytes, &mut sink)?
+    } else if begin.starts_with(b"{") {
+        session(store, begin, &mut sink)?;
+        0
+    } else {
+        otlp(bytes, &mut sink)?
+    };
+    sink.send()?;
+    let sessions: Vec<SessionId> = sink.sessions.into_iter().collect();
+    let spans = sink.spans;
+    unhide(&sessions)?;
+    for &session in &sessions {
+        if store.version(session)?.is_none() {
+            return Err(Unread::Purged(session));
+        }
+    }
+    Ok(Imported {
+        sessions,
+        spans,
+        skipped,
+    })
+}
+
+/// Where events go: into batches, and those to the store.
+struct Sink<'a> {
+    batch: Batch,
+    sessions: BTreeSet<SessionId>,
+    spans: u64,
+    commit: Commit<'a>,
+}
+
+impl Sink<'_> {
+    fn put(
+        &mut self,
+        resource: &Arc<agentops_core::model::event::Resource>,
+        event: Event,
+    ) -> Result<(), StoreError> {
+        match &event {
+            Event::SpanStarted(span) | Event::SpanEnded(span) => {
+                self.spans += 1;
+                let own = match span.session_id {
+                    SessionId(0) => SessionId(span.trace_id.0),
+                    session => session,
+                };
+                self.sessions.insert(own);
+            }
+            Event::Session(facts) => _ = self.sessions.insert(facts.id),
+            _ => {}
+        }
+        self.batch.events.push((resource.clone(), event));
+        if self.batch.events.len() >= BATCH {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), StoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        (self.commit)(&std::mem::take(&mut self.batch))
+    }
+}
+
+fn session(store: &dyn Store, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), Unread> {
+    let read = json::read(bytes).map_err(|error| {
+        match serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes) {
+            Ok(object) if object.contains_key("resourceSpans") => Unread::OtlpJson,
+            _ => Unread::Json(error),
+        }
+    })?;
+    // Losses add up, so that only what is not there yet may be told.
+    let known = store.session(read.session)?.map(|session| session.losses);
+    for loss in read.losses {
+        let there = known.as_ref().and_then(|known| known.get(&loss.cause));
+        let count = loss.count.saturating_sub(there.copied().unwrap_or(0));
+        if count > 0 {
+            sink.put(&read.resource, Event::Loss(Loss { count, ..loss }))?;
+        }
+    }
+    sink.put(&read.resource, Event::Session(Box::new(read.facts)))?;
+    for span in read.spans {
+        sink.put(&read.resource, json::Read::event(span))?;
+    }
+    if read.lost {
+        sink.batch.lost.push(read.session);
+    }
+    Ok(())
+}
+
+fn otlp(bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, Unread> {
+    let resources = wire::split_request(bytes).map_err(Unread::Otlp)?;
+    if resources.is_empty() {
+        return Err(Unread::Unknown);
+    }
+    let mut skipped = 0;
+    for found in resources {
+        let resource = Arc::new(found.resource);
+        for bytes in found.spans {
+            let Ok(mut span) = wire::decode_span(bytes) else {
+                skipped += 1;
+                continue;
+            };
+            if let Ok(Some(facts)) = wire::span_facts(bytes) {
+                sink.put(&resource, Event::Session(Box::new(facts)))?;
+            }
+            price(&mut span);
+            sink.put(&resource, json::Read::event(span))?;
+        }
+    }
+    Ok(skipped)
+}
+
+fn spool(bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, Unread> {
+    let mut reader = frame::Reader::new(bytes).map_err(Unread::Spool)?;
+    let mut resource = Arc::default();
+    while let Some(mut event) = reader.next() {
+        if let Some(found) = reader.resource().filter(|found| **found != *resource) {
+            resource = Arc::new(found.clone());
+        }
+        match &mut event {
+            Event::SpanStarted(span) | Event::SpanEnded(span) => price(span),
+            // Of the reader's own account, or of sessions that are not in this file: told twice it would count twice.
+            Event::Loss(_) | Event::Heartbeat(_) => continue,
+            _ => {}
+        }
+        sink.put(&resource, event)?;
+    }
+    Ok(reader.damaged())
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str(
+                "this is neither a session as JSON, nor OTLP, nor a spool file; `agentops export` writes what can be read",
+            ),
+            Self::Json(error) => write!(
+                f,
+                "this is not a session as JSON: {error}; `agentops export ID` writes one"
+            ),
+            Self::OtlpJson => f.write_str("this is OTLP as JSON; send it to POST /v1/traces"),
+            Self::Otlp(error) => write!(
+                f,
+                "this is neither a session as JSON, nor a spool file, nor OTLP: {error}"
+            ),
+            Self::Spool(HeaderError::Newer { found, supported }) => write!(
+                f,
+                "a newer agentops wrote this spool file (format {found}, this one reads up to {supported}); update agentops-server"
+            ),
+            Self::Spool(_) => f.write_str("this spool file ends before its first record"),
+            Self::Purged(session) => write!(
+                f,
+                "session {session} was deleted and is being removed; try again in a minute"
+            ),
+            Self::Store(error) => write!(f, "{error}"),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The server from outside: the real binary over stores of its own, asked through sockets.
+
+mod api;
+mod export;
+mod seed;
+mod site;
+mod sse;
+mod types;

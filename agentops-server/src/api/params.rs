@@ -143,7 +143,8 @@ impl Params {
     /// Which sessions are wanted: [`FILTERS`].
     pub(super) fn wanted(&self) -> Result<Wanted, ApiError> {
         let mut conditions = Vec::new();
-        let text: [(&str, fn(String) -> Condition); 9] = [
+        type Make = fn(String) -> Condition;
+        let text: [(&str, Make); 9] = [
             ("project", Condition::Project),
             ("tag", Condition::Tag),
             ("agent", Condition::Agent),

@@ -38,6 +38,8 @@ pub enum Unread {
     /// It looks like OTLP, and is none.
     Otlp(wire::WireError),
     Spool(HeaderError),
+    /// There is nothing in it, or nothing that reads; so many were damaged.
+    Damaged(u64),
     /// It was deleted, and is being removed.
     Purged(SessionId),
     Store(StoreError),
@@ -78,6 +80,9 @@ pub fn read(
         otlp(bytes, &mut sink)?
     };
     sink.send()?;
+    if sink.sessions.is_empty() {
+        return Err(Unread::Damaged(skipped));
+    }
     let sessions: Vec<SessionId> = sink.sessions.into_iter().collect();
     let spans = sink.spans;
     unhide(&sessions)?;
@@ -221,6 +226,11 @@ impl fmt::Display for Unread {
                 "a newer agentops wrote this spool file (format {found}, this one reads up to {supported}); update agentops-server"
             ),
             Self::Spool(_) => f.write_str("this spool file ends before its first record"),
+            Self::Damaged(0) => f.write_str("there is no session in it"),
+            Self::Damaged(count) => write!(
+                f,
+                "no session in it can be read: it is damaged in {count} places"
+            ),
             Self::Purged(session) => write!(
                 f,
                 "session {session} was deleted and is being removed; try again in a minute"

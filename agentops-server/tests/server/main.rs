@@ -5,4 +5,3 @@ mod export;
 mod seed;
 mod site;
 mod sse;
-mod types;

@@ -193,6 +193,7 @@ fn good() -> Vec<Event> {
     let mut root = span(GOOD, SpanKind::Session, "triage", (1, 0), (0, 2_100));
     root.logs
         .push(log(begin(GOOD) + 5_000_000, Level::Info, "begun"));
+    root.tags = vec!["demo".into(), "prod".into()];
     let mut plan = span(GOOD, SpanKind::Agent, "planner", (2, 1), (1, 1_900));
     plan.agent = Some(agent("planner"));
     plan.input = Some(json!({"question": "refund?"}));
@@ -228,7 +229,8 @@ fn good() -> Vec<Event> {
 }
 
 fn bad() -> Vec<Event> {
-    let root = span(BAD, SpanKind::Session, "refund-agent", (1, 0), (0, 48_000));
+    let mut root = span(BAD, SpanKind::Session, "refund-agent", (1, 0), (0, 48_000));
+    root.tags = vec!["prod".into()];
     let mut first = span(BAD, SpanKind::Tool, "sql", (2, 1), (100, 30_100));
     first.agent = Some(agent("coder"));
     let mut second = span(BAD, SpanKind::Tool, "sql", (3, 1), (31_000, 47_000));

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 
 use agentops_core::model::event::Event;
+use agentops_core::model::frame::{self, Kind};
 use agentops_core::model::span::{Span, SpanKind, Status};
+use agentops_core::model::wire;
 use agentops_server::store::Store as _;
 use serde_json::{Value, json};
 
@@ -79,29 +81,16 @@ fn step(id: u64) -> Span {
 /// Sends spans in as a file, so that the server that is asked takes them.
 fn send(site: &Site, spans: &[Span]) {
     let mut bytes = Vec::new();
-    agentops_core::model::frame::header(&mut bytes);
-    let put = |bytes: &mut Vec<u8>, kind, part: &[u8]| {
-        agentops_core::model::frame::append(bytes, kind, &[part]).expect("it is short");
-    };
-    let resource = agentops_core::model::wire::encode_resource(&seed::resource(""));
-    put(
-        &mut bytes,
-        agentops_core::model::frame::Kind::Resource,
-        &resource,
-    );
+    frame::header(&mut bytes);
+    let resource = wire::encode_resource(&seed::resource(""));
+    frame::append(&mut bytes, Kind::Resource, &[&resource]).expect("it is short");
     for span in spans {
-        let kind = match span.open {
-            true => agentops_core::model::frame::Kind::Pending,
-            false => agentops_core::model::frame::Kind::Span,
-        };
-        put(
-            &mut bytes,
-            kind,
-            &agentops_core::model::wire::encode_span(span),
-        );
+        let kind = if span.open { Kind::Pending } else { Kind::Span };
+        frame::append_span(&mut bytes, kind, &[], &wire::encode_span(span)).expect("it is short");
     }
     let answer = site.ask("POST", "/api/v1/import", &[], &bytes);
     assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["spans"], spans.len());
 }
 
 fn names(list: &Value) -> Vec<&str> {

@@ -23,6 +23,13 @@ mod ingest;
 
 pub use ingest::Room;
 
+pub mod answer;
+pub mod error;
+mod events;
+mod params;
+mod questions;
+mod stream;
+
 /// What every handler may use.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -42,7 +49,11 @@ pub struct App {
 
 /// All routes, behind what decides who may ask.
 pub fn router(app: App) -> Router {
-    guarded(routes(), app)
+    let routes = routes()
+        .merge(questions::routes(&app))
+        .fallback(questions::no_route)
+        .method_not_allowed_fallback(questions::no_method);
+    guarded(routes, app)
 }
 
 /// The routes by themselves.

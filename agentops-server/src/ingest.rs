@@ -7,6 +7,8 @@ use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 
 pub mod agentops;
+pub mod import;
+mod json;
 pub mod otlp;
 pub mod spool;
 pub mod writer;

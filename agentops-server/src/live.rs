@@ -1,11 +1,14 @@
 //! What changes, told while it happens: every commit goes through here, and every page that watches listens here.
 //!
 //! Whoever comes back asks for what came after the last commit that it saw; where that is too long ago it is told to
-//! start afresh. Knows what changed, never what it looks like.
+//! start afresh. What another process writes is noticed, and told without its details. Knows what changed, never what
+//! it looks like.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use agentops_core::model::id::SessionId;
 use tokio::sync::broadcast;
 
 use crate::store::{Batch, Changes, Store, StoreError};
@@ -16,12 +19,35 @@ const REMEMBERED: usize = 4_096;
 /// How many commits a listener may be behind before it starts afresh.
 const BEHIND: usize = 1_024;
 
+/// How many sessions may have changed unseen before whoever comes back starts afresh.
+const UNSEEN: usize = 500;
+
 /// The store, with everybody who watches it.
 #[derive(Debug)]
 pub struct Live {
     store: Arc<dyn Store>,
     sender: broadcast::Sender<Arc<Changes>>,
-    recent: Mutex<VecDeque<Arc<Changes>>>,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    recent: VecDeque<Arc<Changes>>,
+    /// The last commit that was told, or was there when this began.
+    sequence: u64,
+    /// What came before this is not remembered.
+    since: u64,
+}
+
+/// Somebody who watches from now on.
+#[derive(Debug)]
+pub struct Listener {
+    /// What it has missed.
+    pub missed: Missed,
+    /// The last commit before what it will be told.
+    pub sequence: u64,
+    /// What is told.
+    pub changes: broadcast::Receiver<Arc<Changes>>,
 }
 
 /// What somebody who watches has missed.
@@ -36,10 +62,16 @@ pub enum Missed {
 impl Live {
     /// Watches what goes into `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
+        // A store that cannot say has told nobody anything.
+        let sequence = store.sequence().unwrap_or(0);
         Self {
             store,
             sender: broadcast::Sender::new(BEHIND),
-            recent: Mutex::default(),
+            told: Mutex::new(Told {
+                recent: VecDeque::new(),
+                sequence,
+                since: sequence,
+            }),
         }
     }
 
@@ -50,53 +82,139 @@ impl Live {
 
     /// Takes in a batch, and tells who watches.
     pub fn commit(&self, batch: &Batch) -> Result<Arc<Changes>, StoreError> {
+        self.change(|store| store.commit(batch))
+    }
+
+    /// Hides sessions, and tells who watches.
+    pub fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Arc<Changes>, StoreError> {
+        self.change(|store| store.hide(ids, grace))
+    }
+
+    /// Brings sessions back, and tells who watches.
+    pub fn unhide(&self, ids: &[SessionId]) -> Result<Arc<Changes>, StoreError> {
+        self.change(|store| store.unhide(ids))
+    }
+
+    /// Makes the sums that lag, and tells who watches.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.change(|store| store.settle()).map(drop)
+    }
+
+    /// Tells who watches of what other processes wrote.
+    pub fn catch_up(&self) -> Result<(), StoreError> {
+        let mut told = self.told();
+        let now = self.store.sequence()?;
+        if now > told.sequence {
+            let elsewhere = self.unseen(told.sequence)?;
+            self.tell(&mut told, elsewhere, now);
+        }
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<Changes, StoreError>,
+    ) -> Result<Arc<Changes>, StoreError> {
         // Held for as long as the commit takes, so that commits are told in their order.
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = Arc::new(self.store.commit(batch)?);
-        self.tell(&mut recent, changes.clone());
+        let mut told = self.told();
+        let mut changes = work(&*self.store)?;
+        let sequence = changes.sequence;
+        if sequence > told.sequence + 1 {
+            // Another process wrote in between: before this, as nobody writes twice at once.
+            match self.unseen(told.sequence)? {
+                Some(unseen) => changes.elsewhere.extend(unseen),
+                None => {
+                    self.tell(&mut told, None, sequence - 1);
+                }
+            }
+        }
+        let changes = Arc::new(changes);
+        self.pass_on(&mut told, changes.clone());
         Ok(changes)
     }
 
-    /// Tells who watches of a change that was made elsewhere.
-    pub fn changed(&self, changes: Changes) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        self.tell(&mut recent, Arc::new(changes));
+    /// Sessions that changed after a commit; `None` where those are too many to name.
+    fn unseen(&self, after: u64) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let changed = self.store.changed(after, UNSEEN)?;
+        let few = changed.filter(|changed| changed.len() < UNSEEN);
+        Ok(few.map(|few| few.into_iter().map(|(id, _)| id).collect()))
     }
 
-    fn tell(&self, recent: &mut VecDeque<Arc<Changes>>, changes: Arc<Changes>) {
-        if changes.sessions.is_empty() {
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, told: &mut Told, elsewhere: Option<Vec<SessionId>>, sequence: u64) {
+        match elsewhere {
+            Some(elsewhere) => {
+                let changes = Changes {
+                    sequence,
+                    elsewhere,
+                    ..Changes::default()
+                };
+                self.pass_on(told, Arc::new(changes));
+            }
+            None => {
+                // Whoever listens starts afresh, and so does whoever comes back.
+                told.recent.clear();
+                (told.sequence, told.since) = (sequence, sequence);
+                _ = self.sender.send(Arc::new(Changes {
+                    sequence,
+                    ..Changes::default()
+                }));
+            }
+        }
+    }
+
+    fn pass_on(&self, told: &mut Told, changes: Arc<Changes>) {
+        told.sequence = told.sequence.max(changes.sequence);
+        if changes.sessions.is_empty() && changes.elsewhere.is_empty() {
             return;
         }
-        if recent.len() == REMEMBERED {
-            recent.pop_front();
+        if told.recent.len() == REMEMBERED {
+            told.since = told
+                .recent
+                .pop_front()
+                .map_or(told.since, |oldest| oldest.sequence);
         }
-        recent.push_back(changes.clone());
+        told.recent.push_back(changes.clone());
         // Nobody may be listening.
         _ = self.sender.send(changes);
     }
 
     /// Listens from now on; with what came after the commit `seen`, if that is asked for.
-    pub fn listen(&self, seen: Option<u64>) -> (Missed, broadcast::Receiver<Arc<Changes>>) {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let receiver = self.sender.subscribe();
-        let Some(seen) = seen else {
-            return (Missed::Commits(Vec::new()), receiver);
-        };
-        let oldest = recent.front().map(|changes| changes.sequence);
-        let missed = match oldest {
-            Some(oldest) if oldest <= seen + 1 => Missed::Commits(
-                recent
-                    .iter()
-                    .filter(|changes| changes.sequence > seen)
-                    .cloned()
-                    .collect(),
-            ),
-            // Nothing has changed since this server began: then nothing was missed either, unless another wrote.
-            None if self.store.sequence().is_ok_and(|now| now <= seen) => {
-                Missed::Commits(Vec::new())
+    pub fn listen(&self, seen: Option<u64>) -> Listener {
+        let told = self.told();
+        let missed = match seen {
+            None => Missed::Commits(Vec::new()),
+            // Of another store, or of one that was put back.
+            Some(seen) if seen > told.sequence => Missed::TooMuch,
+            Some(seen) => {
+                let mut missed = Vec::new();
+                let mut known = true;
+                if seen < told.since {
+                    match self.unseen(seen) {
+                        Ok(Some(elsewhere)) => missed.push(Arc::new(Changes {
+                            sequence: told.since,
+                            elsewhere,
+                            ..Changes::default()
+                        })),
+                        _ => known = false,
+                    }
+                }
+                let recent = told.recent.iter();
+                missed.extend(recent.filter(|changes| changes.sequence > seen).cloned());
+                if known {
+                    Missed::Commits(missed)
+                } else {
+                    Missed::TooMuch
+                }
             }
-            _ => Missed::TooMuch,
         };
-        (missed, receiver)
+        Listener {
+            missed,
+            sequence: told.sequence,
+            changes: self.sender.subscribe(),
+        }
     }
 }

@@ -13,20 +13,28 @@ use crate::store::{Condition, Store, StoreError, Wanted};
 pub mod blame;
 pub mod context;
 pub mod critical;
+mod export;
 mod filter;
+mod logs;
 pub mod loops;
 mod money;
 mod run;
+mod skeleton;
 pub mod verdict;
+mod whole;
 
 pub use blame::blame;
 pub use context::context;
 pub use critical::critical_path;
-pub use filter::Filter;
+pub use export::{Broken as ExportError, Export, Format};
+pub use filter::{Filter, UnknownWord};
+pub use logs::{LogCursor, LogPage, LogsWanted, logs};
 pub use loops::loops;
 pub use money::Spent;
 pub use run::Run;
+pub use skeleton::{Calls, Skeleton, skeleton};
 pub use verdict::{Severity, Verdict, verdict};
+pub use whole::{Left, Whole, span};
 
 /// How many spans are asked for at once.
 const PAGE: usize = 2_000;
@@ -61,6 +69,13 @@ pub fn resolve(store: &dyn Store, id: &str) -> Result<Result<SessionId, Unresolv
         return Ok(last(store)?.ok_or(Unresolved::Unknown));
     }
     let digits: String = id.trim().chars().filter(|c| *c != '-').collect();
+    // A whole id needs no search.
+    if digits.len() == 32
+        && let Ok(id) = digits.parse()
+        && store.version(id)?.is_some()
+    {
+        return Ok(Ok(id));
+    }
     let mut found = store.matching(&digits)?;
     Ok(match found.len() {
         0 => Err(Unresolved::Unknown),

@@ -34,6 +34,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// nobody known did, whoever speaks last.
     fn deserted(&self, alive: &[String]) -> Result<Vec<SessionId>, StoreError>;
 
+    /// Makes the sums that lag behind.
+    fn settle(&self) -> Result<Changes, StoreError>;
+
     /// Does what can wait, for about `budget`: sums that lag, text to be found, sessions to be purged. Whether there is
     /// more of it.
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError>;
@@ -43,6 +46,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// What the sessions that fit come to, wherever pages end.
     fn totals(&self, wanted: &Wanted) -> Result<Totals, StoreError>;
+
+    /// Sessions that changed after a commit, hidden ones too, each with the last commit that changed it, in their order;
+    /// `None` where some of them are purged.
+    fn changed(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<(SessionId, u64)>>, StoreError>;
+
+    /// The commit that changed a session last.
+    fn version(&self, id: SessionId) -> Result<Option<u64>, StoreError>;
 
     /// One session with its sums.
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
@@ -55,6 +69,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Of every span of a session what a tree of it is drawn from, by start.
     fn outline(&self, id: SessionId) -> Result<Option<Outline>, StoreError>;
+
+    /// The same of some spans; of those that are not there nothing.
+    fn rows(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Row>, StoreError>;
+
+    /// Some spans, whole, with their logs, in the order in which they are asked for; of those that are not there nothing.
+    fn some_spans(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Span>, StoreError>;
 
     /// One span, whole, with its logs.
     fn span(&self, session: SessionId, span: SpanId) -> Result<Option<Span>, StoreError>;
@@ -76,11 +96,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Errors by what is the same when they happen again, the most recent first.
     fn faults(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Fault>, StoreError>;
 
-    /// Hides sessions at once; `maintain` purges them. How many there were.
-    fn hide(&self, ids: &[SessionId]) -> Result<usize, StoreError>;
+    /// Hides sessions at once, and lets `maintain` purge them once `grace` is over. Which of them there were.
+    fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError>;
 
-    /// Brings back sessions that were hidden and not purged yet.
-    fn unhide(&self, ids: &[SessionId]) -> Result<usize, StoreError>;
+    /// Brings back sessions that were hidden, unless purging them has begun. Which of them there were.
+    fn unhide(&self, ids: &[SessionId]) -> Result<Changes, StoreError>;
 
     /// How many spans of sessions that nobody knows any more were removed, to keep a spool within its limit.
     fn removed(&self) -> Result<u64, StoreError>;
@@ -130,6 +150,8 @@ pub struct Changes {
     pub sequence: u64,
     /// Each session that changed, with the spans of it that did.
     pub sessions: Vec<(SessionId, Vec<SpanId>)>,
+    /// Sessions of which somebody else changed what is not known.
+    pub elsewhere: Vec<SessionId>,
 }
 
 /// Which sessions are asked for.
@@ -168,6 +190,10 @@ pub enum Condition {
     Until(UnixNanos),
     /// In nano-USD.
     MinCost(i64),
+    /// A [`Fault`], by its id.
+    Fault(u64),
+    /// It is one of these.
+    Among(Vec<SessionId>),
     Root,
     /// Started in this session.
     Parent(SessionId),

@@ -3,6 +3,8 @@
 //! Views borrow from the typed records and hold the fields in their published order; whoever holds a
 //! [`Trace`] can write it. The shape changes by addition only. Knows nothing of where the JSON goes.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -45,16 +47,28 @@ pub fn to_string(trace: &Trace, spans: bool) -> String {
     serde_json::to_string_pretty(&session(trace, spans)).unwrap_or_default()
 }
 
+/// A span as JSON writes it.
+#[must_use]
+pub fn one_span(span: &Span) -> impl Serialize {
+    SpanView::from(span)
+}
+
+/// A log as JSON writes it.
+#[must_use]
+pub fn log(log: &Log) -> impl Serialize {
+    LogView::from(log)
+}
+
+/// Nano-USD as JSON writes money.
+#[must_use]
+pub fn usd(nanos: i64) -> Usd {
+    Usd(nanos)
+}
+
 /// One model call as JSON writes it.
 #[must_use]
 pub fn llm(call: &LlmCall) -> impl Serialize {
     LlmView::from(call)
-}
-
-/// Nano-USD as JSON writes them: USD with all digits and no exponent.
-#[must_use]
-pub fn usd(nanos: i64) -> impl Serialize {
-    Usd(nanos)
 }
 
 /// What a provider said was wrong, as JSON writes it.
@@ -81,6 +95,8 @@ struct SessionView<'a> {
     end_state_reason: Option<&'a str>,
     tags: &'a [String],
     counts: CountsView,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    losses: BTreeMap<&'static str, u64>,
     agents: &'a [String],
     models: &'a [String],
     tokens: TokensView,
@@ -370,7 +386,10 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// Nano-USD, written as USD with all its digits and no exponent.
-struct Usd(i64);
+///
+/// For `serde_json` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usd(i64);
 
 impl<'a> SessionView<'a> {
     fn new(session: &'a Session, spans: Option<&'a [Span]>) -> Self {
@@ -393,6 +412,11 @@ impl<'a> SessionView<'a> {
             end_state_reason: facts.end_state_reason.as_deref(),
             tags: &facts.tags,
             counts: session.counts.into(),
+            losses: session
+                .losses
+                .iter()
+                .map(|(cause, count)| (cause.as_str(), *count))
+                .collect(),
             agents: &session.agents,
             models: &session.models,
             tokens: session.tokens.into(),

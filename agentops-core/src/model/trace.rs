@@ -422,21 +422,37 @@ fn blame(traces: &mut [(usize, Trace)], process: usize, loss: &Loss) {
     }
 }
 
-/// Parents before children, siblings by start, the session's own span before other roots; with each span's parent.
-fn order(mut spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize>>) {
-    spans.sort_by_key(|span| (Some(span.id) != root, span.start, span.id));
-    let places: HashMap<SpanId, usize> = spans
+/// How the spans of a session stand in its tree.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Arrangement {
+    /// Which of the spans that were given stands at each place: parents before children, siblings by start, the
+    /// session's own span before other roots.
+    pub sequence: Vec<usize>,
+    /// For each place that of its parent.
+    pub parents: Vec<Option<usize>>,
+    /// Places of spans that claim to be beneath themselves, and are roots instead: one of each ring, in order.
+    pub broken: Vec<usize>,
+}
+
+/// Finds the place of each span, from its id, its parent and its start; `root` is the session's own.
+#[must_use]
+pub fn arrange(spans: &[(SpanId, Option<SpanId>, UnixNanos)], root: Option<SpanId>) -> Arrangement {
+    let mut by_start: Vec<usize> = (0..spans.len()).collect();
+    by_start.sort_by_key(|&at| {
+        let (id, _, start) = spans[at];
+        (Some(id) != root, start, id)
+    });
+    let places: HashMap<SpanId, usize> = by_start
         .iter()
         .enumerate()
-        .map(|(at, span)| (span.id, at))
+        .map(|(at, &given)| (spans[given].0, at))
         .collect();
-    let mut parents: Vec<Option<usize>> = spans
+    let mut parents: Vec<Option<usize>> = by_start
         .iter()
-        .map(|span| places.get(&span.parent_id?).copied())
+        .map(|&given| places.get(&spans[given].1?).copied())
         .collect();
-    for at in break_cycles(&mut parents) {
-        spans[at].parent_id = None;
-    }
+    let broken = break_cycles(&mut parents);
 
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); spans.len()];
     let mut stack = Vec::new();
@@ -457,16 +473,37 @@ fn order(mut spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<u
     for (new, &old) in sequence.iter().enumerate() {
         rank[old] = new;
     }
-    let parents = sequence
+    Arrangement {
+        parents: sequence
+            .iter()
+            .map(|&old| parents[old].map(|parent| rank[parent]))
+            .collect(),
+        broken: {
+            let mut places: Vec<usize> = broken.into_iter().map(|old| rank[old]).collect();
+            places.sort_unstable();
+            places
+        },
+        sequence: sequence.into_iter().map(|old| by_start[old]).collect(),
+    }
+}
+
+/// Brings spans into the order of their tree; with each span's parent.
+fn order(spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize>>) {
+    let given: Vec<_> = spans
         .iter()
-        .map(|&old| parents[old].map(|parent| rank[parent]))
+        .map(|span| (span.id, span.parent_id, span.start))
         .collect();
+    let arranged = arrange(&given, root);
     let mut slots: Vec<Option<Span>> = spans.into_iter().map(Some).collect();
-    let spans = sequence
+    let mut spans: Vec<Span> = arranged
+        .sequence
         .iter()
-        .filter_map(|&old| slots[old].take())
+        .filter_map(|&given| slots[given].take())
         .collect();
-    (spans, parents)
+    for &at in &arranged.broken {
+        spans[at].parent_id = None;
+    }
+    (spans, arranged.parents)
 }
 
 /// Makes a root of one span, the earliest, of each ring of spans that claim to be one another's parents.
@@ -499,6 +536,18 @@ fn break_cycles(parents: &mut [Option<usize>]) -> Vec<usize> {
     broken
 }
 
+/// The names of the spans around one, from the outermost inwards, itself included.
+pub fn span_trace(
+    at: usize,
+    parents: &[Option<usize>],
+    name: impl Fn(usize) -> String,
+) -> Vec<String> {
+    let inwards_out = std::iter::successors(Some(at), |&at| parents[at]);
+    let mut names: Vec<String> = inwards_out.take(SPAN_TRACE_LIMIT).map(name).collect();
+    names.reverse();
+    names
+}
+
 /// Tells each error the names of the spans around it, from the outermost inwards, where its recorder did not.
 fn trace_errors(spans: &mut [Span], parents: &[Option<usize>]) {
     for at in 0..spans.len() {
@@ -509,12 +558,7 @@ fn trace_errors(spans: &mut [Span], parents: &[Option<usize>]) {
         {
             continue;
         }
-        let inwards_out = std::iter::successors(Some(at), |&at| parents[at]);
-        let mut names: Vec<String> = inwards_out
-            .take(SPAN_TRACE_LIMIT)
-            .map(|at| spans[at].name.clone())
-            .collect();
-        names.reverse();
+        let names = span_trace(at, parents, |at| spans[at].name.clone());
         if let Some(error) = &mut spans[at].error {
             error.span_trace = names;
         }

@@ -16,7 +16,7 @@ use agentops_core::model::time::UnixNanos;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
-    Batch, Changes, Fault, Hit, Kind, Outline, Page, Point, Search, Series, Store, StoreError,
+    Batch, Changes, Fault, Hit, Kind, Outline, Page, Point, Row, Search, Series, Store, StoreError,
     Totals, Wanted,
 };
 
@@ -263,6 +263,10 @@ impl Store for Sqlite {
         self.read(|reader| reader.deserted(alive))
     }
 
+    fn settle(&self) -> Result<Changes, StoreError> {
+        self.writer().settle_stale()
+    }
+
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
         self.writer().maintain(budget)
     }
@@ -273,6 +277,18 @@ impl Store for Sqlite {
 
     fn totals(&self, wanted: &Wanted) -> Result<Totals, StoreError> {
         self.read(|reader| reader.totals(wanted))
+    }
+
+    fn changed(
+        &self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<(SessionId, u64)>>, StoreError> {
+        self.read(|reader| reader.changed(after, limit))
+    }
+
+    fn version(&self, id: SessionId) -> Result<Option<u64>, StoreError> {
+        self.read(|reader| reader.version(id))
     }
 
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -289,6 +305,14 @@ impl Store for Sqlite {
 
     fn outline(&self, id: SessionId) -> Result<Option<Outline>, StoreError> {
         self.read(|reader| reader.outline(id))
+    }
+
+    fn rows(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Row>, StoreError> {
+        self.read(|reader| reader.rows(session, spans))
+    }
+
+    fn some_spans(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Span>, StoreError> {
+        self.read(|reader| reader.some_spans(session, spans))
     }
 
     fn span(&self, session: SessionId, span: SpanId) -> Result<Option<Span>, StoreError> {
@@ -316,12 +340,12 @@ impl Store for Sqlite {
         self.read(|reader| reader.faults(wanted, limit))
     }
 
-    fn hide(&self, ids: &[SessionId]) -> Result<usize, StoreError> {
-        self.writer().set_hidden(ids, true)
+    fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError> {
+        self.writer().hide(ids, grace)
     }
 
-    fn unhide(&self, ids: &[SessionId]) -> Result<usize, StoreError> {
-        self.writer().set_hidden(ids, false)
+    fn unhide(&self, ids: &[SessionId]) -> Result<Changes, StoreError> {
+        self.writer().unhide(ids)
     }
 
     fn removed(&self) -> Result<u64, StoreError> {
@@ -376,7 +400,10 @@ mod tests {
         let (batch, gone) = suite::two_sessions();
         store.commit(&batch).unwrap();
         store.maintain(Duration::ZERO).unwrap();
-        assert_eq!(store.hide(&[gone]).unwrap(), 1);
+        assert_eq!(
+            store.hide(&[gone], Duration::ZERO).unwrap().sessions.len(),
+            1
+        );
         while store.maintain(Duration::ZERO).unwrap() {}
         // What was a word of it may be a word of others; who spoke in it is kept until that process is gone; a row of
         // sums may be there that is zero.
@@ -480,7 +507,7 @@ mod tests {
         let (server, command) = (open(dir.path()), open(dir.path()));
         let (batch, gone) = suite::two_sessions();
         server.commit(&batch).unwrap();
-        command.hide(&[gone]).unwrap();
+        command.hide(&[gone], Duration::ZERO).unwrap();
         while command.maintain(Duration::ZERO).unwrap() {}
         server.commit(&batch).unwrap();
         assert!(server.session(gone).unwrap().is_some());

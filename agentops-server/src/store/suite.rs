@@ -1206,18 +1206,31 @@ pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) 
         let Some(gone) = traces.first().map(|trace| trace.session.facts.id) else {
             return;
         };
-        assert_eq!(store.hide(&[gone, SessionId(77)]).unwrap(), 1);
-        assert_eq!(store.hide(&[gone]).unwrap(), 0);
+        assert_eq!(
+            store
+                .hide(&[gone, SessionId(77)], Duration::ZERO)
+                .unwrap()
+                .sessions
+                .len(),
+            1
+        );
+        assert_eq!(
+            store.hide(&[gone], Duration::ZERO).unwrap().sessions.len(),
+            0
+        );
         assert_eq!(store.session(gone).unwrap(), None);
         assert!(store.outline(gone).unwrap().is_none());
         assert_eq!(store.spans(gone, None, 10).unwrap(), []);
-        assert_eq!(store.unhide(&[gone]).unwrap(), 1);
+        assert_eq!(store.unhide(&[gone]).unwrap().sessions.len(), 1);
         assert_same(&store, &traces);
-        assert_eq!(store.hide(&[gone]).unwrap(), 1);
+        assert_eq!(
+            store.hide(&[gone], Duration::ZERO).unwrap().sessions.len(),
+            1
+        );
         traces.retain(|trace| trace.session.facts.id != gone);
         assert_same(&store, &traces);
         rest(&store);
-        assert_eq!(store.unhide(&[gone]).unwrap(), 0);
+        assert_eq!(store.unhide(&[gone]).unwrap().sessions.len(), 0);
         assert_same(&store, &traces);
         assert_sums(&store, &traces);
         assert_faults(&store, &traces);

@@ -1,6 +1,8 @@
 //! The server's parts end to end, each from outside: what goes in, and what is answered.
 
+mod api;
 mod auth;
+mod export;
 mod fuzz;
 mod harness;
 mod hostile;
@@ -8,4 +10,7 @@ mod insight;
 mod kills;
 mod otlp;
 mod random;
+mod seed;
+mod site;
+mod sse;
 mod verdict;

@@ -224,11 +224,13 @@ pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn hidden_since(conn: &Connection) -> Result<Option<Hidden>, StoreError> {
-    let mut ask =
-        conn.prepare_cached("SELECT id, key, project FROM session WHERE hidden LIMIT 1")?;
+/// A session that is to be purged by now.
+pub(super) fn to_purge(conn: &Connection, now: i64) -> Result<Option<Hidden>, StoreError> {
+    let mut ask = conn.prepare_cached(
+        "SELECT id, key, project FROM session WHERE hidden AND hidden <= ?1 LIMIT 1",
+    )?;
     Ok(ask
-        .query_row([], |row| {
+        .query_row([now], |row| {
             Ok(Hidden {
                 row: row.get(0)?,
                 id: session_id(row.get_ref(1)?.as_blob()?),
@@ -363,6 +365,12 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
             .map(|trace| TraceId(u128::from_be_bytes(trace))),
     })
 }
+
+const THIN_ONE: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
+        name, n.s, agent, a.s, model, m.s,
+        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token, trace, asked, error
+    FROM span JOIN str n ON n.id = name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
+    WHERE session = ?1 AND span = ?2";
 
 const SESSION: &str =
     "session.id, key, process, facts, state, spans, open, errors, llm_calls, tool_calls, dropped,
@@ -526,6 +534,40 @@ impl Reader {
         Ok(())
     }
 
+    pub(super) fn changed(
+        &mut self,
+        after: u64,
+        limit: usize,
+    ) -> Result<Option<Vec<(SessionId, u64)>>, StoreError> {
+        let purged: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT value FROM meta WHERE key = 'purged'")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        if purged.is_some_and(|purged| purged > clamp(after)) {
+            return Ok(None);
+        }
+        let mut ask = self
+            .conn
+            .prepare_cached("SELECT key, seq FROM session WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+        let rows = ask.query_map(params![clamp(after), limit as i64], |row| {
+            Ok((
+                session_id(row.get_ref(0)?.as_blob()?),
+                row.get::<_, i64>(1)? as u64,
+            ))
+        })?;
+        Ok(Some(rows.collect::<Result<_, _>>()?))
+    }
+
+    pub(super) fn version(&mut self, id: SessionId) -> Result<Option<u64>, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached("SELECT seq FROM session WHERE key = ?1 AND NOT hidden")?
+            .query_row([id.0.to_be_bytes()], |row| row.get::<_, i64>(0))
+            .optional()?
+            .map(|version| version as u64))
+    }
+
     pub(super) fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let sql = format!(
             "SELECT {SESSION} FROM session JOIN str project ON project.id = session.project
@@ -648,36 +690,8 @@ impl Reader {
         let mut found = ask.query(params![session, i64::MAX])?;
         let mut rows = Vec::new();
         let mut troubles = HashMap::new();
-        while let Some(row) = found.next()? {
-            let thread = row.get::<_, Option<i64>>(9)?;
-            let asked = row.get::<_, Option<i64>>(26)?;
-            let error = row.get::<_, Option<i64>>(27)?;
-            let error = match error {
-                Some(fault) => Some(self.trouble(fault, &mut troubles)?),
-                None => None,
-            };
-            let thin = thin(row, &mut words)?;
-            rows.push(Row {
-                id: thin.id,
-                parent_id: thin.parent,
-                kind: thin.kind,
-                status: thin.status,
-                open: thin.open,
-                cancelled: thin.cancelled,
-                start: thin.start,
-                end: thin.end,
-                name: thin.name.1,
-                agent: thin.agent.map(|(_, agent)| agent),
-                model: thin.model.map(|(_, model)| model),
-                thread: thread.map(|thread| thread as u64),
-                usage: thin.usage,
-                cost: thin.cost,
-                is_cost_estimated: thin.is_cost_estimated,
-                tool_cost: thin.tool_cost,
-                first_token: thin.first_token,
-                asked: asked.map(|asked| asked as u64),
-                error,
-            });
+        while let Some(found) = found.next()? {
+            rows.push(self.row(found, &mut words, &mut troubles)?);
         }
         Ok(Some(Outline {
             sequence: sequence(&self.conn)? as u64,
@@ -705,6 +719,79 @@ impl Reader {
         Ok(trouble)
     }
 
+    fn row(
+        &self,
+        found: &SqlRow<'_>,
+        words: &mut Words,
+        troubles: &mut HashMap<i64, Arc<Trouble>>,
+    ) -> Result<Row, StoreError> {
+        let thread = found.get::<_, Option<i64>>(9)?;
+        let asked = found.get::<_, Option<i64>>(26)?;
+        let error = match found.get::<_, Option<i64>>(27)? {
+            Some(fault) => Some(self.trouble(fault, troubles)?),
+            None => None,
+        };
+        let thin = thin(found, words)?;
+        Ok(Row {
+            id: thin.id,
+            parent_id: thin.parent,
+            kind: thin.kind,
+            status: thin.status,
+            open: thin.open,
+            cancelled: thin.cancelled,
+            start: thin.start,
+            end: thin.end,
+            name: thin.name.1,
+            agent: thin.agent.map(|(_, agent)| agent),
+            model: thin.model.map(|(_, model)| model),
+            thread: thread.map(|thread| thread as u64),
+            usage: thin.usage,
+            cost: thin.cost,
+            is_cost_estimated: thin.is_cost_estimated,
+            tool_cost: thin.tool_cost,
+            first_token: thin.first_token,
+            asked: asked.map(|asked| asked as u64),
+            error,
+        })
+    }
+
+    pub(super) fn rows(
+        &mut self,
+        session: SessionId,
+        spans: &[SpanId],
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some(session) = self.row_of(session)? else {
+            return Ok(Vec::new());
+        };
+        let mut ask = self.conn.prepare_cached(THIN_ONE)?;
+        let mut words = Words::default();
+        let mut troubles = HashMap::new();
+        let mut rows = Vec::with_capacity(spans.len());
+        for span in spans {
+            let mut found = ask.query(params![session, span.0 as i64])?;
+            if let Some(found) = found.next()? {
+                rows.push(self.row(found, &mut words, &mut troubles)?);
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn some_spans(
+        &mut self,
+        session: SessionId,
+        spans: &[SpanId],
+    ) -> Result<Vec<Span>, StoreError> {
+        let Some(row) = self.row_of(session)? else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::with_capacity(spans.len());
+        for &span in spans {
+            found.extend(self.packed(session, row, span)?);
+        }
+        self.join_logs(row, &mut found)?;
+        Ok(found)
+    }
+
     pub(super) fn span(
         &mut self,
         session: SessionId,
@@ -713,6 +800,20 @@ impl Reader {
         let Some(row) = self.row_of(session)? else {
             return Ok(None);
         };
+        let Some(mut span) = self.packed(session, row, span)? else {
+            return Ok(None);
+        };
+        self.join_logs(row, std::slice::from_mut(&mut span))?;
+        Ok(Some(span))
+    }
+
+    /// A span without the logs that came by themselves.
+    fn packed(
+        &mut self,
+        session: SessionId,
+        row: i64,
+        span: SpanId,
+    ) -> Result<Option<Span>, StoreError> {
         let found = self
             .conn
             .prepare_cached(
@@ -725,9 +826,7 @@ impl Reader {
         let Some((flags, dict, packed)) = found else {
             return Ok(None);
         };
-        let mut span = self.unpack(session, flags, dict, &packed)?;
-        self.join_logs(row, std::slice::from_mut(&mut span))?;
-        Ok(Some(span))
+        self.unpack(session, flags, dict, &packed).map(Some)
     }
 
     pub(super) fn spans(
@@ -869,7 +968,10 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
                 "session.project = (SELECT id FROM str WHERE s = ?)",
                 Sql::Text(name.clone()),
             ),
-            Condition::State(state) => add("session.state = ?", Sql::Integer(state_number(*state).into())),
+            Condition::State(state) => add(
+                "session.state = ?",
+                Sql::Integer(state_number(*state).into()),
+            ),
             Condition::EndState(state) => add(
                 "session.end_state IS ?",
                 Sql::Integer(end_state_number(*state).into()),
@@ -882,28 +984,40 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
                 add(&by_dim(kind::ENVIRONMENT), Sql::Text(name.clone()));
             }
             Condition::Version(version) => add(&by_dim(kind::VERSION), Sql::Text(version.clone())),
+            // Not `LIKE`, for which a text ends at its first NUL.
             Condition::Model(model) => add(
                 &format!(
                     "EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
-                        WHERE d.session = session.id AND d.kind = {} AND lower(str.s) LIKE ? ESCAPE '\\')",
+                        WHERE d.session = session.id AND d.kind = {} AND instr(lower(str.s), ?))",
                     kind::MODEL
                 ),
-                part(model),
+                Sql::Text(model.clone()),
             ),
             Condition::Name(name) => add(
-                "(SELECT lower(s) FROM str WHERE id = session.name) LIKE ? ESCAPE '\\'",
-                part(name),
+                "instr((SELECT lower(s) FROM str WHERE id = session.name), ?)",
+                Sql::Text(name.clone()),
             ),
             Condition::Text(text) => add(
-                "((SELECT lower(s) FROM str WHERE id = session.name) LIKE ? ESCAPE '\\'
+                "(instr((SELECT lower(s) FROM str WHERE id = session.name), ?)
                     OR EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
-                        WHERE d.session = session.id AND lower(str.s) LIKE ? ESCAPE '\\')
-                    OR lower(hex(session.key)) LIKE replace(?, '-', '') ESCAPE '\\')",
-                part(text),
+                        WHERE d.session = session.id AND instr(lower(str.s), ?))
+                    OR instr(lower(hex(session.key)), nullif(replace(?, '-', ''), '')))",
+                Sql::Text(text.clone()),
             ),
             Condition::Since(at) => add("session.start >= ?", Sql::Integer(clamp(*at))),
             Condition::Until(at) => add("session.start < ?", Sql::Integer(clamp(*at))),
             Condition::MinCost(cost) => add("session.cost >= ?", Sql::Integer(*cost)),
+            Condition::Fault(id) => add(
+                "EXISTS (SELECT 1 FROM span f WHERE f.error = ? AND f.session = session.id)",
+                Sql::Integer(clamp(*id)),
+            ),
+            Condition::Among(ids) => {
+                let keys: Vec<String> = ids.iter().map(|id| format!("{:032X}", id.0)).collect();
+                add(
+                    "session.key IN (SELECT unhex(value) FROM json_each(?))",
+                    Sql::Text(serde_json::to_string(&keys).unwrap_or_default()),
+                );
+            }
             Condition::Root => sql_root(&mut add),
             Condition::Parent(id) => {
                 add("session.parent = ?", Sql::Blob(id.0.to_be_bytes().into()));
@@ -922,17 +1036,4 @@ fn by_dim(kind: u8) -> String {
         "EXISTS (SELECT 1 FROM session_dim d WHERE d.session = session.id AND d.kind = {kind}
             AND d.dim = (SELECT id FROM str WHERE s = ?))"
     )
-}
-
-/// A pattern that fits wherever the text stands.
-fn part(text: &str) -> Sql {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    Sql::Text(pattern)
 }

@@ -42,6 +42,7 @@ CREATE TABLE session (
     -- No agent, no model call and no mark of ours: kept, and listed only on request.
     foreign_only INTEGER NOT NULL,
     lost INTEGER NOT NULL DEFAULT 0,
+    -- From when on it may be purged; 0 where it is not hidden, -1 once purging it has begun.
     hidden INTEGER NOT NULL DEFAULT 0,
     -- Its sums lag behind its spans.
     stale INTEGER NOT NULL DEFAULT 0,

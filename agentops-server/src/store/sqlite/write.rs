@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use agentops_core::model::event::{Event, Loss, LossCause, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
@@ -170,6 +170,7 @@ impl Writer {
                     .iter()
                     .map(|id| (*id, touched.spans.remove(id).unwrap_or_default()))
                     .collect(),
+                elsewhere: Vec::new(),
             })
         })
     }
@@ -797,6 +798,12 @@ impl Standing {
     }
 }
 
+/// The time, as the store writes it.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    clamp(since.map_or(0, |since| since.as_nanos().try_into().unwrap_or(u64::MAX)))
+}
+
 /// The spans of a session as sums are made of them: its own first, the others by start.
 fn in_order(known: &Known) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = known.spans.iter().map(Thin::entry).collect();
@@ -904,32 +911,61 @@ impl Writer {
         Ok(())
     }
 
-    /// Hides sessions, or brings them back.
-    pub(super) fn set_hidden(
+    /// Hides sessions, to be purged once `grace` is over.
+    pub(super) fn hide(
         &mut self,
         ids: &[SessionId],
-        hidden: bool,
-    ) -> Result<usize, StoreError> {
+        grace: Duration,
+    ) -> Result<Changes, StoreError> {
+        let until = now().saturating_add(clamp(grace.as_nanos().try_into().unwrap_or(u64::MAX)));
+        self.change_hidden(
+            ids,
+            "UPDATE session SET hidden = ?3, seq = ?2 WHERE key = ?1 AND hidden = 0",
+            until,
+        )
+    }
+
+    /// Brings sessions back that nothing was taken from yet.
+    pub(super) fn unhide(&mut self, ids: &[SessionId]) -> Result<Changes, StoreError> {
+        self.change_hidden(
+            ids,
+            "UPDATE session SET hidden = ?3, seq = ?2 WHERE key = ?1 AND hidden > 0",
+            0,
+        )
+    }
+
+    fn change_hidden(
+        &mut self,
+        ids: &[SessionId],
+        sql: &str,
+        hidden: i64,
+    ) -> Result<Changes, StoreError> {
         self.transaction(|writer| {
             writer.sequence += 1;
-            let mut changed = 0;
-            for id in ids {
-                changed += writer
-                    .conn
-                    .prepare_cached(
-                        "UPDATE session SET hidden = ?2, seq = ?3 WHERE key = ?1 AND hidden <> ?2",
-                    )?
-                    .execute(params![id.0.to_be_bytes(), hidden, writer.sequence])?;
+            let mut changes = Changes {
+                sequence: writer.sequence as u64,
+                ..Changes::default()
+            };
+            for &id in ids {
+                let changed = writer.conn.prepare_cached(sql)?.execute(params![
+                    id.0.to_be_bytes(),
+                    writer.sequence,
+                    hidden
+                ])?;
+                if changed > 0 {
+                    changes.sessions.push((id, Vec::new()));
+                }
             }
             writer.note_sequence()?;
-            Ok(changed)
+            Ok(changes)
         })
     }
 
     /// Does what can wait, for about `budget`. Whether there is more of it.
     pub(super) fn maintain(&mut self, budget: Duration) -> Result<bool, StoreError> {
         let until = Instant::now() + budget;
-        let lags = self.settle_stale()?;
+        self.settle_stale()?;
+        let lags = !read::stale(&self.conn)?.is_empty();
         loop {
             let purged = self.purge_some()?;
             let priced = self.price_some()?;
@@ -943,36 +979,45 @@ impl Writer {
         }
     }
 
-    /// Makes the sums that have lagged for long enough. Whether there are others.
-    fn settle_stale(&mut self) -> Result<bool, StoreError> {
-        let mut more = false;
+    /// Makes the sums that have lagged for long enough.
+    pub(super) fn settle_stale(&mut self) -> Result<Changes, StoreError> {
+        let mut changes = Changes::default();
         for id in read::stale(&self.conn)? {
             if self.memory.get(id).is_some_and(|known| !is_due(known)) {
-                more = true;
                 continue;
             }
-            self.transaction(|writer| {
+            changes.sequence = self.transaction(|writer| {
                 writer.sequence += 1;
                 if writer.remembered(id)?.is_some() {
                     writer.settle(id, true)?;
                 }
-                writer.note_sequence()
+                writer.note_sequence()?;
+                Ok(writer.sequence as u64)
             })?;
+            changes.sessions.push((id, Vec::new()));
         }
-        Ok(more)
+        Ok(changes)
     }
 
     /// Takes some spans of a hidden session out of everything; the session itself goes last. Whether there was one.
     fn purge_some(&mut self) -> Result<bool, StoreError> {
-        if read::hidden_since(&self.conn)?.is_none() {
+        let now = now();
+        if read::to_purge(&self.conn, now)?.is_none() {
             return Ok(false);
         }
         self.transaction(|writer| {
             // Asked again: somebody may have brought it back.
-            let Some(hidden) = read::hidden_since(&writer.conn)? else {
+            let Some(hidden) = read::to_purge(&writer.conn, now)? else {
                 return Ok(true);
             };
             writer.sequence += 1;
+            let begun = writer
+                .conn
+                .prepare_cached("UPDATE session SET hidden = -1 WHERE id = ?1 AND hidden <> 0")?
+                .execute([hidden.row])?;
+            if begun == 0 {
+                return Ok(true);
+            }
             let spans = read::thin_spans(&writer.conn, hidden.row, PURGE)?;
             for span in &spans {
                 writer
@@ -1003,6 +1048,14 @@ impl Writer {
                 [],
             )?;
             if spans.len() < PURGE {
+                // Whoever has not seen that it went cannot be told any more.
+                writer
+                    .conn
+                    .prepare_cached(
+                        "INSERT INTO meta SELECT 'purged', seq FROM session WHERE id = ?1
+                         ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                    )?
+                    .execute([hidden.row])?;
                 for sql in [
                     "DELETE FROM log WHERE session = ?1",
                     "DELETE FROM session_dim WHERE session = ?1",

@@ -1,0 +1,150 @@
+//! A session with all its spans, a page at a time: no session is too large to be written out.
+//!
+//! Where each span stands, and what its place says of it, comes from the outline; the spans themselves are read as they
+//! are asked for. Nothing of the store is held in between. What is read is as [`super::trace`] gives it.
+
+use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::rollup::{self, Entry};
+use agentops_core::model::session::Session;
+use agentops_core::model::span::Span;
+use agentops_core::model::trace::{self, Arrangement};
+
+use crate::store::{Outline, Row, Store, StoreError};
+
+/// How many spans are read at once.
+const PAGE: usize = 500;
+
+/// A session, and how far its spans were read.
+#[derive(Debug)]
+pub struct Whole {
+    pub session: Session,
+    outline: Outline,
+    arranged: Arrangement,
+    /// Usage that only repeats what spans beneath say, by place.
+    repeats: Vec<bool>,
+    at: usize,
+}
+
+/// What is left of a session.
+#[derive(Debug)]
+pub enum Left {
+    /// The next spans.
+    Spans(Vec<Span>),
+    /// There are no more.
+    Nothing,
+    /// It was deleted while it was read.
+    Deleted,
+}
+
+impl Whole {
+    /// A session, before its first span; `None` where there is none.
+    pub fn of(store: &dyn Store, id: SessionId) -> Result<Option<Self>, StoreError> {
+        let (Some(session), Some(outline)) = (store.session(id)?, store.outline(id)?) else {
+            return Ok(None);
+        };
+        let arranged = arrange(&outline, session.facts.root);
+        let entries: Vec<Entry<'_>> = arranged
+            .sequence
+            .iter()
+            .map(|&at| entry(&outline.rows[at]))
+            .collect();
+        let sums = rollup::sum(&entries).spans;
+        Ok(Some(Self {
+            repeats: sums.iter().map(|sums| !sums.counts_usage).collect(),
+            session,
+            outline,
+            arranged,
+            at: 0,
+        }))
+    }
+
+    /// How many spans there are, and how many were read.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.outline.rows.len(), self.at)
+    }
+
+    /// The next spans: parents before children, siblings by start.
+    pub fn next(&mut self, store: &dyn Store) -> Result<Left, StoreError> {
+        let until = (self.at + PAGE).min(self.outline.rows.len());
+        if self.at == until {
+            return Ok(Left::Nothing);
+        }
+        let places = self.at..until;
+        let ids: Vec<SpanId> = places.clone().map(|place| self.row(place).id).collect();
+        let mut spans = store.some_spans(self.session.facts.id, &ids)?;
+        if spans.len() < ids.len() {
+            return Ok(Left::Deleted);
+        }
+        for (place, span) in places.zip(&mut spans) {
+            self.place(place, span);
+        }
+        self.at = until;
+        Ok(Left::Spans(spans))
+    }
+
+    fn row(&self, place: usize) -> &Row {
+        &self.outline.rows[self.arranged.sequence[place]]
+    }
+
+    /// Tells a span what only its place says.
+    fn place(&self, place: usize, span: &mut Span) {
+        if self.arranged.broken.binary_search(&place).is_ok() {
+            span.parent_id = None;
+        }
+        if let Some(usage) = span.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
+            usage.reported = self.repeats[place];
+        }
+        if let Some(error) = &mut span.error
+            && error.span_trace.is_empty()
+        {
+            let name = |place: usize| self.row(place).name.as_ref().to_owned();
+            error.span_trace = trace::span_trace(place, &self.arranged.parents, name);
+        }
+    }
+}
+
+/// One span of a session, as it stands among the others.
+pub fn span(store: &dyn Store, session: SessionId, id: SpanId) -> Result<Option<Span>, StoreError> {
+    let Some(mut span) = store.span(session, id)? else {
+        return Ok(None);
+    };
+    let error = span.error.as_ref();
+    let depends = error.is_some_and(|error| error.span_trace.is_empty())
+        || span.llm.as_ref().is_some_and(|llm| llm.usage.is_some());
+    if depends && let Some(whole) = Whole::of(store, session)? {
+        let place = (0..whole.outline.rows.len()).find(|&place| whole.row(place).id == id);
+        if let Some(place) = place {
+            whole.place(place, &mut span);
+        }
+    }
+    Ok(Some(span))
+}
+
+/// The places of an outline's rows.
+pub(super) fn arrange(outline: &Outline, root: Option<SpanId>) -> Arrangement {
+    let rows = outline.rows.iter();
+    let spans: Vec<_> = rows.map(|row| (row.id, row.parent_id, row.start)).collect();
+    trace::arrange(&spans, root)
+}
+
+/// What sums are made of.
+pub(super) fn entry(row: &Row) -> Entry<'_> {
+    Entry {
+        id: row.id,
+        parent_id: row.parent_id,
+        kind: row.kind,
+        name: &row.name,
+        status: row.status,
+        cancelled: row.cancelled,
+        open: row.open,
+        start: row.start,
+        end: row.end,
+        agent: row.agent.as_deref(),
+        model: row.model.as_deref(),
+        usage: row.usage,
+        cost: row.cost,
+        // Sums by span say nothing of it.
+        is_cost_estimated: false,
+        tool_cost: row.tool_cost,
+    }
+}

@@ -25,6 +25,9 @@ const READS: u32 = 64;
 /// Failed sessions within a session that are looked at.
 const NESTED: usize = 50;
 
+/// Of these so many are judged themselves.
+const JUDGED: u32 = 3;
+
 /// Sessions within sessions that a failure is followed into.
 const DEPTH: u32 = 4;
 
@@ -579,7 +582,11 @@ impl<'a> Judge<'a> {
             foreign: true,
             ..Wanted::default()
         };
+        let mut left = JUDGED;
         for session in self.store.sessions(&wanted)?.sessions {
+            if left == 0 {
+                break;
+            }
             let facts = &session.facts;
             if facts.id == id {
                 continue;
@@ -598,6 +605,7 @@ impl<'a> Judge<'a> {
             let Some(run) = Run::read(self.store, facts.id)? else {
                 continue;
             };
+            left -= 1;
             let inner = Judge::new(self.store, &run, self.depth - 1).judge()?;
             if let Some(mut failure) = inner.failure {
                 failure.spent = self.spent_by(failure.time);

@@ -649,6 +649,27 @@ fn a_session_within_failed_and_nobody_minded() {
 }
 
 #[test]
+fn sessions_that_started_one_another_come_to_an_end() {
+    let id = |nth: u128| SessionId(INNER.0 + nth % 8);
+    let ring = |nth: u128| id(nth + 1);
+    let star = |_: u128| id(0);
+    for parent in [&ring as &dyn Fn(u128) -> SessionId, &star] {
+        let (_home, store) = store();
+        for nth in 0..8 {
+            let mut story =
+                Story::of(id(nth), "one").ended(800, EndState::Error, Some("no reason is good"));
+            story.facts.as_mut().expect("facts").parent_session_id = Some(parent(nth));
+            story.tell(&store);
+        }
+        let sentence =
+            "Ended as an error by its own word: “no reason is good”; no span failed of it.";
+        for nth in 0..8 {
+            reads(&store, id(nth), "error", sentence);
+        }
+    }
+}
+
+#[test]
 fn an_error_that_was_passed_over() {
     let verdict = Story::new()
         .span(Agent, "planner", 2, 1, [0, 900])

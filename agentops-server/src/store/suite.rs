@@ -443,7 +443,7 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
 }
 
 pub(super) fn histories_come_out_as_the_model_has_them<S: Store>(open: &Open<S>) {
-    check(96, 60, |history| {
+    check(64, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         let (expected, removed) = model(history);
@@ -553,7 +553,7 @@ fn called(span: &Span) -> Vec<(&'static str, String)> {
 }
 
 pub(super) fn lists_are_what_a_look_at_every_session_finds<S: Store>(open: &Open<S>) {
-    check(48, 60, |history| {
+    check(24, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         rest(&store);
@@ -784,7 +784,7 @@ fn texts(span: &Span, logs: &[String]) -> Vec<String> {
 }
 
 pub(super) fn what_is_searched_for_is_found_whether_indexed_or_not<S: Store>(open: &Open<S>) {
-    check(48, 50, |history| {
+    check(24, 50, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         let (traces, _) = model(history);
@@ -1124,7 +1124,7 @@ pub(super) fn sums_over_time_are_those_of_all_spans<S: Store>(open: &Open<S>) {
 }
 
 pub(super) fn errors_of_a_kind_are_one<S: Store>(open: &Open<S>) {
-    check(48, 60, |history| {
+    check(24, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         rest(&store);
@@ -1190,7 +1190,7 @@ fn assert_faults<S: Store>(store: &S, traces: &[Trace]) {
 }
 
 pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) {
-    check(48, 60, |history| {
+    check(24, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         if history.batches.len() % 2 == 0 {

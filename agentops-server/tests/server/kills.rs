@@ -3,6 +3,11 @@
 //! Spans are counted by their ids; losses, which nothing tells apart, by their number, so that anything taken in twice
 //! shows. Twenty kills by default; `AGENTOPS_KILLS=200 cargo test -p agentops-server --test server kills` for more.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "what was random stands beside a failure"
+)]
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -156,7 +156,7 @@ fn event(at: usize, words: &Words) -> (Arc<Resource>, Event) {
         12 | 13 => Event::Session(Box::new(facts(words))),
         14 => Event::Loss(Loss {
             time: BASE + u64::from(words[3]) * HOUR / 16,
-            session: (words[4] % 2 == 0).then(|| session_id(session)),
+            session: (words[4].is_multiple_of(2)).then(|| session_id(session)),
             cause: LossCause::ALL[usize::from(words[5]) % LossCause::ALL.len()],
             count: u64::from(words[6]),
         }),
@@ -167,11 +167,11 @@ fn event(at: usize, words: &Words) -> (Arc<Resource>, Event) {
 
 fn facts(words: &Words) -> SessionFacts {
     let mut attributes = Map::new();
-    if words[3] % 3 == 0 {
+    if words[3].is_multiple_of(3) {
         let environment = pick(words[4], &["prod", "test"]);
         attributes.insert("deployment.environment.name".into(), environment.into());
     }
-    let ended = words[5] % 3 == 0;
+    let ended = words[5].is_multiple_of(3);
     SessionFacts {
         // The fourth is another program's: it says nothing of itself.
         id: session_id(words[1] % 3),
@@ -180,10 +180,10 @@ fn facts(words: &Words) -> SessionFacts {
             0 => session_id(words[1] % 3).0,
             _ => u128::from(words[1] % 3) + 1,
         }),
-        root: (words[7] % 4 == 0).then(|| SpanId(u64::from(words[7] % 10) + 1)),
-        parent_session_id: (words[8] % 5 == 0).then(|| session_id(2)),
+        root: (words[7].is_multiple_of(4)).then(|| SpanId(u64::from(words[7] % 10) + 1)),
+        parent_session_id: (words[8].is_multiple_of(5)).then(|| session_id(2)),
         name: pick(words[9], &["", "research", "Nightly 100%"]).into(),
-        start: if words[10] % 2 == 0 {
+        start: if words[10].is_multiple_of(2) {
             0
         } else {
             BASE + u64::from(words[10]) * HOUR / 32
@@ -201,7 +201,7 @@ fn facts(words: &Words) -> SessionFacts {
             _ => vec!["stand-in".into(), "a b".into()],
         },
         conversation_id: None,
-        user_id: (words[13] % 7 == 0).then(|| "somebody".into()),
+        user_id: (words[13].is_multiple_of(7)).then(|| "somebody".into()),
         video: None,
         attributes,
     }
@@ -217,25 +217,26 @@ fn span(at: usize, words: &Words, open: bool) -> Span {
         1 => Status::Unset,
         _ => Status::Ok,
     };
-    let llm = (kind == SpanKind::Llm || words[6] % 5 == 0).then(|| {
+    let llm = (kind == SpanKind::Llm || words[6].is_multiple_of(5)).then(|| {
         let mut call = LlmCall::default();
         call.request_model = Some(pick(words[7], &["m-large", "own-words", "M-small"]).into());
-        if words[7] % 2 == 0 {
+        if words[7].is_multiple_of(2) {
             call.model = Some(pick(words[7] / 4, &["m-large-2024", "own-words"]).into());
         }
-        if words[8] % 4 != 0 {
+        if !words[8].is_multiple_of(4) {
             let mut usage = Usage::default();
             (usage.input, usage.output) = (u64::from(words[8]), u64::from(words[9]));
             (usage.cache_read, usage.reasoning) =
                 (u64::from(words[9] % 7), u64::from(words[8] % 5));
             call.usage = Some(usage);
         }
-        if words[8] % 3 == 0 {
+        if words[8].is_multiple_of(3) {
             let mut cost = Cost::default();
             cost.total = i64::from(words[9]) * 1_000;
             call.cost = Some(cost);
         }
-        call.time_to_first_token = (words[9] % 2 == 0).then(|| u64::from(words[9]) * 1_000_000);
+        call.time_to_first_token =
+            (words[9].is_multiple_of(2)).then(|| u64::from(words[9]) * 1_000_000);
         call
     });
     let own = SessionId(if session == 3 {
@@ -249,9 +250,9 @@ fn span(at: usize, words: &Words, open: bool) -> Span {
         session_id: own,
         trace_id: TraceId(match session {
             3 => 9,
-            _ => u128::from(session) + 1 + u128::from(words[11] % 8 == 0),
+            _ => u128::from(session) + 1 + u128::from(words[11].is_multiple_of(8)),
         }),
-        agent: (words[11] % 3 != 0).then(|| AgentRef {
+        agent: (!words[11].is_multiple_of(3)).then(|| AgentRef {
             id: pick(words[11], &["planner", "default", "Écrivain"]).into(),
             name: pick(words[11], &["planner", "default", "Écrivain"]).into(),
             role: None,
@@ -260,14 +261,14 @@ fn span(at: usize, words: &Words, open: bool) -> Span {
         name: pick(words[13], &["grep", "plan", "ask", "read_file"]).into(),
         kind,
         status,
-        cancelled: words[5] % 16 == 0,
+        cancelled: words[5].is_multiple_of(16),
         open,
         adopted: false,
         start,
         end: (!open).then(|| start + u64::from(words[12]) * u64::from(words[12]) * 7_919_001),
         busy: None,
         polls: None,
-        thread: (words[12] % 2 == 0).then(|| Thread {
+        thread: (words[12].is_multiple_of(2)).then(|| Thread {
             id: u64::from(words[12]),
             name: None,
         }),
@@ -278,7 +279,7 @@ fn span(at: usize, words: &Words, open: bool) -> Span {
         output: (!open).then(|| json!(format!("answer{at}"))),
         attributes: Map::from_iter([("number".to_owned(), json!(at + 100_000))]),
         version: None,
-        tags: if words[7] % 6 == 0 {
+        tags: if words[7].is_multiple_of(6) {
             vec!["slow".into()]
         } else {
             Vec::new()
@@ -295,7 +296,7 @@ fn span(at: usize, words: &Words, open: bool) -> Span {
         llm,
         tool: (kind == SpanKind::Tool).then(|| ToolCall {
             name: "grep".into(),
-            cost: (words[9] % 3 == 0).then(|| i64::from(words[9])),
+            cost: (words[9].is_multiple_of(3)).then(|| i64::from(words[9])),
             ..ToolCall::default()
         }),
         operation_type: None,
@@ -333,7 +334,7 @@ fn fill<S: Store>(open: &Open<S>, dir: &Path, history: &History) -> S {
         if anew {
             drop(store);
             store = open(dir);
-        } else if size % 3 == 0 {
+        } else if size.is_multiple_of(3) {
             store.maintain(Duration::ZERO).unwrap();
         }
     }
@@ -443,7 +444,7 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
 }
 
 pub(super) fn histories_come_out_as_the_model_has_them<S: Store>(open: &Open<S>) {
-    check(96, 60, |history| {
+    check(64, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         let (expected, removed) = model(history);
@@ -553,7 +554,7 @@ fn called(span: &Span) -> Vec<(&'static str, String)> {
 }
 
 pub(super) fn lists_are_what_a_look_at_every_session_finds<S: Store>(open: &Open<S>) {
-    check(48, 60, |history| {
+    check(24, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         rest(&store);
@@ -784,7 +785,7 @@ fn texts(span: &Span, logs: &[String]) -> Vec<String> {
 }
 
 pub(super) fn what_is_searched_for_is_found_whether_indexed_or_not<S: Store>(open: &Open<S>) {
-    check(48, 50, |history| {
+    check(24, 50, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         let (traces, _) = model(history);
@@ -1124,7 +1125,7 @@ pub(super) fn sums_over_time_are_those_of_all_spans<S: Store>(open: &Open<S>) {
 }
 
 pub(super) fn errors_of_a_kind_are_one<S: Store>(open: &Open<S>) {
-    check(48, 60, |history| {
+    check(24, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
         rest(&store);
@@ -1190,10 +1191,10 @@ fn assert_faults<S: Store>(store: &S, traces: &[Trace]) {
 }
 
 pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) {
-    check(48, 60, |history| {
+    check(24, 60, |history| {
         let dir = Dir::new();
         let store = fill(open, dir.path(), history);
-        if history.batches.len() % 2 == 0 {
+        if history.batches.len().is_multiple_of(2) {
             rest(&store);
         }
         let (mut traces, _) = model(history);
@@ -1537,7 +1538,7 @@ pub(super) fn what_had_no_price_gets_one_when_a_list_has_it<S: Store>(open: &Ope
         // What somebody said it cost stays, whatever a list says; some of a model nobody ever prices.
         let mut cost = Cost::default();
         cost.total = 5;
-        call.cost = (at % 10 == 0).then_some(cost);
+        call.cost = (at.is_multiple_of(10)).then_some(cost);
         if at % 10 == 1 {
             call.model = Some("never-priced".into());
         }

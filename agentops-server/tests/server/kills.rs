@@ -3,6 +3,11 @@
 //! Spans are counted by their ids; losses, which nothing tells apart, by their number, so that anything taken in twice
 //! shows. Twenty kills by default; `AGENTOPS_KILLS=200 cargo test -p agentops-server --test server kills` for more.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "what was random stands beside a failure"
+)]
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -318,8 +323,26 @@ fn spool_is_empty(home: &Path) -> bool {
     !names.any(|name| name.ends_with(".agentops"))
 }
 
+/// A server that is killed, at the latest when its test fails.
+struct Server(Child);
+
+impl Server {
+    fn kill(mut self) {
+        self.0.kill().expect("it can be killed");
+        self.0.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
 /// Starts the real server, and waits until it serves.
-fn start_server(home: &Path) -> Child {
+fn start_server(home: &Path) -> Server {
     let mut child = Command::new(env!("CARGO_BIN_EXE_agentops"))
         .args(["serve", "--addr", "127.0.0.1:0", "--data"])
         .arg(home)
@@ -332,8 +355,9 @@ fn start_server(home: &Path) -> Child {
     BufReader::new(stdout)
         .read_line(&mut line)
         .expect("an address");
+    let server = Server(child);
     assert!(line.starts_with("http://"), "{line:?}");
-    child
+    server
 }
 
 #[test]
@@ -365,17 +389,16 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
             number
         });
         for _ in 0..kills() {
-            let mut server = start_server(&home);
+            let server = start_server(&home);
             std::thread::sleep(moments.next(250));
-            server.kill().expect("it can be killed");
-            server.wait().expect("it is gone");
+            server.kill();
         }
         over.store(true, Ordering::Relaxed);
         writer.join().expect("it has written")
     });
     assert_eq!(total, written.load(Ordering::Relaxed));
 
-    let mut server = start_server(&home);
+    let server = start_server(&home);
     let conn = rusqlite::Connection::open(&database).expect("the file opens");
     let commits = || -> i64 {
         let sql = "SELECT value FROM meta WHERE key = 'sequence'";
@@ -390,8 +413,7 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
         std::thread::sleep(Duration::from_millis(20));
     }
     drop(conn);
-    server.kill().expect("it can be killed");
-    server.wait().expect("it is gone");
+    server.kill();
     assert_eq!(check(&database, total), total);
     let store = Sqlite::open(&database, Durability::Process).expect("the store opens");
     let lost: u64 = sessions(&store)

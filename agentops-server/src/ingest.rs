@@ -6,9 +6,9 @@
 use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 
-pub mod agentops;
 pub mod otlp;
 pub mod spool;
+pub mod upload;
 pub mod writer;
 
 /// Prices a model call that its recorder did not: programs carry prices only if they ask for them.

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::{self, Access};
-use crate::ingest::agentops::Objects;
+use crate::ingest::upload::Objects;
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 use crate::stats::{Now, Stats};

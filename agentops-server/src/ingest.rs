@@ -6,11 +6,11 @@
 use agentops_core::model::pricing;
 use agentops_core::model::span::Span;
 
-pub mod agentops;
 pub mod import;
 mod json;
 pub mod otlp;
 pub mod spool;
+pub mod upload;
 pub mod writer;
 
 /// Prices a model call that its recorder did not: programs carry prices only if they ask for them.

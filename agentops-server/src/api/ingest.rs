@@ -21,8 +21,8 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::App;
-use crate::ingest::agentops;
 use crate::ingest::otlp::{self, Compression, Format, Taken, Unreadable};
+use crate::ingest::upload;
 use crate::ingest::writer::Refused;
 use crate::log;
 
@@ -427,7 +427,7 @@ pub(super) async fn upload_logs(
     let trace = headers
         .get("trace-id")
         .and_then(|value| value.to_str().ok());
-    let Some(trace) = trace.and_then(agentops::session) else {
+    let Some(trace) = trace.and_then(upload::session) else {
         let message = "send the trace's id in decimal as the header Trace-Id";
         return bad(&app, "trace_id", message);
     };
@@ -438,7 +438,7 @@ pub(super) async fn upload_logs(
     let size = text.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_nanos() as u64);
-    let mut events = [agentops::printed(trace, text, now)];
+    let mut events = [upload::printed(trace, text, now)];
     let worker = app.clone();
     let found = tokio::task::spawn_blocking(move || {
         at_home(&worker, &mut events);

@@ -1,6 +1,7 @@
 //! What nobody sends in good faith: nothing falls over, what is refused is counted, and the rest goes on.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -246,4 +247,36 @@ fn times_and_numbers_may_be_absurd() {
     assert_eq!(server.session(TRACE)["counts"]["spans"], 6);
     server.tree(TRACE);
     assert_eq!(server.send("GET", "/healthz", &[], b"").status, 200);
+}
+
+/// Bodies that were announced and do not come take room until they are given up; others hear of it, and come again.
+#[test]
+fn whoever_finds_no_room_is_told_to_come_again() {
+    let server = Server::start("hostile-room");
+    let body = request("", &[span(1, 0, "patient", 0, 1, json!({}))]).to_string();
+    let send = || server.send("POST", "/v1/traces", &[JSON], body.as_bytes());
+    let announce = || {
+        let mut stream = TcpStream::connect(server.address).expect("it listens");
+        let head = format!(
+            "POST /v1/traces HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            server.address,
+            16 << 20
+        );
+        stream.write_all(head.as_bytes()).expect("it reads");
+        stream
+    };
+    let mut announced = Vec::new();
+    let mut answers = (0..200).map(|_| {
+        announced.push(announce());
+        send()
+    });
+    let refused = answers.find(|answer| answer.status == 429);
+    let refused = refused.expect("all room is taken");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.json()["code"], 8);
+    drop(announced);
+    let taken = (0..10_000).any(|_| send().status == 200);
+    assert!(taken, "there is room again");
+    assert_eq!(server.session(TRACE)["counts"]["spans"], 1);
+    assert!(server.counted("agentops_refused_total{what=\"requests\",cause=\"too_many\"}") > 0);
 }

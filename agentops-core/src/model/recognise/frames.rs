@@ -20,7 +20,7 @@ pub(super) fn may_begin(first: u8) -> bool {
 }
 
 /// Where the first whole frame begins in bytes that were cut out of a stream: its sums tell.
-#[cfg(feature = "record")]
+#[cfg(any(test, feature = "record"))]
 pub(crate) fn first(bytes: &[u8]) -> Option<usize> {
     let zeros = bytes
         .iter()

@@ -19,10 +19,15 @@ use crate::ingest::spool::{ImportError, Importer};
 use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Store, StoreError};
 
+mod delete;
+mod export;
+mod import;
 mod prices;
+mod progress;
 mod serve;
 mod sessions;
 mod show;
+mod tail;
 
 /// What somebody who comes for the first time asks next.
 const PLACES: &str = "\
@@ -53,6 +58,10 @@ enum Command {
     Serve(serve::Args),
     Sessions(sessions::Args),
     Show(show::Args),
+    Tail(tail::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Delete(delete::Args),
     Prices(prices::Args),
 }
 
@@ -104,6 +113,10 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(&args, output),
         Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
         Command::Show(args) => show::run(&args, &recorded()?, output),
+        Command::Tail(args) => tail::run(&args, &recorded()?, output),
+        Command::Export(args) => export::run(&args, &recorded()?, output),
+        Command::Import(args) => import::run(&args, &recorded()?, output),
+        Command::Delete(args) => delete::run(&args, &recorded()?, output),
         Command::Prices(args) => prices::run(&args, output),
     }
 }

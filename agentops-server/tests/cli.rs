@@ -1325,6 +1325,14 @@ Commands:
   serve     Take in what programs record, keep it, and answer questions about it
   sessions  List sessions, newest first
   show      Show one session: its tree with times, tokens, costs and errors
+  tail      Follow sessions as they run: a line for each span that ends, and for
+            how each session ends
+  export    Write a session out: as JSON or OTLP, which can be read in again, or
+            as a table
+  import    Read sessions in: what `agentops export` wrote, an OTLP request, or
+            a spool file
+  delete    Delete sessions; for ten minutes, `agentops delete --undo` brings
+            them back
   prices    Show what a model costs, and take newer prices
   help      Print this message or the help of the given subcommand(s)
 

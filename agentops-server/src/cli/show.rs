@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
     output.text(&tree::render(&trace, output.style))
 }
 
-fn explain(why: Unresolved, id: &str, recorded: &Recorded) -> Result<Failure, Failure> {
+pub(super) fn explain(why: Unresolved, id: &str, recorded: &Recorded) -> Result<Failure, Failure> {
     Ok(match why {
         Unresolved::NothingRecorded => nothing_recorded(recorded),
         Unresolved::Unknown => {

@@ -2,7 +2,7 @@
 -- Times are Unix nanoseconds, money is nano-USD, ids of spans are their 64 bits as a signed number.
 
 -- `sequence`: commits so far. `removed`: spans that a spool's limit cost sessions nobody knows. `indexed`: the last span
--- whose words are found.
+-- whose words are found. `purged`, where there is one: the last commit that changed a session that is gone.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('sequence', 0), ('removed', 0), ('indexed', 0);
 

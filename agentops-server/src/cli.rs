@@ -20,12 +20,17 @@ use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Store, StoreError};
 
 mod completions;
+mod delete;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod prices;
+mod progress;
 mod serve;
 mod sessions;
 mod show;
+mod tail;
 
 /// What somebody who comes for the first time asks next.
 const PLACES: &str = "\
@@ -57,6 +62,10 @@ enum Command {
     Demo(demo::Args),
     Sessions(sessions::Args),
     Show(show::Args),
+    Tail(tail::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Delete(delete::Args),
     Prices(prices::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -111,6 +120,10 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, output),
         Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
         Command::Show(args) => show::run(&args, &recorded()?, output),
+        Command::Tail(args) => tail::run(&args, &recorded()?, output),
+        Command::Export(args) => export::run(&args, &recorded()?, output),
+        Command::Import(args) => import::run(&args, &recorded()?, output),
+        Command::Delete(args) => delete::run(&args, &recorded()?, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         Command::Prices(args) => prices::run(&args, output),

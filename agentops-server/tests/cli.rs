@@ -1359,6 +1359,10 @@ Commands:
   demo         Watch a recorded run of a small team of agents
   sessions     List sessions, newest first
   show         Show one session: its tree with times, tokens, costs and errors
+  tail         Follow sessions as they run
+  export       Write a session out
+  import       Read sessions in
+  delete       Delete sessions, or bring them back
   prices       Show what a model costs, and take newer prices
   doctor       Say what is configured, what was lost, and what goes unobserved
   completions  Write what a shell needs to complete this command

@@ -188,7 +188,7 @@ fn color_of(severity: Severity) -> &'static str {
     }
 }
 
-fn explain(why: Unresolved, id: &str, recorded: &Recorded) -> Result<Failure, Failure> {
+pub(super) fn explain(why: Unresolved, id: &str, recorded: &Recorded) -> Result<Failure, Failure> {
     Ok(match why {
         Unresolved::NothingRecorded => nothing_recorded(recorded),
         Unresolved::Unknown => {

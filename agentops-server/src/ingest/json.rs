@@ -208,7 +208,8 @@ fn nanos(text: &str) -> Option<i64> {
         None => (1, text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if fraction.len() > 9 {
+    let plain = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    if fraction.len() > 9 || !plain(whole) || !plain(fraction) {
         return None;
     }
     let whole: i64 = whole.parse().ok()?;
@@ -699,7 +700,7 @@ mod tests {
         let error = read(br#"{"id":"nothing"}"#).expect_err("no id");
         assert_eq!(
             error.to_string(),
-            "\"nothing\" is not the id of a session at line 1 column 15"
+            "\"nothing\" is not the id of a session at line 1 column 16"
         );
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use agentops_core::model::event::{Loss, LossCause};
 use agentops_core::model::llm::{
     Completion, Cost, Message, Part, Prices, ProviderError, ToolRequest,
 };
@@ -88,7 +89,14 @@ fn whole() -> Spool {
     ask.llm = Some(call());
 
     let end = ended(facts.clone(), ms(1_400), EndState::Error);
+    let loss = Loss {
+        time: START + ms(900),
+        session: Some(RUN),
+        cause: LossCause::Content,
+        count: 2,
+    };
     Spool::new()
+        .frame(Kind::Loss, &wire::encode_loss(&loss))
         .facts(&facts)
         .frame(
             Kind::Log,
@@ -202,6 +210,7 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     // Tokens and prices have an input and an output, too, which are numbers.
     if FREE.iter().any(|free| path.ends_with(free))
         || path == "attributes"
+        || path == "losses"
         || path.ends_with(".content[]")
     {
         return;

@@ -149,7 +149,7 @@ fn what_cannot_be_read_says_what_it_is_not() {
             whole.replace("0000000000000004", "4").into_bytes(),
             "\"4\" is not the id of a span",
         ),
-        (whole[..whole.len() / 2].as_bytes().to_vec(), "EOF"),
+        (whole.as_bytes()[..whole.len() / 2].to_vec(), "EOF"),
     ] {
         let answer = site.ask("POST", "/api/v1/import", &[], &body);
         let error = &answer.json()["error"];

@@ -2,6 +2,7 @@
 
 mod api;
 mod auth;
+mod commands;
 mod export;
 mod fuzz;
 mod harness;

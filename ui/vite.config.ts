@@ -1,5 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+// A server that runs already answers what the pages ask: AGENTOPS_URL=http://127.0.0.1:4318 npm run dev
+const proxy = {
+  "/api": { target: process.env.AGENTOPS_URL ?? "http://127.0.0.1:4318", changeOrigin: true },
+};
+
 // Names are stable, without hashes: the server sends an ETag, and an upgrade never leaves an open page asking for a part
 // that is gone.
 export default defineConfig({
@@ -18,11 +23,11 @@ export default defineConfig({
       },
     },
   },
-  server: {
-    proxy: { "/api": process.env.AGENTOPS_URL ?? "http://127.0.0.1:4318" },
-  },
+  server: { proxy },
+  preview: { proxy },
   test: {
     environment: "happy-dom",
+    css: true,
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}"],
   },
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { randomRows, row, storeOf } from "../../tests/rows";
-import { criticalPath, onPath } from "./critical";
+import { bySpan, criticalPath } from "./critical";
 import { NONE, type SpanStore } from "./store";
 
 const told = (store: SpanStore, now = 1000) =>
@@ -18,7 +18,11 @@ test("the last to end was waited for, then what ended before it began", () => {
     span("4", "1", 50, 90),
   ]);
   expect(told(store)).toEqual(["1 0-10", "2 10-40", "1 40-50", "4 50-90", "1 90-100"]);
-  expect(Array.from(onPath(store, criticalPath(store, 0, 0)))).toEqual([1, 1, 0, 1]);
+  expect([...bySpan(criticalPath(store, 0, 0))].map(([at, all]) => [at, all.length])).toEqual([
+    [0, 3],
+    [1, 1],
+    [3, 1],
+  ]);
 });
 
 test("it goes on beneath what was waited for", () => {

@@ -65,9 +65,13 @@ function byEnd(store: SpanStore, now: number): { list: Int32Array; from: Int32Ar
   return { list, from };
 }
 
-/** Whether a span stands on the path, by span. */
-export function onPath(store: SpanStore, path: readonly Stretch[]): Uint8Array {
-  const on = new Uint8Array(store.n);
-  for (const stretch of path) on[stretch.span] = 1;
-  return on;
+/** The stretches of each span that is on the path. */
+export function bySpan(path: readonly Stretch[]): Map<number, Stretch[]> {
+  const found = new Map<number, Stretch[]>();
+  for (const stretch of path) {
+    const known = found.get(stretch.span);
+    if (known) known.push(stretch);
+    else found.set(stretch.span, [stretch]);
+  }
+  return found;
 }

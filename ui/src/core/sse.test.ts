@@ -101,7 +101,7 @@ test("two tabs share one connection and hear the same", () => {
   browser.sources[0].open();
   const second = tab(browser);
   browser.sources[0].send("changes", "{}", "41");
-  expect(browser.sources.map(({ url }) => url)).toEqual(["/events?after=40"]);
+  expect(browser.sources.map(({ url }) => url)).toEqual(["/events?last_event_id=40"]);
   expect(first.heard).toEqual(["open", "changes {} 41"]);
   expect(second.heard).toEqual(["changes {} 41"]);
   expect(second.events.lastId).toBe("41");
@@ -122,7 +122,7 @@ test("when the tab that listens is closed, another goes on where it was", async 
   browser.sources[0].send("changes", "a", "7");
   first.events.close();
   await settled();
-  expect(browser.sources.map(({ url }) => url)).toEqual(["/events", "/events?after=7"]);
+  expect(browser.sources.map(({ url }) => url)).toEqual(["/events", "/events?last_event_id=7"]);
   browser.sources[1].send("changes", "b", "8");
   expect(second.heard).toEqual(["open", "changes a 7", "changes b 8"]);
 });
@@ -141,7 +141,7 @@ test("the browser tries again by itself, unless it was refused: then we do, more
   expect(browser.timers.map(({ ms }) => ms)).toEqual([
     500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000,
   ]);
-  expect(browser.sources.at(-1)?.url).toBe("/events?after=3");
+  expect(browser.sources.at(-1)?.url).toBe("/events?last_event_id=3");
   browser.timers[7].work();
   browser.sources.at(-1)?.open();
   browser.sources.at(-1)?.fail(2);

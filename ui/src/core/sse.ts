@@ -106,8 +106,7 @@ export class Events {
 
   #connect(): void {
     if (this.#closed) return;
-    const after = this.lastId === null ? "" : `?after=${encodeURIComponent(this.lastId)}`;
-    const source = this.#around.open(this.#url + after);
+    const source = this.#around.open(this.#address());
     this.#source = source;
     source.onopen = () => {
       this.#wait = FIRST_WAIT;
@@ -128,6 +127,13 @@ export class Events {
         this.#say({ type: "event", name, data, id: lastEventId });
       });
     }
+  }
+
+  /** Where to listen; a browser says by itself what it saw last, but only on the connection that it saw it on. */
+  #address(): string {
+    if (this.lastId === null) return this.#url;
+    const joint = this.#url.includes("?") ? "&" : "?";
+    return `${this.#url}${joint}last_event_id=${encodeURIComponent(this.lastId)}`;
   }
 
   #say(message: Message): void {

@@ -201,6 +201,14 @@ export class SpanStore {
     return this.#missing.has(at) || (this.flags[at] & FLAG.orphan) !== 0;
   }
 
+  /** Whether there are spans without their parent whose id was not told, so that it cannot be known when it comes. */
+  hasUnnamedOrphans(): boolean {
+    for (let at = 0; at < this.n; at++) {
+      if ((this.flags[at] & FLAG.orphan) !== 0) return true;
+    }
+    return false;
+  }
+
   /** Takes in a whole session; what was there before goes. */
   load(skeleton: Skeleton): void {
     const { spans: n, calls } = skeleton;

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 
 import fixture from "../../tests/fixtures/research_team.json";
-import { call, randomRows, row, rowOf, shuffled, storeOf } from "../../tests/rows";
+import skeleton from "../../tests/fixtures/research_team.skeleton.json";
+import { call, draw, randomRows, row, rowOf, shuffled, storeOf } from "../../tests/rows";
 import { SUM, type Sums, rollUp } from "./rollup";
-import { NONE, type Row, type SpanStore } from "./store";
+import { NONE, type Row, SpanStore } from "./store";
 
 function sumsOf(rows: readonly Row[]): {
   store: SpanStore;
@@ -34,6 +35,25 @@ test("a recorded run comes to what the server says", () => {
   for (const span of fixture.spans) {
     if (!span.llm?.usage) continue;
     expect(has(sums, store.indexOf(span.id), SUM.usage)).toBe(!span.llm.usage.reported);
+  }
+});
+
+test("its skeleton comes to the same, span by span", () => {
+  const { store: told, sums } = sumsOf(fixture.spans.map(rowOf));
+  const loaded = new SpanStore();
+  loaded.load(skeleton);
+  const again = rollUp(loaded);
+  expect(draw(loaded)).toEqual(draw(told));
+  expect(again.all).toEqual(sums.all);
+  for (let at = 0; at < told.n; at++) {
+    const other = loaded.indexOf(told.ids[at]);
+    expect(again.tokens[other]).toBe(sums.tokens[at]);
+    expect(again.cost[other]).toBe(sums.cost[at]);
+    expect(again.errors[other]).toBe(sums.errors[at]);
+    // The skeleton is exact to the microsecond, and times since 1970 to a quarter of one.
+    expect(Math.abs(loaded.start[other] + loaded.epoch - told.start[at] - told.epoch)).toBeLessThan(
+      0.0015,
+    );
   }
 });
 

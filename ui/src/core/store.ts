@@ -178,10 +178,6 @@ export class SpanStore {
   #told = new Int32Array(0);
   /** Ids of parents that are not there, by child. */
   readonly #missing = new Map<number, string>();
-  /** All spans by start, then id. */
-  #sorted = new Int32Array(0);
-  #linked = 0;
-  #resort = false;
   #capacity = 0;
 
   constructor(capacity = 256) {
@@ -218,7 +214,6 @@ export class SpanStore {
     this.texts.clear();
     this.epoch = parseTime(skeleton.start_time);
     this.n = 0;
-    this.#linked = 0;
     this.#grow(Math.max(256, Math.ceil(n * 1.25)));
     this.n = n;
     const texts = skeleton.strings.map((text) => this.texts.add(text));
@@ -281,8 +276,6 @@ export class SpanStore {
       this.#index.set(row.id, at);
       this.ids[at] = row.id;
       this.#told[at] = NONE;
-    } else {
-      if (this.start[at] !== row.start - this.epoch) this.#resort = true;
     }
     if (row.parent !== null) {
       const parent = this.indexOf(row.parent);
@@ -324,40 +317,36 @@ export class SpanStore {
   /** Makes the tree of what is there. */
   link(): void {
     const { n } = this;
-    this.#sort();
     this.#resolve();
-    const sorted = this.#sorted;
     const { start, end, above, kids, size, depth, order, place } = this;
 
-    this.from = n > 0 ? start[sorted[0]] : 0;
-    let to = this.from;
+    let from = n > 0 ? start[0] : 0;
+    let to = from;
     for (let at = 0; at < n; at++) {
+      if (start[at] < from) from = start[at];
       const last = Number.isNaN(end[at]) ? start[at] : end[at];
       if (last > to) to = last;
     }
+    this.from = from;
     this.to = to;
 
-    // Children in their order, as lists through arrays: the last in order is put in front first.
+    // The children of each span in a stretch of one list, those without anything above them first.
+    const until = new Int32Array(n + 2);
+    for (let at = 0; at < n; at++) until[above[at] + 2]++;
+    for (let at = 0; at < n; at++) kids[at] = until[at + 2];
+    for (let at = 1; at < n + 2; at++) until[at] += until[at - 1];
+    const list = new Int32Array(n);
+    for (let at = 0; at < n; at++) list[until[above[at] + 1]++] = at;
     const first = new Int32Array(n).fill(NONE);
     const next = new Int32Array(n).fill(NONE);
-    kids.fill(0, 0, n);
     let roots = NONE;
-    for (let k = n - 1; k >= 0; k--) {
-      const at = sorted[k];
-      const up = above[at];
-      if (up === NONE) {
-        if (at === this.root) continue;
-        next[at] = roots;
-        roots = at;
-      } else {
-        next[at] = first[up];
-        first[up] = at;
-        kids[up]++;
-      }
-    }
-    if (this.root !== NONE && above[this.root] === NONE) {
-      next[this.root] = roots;
-      roots = this.root;
+    for (let up = NONE, begin = 0; up < n; begin = until[up + 1], up++) {
+      const stop = until[up + 1];
+      if (begin === stop) continue;
+      this.#sort(list, begin, stop);
+      for (let k = begin; k < stop - 1; k++) next[list[k]] = list[k + 1];
+      if (up === NONE) roots = list[begin];
+      else first[up] = list[begin];
     }
 
     let placed = 0;
@@ -384,40 +373,24 @@ export class SpanStore {
     this.version++;
   }
 
-  /** Rows usually come by start: then only those since the last time are looked at, and merged in. */
-  #sort(): void {
-    const { n } = this;
-    const before = (a: number, b: number) =>
-      this.start[a] - this.start[b] || (this.ids[a] < this.ids[b] ? -1 : 1);
-    if (this.#sorted.length < n) {
-      const grown = new Int32Array(this.#capacity);
-      grown.set(this.#sorted.subarray(0, this.#linked));
-      this.#sorted = grown;
-    }
-    const sorted = this.#sorted;
-    const old = this.#resort ? 0 : this.#linked;
-    this.#resort = false;
-    this.#linked = n;
-    if (old === n) return;
-    let fresh = new Int32Array(n - old);
-    let inOrder = true;
-    for (let k = 0; k < fresh.length; k++) {
-      fresh[k] = old + k;
-      if (k > 0 && before(old + k - 1, old + k) > 0) inOrder = false;
-    }
-    if (!inOrder) fresh = fresh.sort(before);
-    let read = old - 1;
-    let add = fresh.length - 1;
-    for (let write = n - 1; add >= 0; write--) {
-      if (read >= 0 && before(sorted[read], fresh[add]) > 0) sorted[write] = sorted[read--];
-      else sorted[write] = fresh[add--];
+  /** Which of two siblings stands first: by start, then by id. */
+  #before(a: number, b: number): number {
+    return this.start[a] - this.start[b] || (this.ids[a] < this.ids[b] ? -1 : 1);
+  }
+
+  /** Siblings usually come in their order: then there is nothing to do. */
+  #sort(list: Int32Array, begin: number, stop: number): void {
+    for (let k = begin + 1; k < stop; k++) {
+      if (this.#before(list[k - 1], list[k]) > 0) {
+        list.subarray(begin, stop).sort((a, b) => this.#before(a, b));
+        return;
+      }
     }
   }
 
   /** Finds parents, cuts each circle at its first span, and puts those without a parent under the run. */
   #resolve(): void {
     const { n, parent, above } = this;
-    const sorted = this.#sorted;
     for (const [child, id] of this.#missing) {
       const there = this.indexOf(id);
       if (there === NONE) continue;
@@ -428,9 +401,9 @@ export class SpanStore {
     // 0 not seen, 1 on the way up from the span at hand, 2 known to end.
     const seen = new Uint8Array(n);
     const way: number[] = [];
-    for (let k = 0; k < n; k++) {
+    for (let begin = 0; begin < n; begin++) {
       way.length = 0;
-      let at = sorted[k];
+      let at = begin;
       for (; at !== NONE && seen[at] === 0; at = parent[at]) {
         seen[at] = 1;
         way.push(at);
@@ -440,12 +413,9 @@ export class SpanStore {
     }
 
     this.root = NONE;
-    for (let k = 0; k < n; k++) {
-      const at = sorted[k];
-      if (this.kind[at] === KIND.SESSION && parent[at] === NONE && !this.isOrphan(at)) {
-        this.root = at;
-        break;
-      }
+    for (let at = 0; at < n; at++) {
+      if (this.kind[at] !== KIND.SESSION || parent[at] !== NONE || this.isOrphan(at)) continue;
+      if (this.root === NONE || this.#before(at, this.root) < 0) this.root = at;
     }
     for (let at = 0; at < n; at++) {
       above[at] = parent[at] === NONE && at !== this.root ? this.root : parent[at];
@@ -456,9 +426,7 @@ export class SpanStore {
   #cut(inside: number): void {
     let earliest = inside;
     for (let at = this.parent[inside]; at !== inside; at = this.parent[at]) {
-      const sooner =
-        this.start[at] - this.start[earliest] || (this.ids[at] < this.ids[earliest] ? -1 : 1);
-      if (sooner < 0) earliest = at;
+      if (this.#before(at, earliest) < 0) earliest = at;
     }
     this.parent[earliest] = NONE;
   }

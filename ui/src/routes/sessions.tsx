@@ -19,6 +19,8 @@ import { api, useAnswer } from "../ui/ask";
 import { Failure, Figure, Outcome } from "../ui/primitives";
 
 const PAGE = 100;
+/** How long rows must rest before their sums are asked for. */
+const TOTALS_MS = 400;
 
 export function Sessions({ route }: { route: SessionsRoute }) {
   const query = new URLSearchParams(route.filters as Record<string, string>);
@@ -30,6 +32,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
   const [cursor, setCursor] = useState<string | null>(null);
   const [fresh, setFresh] = useState<Map<string, Session>>(new Map());
   const [arrived, setArrived] = useState(0);
+  const [totals, setTotals] = useState<SessionList["totals"] | null>(null);
   const shown = useRef(new Set<string>());
 
   useEffect(() => {
@@ -37,7 +40,27 @@ export function Sessions({ route }: { route: SessionsRoute }) {
     setFresh(new Map());
     setArrived(0);
     setCursor(answer?.next_cursor ?? null);
+    setTotals(answer?.totals ?? null);
   }, [answer]);
+
+  // Sums follow the rows, once these rest.
+  useEffect(() => {
+    if (fresh.size === 0 && arrived === 0) return;
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      const sums = new URLSearchParams(query);
+      sums.set("limit", "1");
+      api.get<SessionList>(`/sessions?${sums.toString()}`, stop.signal).then(
+        (list) => setTotals(list.totals),
+        // The sums of before stay; whoever asks for the rows is told what is wrong.
+        () => {},
+      );
+    }, TOTALS_MS);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [fresh, arrived]);
 
   useEffect(
     () =>
@@ -79,7 +102,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
       <h1 class="unseen">Sessions</h1>
       <Filters route={route} />
       {error !== null && <Failure error={error} retry={again} />}
-      {answer && <Totals list={answer} />}
+      {totals && !isEmpty && <Totals totals={totals} />}
       {isEmpty && !isFiltered && error === null && <FirstRun />}
       {isEmpty && isFiltered && <NoMatch route={route} />}
       {arrived > 0 && !isEmpty && (
@@ -206,8 +229,7 @@ function SortHead({
   );
 }
 
-function Totals({ list }: { list: SessionList }) {
-  const { totals } = list;
+function Totals({ totals }: { totals: SessionList["totals"] }) {
   return (
     <p class="totals">
       <Figure

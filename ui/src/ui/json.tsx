@@ -54,12 +54,13 @@ function Branch({
     );
   }
   return (
-    <details
-      class="json"
-      open={open}
-      onToggle={(event) => setOpen((event.currentTarget as HTMLDetailsElement).open)}
-    >
-      <summary>
+    <details class="json" open={open}>
+      <summary
+        onClick={(event) => {
+          event.preventDefault();
+          setOpen(!open);
+        }}
+      >
         {label}
         <span class="quiet">{isList ? `[${entries.length}]` : open ? "{" : preview(entries)}</span>
       </summary>

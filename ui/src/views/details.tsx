@@ -17,7 +17,7 @@ export function Details({ model }: { model: SessionModel }) {
   const path = session && id ? `/sessions/${session.id}/spans/${id}` : null;
   const { answer: span, error, isStale, again } = useAnswer<Span>(path);
   if (error) return <Failure error={error} retry={again} />;
-  if (!span) return <div class="details-empty quiet" aria-busy={path !== null} />;
+  if (!span) return <Coming model={model} />;
   const wanted = model.state.value?.tab ?? "overview";
   const tabs = tabsOf(span);
   const tab = tabs.some(({ id }) => id === wanted) ? wanted : tabs[0].id;
@@ -46,6 +46,23 @@ export function tabsOf(span: Span): { id: Tab; text: string }[] {
   if (span.logs.length > 0) tabs.push({ id: "logs", text: `Logs ${count(span.logs.length)}` });
   tabs.push({ id: "raw", text: "Raw" });
   return tabs;
+}
+
+/** What is known of a span before its details are here. */
+function Coming({ model }: { model: SessionModel }) {
+  const at = model.selected.value;
+  if (at < 0) return null;
+  const { store } = model;
+  return (
+    <div class="details-inner" aria-busy="true">
+      <header class="details-head">
+        <h2>
+          <Kind kind={store.kind[at]} />
+          {store.texts.get(store.name[at])}
+        </h2>
+      </header>
+    </div>
+  );
 }
 
 function Head({ span, model }: { span: Span; model: SessionModel }) {

@@ -23,8 +23,16 @@ export interface Palette {
   font: string;
 }
 
-/** The colours as they are at an element; canvas does not know custom properties. */
+let known: { theme: string; colours: Palette } | null = null;
+
+/** The colours as they are at an element; canvas does not know custom properties. Reading them takes time, and is done once for each theme. */
 export function palette(near: HTMLElement): Palette {
+  const theme = getComputedStyle(near).color;
+  if (known?.theme !== theme) known = { theme, colours: readPalette(near) };
+  return known.colours;
+}
+
+function readPalette(near: HTMLElement): Palette {
   const probe = document.createElement("span");
   near.append(probe);
   const colour = (name: string) => {
@@ -72,8 +80,16 @@ export interface Pen {
   height: number;
 }
 
+/** Ticks are counted from where the run began, which need not be where its first record was. */
+const since = (view: Range, origin: number): Range => ({
+  from: view.from - origin,
+  to: view.to - origin,
+});
+
 export interface Bars {
   store: SpanStore;
+  /** Where the run began. */
+  origin: number;
   rows: Int32Array;
   view: Range;
   now: number;
@@ -99,8 +115,8 @@ export function drawBars({ context, width, height }: Pen, colours: Palette, bars
   context.lineWidth = 1;
   context.strokeStyle = colours.line;
   context.beginPath();
-  for (const time of ticks(view, wide).times) {
-    const x = Math.round(MARGIN + toPixel(view, time, wide)) + 0.5;
+  for (const time of ticks(since(view, bars.origin), wide).times) {
+    const x = Math.round(MARGIN + toPixel(view, bars.origin + time, wide)) + 0.5;
     context.moveTo(x, 0);
     context.lineTo(x, height);
   }
@@ -194,14 +210,19 @@ function drawArrow(
   context.fill();
 }
 
-export function drawAxis({ context, width, height }: Pen, colours: Palette, view: Range): void {
+export function drawAxis(
+  { context, width, height }: Pen,
+  colours: Palette,
+  view: Range,
+  origin: number,
+): void {
   const wide = width - 2 * MARGIN;
-  const { step, times } = ticks(view, wide);
+  const { step, times } = ticks(since(view, origin), wide);
   context.font = colours.font;
   context.textBaseline = "middle";
   context.fillStyle = colours.quiet;
   for (const time of times) {
-    const x = MARGIN + toPixel(view, time, wide);
+    const x = MARGIN + toPixel(view, origin + time, wide);
     const text = tick(time, step);
     const textWide = context.measureText(text).width;
     context.fillText(

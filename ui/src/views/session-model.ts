@@ -13,7 +13,7 @@ import { type Layout, layOut, searchOf } from "../core/layout";
 import { type Changes, type Session, rowOf } from "../core/model";
 import { rollUp } from "../core/rollup";
 import { type Skeleton, SpanStore } from "../core/store";
-import type { Range } from "../core/timescale";
+import { type Range, pan } from "../core/timescale";
 import type { SessionRoute } from "../core/url";
 import { listen } from "../live";
 import { go, route } from "../router";
@@ -36,7 +36,8 @@ export class SessionModel {
   readonly state = computed<SessionRoute | null>(() =>
     route.value.page === "session" && route.value.id === this.id ? route.value : null,
   );
-  readonly #folds = computed(() => this.state.value?.folds.join(".") ?? "");
+  readonly #foldsText = computed(() => this.state.value?.folds.join(".") ?? "");
+  readonly folds = computed<ReadonlySet<string>>(() => new Set(this.#foldsText.value.split(".")));
   readonly #find = computed(() => this.state.value?.find ?? "");
   readonly #only = computed(() => this.state.value?.only ?? false);
   readonly selectedId = computed(() => this.state.value?.span ?? null);
@@ -44,7 +45,7 @@ export class SessionModel {
 
   readonly layout = computed<Layout>(() => {
     void this.version.value;
-    return layOut(this.store, new Set(this.#folds.value.split(".")), this.search.value);
+    return layOut(this.store, this.folds.value, this.search.value);
   });
   readonly sums = computed(() => {
     void this.version.value;
@@ -155,12 +156,21 @@ export class SessionModel {
     if (state) go({ ...state, ...part }, { replace });
   }
 
+  /** Selects a span, and moves the part of time in view to where it is. */
   select(at: number): void {
-    if (at >= 0) this.change({ span: this.store.ids[at] });
+    if (at < 0) return;
+    this.change({ span: this.store.ids[at] });
+    const window = this.window.value;
+    if (!window) return;
+    const from = this.store.start[at];
+    const to = this.store.endAt(at, this.nowHere.value);
+    if (to >= window.from && from <= window.to) return;
+    const middle = (window.from + window.to) / 2;
+    this.show(pan(window, this.whole.value, (from + to) / 2 - middle));
   }
 
   isFolded(at: number): boolean {
-    return this.state.value?.folds.includes(this.store.ids[at]) ?? false;
+    return this.folds.value.has(this.store.ids[at]);
   }
 
   fold(at: number, folded: boolean): void {

@@ -7,7 +7,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { count, duration, money, nanoUsd } from "../core/format";
-import { SUM } from "../core/rollup";
+import { SUM, type Sums } from "../core/rollup";
 import { extent, fit, pan, toTime, width as widthOf, zoom } from "../core/timescale";
 import { Kind } from "../ui/primitives";
 import { MARGIN, drawAxis, drawBars, palette, prepare } from "./paint";
@@ -17,7 +17,7 @@ import { useSize } from "./size";
 export const ROW = 26;
 const BEYOND = 8;
 /** Deeper rows are not pushed further to the right, or their names would leave the view. */
-const DEEPEST_INDENT = 16;
+const DEEPEST_INDENT = 12;
 
 export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }) {
   const scroller = useRef<HTMLDivElement>(null);
@@ -31,6 +31,8 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const whole = model.whole.value;
   const now = model.nowHere.value;
   const selected = model.selected.value;
+  const sums = model.sums.value;
+  const folds = model.folds.value;
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(rows.length, Math.ceil((top + size.height) / ROW) + BEYOND);
 
@@ -39,10 +41,21 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
     if (!pen || !bars) return;
     const colours = palette(canvas.current!.parentElement!);
     const critical = model.critical.value;
-    const { errors } = model.sums.value;
-    drawBars(pen, colours, { store, rows, view, now, top, row: ROW, selected, critical, errors });
+    const { errors } = sums;
+    drawBars(pen, colours, {
+      store,
+      origin: whole.from,
+      rows,
+      view,
+      now,
+      top,
+      row: ROW,
+      selected,
+      critical,
+      errors,
+    });
     const above = axis.current && prepare(axis.current);
-    if (above) drawAxis(above, colours, view);
+    if (above) drawAxis(above, colours, view, whole.from);
   });
 
   // What is selected is in view, wherever the selection came from.
@@ -129,7 +142,16 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
         >
           <div class="rows" style={{ height: `${rows.length * ROW}px` }}>
             {Array.from(rows.subarray(first, last), (at, k) => (
-              <Row key={store.ids[at]} model={model} at={at} row={first + k} bars={bars} />
+              <Row
+                key={store.ids[at]}
+                model={model}
+                sums={sums}
+                at={at}
+                row={first + k}
+                isFolded={folds.has(store.ids[at])}
+                isSelected={at === selected}
+                time={bars ? null : duration(store.endAt(at, now) - store.start[at])}
+              />
             ))}
           </div>
         </div>
@@ -138,20 +160,26 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   );
 }
 
+/** Reads no signals itself: rows come and go with every frame that is scrolled. */
 function Row({
   model,
+  sums,
   at,
   row,
-  bars,
+  isFolded,
+  isSelected,
+  time,
 }: {
   model: SessionModel;
+  sums: Sums;
   at: number;
   row: number;
-  bars: boolean;
+  isFolded: boolean;
+  isSelected: boolean;
+  /** How long it took, where no bar shows it. */
+  time: string | null;
 }) {
   const { store } = model;
-  const sums = model.sums.value;
-  const folded = model.isFolded(at);
   const kids = store.kids[at];
   const isError = store.isError(at);
   const isRoot = at === store.root;
@@ -161,7 +189,6 @@ function Row({
   const partial = isRoot ? sums.all.partial : (sums.marks[at] & SUM.partial) !== 0;
   const errors = sums.errors[at] - (isError ? 1 : 0);
   const modelName = store.texts.get(store.model[at]);
-  const isSelected = at === model.selected.value;
   const classes = ["row", isError && "error", isSelected && "selected"].filter(Boolean).join(" ");
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the page reads keys, wherever the focus is
@@ -172,7 +199,7 @@ function Row({
       aria-level={store.depth[at] + 1}
       aria-rowindex={row + 1}
       aria-selected={isSelected}
-      aria-expanded={kids > 0 ? !folded : undefined}
+      aria-expanded={kids > 0 ? !isFolded : undefined}
       style={{ transform: `translateY(${row * ROW}px)` }}
       onClick={() => model.select(at)}
       tabIndex={-1}
@@ -187,13 +214,13 @@ function Row({
             type="button"
             class="fold"
             tabIndex={-1}
-            aria-label={folded ? "unfold" : "fold"}
+            aria-label={isFolded ? "unfold" : "fold"}
             onClick={(event) => {
               event.stopPropagation();
-              model.fold(at, !folded);
+              model.fold(at, !isFolded);
             }}
           >
-            {folded ? "▸" : "▾"}
+            {isFolded ? "▸" : "▾"}
           </button>
         ) : (
           <span class="fold" />
@@ -207,8 +234,8 @@ function Row({
             ✕<span class="unseen"> failed</span>
           </span>
         )}
-        {folded && <span class="chip">{count(store.size[at] - 1)}</span>}
-        {folded && errors > 0 && <span class="chip bad">{count(errors)}</span>}
+        {isFolded && <span class="chip">{count(store.size[at] - 1)}</span>}
+        {isFolded && errors > 0 && <span class="chip bad">{count(errors)}</span>}
         {store.isOrphan(at) && (
           <span class="chip" title="Its parent has not been received">
             waiting for parent
@@ -221,9 +248,9 @@ function Row({
       <span role="gridcell" class={partial ? "num tone-warn" : "num"}>
         {Number.isNaN(nano) && !partial ? "" : money({ usd: nanoUsd(nano), partial })}
       </span>
-      {!bars && (
+      {time !== null && (
         <span role="gridcell" class="num">
-          {duration(store.endAt(at, model.nowHere.value) - store.start[at])}
+          {time}
         </span>
       )}
     </div>

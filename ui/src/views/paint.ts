@@ -170,26 +170,28 @@ export function drawBars({ context, width, height }: Pen, colours: Palette, bars
       const wider = MARGIN + toPixel(view, stretch.to, wide) - x;
       if (wider > 1) context.fillRect(x, y + row - 5, wider, 1.5);
     }
-    drawLabel(context, colours, duration(end - store.start[at]), left, right, y + row / 2, width);
+    const inside = store.isOpen(at) ? colours.fg : colours.bg;
+    const text = duration(end - store.start[at]);
+    drawLabel({ context, width, height }, colours.quiet, inside, text, left, right, y + row / 2);
   }
 }
 
-/** Beside the bar, before it where there is no room, else upon it. */
+/** Beside the bar, before it where there is no room, else inside it. */
 function drawLabel(
-  context: CanvasRenderingContext2D,
-  colours: Palette,
+  { context, width }: Pen,
+  beside: string,
+  inside: string,
   text: string,
   left: number,
   right: number,
   y: number,
-  width: number,
 ): void {
   const wide = context.measureText(text).width;
-  context.fillStyle = colours.quiet;
+  context.fillStyle = beside;
   if (right + 6 + wide <= width) context.fillText(text, right + 6, y);
   else if (left - 6 - wide >= 0) context.fillText(text, left - 6 - wide, y);
   else {
-    context.fillStyle = colours.bg;
+    context.fillStyle = inside;
     context.fillText(text, Math.min(right, width) - wide - 6, y + 0.5);
   }
 }

@@ -79,7 +79,12 @@ export class SessionModel {
   readonly #ends: (() => void)[] = [];
   #pending: Changes["spans"] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The commit that the store is as of. */
   #sequence = 0;
+  /** What changed while an answer was waited for; null while none is. */
+  #meanwhile: Changes[] | null = null;
+  /** What is being asked for was too old before it came. */
+  #isStale = false;
 
   constructor(readonly id: string) {
     this.window.value = this.state.value?.time ?? null;
@@ -100,7 +105,16 @@ export class SessionModel {
     for (const end of this.#ends) end();
   }
 
+  /** Asks for all of it anew. What changes meanwhile is taken in afterwards, as far as the answer is older. */
   async load(): Promise<void> {
+    if (this.#meanwhile) {
+      this.#isStale = true;
+      return;
+    }
+    this.#meanwhile = [];
+    this.#isStale = false;
+    clearTimeout(this.#timer);
+    this.#pending = [];
     const path = `/sessions/${encodeURIComponent(this.id)}`;
     const { signal: stop } = this.#stop;
     try {
@@ -117,9 +131,18 @@ export class SessionModel {
     } catch (error) {
       if (!isAborted(error)) this.error.value = error;
     }
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = null;
+    if (stop.aborted) return;
+    for (const changes of meanwhile) this.#take(changes);
+    if (this.#isStale) void this.load();
   }
 
   #take(changes: Changes): void {
+    if (this.#meanwhile) {
+      this.#meanwhile.push(changes);
+      return;
+    }
     const id = this.session.value?.id;
     if (id === undefined || changes.sequence <= this.#sequence) return;
     const session = changes.sessions.find((one) => one.id === id);

@@ -180,7 +180,7 @@ function SessionRow({ session, route }: { session: Session; route: SessionsRoute
       <td class="num">{count(session.tokens.total)}</td>
       <td class="num">{count(session.counts.spans)}</td>
       <td class={session.counts.errors > 0 ? "num tone-bad" : "num quiet"}>
-        {session.counts.errors || "–"}
+        {session.counts.errors > 0 ? count(session.counts.errors) : "–"}
       </td>
       <td class="quiet clip">{session.agents.join(", ")}</td>
       <td class="nowrap">

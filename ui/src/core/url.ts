@@ -1,0 +1,170 @@
+/**
+ * What a page shows, as its address: every state is in it, so that a link shows the same to somebody else.
+ *
+ * `parse` takes any address, `print` writes the shortest that says the same. Knows nothing of the browser's history.
+ */
+
+import type { Range } from "./timescale";
+
+export const VIEWS = ["timeline", "tree", "lanes", "chat", "logs", "video"] as const;
+export type View = (typeof VIEWS)[number];
+
+export const TABS = ["overview", "io", "messages", "error", "attributes", "logs", "raw"] as const;
+export type Tab = (typeof TABS)[number];
+
+export const SORTS = ["newest", "oldest", "cost", "duration", "tokens", "spans", "errors"] as const;
+export type Sort = (typeof SORTS)[number];
+
+/** What of a session is looked for; each is a parameter of the server's list. */
+export const FILTERS = [
+  "project",
+  "state",
+  "end_state",
+  "tag",
+  "agent",
+  "model",
+  "tool",
+  "error",
+  "fault",
+  "environment",
+  "version",
+  "name",
+  "q",
+  "since",
+  "until",
+  "min_cost",
+] as const;
+export type Filter = (typeof FILTERS)[number];
+
+export interface SessionsRoute {
+  page: "sessions";
+  filters: Partial<Record<Filter, string>>;
+  sort: Sort;
+}
+
+export interface SessionRoute {
+  page: "session";
+  id: string;
+  view: View;
+  /** The span that is selected. */
+  span: string | null;
+  tab: Tab;
+  /** The part of time that is shown, in milliseconds from the start; null is all. */
+  time: Range | null;
+  /** What is searched for, and whether only that is shown. */
+  find: string;
+  only: boolean;
+  /** Ids of folded spans. */
+  folds: string[];
+}
+
+export type Route =
+  | SessionsRoute
+  | SessionRoute
+  | { page: "analytics" }
+  | { page: "errors" }
+  | { page: "settings" }
+  | { page: "missing"; path: string };
+
+export function parse(path: string, search: string): Route {
+  const parts = path.split("/").filter(Boolean);
+  const query = new URLSearchParams(search);
+  if (parts.length === 0 || (parts.length === 1 && parts[0] === "sessions")) {
+    const filters: SessionsRoute["filters"] = {};
+    for (const name of FILTERS) {
+      const value = query.get(name);
+      if (value) filters[name] = value;
+    }
+    return { page: "sessions", filters, sort: oneOf(SORTS, query.get("sort")) };
+  }
+  if (parts.length === 2 && parts[0] === "s") {
+    const id = decode(parts[1]);
+    if (id !== null) {
+      return {
+        page: "session",
+        id,
+        view: oneOf(VIEWS, query.get("view")),
+        span: query.get("span") || null,
+        tab: oneOf(TABS, query.get("tab")),
+        time: range(query.get("t")),
+        find: query.get("find") ?? "",
+        only: query.get("only") === "1",
+        folds: (query.get("fold") ?? "").split(".").filter(Boolean),
+      };
+    }
+  }
+  if (parts.length === 1) {
+    const page = parts[0];
+    if (page === "analytics" || page === "errors" || page === "settings") return { page };
+  }
+  return { page: "missing", path };
+}
+
+export function print(route: Route): string {
+  const query = new URLSearchParams();
+  switch (route.page) {
+    case "sessions":
+      for (const name of FILTERS) {
+        const value = route.filters[name];
+        if (value) query.set(name, value);
+      }
+      if (route.sort !== SORTS[0]) query.set("sort", route.sort);
+      return join("/sessions", query);
+    case "session":
+      if (route.view !== VIEWS[0]) query.set("view", route.view);
+      if (route.span) query.set("span", route.span);
+      if (route.tab !== TABS[0]) query.set("tab", route.tab);
+      if (route.time) query.set("t", `${plain(route.time.from)}..${plain(route.time.to)}`);
+      if (route.find) query.set("find", route.find);
+      if (route.only) query.set("only", "1");
+      if (route.folds.length > 0) query.set("fold", route.folds.join("."));
+      return join(`/s/${encodeURIComponent(route.id)}`, query);
+    case "missing":
+      return route.path;
+    default:
+      return `/${route.page}`;
+  }
+}
+
+export function sessionRoute(id: string): SessionRoute {
+  return {
+    page: "session",
+    id,
+    view: "timeline",
+    span: null,
+    tab: "overview",
+    time: null,
+    find: "",
+    only: false,
+    folds: [],
+  };
+}
+
+function join(path: string, query: URLSearchParams): string {
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** To the microsecond, without an exponent. */
+const plain = (ms: number): string => String(Number(ms.toFixed(3)));
+
+function range(text: string | null): Range | null {
+  const found = /^(-?[\d.]+)\.\.(-?[\d.]+)$/.exec(text ?? "");
+  if (!found) return null;
+  const from = Number(found[1]);
+  const to = Number(found[2]);
+  return Number.isFinite(from) && Number.isFinite(to) && from < to ? { from, to } : null;
+}
+
+/** One of the words that are known, else the first. */
+function oneOf<T extends string>(known: readonly T[], word: string | null): T {
+  return known.find((one) => one === word) ?? known[0];
+}
+
+function decode(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+}

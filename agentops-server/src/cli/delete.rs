@@ -17,7 +17,9 @@ const GRACE: Duration = Duration::from_secs(600);
 /// How long one step of removing takes.
 const PIECE: Duration = Duration::from_millis(50);
 
-/// Delete sessions; for ten minutes, `agentops delete --undo` brings them back
+/// Delete sessions, or bring them back
+///
+/// For ten minutes, `agentops delete --undo` brings them back.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

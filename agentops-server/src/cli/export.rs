@@ -10,7 +10,9 @@ use super::progress::Progress;
 use super::{Failure, Output, Recorded};
 use crate::query::{self, Export, ExportError, Format};
 
-/// Write a session out: as JSON or OTLP, which can be read in again, or as a table
+/// Write a session out
+///
+/// As JSON or OTLP, which can be read in again, or as a table.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -12,7 +12,9 @@ use super::{Failure, Output, Recorded, say};
 use crate::ingest::import::{self, Unread};
 use crate::store::Store;
 
-/// Read sessions in: what `agentops export` wrote, an OTLP request, or a spool file
+/// Read sessions in
+///
+/// What `agentops export` wrote, an OTLP request, or a spool file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Reading a file in twice changes nothing; a session that was deleted comes back.

@@ -24,7 +24,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How many sessions that changed are asked for at once.
 const AT_ONCE: usize = 500;
 
-/// Follow sessions as they run: a line for each span that ends, and for how each session ends
+/// Follow sessions as they run
+///
+/// A line for each span that ends, and for how each session ends.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -19,7 +19,10 @@ use crate::ingest::spool::{ImportError, Importer};
 use crate::store::sqlite::{Durability, Sqlite};
 use crate::store::{Store, StoreError};
 
+mod completions;
 mod delete;
+mod demo;
+mod doctor;
 mod export;
 mod import;
 mod prices;
@@ -56,6 +59,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Demo(demo::Args),
     Sessions(sessions::Args),
     Show(show::Args),
     Tail(tail::Args),
@@ -63,6 +67,8 @@ enum Command {
     Import(import::Args),
     Delete(delete::Args),
     Prices(prices::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,12 +117,15 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
     take_own_prices();
     match command {
         Command::Serve(args) => serve::run(&args, output),
+        Command::Demo(args) => demo::run(&args, output),
         Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
         Command::Show(args) => show::run(&args, &recorded()?, output),
         Command::Tail(args) => tail::run(&args, &recorded()?, output),
         Command::Export(args) => export::run(&args, &recorded()?, output),
         Command::Import(args) => import::run(&args, &recorded()?, output),
         Command::Delete(args) => delete::run(&args, &recorded()?, output),
+        Command::Doctor(args) => doctor::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
         Command::Prices(args) => prices::run(&args, output),
     }
 }

@@ -12,13 +12,16 @@
 use std::process::ExitCode;
 
 pub mod api;
+pub mod auth;
 mod cli;
+pub mod demo;
 pub mod home;
 pub mod ingest;
 pub mod live;
 mod log;
 pub mod query;
 pub mod serve;
+pub mod stats;
 pub mod store;
 
 /// Runs the command that the process was started with.

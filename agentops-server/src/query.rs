@@ -1,7 +1,8 @@
 //! The questions that people ask, as functions of the store.
 //!
 //! Every way of asking (command line, later HTTP and MCP) comes through here, so that all give the same answer.
-//! Knows nothing of how an answer is shown.
+//! `verdict`, `blame`, `loops`, `critical` and `context` are about one session, read once as a `Run`. Knows nothing of how
+//! an answer is shown.
 
 use agentops_core::model::id::SessionId;
 use agentops_core::model::session::Session;
@@ -9,16 +10,30 @@ use agentops_core::model::trace::Trace;
 
 use crate::store::{Condition, Store, StoreError, Wanted};
 
+pub mod blame;
+pub mod context;
+pub mod critical;
 mod export;
 mod filter;
 mod logs;
+pub mod loops;
+mod money;
+mod run;
 mod skeleton;
+pub mod verdict;
 mod whole;
 
+pub use blame::blame;
+pub use context::context;
+pub use critical::critical_path;
 pub use export::{Broken as ExportError, Export, Format};
 pub use filter::{Filter, UnknownWord};
 pub use logs::{LogCursor, LogPage, LogsWanted, logs};
+pub use loops::loops;
+pub use money::Spent;
+pub use run::Run;
 pub use skeleton::{Calls, Skeleton, skeleton};
+pub use verdict::{Severity, Verdict, verdict};
 pub use whole::{Left, Whole, span};
 
 /// How many spans are asked for at once.

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::api::{self, App};
+use crate::api::{self, App, Room};
+use crate::auth::{self, Access};
 use crate::home::Home;
+use crate::ingest::agentops::Objects;
 use crate::ingest::spool::{ImportError, Importer};
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 use crate::log;
+use crate::stats::Stats;
 use crate::store::{Batch, Store, StoreError};
 
 /// How often the spool is looked at.
@@ -25,6 +28,8 @@ const PIECE: Duration = Duration::from_millis(5);
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What goes into its store, and who watches.
+    pub live: Arc<Live>,
     stop: Arc<AtomicBool>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -34,11 +39,19 @@ pub fn start(
     home: &Home,
     store: Arc<dyn Store>,
     listener: tokio::net::TcpListener,
+    access: Access,
 ) -> std::io::Result<Server> {
     let address = listener.local_addr()?;
+    if !auth::may_listen(address.ip()) {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "only this machine may reach it: listen on 127.0.0.1 or [::1]",
+        ));
+    }
     let live = Arc::new(Live::new(store));
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = Writer::start(live.clone())?;
+    let stats = Arc::new(Stats::default());
+    let writer = Writer::start(live.clone(), stats.clone())?;
     let mut threads = Vec::new();
     for (name, work) in [
         ("agentops-import", import as fn(&Home, &Live, &AtomicBool)),
@@ -48,10 +61,18 @@ pub fn start(
         let thread = std::thread::Builder::new().name(name.into());
         threads.push(thread.spawn(move || work(&home, &live, &stop))?);
     }
-    let app = App { live, writer };
+    let app = App {
+        live: live.clone(),
+        writer,
+        stats,
+        access,
+        room: Room::default(),
+        objects: Objects::of(home),
+    };
     tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
     Ok(Server {
         address,
+        live,
         stop,
         threads,
     })
@@ -92,7 +113,7 @@ fn import(home: &Home, live: &Live, stop: &AtomicBool) {
 /// Does what can wait, whenever there is something.
 fn upkeep(_home: &Home, live: &Live, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let kept_up = live.settle().and_then(|()| live.catch_up());
+        let kept_up = live.settle(false).and_then(|()| live.catch_up());
         match kept_up.and_then(|()| live.store().maintain(PIECE)) {
             Ok(true) => std::thread::sleep(PIECE),
             Ok(false) => std::thread::sleep(LOOK),

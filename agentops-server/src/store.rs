@@ -4,17 +4,20 @@
 //! all, and answers questions about sessions and spans. How it does so is an engine's business; `sqlite` is the one
 //! inside the binary. Knows nothing of where events come from or of how an answer is shown.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agentops_core::model::event::{Event, Resource};
-use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::session::{EndState, Session, SessionState};
 use agentops_core::model::span::{Span, SpanKind};
 use agentops_core::model::time::UnixNanos;
 
 pub mod sqlite;
+#[cfg(test)]
+mod suite;
 
 /// Keeps what comes in, and answers.
 pub trait Store: fmt::Debug + Send + Sync {
@@ -31,8 +34,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// nobody known did, whoever speaks last.
     fn deserted(&self, alive: &[String]) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Makes the sums that lag behind.
-    fn settle(&self) -> Result<Changes, StoreError>;
+    /// Makes the sums that lag behind: those that are due, or all.
+    fn settle(&self, all: bool) -> Result<Changes, StoreError>;
 
     /// Does what can wait, for about `budget`: sums that lag, text to be found, sessions to be purged. Whether there is
     /// more of it.
@@ -57,6 +60,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// One session with its sums.
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The session that runs in a trace; where several do, the one that has its id, else the first.
+    fn session_of(&self, trace: TraceId) -> Result<Option<SessionId>, StoreError>;
 
     /// The ids of sessions that begin or end with these hex digits, newest first, a few at most.
     fn matching(&self, digits: &str) -> Result<Vec<SessionId>, StoreError>;
@@ -99,8 +105,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How many spans of sessions that nobody knows any more were removed, to keep a spool within its limit.
     fn removed(&self) -> Result<u64, StoreError>;
 
+    /// What sessions have lost, by cause.
+    fn losses(&self) -> Result<BTreeMap<&'static str, u64>, StoreError>;
+
     /// The number of the last commit.
     fn sequence(&self) -> Result<u64, StoreError>;
+
+    /// How many bytes it takes.
+    fn size(&self) -> Result<u64, StoreError>;
 }
 
 /// Events that belong together, and how far they bring their spool files.
@@ -183,6 +195,8 @@ pub enum Condition {
     /// It is one of these.
     Among(Vec<SessionId>),
     Root,
+    /// Started in this session.
+    Parent(SessionId),
 }
 
 /// What a list is sorted by.
@@ -249,8 +263,21 @@ pub struct Row {
     pub thread: Option<u64>,
     pub usage: Option<agentops_core::model::llm::Usage>,
     pub cost: Option<i64>,
+    pub is_cost_estimated: bool,
     pub tool_cost: Option<i64>,
     pub first_token: Option<u64>,
+    /// Of model calls and tools: the same number where the same was asked; `None` where what was asked is not known
+    /// whole.
+    pub asked: Option<u64>,
+    pub error: Option<Arc<Trouble>>,
+}
+
+/// What errors of one kind have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub code: String,
+    /// The message's first line, without what differs each time.
+    pub shape: String,
 }
 
 /// Words to be found in what spans carried.

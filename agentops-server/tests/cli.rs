@@ -426,6 +426,8 @@ fn a_session_is_drawn() {
     let home = two_runs("show");
     let expected = "
 research_team · 6a7e8c90 · Success · 1.40 s · 4 spans · 1 error · 1100 tokens · $0.00021
+verdict: Succeeded, though `read_file` failed with “no such file: src/ring.rs”; `planner` went on. At 1.20 s, $0.00021 spent by then.
+cost: planner 100 %
 
 SESSION  research_team           1.40 s
 AGENT    └ planner               1.30 s            Σ $0.00021
@@ -439,6 +441,7 @@ TOOL       └ ✗ read_file        40.0 µs
         .is(0, expected);
     let expected = "
 ^[1mother^[0m^[2m · ^[0m^[2m00008c90^[0m^[2m · ^[0m^[31mError^[0m^[2m · ^[0m2.00 ms^[2m · ^[0m0 spans
+^[31mverdict: Ended as an error by its own word; no span failed of it.^[0m
 ";
     home.run(&["show", "last", "--color", "always"])
         .is(0, &expected.replace('^', "\x1b"));
@@ -546,6 +549,31 @@ fn json_is_the_published_shape() {
   },
   "video": null,
   "attributes": {},
+  "verdict": {
+    "severity": "warning",
+    "text": "Succeeded, though `read_file` failed with “no such file: src/ring.rs”; `planner` went on. At 1.20 s, $0.00021 spent by then.",
+    "notes": [],
+    "session_id": "019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
+    "span_id": "0000000000000004",
+    "kind": "TOOL",
+    "name": "read_file",
+    "agent": "planner",
+    "model": null,
+    "code": "NotFound",
+    "message": "no such file: src/ring.rs",
+    "attempts": 1,
+    "recovered": false,
+    "time_ms": 1200.04,
+    "spent": {
+      "usd": 0.00021,
+      "partial": false,
+      "estimated": false
+    },
+    "provider_error": null,
+    "gave_up": null,
+    "within": null,
+    "other_failures": 0
+  },
   "spans": [
     {
       "id": "0000000000000001",
@@ -900,6 +928,8 @@ fn a_torn_tail_is_skipped_and_reported() {
     home.spool("research-1000-7-0", torn);
     let expected = "
 research_team · 6a7e8c90 · Success · 1.40 s · 4 spans · 1 error · 1100 tokens · $0.00021
+verdict: Succeeded, though `read_file` failed with “no such file: src/ring.rs”; `planner` went on. At 1.20 s, $0.00021 spent by then.
+cost: planner 100 %
 
 SESSION  research_team           1.40 s
 AGENT    └ planner               1.30 s            Σ $0.00021
@@ -930,6 +960,7 @@ fn a_session_is_lost_with_its_process() {
     lock.lock().expect("a lock");
     let expected = "
 research_team · 6a7e8c90 · running · 1 span
+verdict: Running.
 
 SESSION  research_team  open
 -----
@@ -941,6 +972,7 @@ warning: ~/spool/research-1000-7-0.agentops: its last 5 bytes were skipped, an u
     let expected = "
 research_team · 6a7e8c90 · lost · 1 span
 reason: process ended
+verdict: The process ended, and never said how it went.
 
 SESSION  research_team  lost
 ";
@@ -953,6 +985,7 @@ SESSION  research_team  lost
     lock.lock().expect("a lock");
     let expected = "
 research_team · 6a7e8c90 · running · 1 span
+verdict: Running.
 
 SESSION  research_team  open
 ";
@@ -1322,19 +1355,22 @@ errors and costs
 Usage: agentops [OPTIONS] <COMMAND>
 
 Commands:
-  serve     Take in what programs record, keep it, and answer questions about it
-  sessions  List sessions, newest first
-  show      Show one session: its tree with times, tokens, costs and errors
-  tail      Follow sessions as they run: a line for each span that ends, and for
-            how each session ends
-  export    Write a session out: as JSON or OTLP, which can be read in again, or
-            as a table
-  import    Read sessions in: what `agentops export` wrote, an OTLP request, or
-            a spool file
-  delete    Delete sessions; for ten minutes, `agentops delete --undo` brings
-            them back
-  prices    Show what a model costs, and take newer prices
-  help      Print this message or the help of the given subcommand(s)
+  serve        Take in what programs record, and answer questions about it
+  demo         Watch a recorded run of a small team of agents
+  sessions     List sessions, newest first
+  show         Show one session: its tree with times, tokens, costs and errors
+  tail         Follow sessions as they run: a line for each span that ends, and
+               for how each session ends
+  export       Write a session out: as JSON or OTLP, which can be read in again,
+               or as a table
+  import       Read sessions in: what `agentops export` wrote, an OTLP request,
+               or a spool file
+  delete       Delete sessions; for ten minutes, `agentops delete --undo` brings
+               them back
+  prices       Show what a model costs, and take newer prices
+  doctor       Say what is configured, what was lost, and what goes unobserved
+  completions  Write what a shell needs to complete this command
+  help         Print this message or the help of the given subcommand(s)
 
 Options:
       --color <WHEN>  When to use colours; `auto` is on a terminal, unless
@@ -1372,10 +1408,11 @@ Options:
       --filter <EXPR>
           Show only sessions that every word of EXPR fits
 
-          Words are separated by spaces. `tag=`, `agent=` and `project=` want
-          the whole name, `model=` and `name=` a part of it; `state=` wants
-          running, ended, lost, success, error or indeterminate. A word without
-          `=` is looked for in names, ids, tags, agents and models.
+          Words are separated by spaces. `tag=`, `agent=`, `tool=`, `error=`
+          (its code), `env=`, `version=` and `project=` want the whole name,
+          `model=` and `name=` a part of it; `state=` wants running, ended,
+          lost, success, error or indeterminate. A word without `=` is looked
+          for in names, ids, tags, agents and models.
 
       --color <WHEN>
           When to use colours; `auto` is on a terminal, unless NO_COLOR is set

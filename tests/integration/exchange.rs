@@ -325,6 +325,17 @@ fn what_calls_no_model_costs_nothing_and_records_nothing() {
                 Some("{\"q\": \"messages\"}"),
             ),
             ("POST", "no address", Some("{}")),
+            (
+                "POST",
+                "https://discord.com/api/v10/channels/1/messages",
+                Some("{\"content\": \"to people\"}"),
+            ),
+            (
+                "POST",
+                "https://example.org/oauth/complete",
+                Some("client_secret=hunter2&code=x"),
+            ),
+            ("POST", "https://example.org/v1/messages", None),
         ] {
             let mut exchange = Exchange::begin(method, url, body.map(str::as_bytes));
             assert!(!exchange.is_going());
@@ -342,6 +353,18 @@ fn what_calls_no_model_costs_nothing_and_records_nothing() {
         Exchange::begin("POST", "http://llm.internal/ask", Some(body.as_bytes())).finish();
     });
     assert_eq!(one(&trace).1.messages.len(), 1);
+    // One that speaks as Anthropic does, and names the model in the midst.
+    let trace = capture(|| {
+        let system = "Be brief. ".repeat(1000);
+        let body = json!({"messages": [{"role": "user", "content": &system}],
+            "model": "claude-haiku-4-5", "system": system});
+        let url = "http://llm.internal/v1/messages";
+        Exchange::begin("POST", url, Some(body.to_string().as_bytes())).finish();
+    });
+    assert_eq!(
+        one(&trace).1.request_model.as_deref(),
+        Some("claude-haiku-4-5")
+    );
 }
 
 #[test]
@@ -453,7 +476,97 @@ fn providers_and_models_are_told_by_addresses_where_bodies_do_not() {
     );
 }
 
+/// Providers say which key was wrong, and clients write an address in ways of their own.
+#[test]
+fn errors_do_not_tell_what_stood_in_the_query() {
+    let url =
+        "https://gateway.example/v1/chat/completions?api-version=2024-10-21&key=it's%2Dodd%2bkey";
+    let sent = || Exchange::begin("POST", url, Some(request().to_string().as_bytes()));
+    let refusal = json!({"error": {"code": 400, "status": "INVALID_ARGUMENT", "details": [{"metadata": "it's%2Dodd%2bkey"}],
+        "message": "key it's-odd+key is not valid at https://gateway.example/v1?key=it%27s-odd%2Bkey, says 2024-10-21"}});
+    for (content_type, text) in [
+        ("application/json", refusal.to_string()),
+        ("text/event-stream", format!("data: {refusal}\n\n")),
+        ("text/html", "it's-odd+key?".to_owned()),
+    ] {
+        let trace = capture(|| {
+            let mut exchange = sent();
+            exchange.response(400, Some(content_type), None);
+            exchange.chunk(text.as_bytes());
+            exchange.finish();
+        });
+        let (span, call) = one(&trace);
+        assert!(call.provider_error.is_some(), "{trace}");
+        assert_eq!(span.status, Status::Error);
+        assert!(!format!("{trace:?}").contains("odd"), "{trace:?}");
+        if content_type == "application/json" {
+            let details = span.error.as_ref().map(|error| &*error.details);
+            let expected = "key … is not valid at https://gateway.example/v1…, says 2024-10-21";
+            assert_eq!(details, Some(expected));
+        }
+    }
+    for reason in [
+        "no answer from https://gateway.example/v1?key=it%27s-odd%2Bkey",
+        "no answer (https://me:odd@gateway.example/?key=(it%27s-odd)): closed",
+        "no answer from /v1?key=it's-odd+key",
+    ] {
+        let trace = capture(|| sent().fail_with(reason));
+        let details = &one(&trace).0.error.as_ref().unwrap().details;
+        assert!(details.starts_with("no answer"), "{details}");
+        assert!(!format!("{trace:?}").contains("odd"), "{trace:?}");
+    }
+    // An answer is left as it is.
+    let trace = capture(|| {
+        let mut exchange = sent();
+        exchange.response(200, Some("application/json"), None);
+        exchange.chunk(br#"{"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "https://a.example/?q=odd"}}]}"#);
+        exchange.finish();
+    });
+    let answer = &one(&trace).1.completions[0].content;
+    assert!(format!("{answer:?}").contains("?q=odd"), "{answer:?}");
+}
+
 /// Ollama answers in lines.
+#[test]
+fn a_refusal_in_plain_words_is_no_stream() {
+    let trace = capture(|| {
+        let mut exchange = begin();
+        exchange.response(520, Some("text/plain"), None);
+        exchange.chunk(b"error code: 520");
+        exchange.finish();
+    });
+    let error = one(&trace).0.error.as_ref().expect("it was refused");
+    assert_eq!(error.details, "error code: 520");
+}
+
+#[test]
+fn binary_events_are_a_stream() {
+    let fixture = include_str!("../../agentops-core/fixtures/bedrock/event_stream.json");
+    let fixture: Value = serde_json::from_str(fixture).expect("it is JSON");
+    let hex: String = fixture["hex"]
+        .as_array()
+        .expect("its frames")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let digits = (0..hex.len()).step_by(2);
+    let bytes: Vec<u8> = digits
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("it is hex"))
+        .collect();
+    let url = "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream";
+    for size in [1, 7, bytes.len()] {
+        let trace = capture(|| {
+            let mut exchange = Exchange::begin("POST", url, Some(b"{}"));
+            exchange.response(200, Some("application/vnd.amazon.eventstream"), None);
+            bytes.chunks(size).for_each(|piece| exchange.chunk(piece));
+            exchange.finish();
+        });
+        let (span, call) = one(&trace);
+        assert!(call.streaming && call.usage.is_some(), "{call:?}");
+        assert_eq!(ended(span), (Status::Ok, false, None, Some("end")));
+    }
+}
+
 #[test]
 fn lines_of_json_are_a_stream() {
     let lines = concat!(
@@ -493,7 +606,7 @@ struct Unreachable(std::io::Error);
 
 impl std::fmt::Display for Unreachable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no answer from https://me:word@h/v1/messages?key=abc#d")
+        f.write_str("no answer from https://me:word@h/v1/completions?key=abc#d")
     }
 }
 
@@ -505,18 +618,24 @@ impl std::error::Error for Unreachable {
 
 #[test]
 fn an_attempt_that_failed_is_the_calls_end_only_where_none_follows() {
-    let url = "https://me:word@h/v1/messages?key=abc#d";
+    let url = "https://me:word@h/v1/completions?key=abc#d";
     let fail = |exchange: &mut Exchange| {
         let reset = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "at ?key=abc#d");
         exchange.fail_attempt(&Unreachable(reset));
         assert!(exchange.is_going());
     };
+    let trace = capture(|| {
+        Exchange::begin("POST", url, None).fail_with(format!("no answer from {url}"));
+    });
+    let error = one(&trace).0.error.as_ref().expect("it failed");
+    assert_eq!(error.details, "no answer from https://…h/v1/completions…");
+
     let trace = capture(|| fail(&mut Exchange::begin("POST", url, None)));
     let span = one(&trace).0;
     assert_eq!((span.status, span.cancelled), (Status::Error, false));
     let error = span.error.as_ref().expect("it failed");
     assert_eq!(error.code, "ConnectionReset");
-    assert_eq!(error.details, "no answer from https://…h/v1/messages…");
+    assert_eq!(error.details, "no answer from https://…h/v1/completions…");
     assert_eq!(error.chain, ["at …"]);
 
     let trace = capture(|| {

@@ -219,6 +219,10 @@ fn spans_that_a_damaged_piece_takes_along_are_counted() {
         let at = position(&bytes, text).expect("a piece has it");
         bytes[at] ^= 0xff;
         fs::write(&path, bytes).expect("it can be written");
+        // What was taken in from the file before is none of this one's.
+        for file in ["agentops.db", "agentops.db-wal", "agentops.db-shm"] {
+            _ = fs::remove_file(home.path().join(file));
+        }
         let (session, warnings) = agentops(home.path(), &["show", "last", "--json"]);
         let there = session["spans"].as_array().expect("it has spans").len() as u64;
         let dropped = session["counts"]["dropped"].as_u64().expect("a number");

@@ -326,6 +326,7 @@ fn call() -> LlmCall {
         .estimated(true)
         .reported(true);
     (usage.input_audio, usage.output_audio) = (6, 7);
+    usage.cache_read_audio = 2;
     let mut error = ProviderError::default();
     error.status = Some(529);
     error.code = Some("overloaded".into());
@@ -387,7 +388,7 @@ fn span_attributes() -> Value {
         "gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 20, "agentops.usage.total_tokens": 30,
         "gen_ai.usage.cache_read.input_tokens": 3, "gen_ai.usage.cache_write.input_tokens": 4,
         "gen_ai.usage.reasoning.output_tokens": 5,
-        "gen_ai.usage.audio.input_tokens": 6, "gen_ai.usage.audio.output_tokens": 7,
+        "agentops.usage.cache_read_audio_tokens": 2, "gen_ai.usage.audio.input_tokens": 6, "gen_ai.usage.audio.output_tokens": 7,
         "agentops.provider_error.status": 529, "agentops.provider_error.code": "overloaded",
         "agentops.provider_error.type": "overloaded_error", "agentops.provider_error.message": "come back later",
         "agentops.provider_error.retry_after_ns": 5,

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
-use super::recognise::recognise;
+use super::recognise::{MOST, recognise};
 use super::semconv::elsewhere as names;
 use super::semconv::{self};
 use super::span::{SpanKind, Status, ToolCall};
@@ -144,7 +144,8 @@ pub fn read(origin: Origin<'_>, attributes: Map<String, Value>) -> Reading {
             name: name.unwrap_or_else(|| origin.name.into()),
             description: facts.text(names::TOOL_DESCRIPTION),
             call_id: facts.text(names::TOOL_CALL_ID),
-            cost: None,
+            // What a tool's use costs has the same name as what a model's call costs.
+            cost: call.as_mut().and_then(|call| Some(call.cost.take()?.total)),
         });
     } else if let Some(name) = tool_name {
         facts.0.insert(semconv::TOOL_NAME.into(), name.into());
@@ -463,8 +464,11 @@ impl Facts {
             self.tokens(names::USAGE_INPUT),
             self.tokens(names::USAGE_OUTPUT),
         );
-        // A total by itself says neither, and most often repeats what others say.
-        if input.is_none() && output.is_none() {
+        // A total by itself says neither, and most often repeats what others say. What is left is a number that counts
+        // nothing.
+        let mut counts = names::USAGE_INPUT.iter().chain(names::USAGE_OUTPUT);
+        let has_nonsense = counts.any(|name| self.0.get(*name).is_some_and(Value::is_number));
+        if input.is_none() && output.is_none() || has_nonsense {
             return None;
         }
         let reasoning = self.tokens(names::REASONING).unwrap_or_default();
@@ -482,7 +486,8 @@ impl Facts {
 
     fn cost(&mut self) -> Option<Cost> {
         let total = self.take(names::COST, |usd| {
-            let nanos = (usd.as_f64()? * 1e9).round();
+            let usd = usd.as_f64().or_else(|| usd.as_str()?.parse().ok())?;
+            let nanos = (usd * 1e9).round();
             (0.0..1e18).contains(&nanos).then_some(nanos as i64)
         })?;
         Some(Cost {
@@ -845,14 +850,13 @@ fn count(said: &Value) -> Option<u64> {
                 .unwrap_or(text);
             text.parse().ok()
         }
-        Value::Number(number) => number.as_u64().or_else(|| {
-            number
-                .as_f64()
-                .filter(|n| *n >= 0.0 && *n < 1e18)
-                .map(|n| n as u64)
-        }),
+        Value::Number(number) => {
+            let whole = || number.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64);
+            number.as_u64().or_else(whole)
+        }
         _ => None,
     }
+    .filter(|count| *count <= MOST)
 }
 
 fn yes_or_no(said: &Value) -> Option<bool> {

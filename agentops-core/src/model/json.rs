@@ -34,6 +34,12 @@ pub fn session_alone(session: &Session) -> impl Serialize {
     SessionView::new(session, None)
 }
 
+/// Spans as JSON writes them: an array.
+#[must_use]
+pub fn spans(spans: &[Span]) -> impl Serialize {
+    SpansView(spans)
+}
+
 /// The same as text, indented for people.
 #[must_use]
 pub fn to_string(trace: &Trace, spans: bool) -> String {
@@ -63,6 +69,12 @@ pub fn usd(nanos: i64) -> Usd {
 #[must_use]
 pub fn llm(call: &LlmCall) -> impl Serialize {
     LlmView::from(call)
+}
+
+/// What a provider said was wrong, as JSON writes it.
+#[must_use]
+pub fn provider_error(error: &ProviderError) -> impl Serialize {
+    ProviderErrorView::from(error)
 }
 
 #[derive(Serialize)]
@@ -291,6 +303,8 @@ struct UsageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     input_audio: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read_audio: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output_audio: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     web_searches: Option<u64>,
@@ -336,6 +350,8 @@ struct PricesView<'a> {
     reasoning: Option<Usd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input_audio: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read_audio: Option<Usd>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_audio: Option<Usd>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -766,6 +782,7 @@ impl From<Usage> for UsageView {
             cache_write_1h,
             reasoning,
             input_audio,
+            cache_read_audio,
             output_audio,
             web_searches,
             total,
@@ -781,6 +798,7 @@ impl From<Usage> for UsageView {
             cache_write_1h: some(cache_write_1h),
             reasoning,
             input_audio: some(input_audio),
+            cache_read_audio: some(cache_read_audio),
             output_audio: some(output_audio),
             web_searches: some(web_searches),
             total,
@@ -822,6 +840,7 @@ impl<'a> From<&'a Prices> for PricesView<'a> {
             cache_write_1h: prices.cache_write_1h.map(usd),
             reasoning: prices.reasoning.map(usd),
             input_audio: prices.input_audio.map(usd),
+            cache_read_audio: prices.cache_read_audio.map(usd),
             output_audio: prices.output_audio.map(usd),
             call: prices.call.map(usd),
             web_search: prices.web_search.map(usd),

@@ -124,6 +124,8 @@ pub struct Usage {
     pub reasoning: u64,
     /// Input that was heard rather than read.
     pub input_audio: u64,
+    /// Input that was heard, as far as it was read from the provider's cache.
+    pub cache_read_audio: u64,
     /// Output that was spoken rather than written.
     pub output_audio: u64,
     /// Searches of the web that the provider made for the call.
@@ -207,6 +209,9 @@ pub struct Prices {
     /// Sound that goes in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_audio: Option<u64>,
+    /// Sound that is read from the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read_audio: Option<u64>,
     /// Sound that comes out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_audio: Option<u64>,

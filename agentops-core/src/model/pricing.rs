@@ -229,6 +229,17 @@ impl PriceList {
         self.newer.as_ref().map_or(TABLE, |newer| &newer.name)
     }
 
+    /// Differs where a list may have other prices.
+    #[must_use]
+    pub fn fingerprint(&self) -> u32 {
+        let name = |own: &Option<Own>| {
+            own.as_ref()
+                .map_or_else(String::new, |own| own.name.clone())
+        };
+        let parts = [name(&self.own), name(&self.newer), TABLE.to_owned()];
+        crc32fast::hash(parts.join("\n").as_bytes())
+    }
+
     /// What every model in the tables costs at `at`, for a short prompt and no tier of service; by provider and name, as
     /// the tables have them.
     #[must_use]
@@ -289,7 +300,8 @@ impl PriceList {
         };
         let names = [call.model.as_deref(), asked_for];
         // What runs on this machine needs no name.
-        let mut names = names.into_iter().flatten().chain([""]);
+        let nameless = names.iter().all(Option::is_none).then_some("");
+        let mut names = names.into_iter().flatten().chain(nameless);
         let quote = names.find_map(|name| self.quote(name, provider, terms, at))?;
         Some(quote.apply(usage))
     }
@@ -363,18 +375,24 @@ impl Quote {
     fn apply(&self, usage: Usage) -> Cost {
         let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
         let prices = &self.prices;
+        let read = prices.cache_read.unwrap_or(prices.input);
         let write = prices.cache_write.unwrap_or(prices.input);
         // Parts are no more than the whole, whatever was reported.
         let cache_read = usage.cache_read.min(usage.input);
         let cache_write = usage.cache_write.min(usage.input - cache_read);
         let kept = usage.cache_write_1h.min(cache_write);
         let fresh = usage.input - cache_read - cache_write;
-        let heard = usage.input_audio.min(fresh);
+        // What was heard and is not fresh was in the cache, also where nobody says so.
+        let unsaid = usage.input_audio.saturating_sub(fresh + cache_write);
+        let heard_before = usage.cache_read_audio.max(unsaid);
+        let heard_before = heard_before.min(usage.input_audio).min(cache_read);
+        let heard = (usage.input_audio - heard_before).min(fresh);
         let reasoning = usage.reasoning.min(usage.output);
         let spoken = usage.output_audio.min(usage.output - reasoning);
         let input = of(fresh - heard, prices.input)
             + of(heard, prices.input_audio.unwrap_or(prices.input))
-            + of(cache_read, prices.cache_read.unwrap_or(prices.input))
+            + of(cache_read - heard_before, read)
+            + of(heard_before, prices.cache_read_audio.unwrap_or(read))
             + of(cache_write - kept, write)
             + of(kept, prices.cache_write_1h.unwrap_or(write));
         let output = of(usage.output - reasoning - spoken, prices.output)
@@ -397,6 +415,7 @@ impl Quote {
                 cache_write_1h: prices.cache_write_1h.filter(|_| kept > 0),
                 reasoning: prices.reasoning.filter(|_| reasoning > 0),
                 input_audio: prices.input_audio.filter(|_| heard > 0),
+                cache_read_audio: prices.cache_read_audio.filter(|_| heard_before > 0),
                 output_audio: prices.output_audio.filter(|_| spoken > 0),
                 call: prices.call,
                 web_search: prices.web_search.filter(|_| usage.web_searches > 0),
@@ -532,6 +551,11 @@ impl Listing {
             (UsageKey::INPUT_AUDIO_TOKENS, input),
             (UsageKey::WEB_SEARCHES, 1.0),
         ])?;
+        let heard_before = ask(&[
+            (UsageKey::CACHE_READ_TOKENS, input),
+            (UsageKey::INPUT_AUDIO_TOKENS, input),
+            (UsageKey::CACHE_AUDIO_READ_TOKENS, input),
+        ])?;
 
         let (whole_in, whole_out) = (
             unit(plain.input_price, input),
@@ -544,7 +568,8 @@ impl Listing {
         let part = |price: u64, whole: u64| (price != whole).then_some(price);
         let part_in = |of: &PriceCalculation| part(unit(of.input_price, input), whole_in);
         let part_out = |of: &PriceCalculation| part(unit(of.output_price, output), whole_out);
-        let cache_write = part_in(&write);
+        let (cache_read, cache_write) = (part_in(&read), part_in(&write));
+        let heard_before = unit(heard_before.input_price, input);
         let kept = unit(kept.input_price, input);
         let call = beside(&plain);
         Some(Quote {
@@ -558,11 +583,12 @@ impl Listing {
                 model: format!("{}/{}", plain.provider_id, plain.model_id),
                 input: whole_in,
                 output: whole_out,
-                cache_read: part_in(&read),
+                cache_read,
                 cache_write,
                 cache_write_1h: part(kept, cache_write.unwrap_or(whole_in)),
                 reasoning: part_out(&read),
                 input_audio: part_in(&heard),
+                cache_read_audio: part(heard_before, cache_read.unwrap_or(whole_in)),
                 output_audio: part_out(&write),
                 call: part(call, 0),
                 web_search: part(beside(&heard).saturating_sub(call), 0),
@@ -613,6 +639,7 @@ struct Short {
     cache_write_1h: Option<f64>,
     reasoning: Option<f64>,
     input_audio: Option<f64>,
+    cache_read_audio: Option<f64>,
     output_audio: Option<f64>,
     /// For each, not for a million of them.
     call: Option<f64>,
@@ -699,6 +726,7 @@ impl Short {
             cache_write_1h: maybe(self.cache_write_1h)?,
             reasoning: maybe(self.reasoning)?,
             input_audio: maybe(self.input_audio)?,
+            cache_read_audio: maybe(self.cache_read_audio)?,
             output_audio: maybe(self.output_audio)?,
             call: maybe(self.call)?,
             web_search: maybe(self.web_search)?,
@@ -738,15 +766,17 @@ fn remember<K: Eq + Hash, V>(answers: &Mutex<HashMap<K, V>>, question: K, answer
     answers.insert(question, answer);
 }
 
-/// What runs on this machine, and what OpenRouter gives away.
+/// What runs on this machine, and what OpenRouter gives away. Some of what Ollama offers runs at Ollama's, by its tag.
 fn for_nothing(model: &str, provider: Option<&str>) -> Option<Listing> {
     let is_local = |provider: &str| {
         let mut locals = LOCAL_PROVIDERS.iter();
         locals.any(|local| provider.trim().eq_ignore_ascii_case(local))
     };
+    let tag = model.rsplit_once(':').map(|(_, tag)| tag);
+    let is_elsewhere = || tag.is_some_and(|tag| tag == "cloud" || tag.ends_with("-cloud"));
     let router = provider.map_or_else(|| model.contains('/'), |it| table_id(it) == "openrouter");
     let why = match provider {
-        Some(provider) if is_local(provider) => LOCAL,
+        Some(provider) if is_local(provider) && !is_elsewhere() => LOCAL,
         _ if router && model.ends_with(":free") => FREE,
         _ => return None,
     };
@@ -804,9 +834,14 @@ fn look_up(
     let model = model.find("publishers/").map_or(model, |at| &model[at..]);
     let ways = forms(model, provider, knows);
     ways.into_iter().find_map(|form| {
+        let provider = seller(table, form)?;
+        // OpenAI gives these weights away and serves them to nobody; who speaks as OpenAI does is taken for it.
+        if provider == "openai" && form.name.starts_with("gpt-oss") && *source != Source::Own {
+            return None;
+        }
         Some(Listing {
             source: source.clone(),
-            provider: seller(table, form)?,
+            provider,
             model: form.name.to_owned(),
             likeness: form.likeness,
         })
@@ -815,10 +850,42 @@ fn look_up(
 
 /// Who sells the model that the table has for just this name, unless it is another model's.
 fn seller(table: &Calculator, form: Form<'_>) -> Option<String> {
+    let found = in_table(table, form)?;
+    let is_listed = || {
+        let Some(other) = with_another_trial(form.name) else {
+            return true;
+        };
+        // A rule that takes any word in its place does not know this one.
+        let taken = in_table(
+            table,
+            Form {
+                name: &other,
+                ..form
+            },
+        );
+        taken.is_none_or(|taken| taken.model_id != found.model_id)
+    };
+    (is_same_model(form.name, &found.model_id) && is_listed()).then_some(found.provider_id)
+}
+
+fn in_table(table: &Calculator, form: Form<'_>) -> Option<PriceCalculation> {
     let mut request = PriceRequest::new(form.name, &NO_AMOUNTS);
     request.provider_id = form.provider;
-    let found = table.calculate(&request).ok()?;
-    is_same_model(form.name, &found.model_id).then_some(found.provider_id)
+    table.calculate(&request).ok()
+}
+
+/// The name of an experimental model, with a word in place of `exp` that no model has; what is tried out has no price
+/// of its own, and may become another model than its name says.
+fn with_another_trial(name: &str) -> Option<String> {
+    let is_trial = |word: &&str| ["exp", "experimental"].contains(word);
+    let mut words = name.split('-');
+    words.clone().any(|word| is_trial(&word)).then(|| {
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| {
+            let word = if is_trial(&word) { "unlisted" } else { word };
+            name + "-" + word
+        })
+    })
 }
 
 static NO_AMOUNTS: Amounts = Amounts::new();
@@ -1148,6 +1215,12 @@ mod tests {
         github-copilot   gpt-4o                                        unpriced
         -                deepseek-r1:latest                            unpriced
         -                unsloth/deepseek-r1                           unpriced
+        openai           gpt-oss-120b                                  unpriced
+        -                gpt-oss-20b                                   unpriced
+        -                openai/gpt-oss-120b                           unpriced
+        gcp.gemini       gemini-2.5-pro-exp-03-25                      unpriced
+        gcp.gemini       gemini-2.5-flash-exp                          unpriced
+        gcp.gemini       gemini-2.0-flash-exp                          0.10 0.40
     ";
 
     #[test]
@@ -1274,6 +1347,27 @@ mod tests {
         assert_eq!(
             total("openai", "gpt-4o-realtime-preview", sound),
             Some(20_500_000)
+        );
+        let heard_again = Usage {
+            cache_read: 200,
+            cache_read_audio: 150,
+            ..sound
+        };
+        // 650 × 5 + 150 × 40, of the cache 50 and 150 × 2.50, 50 × 20 + 50 × 80.
+        assert_eq!(
+            total("openai", "gpt-4o-realtime-preview", heard_again),
+            Some(14_750_000)
+        );
+        let all_sound = Usage {
+            cache_read: 800,
+            input_audio: 900,
+            ..usage(1_000, 0)
+        };
+        // Gemini 2.5 Flash: of 900 that were heard 200 at most are fresh, and 100 are words; 200 × 1, of the cache
+        // 700 × 0.10 and 100 × 0.03.
+        assert_eq!(
+            total("google", "gemini-2.5-flash", all_sound),
+            Some(273_000)
         );
         // A model without a price for sound hears it at its price for words.
         assert_eq!(total("openai", "gpt-4o-mini", sound), Some(210_000));
@@ -1521,12 +1615,12 @@ mod tests {
         #[test]
         fn more_tokens_never_cost_less(
             model in proptest::sample::select(vec!["gpt-4o-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "gpt-4o-realtime-preview"]),
-            parts in proptest::array::uniform8(0_u64..2_000_000),
+            parts in proptest::array::uniform9(0_u64..2_000_000),
             more in proptest::array::uniform2(0_u64..2_000_000),
         ) {
-            let [input, output, cache_read, cache_write, cache_write_1h, reasoning, input_audio, output_audio] = parts;
+            let [input, output, cache_read, cache_write, cache_write_1h, reasoning, input_audio, cache_read_audio, output_audio] = parts;
             let fewer = Usage {
-                cache_read, cache_write, cache_write_1h, reasoning, input_audio, output_audio,
+                cache_read, cache_write, cache_write_1h, reasoning, input_audio, cache_read_audio, output_audio,
                 ..usage(input, output)
             };
             let more = Usage { input: input + more[0], output: output + more[1], ..fewer };
@@ -1592,6 +1686,13 @@ mod tests {
                 (cost.total, cost.price_table.as_deref()),
                 (0, Some("local"))
             );
+        }
+    }
+
+    #[test]
+    fn what_a_local_server_passes_on_is_not_local() {
+        for model in ["gpt-oss:120b-cloud", "glm-4.6:cloud"] {
+            assert_eq!(price(&call("ollama", model, usage(1, 1)), NOW), None);
         }
     }
 

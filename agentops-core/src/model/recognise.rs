@@ -10,7 +10,7 @@ mod cohere;
 mod completions;
 pub mod endpoint;
 mod errors;
-mod frames;
+pub(crate) mod frames;
 mod gemini;
 mod genai;
 mod interactions;
@@ -201,12 +201,24 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// A count of tokens, however it is written.
+/// A count of tokens, however it is written; `None` where it is no number that could be one.
 fn count(value: Option<&Value>) -> Option<u64> {
     let value = value?;
-    value
+    let whole = value
         .as_u64()
-        .or_else(|| value.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64))
+        .or_else(|| value.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64));
+    whole.filter(|count| *count <= MOST)
+}
+
+/// Nobody counted more: beyond, the numbers of JSON are no longer exact.
+pub(super) const MOST: u64 = 1 << 53;
+
+/// Whether one of the named counts is a number that counts nothing, so that the others do not tell what a call took.
+fn is_nonsense(counts: &Map<String, Value>, names: &[&str]) -> bool {
+    names.iter().any(|name| {
+        let said = counts.get(*name).filter(|said| said.is_number());
+        said.is_some() && count(said).is_none()
+    })
 }
 
 /// An amount of money in USD as nano-USD; `None` where it is not an amount.
@@ -510,12 +522,83 @@ mod tests {
         assert_eq!(found(&Value::Array(wide)), None);
     }
 
+    /// Where one count is nonsense, the other alone would make a price that nobody charges.
+    #[test]
+    fn usage_with_a_count_that_is_none_is_not_known() {
+        let openai = |usage: Value| {
+            json!({"object": "chat.completion", "model": "gpt-4o-mini", "usage": usage,
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}}]})
+        };
+        let anthropic = |usage: Value| {
+            json!({"type": "message", "role": "assistant", "model": "claude-haiku-4-5",
+            "content": [{"type": "text", "text": "a"}], "usage": usage})
+        };
+        let gemini = |usage: Value| {
+            json!({"modelVersion": "gemini-2.5-flash", "usageMetadata": usage,
+            "candidates": [{"content": {"role": "model", "parts": [{"text": "a"}]}, "finishReason": "STOP"}]})
+        };
+        let ollama = |usage: Value| {
+            let mut line = json!({"model": "llama3.2", "message": {"role": "assistant", "content": "a"}, "done": true, "done_reason": "stop", "created_at": "2024-11-22T00:00:00Z"});
+            let fields = usage.as_object().unwrap().clone();
+            line.as_object_mut().unwrap().extend(fields);
+            line
+        };
+        let responses = |usage: Value| {
+            json!({"object": "response", "id": "r", "model": "gpt-4o-mini", "status": "completed", "usage": usage,
+            "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]}]})
+        };
+        let bedrock = |usage: Value| json!({"output": {"message": {"role": "assistant", "content": [{"text": "a"}]}}, "stopReason": "end_turn", "usage": usage, "metrics": {"latencyMs": 1}});
+        let cohere = |usage: Value| {
+            json!({"id": "c", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text", "text": "a"}]},
+            "usage": {"billed_units": usage, "tokens": {"input_tokens": 3, "output_tokens": 4}}})
+        };
+        type Answer<'a> = &'a dyn Fn(Value) -> Value;
+        let answers: [(Answer<'_>, [&str; 2]); 7] = [
+            (&openai, ["prompt_tokens", "completion_tokens"]),
+            (&anthropic, ["input_tokens", "output_tokens"]),
+            (&gemini, ["promptTokenCount", "candidatesTokenCount"]),
+            (&ollama, ["prompt_eval_count", "eval_count"]),
+            (&responses, ["input_tokens", "output_tokens"]),
+            (&bedrock, ["inputTokens", "outputTokens"]),
+            (&cohere, ["input_tokens", "output_tokens"]),
+        ];
+        for (answer, [input, output]) in answers {
+            let usage = |input_tokens: Value, output_tokens: Value| {
+                let usage = json!({input: input_tokens, output: output_tokens, "total_tokens": 7});
+                let call = recognise(None, Some(&answer(usage)));
+                call.unwrap_or_else(|| panic!("{input} is recognised"))
+                    .usage
+            };
+            let sound = usage(json!(3), json!(4)).map(|usage| (usage.input, usage.output));
+            assert_eq!(sound, Some((3, 4)), "{input}");
+            for nonsense in [json!(1e300), json!(-4), json!(u64::MAX)] {
+                for (input, output) in [(json!(3), nonsense.clone()), (nonsense.clone(), json!(4))]
+                {
+                    assert_eq!(
+                        usage(input.clone(), output.clone()),
+                        None,
+                        "{input}, {output}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn counts_and_amounts_are_never_nonsense() {
         assert_eq!(count(Some(&json!(3))), Some(3));
         assert_eq!(count(Some(&json!(3.0))), Some(3));
         assert_eq!(count(Some(&json!(-3))), None);
         assert_eq!(count(Some(&json!("3"))), None);
+        assert_eq!(count(Some(&json!(1_u64 << 53))), Some(1 << 53));
+        for nonsense in [
+            json!((1_u64 << 53) + 1),
+            json!(u64::MAX),
+            json!(1e300),
+            json!(-0.5),
+        ] {
+            assert_eq!(count(Some(&nonsense)), None, "{nonsense}");
+        }
         assert_eq!(nano_usd(Some(&json!(0.00014))), Some(140_000));
         assert_eq!(nano_usd(Some(&json!(1e300))), None);
         assert_eq!(nano_usd(Some(&json!(-1))), None);

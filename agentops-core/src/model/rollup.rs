@@ -481,7 +481,7 @@ fn counts(spans: &[Entry<'_>], nodes: &[Node]) -> Counts {
 fn agents(spans: &[Entry<'_>]) -> Vec<String> {
     let appearances = spans
         .iter()
-        .filter_map(|span| Some((span.start, span.agent?)));
+        .filter_map(|span| Some(((span.start, span.id), span.agent?)));
     let mut agents = names(appearances);
     if agents.len() > 1 {
         agents.retain(|name| name != DEFAULT_AGENT);
@@ -492,18 +492,19 @@ fn agents(spans: &[Entry<'_>]) -> Vec<String> {
 /// The models of the spans that are wanted: what answered, else what was asked for.
 fn models(spans: &[Entry<'_>], nodes: &[Node], wanted: impl Fn(&Node) -> bool) -> Vec<String> {
     let wanted = spans.iter().zip(nodes).filter(|(_, node)| wanted(node));
-    names(wanted.filter_map(|(span, _)| Some((span.start, span.model?))))
+    names(wanted.filter_map(|(span, _)| Some(((span.start, span.id), span.model?))))
 }
 
-/// Each name once, by the time of its first appearance.
-fn names<'a>(appearances: impl Iterator<Item = (UnixNanos, &'a str)>) -> Vec<String> {
-    let mut first = HashMap::<&str, (UnixNanos, usize)>::new();
-    for (order, (start, name)) in appearances.enumerate() {
-        let at = first.entry(name).or_insert((start, order));
-        *at = (*at).min((start, order));
+/// Each name once, by the time of its first appearance; by id where two appear at once, for spans come in any order.
+fn names<'a>(appearances: impl Iterator<Item = ((UnixNanos, SpanId), &'a str)>) -> Vec<String> {
+    let mut first = HashMap::<&str, (UnixNanos, SpanId)>::new();
+    for (at, name) in appearances {
+        let known = first.entry(name).or_insert(at);
+        *known = (*known).min(at);
     }
     let mut names: Vec<_> = first.into_iter().collect();
-    names.sort_unstable_by_key(|&(_, first)| first);
+    // One span may be the first of two names only where its id came twice.
+    names.sort_unstable_by_key(|&(name, first)| (first, name));
     names.into_iter().map(|(name, _)| name.to_owned()).collect()
 }
 

@@ -154,6 +154,8 @@ pub const USAGE_CACHE_WRITE: &str = "gen_ai.usage.cache_write.input_tokens";
 pub const USAGE_REASONING: &str = "gen_ai.usage.reasoning.output_tokens";
 /// Input that was heard.
 pub const USAGE_INPUT_AUDIO: &str = "gen_ai.usage.audio.input_tokens";
+/// Input that was heard, as far as it was read from the cache.
+pub const USAGE_CACHE_READ_AUDIO: &str = "agentops.usage.cache_read_audio_tokens";
 /// Output that was spoken.
 pub const USAGE_OUTPUT_AUDIO: &str = "gen_ai.usage.audio.output_tokens";
 /// What of [`USAGE_CACHE_WRITE`] the cache keeps for an hour.
@@ -284,6 +286,13 @@ pub(in crate::model) mod elsewhere {
         "langfuse.input",
         "traceloop.entity.input",
         super::ENTITY_INPUT,
+        "agentops.agent.input",
+        "agentops.operation.input",
+        "agentops.task.input",
+        "agentops.tool.input",
+        "agentops.workflow.input",
+        "agentops.guardrail.input",
+        "agentops.session.input",
     ];
     pub(in crate::model) const OUTPUT: &[&str] = &[
         "output.value",
@@ -291,6 +300,13 @@ pub(in crate::model) mod elsewhere {
         "langfuse.output",
         "traceloop.entity.output",
         super::ENTITY_OUTPUT,
+        "agentops.agent.output",
+        "agentops.operation.output",
+        "agentops.task.output",
+        "agentops.tool.output",
+        "agentops.workflow.output",
+        "agentops.guardrail.output",
+        "agentops.session.output",
     ];
 
     pub(in crate::model) const PROVIDER: &[&str] = &[
@@ -431,4 +447,28 @@ pub(in crate::model) mod elsewhere {
         "langfuse.observation.level",
         "langfuse.level",
     ];
+
+    /// Events of spans that carry what others put into attributes.
+    pub(in crate::model) const CONTENT_EVENTS: &[&str] = &[
+        "gen_ai.content.prompt",
+        "gen_ai.content.completion",
+        "gen_ai.client.inference.operation.details",
+    ];
+
+    // What spans say of their whole session.
+    pub(in crate::model) const SESSION_NAME: &[&str] = &["langfuse.trace.name"];
+    pub(in crate::model) const USER_ID: &[&str] =
+        &[super::USER_ID, "langfuse.user.id", "enduser.id"];
+    pub(in crate::model) const CONVERSATION: &[&str] =
+        &[super::CONVERSATION_ID, "session.id", "langfuse.session.id"];
+    pub(in crate::model) const TAGS: &[&str] = &[super::TAGS, "langfuse.trace.tags", "tag.tags"];
+    pub(in crate::model) const ENVIRONMENT: &[&str] = &[
+        "deployment.environment.name",
+        "deployment.environment",
+        "langfuse.environment",
+    ];
+    /// Before each thing that AgentOps' programs say of a trace.
+    pub(in crate::model) const METADATA: &str = "trace.metadata.";
+    /// Of an HTTP request, whoever made it.
+    pub(in crate::model) const HTTP: &[&str] = &["http.request.method", "http.method"];
 }

@@ -222,13 +222,25 @@ impl Draft {
     fn finish(mut self, id: SessionId, processes: &[Resource]) -> Trace {
         let root = self.facts.as_ref().and_then(|facts| facts.root);
         self.join_logs(root);
-        let (mut spans, parents) = order(self.spans, root);
+        // Its own span comes first, whether or not it was told which that is.
+        let sessions = self
+            .spans
+            .iter()
+            .filter(|span| span.kind == SpanKind::Session);
+        let own_span = root.or_else(|| {
+            let first = sessions.min_by_key(|span| (span.start, span.id))?;
+            Some(first.id)
+        });
+        let (mut spans, parents) = order(self.spans, own_span);
         trace_errors(&mut spans, &parents);
         let sums = rollup::roll_up(&mut spans);
-        let entries: Vec<Entry<'_>> = spans.iter().map(Entry::from).collect();
+        let mut entries: Vec<Entry<'_>> = spans.iter().map(Entry::from).collect();
+        entries.sort_unstable_by_key(|span| (Some(span.id) != own_span, span.start, span.id));
+        let first = entries.first().map(|first| first.id);
+        let own = spans.iter().find(|span| Some(span.id) == first);
         let known = Known {
             id,
-            trace_id: own(&spans, root).map_or_else(TraceId::default, |span| span.trace_id),
+            trace_id: own.map_or_else(TraceId::default, |span| span.trace_id),
             facts: self.facts,
             losses: self.losses,
             lost: self.lost,
@@ -334,7 +346,6 @@ fn derive(
     facts: Option<SessionFacts>,
     spans: &[Entry<'_>],
 ) -> SessionFacts {
-    let foreign = facts.is_none();
     let mut facts = facts.unwrap_or_default();
     facts.id = id;
     let Some(first) = spans.first() else {
@@ -359,7 +370,7 @@ fn derive(
     if facts.end.is_none() {
         let end = match own {
             Some(own) => own.end,
-            None if foreign => last_end(spans),
+            None if facts.root.is_none() => last_end(spans),
             None => None,
         };
         facts.end = end;
@@ -409,15 +420,6 @@ fn blame(traces: &mut [(usize, Trace)], process: usize, loss: &Loss) {
             session.counts.dropped = missing(&session.losses);
         }
     }
-}
-
-/// The session's own span, else the first that there is.
-fn own(spans: &[Span], root: Option<SpanId>) -> Option<&Span> {
-    let own = match root {
-        Some(root) => spans.iter().find(|span| span.id == root),
-        None => spans.iter().find(|span| span.kind == SpanKind::Session),
-    };
-    own.or(spans.first())
 }
 
 /// How the spans of a session stand in its tree.

@@ -39,6 +39,26 @@ const MAX_LEVELS: usize = 32;
 /// Draws the session: a line of its sums, then each span under its parent.
 #[must_use]
 pub fn render(trace: &Trace, style: Style) -> String {
+    let mut text = head(trace, style);
+    if !trace.spans.is_empty() {
+        text.push('\n');
+    }
+    text + &body(trace, style)
+}
+
+/// Of what [`render`] draws the lines above the spans: name, end and sums, and what was lost.
+#[must_use]
+pub fn head(trace: &Trace, style: Style) -> String {
+    let mut text = String::new();
+    for line in head_lines(trace, style.width) {
+        line.print(&mut text, style.color);
+    }
+    text
+}
+
+/// Of what [`render`] draws the spans: a line for each, and one for what it failed of.
+#[must_use]
+pub fn body(trace: &Trace, style: Style) -> String {
     let shape = Shape::of(trace);
     let cells: Vec<Cells> = (0..trace.spans.len())
         .map(|at| Cells::of(trace, &shape, at))
@@ -53,12 +73,6 @@ pub fn render(trace: &Trace, style: Style) -> String {
         .min(columns.left);
 
     let mut text = String::new();
-    for line in head(trace, style.width) {
-        line.print(&mut text, style.color);
-    }
-    if !lefts.is_empty() {
-        text.push('\n');
-    }
     for (left, cells) in lefts.into_iter().zip(cells) {
         cells
             .behind(left.line, &columns)
@@ -421,7 +435,7 @@ impl Guides {
 }
 
 /// Name, id, how it ended, and the sums.
-fn head(trace: &Trace, width: Option<usize>) -> Vec<Line> {
+fn head_lines(trace: &Trace, width: Option<usize>) -> Vec<Line> {
     let session = &trace.session;
     let facts = &session.facts;
     let mut pieces = vec![

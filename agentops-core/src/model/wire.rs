@@ -9,6 +9,8 @@ use std::fmt;
 pub mod put;
 
 mod facts;
+mod foreign;
+mod json;
 mod log;
 pub(super) mod messages;
 pub(super) mod proto;
@@ -23,8 +25,10 @@ pub use facts::{
     decode_facts, decode_heartbeat, decode_loss, encode_facts, encode_heartbeat, encode_loss,
     span_facts,
 };
+pub use foreign::{Received, receive};
+pub use json::{JsonError, logs_from_json, traces_from_json};
 pub use log::{LogRecord, decode_log, encode_log};
-pub use request::{ResourceSpans, decode_request, encode_request, split_request};
+pub use request::{ResourceSpans, ScopeSpan, decode_request, encode_request, split_request};
 pub use resource::{decode_resource, encode_resource};
 #[cfg(feature = "record")]
 pub(crate) use span::decode_llm;
@@ -47,6 +51,17 @@ impl WireError {
     const TRUNCATED: Self = Self(Fault::Truncated);
     pub(super) const MALFORMED: Self = Self(Fault::Malformed);
     const TOO_MANY: Self = Self(Fault::TooMany);
+
+    /// In a word, to count by.
+    #[must_use]
+    pub const fn cause(&self) -> &'static str {
+        match self.0 {
+            Fault::Truncated => "truncated",
+            Fault::Malformed => "malformed",
+            Fault::TooMany => "too_many_values",
+            Fault::Missing(_) => "no_valid_id",
+        }
+    }
 
     const fn missing(what: &'static str) -> Self {
         Self(Fault::Missing(what))

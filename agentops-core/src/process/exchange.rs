@@ -10,9 +10,11 @@ use crate::model::error::ErrorRecord;
 use crate::model::llm::{LlmCall, ProviderError};
 use crate::model::recognise;
 use crate::model::recognise::endpoint::Endpoint;
+use crate::model::recognise::frames;
 use crate::model::recognise::sse::Events;
 use crate::model::semconv;
 use crate::record::capture::Sink;
+use crate::record::fault;
 use crate::record::kept::Kept;
 use crate::record::note::Ended;
 
@@ -81,12 +83,18 @@ pub(super) fn answered(said: &[u8], time: u64, notes: &mut Notes) {
         let key = semconv::HTTP_STATUS.to_owned();
         notes.attributes.insert(key, status.into());
     }
-    let response = if is_stream {
+    let mut response = if is_stream {
         Value::Array(body.events())
     } else {
         body.value()
     };
-    let error = wrong(&response, refused, status, head[1].as_str());
+    let mut error = wrong(&response, refused, status, head[1].as_str());
+    if error.is_some() {
+        // Providers say which key was wrong, and it may have stood in the address.
+        let secrets = facts[3].as_array().map_or(&[][..], |secrets| secrets);
+        hide(&mut response, secrets);
+        error = wrong(&response, refused, status, head[1].as_str());
+    }
     amend(
         notes,
         LlmCall {
@@ -120,6 +128,16 @@ pub(super) fn answered(said: &[u8], time: u64, notes: &mut Notes) {
             exchange.whole = last.filter(|_| !response.is_string() && !body.is_cut());
             exchange.answer = Some(captured(&response));
         }
+        _ => {}
+    }
+}
+
+/// Takes what is secret in the address out of all texts of a value.
+fn hide(value: &mut Value, secrets: &[Value]) {
+    match value {
+        Value::String(text) => fault::hide(text, secrets.iter().filter_map(Value::as_str)),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, secrets)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| hide(field, secrets)),
         _ => {}
     }
 }
@@ -256,6 +274,9 @@ impl<'a> Bytes<'a> {
             let before = self.beginning.iter().rposition(|byte| *byte == b'\n');
             let after = self.last.iter().position(|byte| *byte == b'\n');
             (before.map_or(0, |at| at + 1), ends(self.last, after))
+        } else if self.beginning.first() == Some(&0) {
+            let after = frames::first(self.last).unwrap_or(self.last.len());
+            (self.beginning.len(), after)
         } else {
             let before = blank_lines(self.beginning).last();
             (

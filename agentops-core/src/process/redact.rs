@@ -523,6 +523,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::llm::{LlmCall, ProviderError};
     use crate::record::capture::Sink;
 
     const KEY: &str = "sk-0123456789abcdef";
@@ -543,6 +544,117 @@ mod tests {
 
     fn check(value: Value, expected: Value) {
         assert_eq!(shown(Rules::default(), &value), expected);
+    }
+
+    #[test]
+    fn without_content_nothing_that_was_said_is_left_of_a_call() {
+        let rules = Rules {
+            content: false,
+            ..Rules::default()
+        };
+        let redactor = Redactor::new(rules).expect("it has no pointers");
+        let error = ProviderError {
+            status: Some(400),
+            kind: Some("invalid_request_error".into()),
+            message: "no such tool: said".into(),
+            ..ProviderError::default()
+        };
+        let mut call = LlmCall::new().prompt("user", "said").parameter("n", 1);
+        call.provider_error = Some(error.clone());
+        for name in [
+            "prediction",
+            "documents",
+            "suffix",
+            "instructions",
+            "prompt",
+        ] {
+            call = call.parameter(name, json!({"content": "said"}));
+        }
+        redactor.call(PLACE, &mut call);
+        let mut left = LlmCall::new().parameter("n", 1);
+        left.provider_error = Some(ProviderError {
+            message: String::new(),
+            ..error
+        });
+        assert_eq!(call, left);
+    }
+
+    #[test]
+    fn without_content_settings_are_left_and_the_names_of_tools() {
+        let rules = Rules {
+            content: false,
+            ..Rules::default()
+        };
+        let redactor = Redactor::new(rules).expect("it has no pointers");
+        let function = json!({"name": "add", "description": "said", "parameters": {"properties": {"said": {}}}});
+        let cases = [
+            ("temperature", json!(0.5), Some(json!(0.5))),
+            ("reasoning_effort", json!("high"), Some(json!("high"))),
+            (
+                "reasoning",
+                json!({"effort": "low", "said": "it was said", "deep": {"said": 1}}),
+                Some(json!({"effort": "low"})),
+            ),
+            (
+                "modalities",
+                json!(["text", "audio"]),
+                Some(json!(["text", "audio"])),
+            ),
+            ("audio", json!("it was said"), None),
+            ("stop", json!(["said"]), None),
+            ("stop", json!("said"), None),
+            ("stopSequences", json!(["said"]), None),
+            ("stop_sequences", json!(["said"]), None),
+            (
+                "options",
+                json!({"num_ctx": 4096, "stop": "said"}),
+                Some(json!({"num_ctx": 4096})),
+            ),
+            ("metadata", json!({"by": "said"}), None),
+            (
+                "response_format",
+                json!({"type": "json_schema", "json_schema": {"name": "said", "schema": {}}}),
+                Some(json!({"type": "json_schema"})),
+            ),
+            ("tool_choice", json!("auto"), Some(json!("auto"))),
+            (
+                "tool_choice",
+                json!({"type": "function", "function": {"name": "add"}}),
+                Some(json!({"name": "add"})),
+            ),
+            (
+                "tools",
+                json!([{"type": "function", "function": function}, {"type": "web_search", "query": "said"}]),
+                Some(json!([{"name": "add"}, {"type": "web_search"}])),
+            ),
+            ("tools", json!([function]), Some(json!([{"name": "add"}]))),
+            (
+                "tools",
+                json!([{"functionDeclarations": [function, function]}]),
+                Some(json!([{"name": "add"}, {"name": "add"}])),
+            ),
+            (
+                "functions",
+                json!([function]),
+                Some(json!([{"name": "add"}])),
+            ),
+            (
+                "toolConfig",
+                json!({"tools": [{"toolSpec": function}]}),
+                Some(json!({"name": "add"})),
+            ),
+            ("tools", json!("it was said"), None),
+            ("tools", json!([["said"], "said", null]), Some(json!([]))),
+        ];
+        for (name, given, expected) in cases {
+            let mut call = LlmCall::new().parameter(name, given.clone());
+            redactor.call(PLACE, &mut call);
+            assert_eq!(
+                call.parameters.get(name),
+                expected.as_ref(),
+                "{name}: {given}"
+            );
+        }
     }
 
     #[test]

@@ -68,11 +68,12 @@ static CALL: Callsite = Callsite::new(Meta::new(
 ///
 /// Requests that call no model (a list of models, an upload) open no span and cost a look at their address; so do all
 /// while nothing records. A model is called by posting to a path that is known for it, or a body that has a `model` and
-/// `messages`.
+/// `messages`; where the path is a word of others as well (`/messages`), on the host of a provider that is known, or
+/// with a body that has a `model`.
 ///
 /// Of the address only host, port and path are read; queries, headers and users' names never are, for keys stand there.
 /// Errors that tell the whole address are recorded without them.
-/// Of a body the first mebibyte and the end are kept. Bodies that are no text are not looked at.
+/// Of a body the first mebibyte and the end are kept. Bodies that are sound or pictures are not looked at.
 ///
 /// ```
 /// use agentops_core::Exchange;
@@ -255,7 +256,7 @@ impl Exchange {
         }
         let terminal = going.terminal.get_or_insert_with(|| Terminal::new(None));
         let ended = terminal.push(bytes);
-        if terminal.is_text() {
+        if terminal.is_readable() {
             going.body.push(bytes);
         }
         if let Some(ended) = ended {
@@ -282,7 +283,7 @@ impl Exchange {
 
     /// As [`fail`](Self::fail), for a reason that is text.
     pub fn fail_with(&mut self, reason: impl Display) {
-        self.keep_fault(|_, sink| fault::of_text(&reason, sink));
+        self.keep_fault(|going, sink| fault::of_text_without(&reason, &going.secrets, sink));
         self.end(Ended::Error);
     }
 
@@ -366,6 +367,7 @@ impl Going {
                 self.attempts.load(Relaxed),
             ),
             self.body.facts(),
+            &self.secrets,
         );
         local.with_buffer(|buffer| {
             Sink::new(buffer, false).serialize(&facts);
@@ -388,16 +390,63 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// What stands before the host of an address, and after its path, with the sign that tells them from other text.
+/// What stands before the host of an address, and after its path, with the sign that tells them from other text; and
+/// the values of its query, as they are written and as they are meant.
 fn secrets(url: &str) -> Box<[Box<str>]> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (rest, after) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
     let authority = rest.split('/').next().unwrap_or(rest);
     let before = authority.rfind('@').map_or("", |at| &authority[..=at]);
-    let both = [before, after].into_iter();
-    both.filter(|secret| secret.len() > 1)
-        .map(Into::into)
-        .collect()
+    let query = after.strip_prefix('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    let values = query.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (!PUBLIC.contains(&name)).then_some(value)
+    });
+    let values = values.flat_map(|value| [value.to_owned(), decoded(value)]);
+    let values = values.filter(|value| value.len() >= SHORTEST);
+    let both = [before, after]
+        .into_iter()
+        .filter(|secret| secret.len() > 1);
+    let mut all: Vec<Box<str>> = both.map(Into::into).chain(values.map(Into::into)).collect();
+    // One may be a part of another.
+    all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    all.dedup();
+    all.into()
+}
+
+/// Parameters that are no secrets, and that errors speak of.
+const PUBLIC: [&str; 3] = ["alt", "api-version", "beta"];
+
+/// Values that are shorter are words of other text, too.
+const SHORTEST: usize = 4;
+
+/// Percent-encoded text as it is meant.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let escaped = match after {
+            [high, low, ..] if *byte == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        rest = match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                &after[2..]
+            }
+            None => {
+                bytes.push(if *byte == b'+' { b' ' } else { *byte });
+                after
+            }
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let digit = char::from(digit).to_digit(16)?;
+    u8::try_from(digit).ok()
 }
 
 /// Whether what is posted there calls a model.
@@ -405,17 +454,18 @@ fn is_call(endpoint: &Endpoint<'_>, body: Option<&[u8]>) -> bool {
     if endpoint.is_model_call() {
         return true;
     }
-    let Some(body) = body.filter(|body| body.starts_with(b"{")) else {
+    let Some(body) = body.filter(|body| body.trim_ascii_start().starts_with(b"{")) else {
         return false;
     };
+    let has = |bytes: &[u8], field: &[u8]| bytes.windows(field.len()).any(|bytes| bytes == field);
+    if endpoint.may_be_model_call() {
+        return has(body, b"\"model\"");
+    }
     let ends = [
         &body[..body.len().min(GLANCE)],
         &body[body.len().saturating_sub(GLANCE)..],
     ];
-    let names = |field: &[u8]| {
-        let has = |end: &&[u8]| end.windows(field.len()).any(|window| window == field);
-        ends.iter().any(has)
-    };
+    let names = |field| ends.iter().any(|end| has(end, field));
     !endpoint.is_no_model_call() && names(b"\"messages\"") && names(b"\"model\"")
 }
 

@@ -49,6 +49,35 @@ pub(crate) struct Found {
     pub(crate) chain: Vec<String>,
 }
 
+/// Takes what is secret out of an error's text, and of each address in it what stands before its host and behind its
+/// path: whoever wrote it may have spelled that otherwise.
+pub(crate) fn hide<'a>(text: &mut String, secrets: impl Iterator<Item = &'a str>) {
+    for secret in secrets {
+        if text.contains(secret) {
+            *text = text.replace(secret, HIDDEN);
+        }
+    }
+    let mut at = 0;
+    while let Some(scheme) = text[at..].find("://") {
+        at += scheme + "://".len();
+        let address = &text[at..];
+        let end = address.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`'));
+        let address = &address[..end.unwrap_or(address.len())];
+        // Parentheses may be a part of it, and may stand around it.
+        let address = address.trim_end_matches([')', ']', '}', ',', '.', ':', ';']);
+        let path = address.find(['?', '#']).unwrap_or(address.len());
+        let host = address[..path].find('/').unwrap_or(path);
+        let user = address[..host].rfind('@').map_or(0, |sign| sign + 1);
+        let end = at + address.len();
+        if path < address.len() {
+            text.replace_range(at + path..end, HIDDEN);
+        }
+        if user > 0 {
+            text.replace_range(at..at + user, HIDDEN);
+        }
+    }
+}
+
 /// What stands where a secret was.
 const HIDDEN: &str = "…";
 
@@ -66,11 +95,7 @@ impl Found {
     /// Takes out of the texts what nobody may read.
     fn hide(&mut self, secrets: &[Box<str>]) {
         for text in self.chain.iter_mut().chain([&mut self.details]) {
-            for secret in secrets {
-                if text.contains(&**secret) {
-                    *text = text.replace(&**secret, HIDDEN);
-                }
-            }
+            hide(text, secrets.iter().map(|secret| &**secret));
         }
     }
 
@@ -143,6 +168,18 @@ where
 pub(crate) fn of_text<E: fmt::Display + ?Sized>(error: &E, sink: &mut Sink<'_>) {
     read(Found::of::<E>(), sink, |found| {
         found.details = text(format_args!("{error}"))
+    });
+}
+
+/// As [`of_text`], without what is secret in it.
+pub(crate) fn of_text_without<E: fmt::Display + ?Sized>(
+    error: &E,
+    secrets: &[Box<str>],
+    sink: &mut Sink<'_>,
+) {
+    read(Found::of::<E>(), sink, |found| {
+        found.details = text(format_args!("{error}"));
+        found.hide(secrets);
     });
 }
 

@@ -1,11 +1,16 @@
 //! `agentops serve`: takes in, keeps and answers, until it is stopped.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{DATABASE, Failure, Output, say};
+use super::{DATABASE, Failure, Output};
+use crate::auth::{self, Access, Token};
 use crate::home::Home;
+use crate::live::Live;
+use crate::log;
 use crate::serve;
+use crate::store::Store;
 use crate::store::sqlite::{Durability, Sqlite};
 
 /// OTLP/HTTP's port, where SDKs send to if nobody says otherwise.
@@ -14,20 +19,31 @@ const PORT: u16 = 4318;
 /// How many ports after the first are tried.
 const TRIES: u16 = 20;
 
-/// Take in what programs record, keep it, and answer questions about it
+/// Take in what programs record, and answer questions about it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Keep data in this directory, and follow the spool in it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    #[command(flatten)]
+    listen: Listen,
+}
+
+/// Where to listen, and to whom.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Listen {
     /// Where to listen; the next free port if 4318 is taken and none was named
     #[arg(long, value_name = "ADDRESS:PORT")]
     addr: Option<SocketAddr>,
 
-    /// Keep data in this directory
-    #[arg(long, value_name = "DIR")]
-    data: Option<std::path::PathBuf>,
-
-    /// Let requests that read do so without the token
+    /// Let everybody on this machine read, without the token
     #[arg(long)]
     no_token: bool,
+
+    /// How warnings are written to stderr
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    log: log::Format,
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
@@ -35,29 +51,92 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         Some(path) => Home::at(path.clone()),
         None => Home::from_env()?,
     };
+    args.listen.check()?;
     home.make()?;
-    let store = Sqlite::open(&home.path().join(DATABASE), Durability::Full)?;
+    let store = Arc::new(Sqlite::open(&home.path().join(DATABASE), Durability::Full)?);
+    let never = |_| std::future::pending::<Result<(), Failure>>();
+    run_with(&args.listen, &home, store, output, never).map(drop)
+}
+
+impl Listen {
+    /// Refuses what nobody can want by accident, before anything is made.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let Some(addr) = self.addr.filter(|addr| !auth::may_listen(addr.ip())) else {
+            return Ok(());
+        };
+        Err(Failure::told(
+            format!(
+                "it does not listen on {addr}: whoever reaches that address could read every prompt"
+            ),
+            "listen on 127.0.0.1 or [::1], and let other machines in through a tunnel, for instance \
+             `ssh -L 4318:127.0.0.1:4318 HOST`",
+        ))
+    }
+
+    fn access(&self, home: &Home) -> Result<Access, Failure> {
+        if self.no_token {
+            return Ok(Access::Everyone);
+        }
+        let token =
+            Token::of(home).map_err(|error| Failure::told(error.to_string(), error.help()))?;
+        Ok(Access::Token(token))
+    }
+}
+
+/// Serves until it is stopped, or until what `beside` starts is done: then with its answer.
+pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
+    listen: &Listen,
+    home: &Home,
+    store: Arc<dyn Store>,
+    output: &mut Output,
+    beside: impl FnOnce(Arc<Live>) -> F,
+) -> Result<Option<T>, Failure> {
+    log::write_as(listen.log);
+    let access = listen.access(home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::told(format!("no threads can be started: {error}"), ""))?;
     runtime.block_on(async {
-        let listener = listen(args.addr).await?;
-        let server = serve::start(&home, Arc::new(store), listener)
+        let listener = bind(listen.addr).await?;
+        let server = serve::start(home, store, listener, access.clone())
             .map_err(|error| Failure::told(format!("failed to start: {error}"), ""))?;
-        output.text(&format!("http://{}\n", server.address))?;
+        let token = match &access {
+            Access::Everyone => String::new(),
+            Access::Token(token) => format!("/?token={}", token.as_str()),
+        };
+        output.text(&format!("http://{}{token}\n", server.address))?;
         output.flush()?;
-        if tokio::signal::ctrl_c().await.is_err() {
-            say("warning: signals are not heard; stop it with kill");
-            std::future::pending::<()>().await;
-        }
+        let answer = tokio::select! {
+            answer = beside(server.live.clone()) => answer.map(Some),
+            () = stopped() => Ok(None),
+        };
         tokio::task::spawn_blocking(move || server.stop())
             .await
-            .map_err(|_| Failure::told("the server did not stop in order", ""))
+            .map_err(|_| Failure::told("the server did not stop in order", ""))?;
+        answer
     })
 }
 
-async fn listen(addr: Option<SocketAddr>) -> Result<tokio::net::TcpListener, Failure> {
+/// Somebody wants it to stop.
+async fn stopped() {
+    #[cfg(unix)]
+    let terminated = async {
+        let signal = tokio::signal::unix::SignalKind::terminate();
+        match tokio::signal::unix::signal(signal) {
+            Ok(mut signal) => _ = signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+async fn bind(addr: Option<SocketAddr>) -> Result<tokio::net::TcpListener, Failure> {
     let first = addr.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, PORT).into());
     let tries = if addr.is_some() { 1 } else { TRIES };
     let mut refused = None;

@@ -35,8 +35,8 @@ pub(super) struct Args {
 
     /// Show only sessions that every word of EXPR fits
     ///
-    /// Words are separated by spaces. `tag=`, `agent=` and `project=` want the whole name, `model=` and `name=` a part
-    /// of it; `state=` wants running, ended, lost, success, error or indeterminate. A word without `=` is looked for in
+    /// Words are separated by spaces. `tag=`, `agent=`, `tool=`, `error=` (its code), `env=`, `version=` and `project=`
+    /// want the whole name, `model=` and `name=` a part of it; `state=` wants running, ended, lost, success, error or indeterminate. A word without `=` is looked for in
     /// names, ids, tags, agents and models.
     #[arg(
         long,

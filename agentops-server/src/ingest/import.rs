@@ -9,8 +9,8 @@ use std::sync::Arc;
 use agentops_core::model::event::{Event, Loss};
 use agentops_core::model::frame::{self, HeaderError};
 use agentops_core::model::id::SessionId;
-use agentops_core::model::wire;
 
+use super::otlp::{self, Format, Unreadable};
 use super::{json, price};
 use crate::store::{Batch, Store, StoreError};
 
@@ -33,10 +33,8 @@ pub enum Unread {
     Unknown,
     /// It looks like a session, and is none.
     Json(serde_json::Error),
-    /// It is OTLP as JSON.
-    OtlpJson,
     /// It looks like OTLP, and is none.
-    Otlp(wire::WireError),
+    Otlp(Unreadable),
     Spool(HeaderError),
     /// There is nothing in it, or nothing that reads; so many were damaged.
     Damaged(u64),
@@ -74,10 +72,9 @@ pub fn read(
     let skipped = if bytes.starts_with(&frame::MAGIC) {
         spool(bytes, &mut sink)?
     } else if begin.starts_with(b"{") {
-        session(store, begin, &mut sink)?;
-        0
+        session(store, begin, &mut sink)?
     } else {
-        otlp(bytes, &mut sink)?
+        otlp(bytes, Format::Protobuf, &mut sink)?
     };
     sink.send()?;
     if sink.sessions.is_empty() {
@@ -139,13 +136,17 @@ impl Sink<'_> {
     }
 }
 
-fn session(store: &dyn Store, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), Unread> {
-    let read = json::read(bytes).map_err(|error| {
-        match serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes) {
-            Ok(object) if object.contains_key("resourceSpans") => Unread::OtlpJson,
-            _ => Unread::Json(error),
+fn session(store: &dyn Store, bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, Unread> {
+    let read = match json::read(bytes) {
+        Ok(read) => read,
+        Err(error) => {
+            let object = serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(bytes);
+            return match object.is_ok_and(|object| object.contains_key("resourceSpans")) {
+                true => otlp(bytes, Format::Json, sink),
+                false => Err(Unread::Json(error)),
+            };
         }
-    })?;
+    };
     // Losses add up, so that only what is not there yet may be told.
     let known = store.session(read.session)?.map(|session| session.losses);
     for loss in read.losses {
@@ -162,28 +163,17 @@ fn session(store: &dyn Store, bytes: &[u8], sink: &mut Sink<'_>) -> Result<(), U
     if read.lost {
         sink.batch.lost.push(read.session);
     }
-    Ok(())
+    Ok(0)
 }
 
-fn otlp(bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, Unread> {
-    let resources = wire::split_request(bytes).map_err(Unread::Otlp)?;
-    if resources.is_empty() {
+fn otlp(bytes: &[u8], format: Format, sink: &mut Sink<'_>) -> Result<u64, Unread> {
+    let taken = otlp::traces(bytes, format).map_err(Unread::Otlp)?;
+    let skipped = taken.refused.count();
+    if taken.events.is_empty() && skipped == 0 {
         return Err(Unread::Unknown);
     }
-    let mut skipped = 0;
-    for found in resources {
-        let resource = Arc::new(found.resource);
-        for bytes in found.spans {
-            let Ok(mut span) = wire::decode_span(bytes) else {
-                skipped += 1;
-                continue;
-            };
-            if let Ok(Some(facts)) = wire::span_facts(bytes) {
-                sink.put(&resource, Event::Session(Box::new(facts)))?;
-            }
-            price(&mut span);
-            sink.put(&resource, json::Read::event(span))?;
-        }
+    for (resource, event) in taken.events {
+        sink.put(&resource, event)?;
     }
     Ok(skipped)
 }
@@ -216,7 +206,6 @@ impl fmt::Display for Unread {
                 f,
                 "this is not a session as JSON: {error}; `agentops export ID` writes one"
             ),
-            Self::OtlpJson => f.write_str("this is OTLP as JSON; send it to POST /v1/traces"),
             Self::Otlp(error) => write!(
                 f,
                 "this is neither a session as JSON, nor a spool file, nor OTLP: {error}"

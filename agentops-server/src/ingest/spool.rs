@@ -153,7 +153,12 @@ impl Importer {
                     self.refused.insert(path.clone());
                     self.files.remove(path);
                 }
-                Err(Failed::Everywhere(error)) => return Err(error.into()),
+                Err(Failed::Everywhere(error)) => {
+                    // What was read is not in the store: it is read again from where the store is.
+                    self.files.remove(path);
+                    self.voices.clear();
+                    return Err(error.into());
+                }
             }
         }
         self.close(store, &files, finished, &alive, commit)?;

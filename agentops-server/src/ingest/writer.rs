@@ -3,6 +3,7 @@
 //! Whoever hands in events is answered once they are durable, or told that they are not. What waits is bounded: beyond it
 //! requests are refused, to be sent again, instead of filling memory.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use agentops_core::model::event::{Event, Resource};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::live::Live;
+use crate::stats::Stats;
 use crate::store::{Batch, StoreError};
 
 /// For how long a request waits for others to be committed with.
@@ -36,7 +38,9 @@ struct Submission {
 /// Why events were not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// Too much waits already, or the store is busy or full: the same may succeed later.
+    /// Too much waits already.
+    Crowded,
+    /// The store is busy or full: the same may succeed later.
     Later(String),
     /// The store failed.
     Failed(String),
@@ -44,11 +48,11 @@ pub enum Refused {
 
 impl Writer {
     /// Starts the thread. It ends when the last of its handles is gone.
-    pub fn start(live: Arc<Live>) -> std::io::Result<Self> {
+    pub fn start(live: Arc<Live>, stats: Arc<Stats>) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("agentops-commit".into())
-            .spawn(move || run(&live, receiver))?;
+            .spawn(move || run(&live, &stats, receiver))?;
         Ok(Self { sender })
     }
 
@@ -64,14 +68,19 @@ impl Writer {
         let (done, answer) = oneshot::channel();
         self.sender
             .try_send(Submission { events, done })
-            .map_err(|_| Refused::Later("too many requests wait to be written".into()))?;
+            .map_err(|_| Refused::Crowded)?;
         answer
             .await
             .unwrap_or_else(|_| Err(Refused::Failed("the server is stopping".into())))
     }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
 }
 
-fn run(live: &Live, mut receiver: mpsc::Receiver<Submission>) {
+fn run(live: &Live, stats: &Stats, mut receiver: mpsc::Receiver<Submission>) {
     while let Some(first) = receiver.blocking_recv() {
         let until = Instant::now() + WAIT;
         let mut batch = Batch {
@@ -91,10 +100,21 @@ fn run(live: &Live, mut receiver: mpsc::Receiver<Submission>) {
                 Err(_) => break,
             }
         }
+        let began = Instant::now();
         let done = live.commit(&batch).map(|_| ()).map_err(Refused::from);
+        stats.commit(began.elapsed());
         for waiting in waiting {
             // Who asked may have gone.
             _ = waiting.send(done.clone());
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crowded => f.write_str("too many requests wait to be written"),
+            Self::Later(why) | Self::Failed(why) => f.write_str(why),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The store inside the binary: one SQLite file, written by one thread, read by many.
 //!
-//! `write` takes batches in, `thin` holds what it must know of sessions that go on, `rolls` keeps sums over time, `read`
-//! and `metrics` answer, `search` finds text, `payload` packs whole spans. Knows nothing of HTTP, spools or terminals.
+//! `write` takes batches in, `asked` tells the same request from another, `thin` holds what it must know of sessions
+//! that go on, `rolls` keeps sums over time, `read` and `metrics` answer, `search` finds text, `payload` packs whole spans,
+//! `reprice` prices calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::session::Session;
 use agentops_core::model::span::Span;
 use agentops_core::model::time::UnixNanos;
@@ -18,9 +20,11 @@ use super::{
     Totals, Wanted,
 };
 
+mod asked;
 mod metrics;
 mod payload;
 mod read;
+mod reprice;
 mod rolls;
 mod search;
 mod text;
@@ -33,6 +37,9 @@ const MIGRATIONS: &[&str] = &[include_str!("sqlite/schema.sql")];
 
 /// Marks the file as ours: "agnt".
 const APPLICATION_ID: i64 = 0x6167_6e74;
+
+/// For how long another process that writes is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connections that are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -67,10 +74,12 @@ impl Sqlite {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         make_private(path);
         let mut conn = Connection::open(path).map_err(StoreError::from)?;
-        conn.busy_timeout(Duration::from_secs(10))?;
+        conn.busy_timeout(PATIENCE)?;
         conn.set_prepared_statement_cache_capacity(128);
+        // Before anything of the file is changed.
+        check(&conn)?;
         conn.pragma_update(None, "page_size", 8192)?;
-        conn.pragma_update(None, "journal_mode", "wal")?;
+        patiently(|| conn.pragma_update(None, "journal_mode", "wal"))?;
         let synchronous = match durability {
             Durability::Full => "full",
             Durability::Process => "normal",
@@ -80,7 +89,7 @@ impl Sqlite {
         conn.pragma_update(None, "temp_store", "memory")?;
         conn.pragma_update(None, "wal_autocheckpoint", 2_000)?;
         conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        migrate(&mut conn)?;
+        migrate(&mut conn, MIGRATIONS)?;
         let writer = write::Writer::new(conn)?;
         Ok(Self {
             path: path.to_owned(),
@@ -129,7 +138,7 @@ impl Reader {
     fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
-        conn.busy_timeout(Duration::from_secs(10))?;
+        conn.busy_timeout(PATIENCE)?;
         conn.set_prepared_statement_cache_capacity(64);
         conn.pragma_update(None, "cache_size", -16_384)?;
         conn.pragma_update(None, "mmap_size", 1_i64 << 30)?;
@@ -156,29 +165,70 @@ fn make_private(path: &Path) {
 #[cfg(not(unix))]
 fn make_private(_path: &Path) {}
 
-/// Brings the file to this version's format, in one transaction.
-fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+/// Refuses what this version cannot use.
+fn check(conn: &Connection) -> Result<(), StoreError> {
+    let number =
+        |name: &str| patiently(|| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)));
+    let found = number("user_version")?;
+    let is_ours = number("application_id")? == APPLICATION_ID;
+    if !is_ours {
+        let tables: i64 = patiently(|| {
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        })?;
+        // Unless another process has made it ours in the meantime.
+        if (found != 0 || tables != 0) && number("application_id")? != APPLICATION_ID {
+            return Err(StoreError(Kind::Corrupt(
+                "it is another program's database",
+            )));
+        }
+    }
+    newer(found, FORMAT)
+}
+
+fn newer(found: i64, supported: i64) -> Result<(), StoreError> {
+    match found > supported {
+        true => Err(StoreError(Kind::Newer { found, supported })),
+        false => Ok(()),
+    }
+}
+
+/// Tries again where another process is just opening the same file: SQLite does not wait for that by itself.
+fn patiently<T>(work: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let started = Instant::now();
+    loop {
+        let done = work();
+        let busy = done.as_ref().is_err_and(|error| {
+            matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            )
+        });
+        if !busy || started.elapsed() > PATIENCE {
+            return done;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Brings the file to the format that `steps` lead to, in one transaction.
+fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
     let version = |conn: &Connection| {
         conn.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
     };
-    if version(conn)? == FORMAT {
+    let format = steps.len() as i64;
+    if version(conn)? == format {
         return Ok(());
     }
     let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
     // Somebody else may have done it in the meantime.
     let found = version(&tx)?;
-    if found > FORMAT {
-        return Err(StoreError(Kind::Newer {
-            found,
-            supported: FORMAT,
-        }));
-    }
+    newer(found, format)?;
     let done = usize::try_from(found).unwrap_or(0);
-    for step in &MIGRATIONS[done..] {
+    for step in &steps[done..] {
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-    tx.pragma_update(None, "user_version", FORMAT)?;
+    tx.pragma_update(None, "user_version", format)?;
     tx.commit()?;
     Ok(())
 }
@@ -188,6 +238,9 @@ impl From<rusqlite::Error> for StoreError {
         Self(match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Busy,
             Some(ErrorCode::DiskFull) => Kind::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Kind::Corrupt("its file is damaged, or no database")
+            }
             _ => Kind::Engine(error.into()),
         })
     }
@@ -210,8 +263,8 @@ impl Store for Sqlite {
         self.read(|reader| reader.deserted(alive))
     }
 
-    fn settle(&self) -> Result<Changes, StoreError> {
-        self.writer().settle_stale()
+    fn settle(&self, all: bool) -> Result<Changes, StoreError> {
+        self.writer().settle_stale(all)
     }
 
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
@@ -240,6 +293,10 @@ impl Store for Sqlite {
 
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         self.read(|reader| reader.session(id))
+    }
+
+    fn session_of(&self, trace: TraceId) -> Result<Option<SessionId>, StoreError> {
+        self.read(|reader| reader.session_of(trace))
     }
 
     fn matching(&self, digits: &str) -> Result<Vec<SessionId>, StoreError> {
@@ -295,7 +352,266 @@ impl Store for Sqlite {
         self.read(|reader| Ok(read::meta(&reader.conn, "removed")? as u64))
     }
 
+    fn losses(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        self.read(|reader| reader.losses())
+    }
+
     fn sequence(&self) -> Result<u64, StoreError> {
         self.read(|reader| reader.sequence())
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        self.read(|reader| reader.size())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite::{self, Dir};
+
+    fn open(dir: &Path) -> Sqlite {
+        let store = Sqlite::open(&file(dir), Durability::Process).unwrap();
+        // No test ends in a power cut.
+        let writer = store.writer();
+        writer
+            .conn
+            .pragma_update(None, "synchronous", "off")
+            .unwrap();
+        drop(writer);
+        store
+    }
+
+    fn file(dir: &Path) -> std::path::PathBuf {
+        dir.join("store.db")
+    }
+
+    suite::suite!(open);
+
+    fn ask<T: rusqlite::types::FromSql>(dir: &Path, sql: &str) -> T {
+        let conn = Connection::open(file(dir)).unwrap();
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn nothing_of_a_deleted_session_is_in_any_table() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let (batch, gone) = suite::two_sessions();
+        store.commit(&batch).unwrap();
+        store.maintain(Duration::ZERO).unwrap();
+        assert_eq!(
+            store.hide(&[gone], Duration::ZERO).unwrap().sessions.len(),
+            1
+        );
+        while store.maintain(Duration::ZERO).unwrap() {}
+        // What was a word of it may be a word of others; who spoke in it is kept until that process is gone; a row of
+        // sums may be there that is zero.
+        for (table, left) in [
+            ("session", 1),
+            (
+                "session_dim WHERE session NOT IN (SELECT id FROM session)",
+                0,
+            ),
+            ("span WHERE session NOT IN (SELECT id FROM session)", 0),
+            ("payload WHERE id NOT IN (SELECT id FROM span)", 0),
+            ("log", 0),
+            ("fault", 0),
+            ("unindexed", 0),
+            ("words WHERE words MATCH 'otter'", 1),
+            ("words_docsize WHERE id NOT IN (SELECT id FROM span)", 0),
+            ("roll WHERE n < 0 OR input < 0 OR cost < 0", 0),
+            ("hist WHERE n < 0", 0),
+        ] {
+            let count: i64 = ask(dir.path(), &format!("SELECT count(*) FROM {table}"));
+            assert_eq!(count, left, "{table}");
+        }
+        let sums = "SELECT sum(n) FROM roll WHERE period = 0 AND kind = 1";
+        assert_eq!(ask::<i64>(dir.path(), sums), 1);
+        assert_eq!(ask::<String>(dir.path(), "PRAGMA integrity_check"), "ok");
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_left_as_it_is() {
+        let dir = Dir::new();
+        drop(open(dir.path()));
+        let conn = Connection::open(file(dir.path())).unwrap();
+        conn.pragma_update(None, "user_version", FORMAT + 1)
+            .unwrap();
+        drop(conn);
+        let before = std::fs::read(file(dir.path())).unwrap();
+        let refused = Sqlite::open(&file(dir.path()), Durability::Full);
+        suite::assert_told(refused, "a newer agentops wrote the store", "update");
+        assert_eq!(std::fs::read(file(dir.path())).unwrap(), before);
+    }
+
+    #[test]
+    fn an_older_format_is_brought_up_whole_or_not_at_all() {
+        let dir = Dir::new();
+        let mut conn = Connection::open(file(dir.path())).unwrap();
+        let steps = [
+            "CREATE TABLE a (x) STRICT",
+            "CREATE TABLE b (y INTEGER) STRICT",
+        ];
+        assert!(
+            migrate(&mut conn, &steps).is_err(),
+            "a column of a STRICT table has a type"
+        );
+        let version = |conn: &Connection| -> i64 {
+            conn.pragma_query_value(None, "user_version", |row| row.get(0))
+                .unwrap()
+        };
+        let tables = |conn: &Connection| -> i64 {
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!((version(&conn), tables(&conn)), (0, 0));
+        let steps = [
+            "CREATE TABLE a (x INTEGER) STRICT",
+            "CREATE TABLE b (y INTEGER) STRICT",
+        ];
+        migrate(&mut conn, &steps[..1]).unwrap();
+        assert_eq!((version(&conn), tables(&conn)), (1, 1));
+        migrate(&mut conn, &steps).unwrap();
+        assert_eq!((version(&conn), tables(&conn)), (2, 2));
+        migrate(&mut conn, &steps).unwrap();
+        assert_eq!((version(&conn), tables(&conn)), (2, 2));
+    }
+
+    #[test]
+    fn many_may_open_a_new_store_at_once_and_write_to_it() {
+        let dir = Dir::new();
+        let (batch, _) = suite::two_sessions();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let store = open(dir.path());
+                    for _ in 0..5 {
+                        store.commit(&batch).unwrap();
+                        store.maintain(Duration::ZERO).unwrap();
+                    }
+                });
+            }
+        });
+        let store = open(dir.path());
+        assert_eq!(store.sequence().unwrap(), 30);
+        assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM span"), 2);
+        let sums = "SELECT sum(n) FROM roll WHERE period = 0 AND kind = 1";
+        assert_eq!(ask::<i64>(dir.path(), sums), 2);
+        assert_eq!(ask::<String>(dir.path(), "PRAGMA integrity_check"), "ok");
+    }
+
+    #[test]
+    fn what_another_process_deleted_is_not_written_to() {
+        let dir = Dir::new();
+        let (server, command) = (open(dir.path()), open(dir.path()));
+        let (batch, gone) = suite::two_sessions();
+        server.commit(&batch).unwrap();
+        command.hide(&[gone], Duration::ZERO).unwrap();
+        while command.maintain(Duration::ZERO).unwrap() {}
+        server.commit(&batch).unwrap();
+        assert!(server.session(gone).unwrap().is_some());
+        assert_eq!(server.spans(gone, None, 10).unwrap().len(), 1);
+        let strays = "SELECT count(*) FROM span WHERE session NOT IN (SELECT id FROM session)";
+        assert_eq!(ask::<i64>(dir.path(), strays), 0);
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused_and_left_as_it_is() {
+        let dir = Dir::new();
+        let other = Connection::open(file(dir.path())).unwrap();
+        other
+            .execute_batch("CREATE TABLE notes (t TEXT); INSERT INTO notes VALUES ('mine')")
+            .unwrap();
+        drop(other);
+        let refused = Sqlite::open(&file(dir.path()), Durability::Full);
+        suite::assert_told(refused, "another program's", "move the database");
+        assert_eq!(ask::<String>(dir.path(), "SELECT t FROM notes"), "mine");
+        assert_eq!(ask::<String>(dir.path(), "PRAGMA journal_mode"), "delete");
+
+        let text = "this is no database at all, whatever its name says\n".repeat(100);
+        std::fs::write(file(dir.path()), &text).unwrap();
+        let refused = Sqlite::open(&file(dir.path()), Durability::Full);
+        suite::assert_told(refused, "does not read back", "move the database");
+        assert_eq!(std::fs::read_to_string(file(dir.path())).unwrap(), text);
+    }
+
+    #[test]
+    fn a_damaged_store_says_so() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let (batch, _) = suite::two_sessions();
+        store.commit(&batch).unwrap();
+        drop(store);
+        let mut bytes = std::fs::read(file(dir.path())).unwrap();
+        // All pages but the first, which says what it is.
+        bytes[8192..].fill(0xa5);
+        std::fs::write(file(dir.path()), bytes).unwrap();
+        let store = Sqlite::open(&file(dir.path()), Durability::Full);
+        let failed = store.and_then(|store| store.commit(&batch));
+        suite::assert_told(failed, "does not read back", "move the database");
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_in_part_and_room_is_all_it_needs() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let (batch, gone) = suite::two_sessions();
+        let pages: i64 = ask(dir.path(), "PRAGMA page_count");
+        store
+            .writer()
+            .conn
+            .pragma_update(None, "max_page_count", pages + 1)
+            .unwrap();
+        let large = suite::large_batch();
+        suite::assert_told(store.commit(&large), "the disk is full", "make room");
+        assert_eq!(store.position("large").unwrap(), 0);
+        assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM span"), 0);
+        store
+            .writer()
+            .conn
+            .pragma_update(None, "max_page_count", 1 << 30)
+            .unwrap();
+        store.commit(&large).unwrap();
+        store.commit(&batch).unwrap();
+        assert!(store.session(gone).unwrap().is_some());
+        let spans = large.events.len() as i64 + 2;
+        assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM span"), spans);
+        let sums = "SELECT sum(n) FROM roll WHERE period = 0 AND kind = 1";
+        assert_eq!(ask::<i64>(dir.path(), sums), spans);
+    }
+
+    #[test]
+    fn lists_need_no_look_at_every_session() {
+        let dir = Dir::new();
+        drop(open(dir.path()));
+        let conn = Connection::open(file(dir.path())).unwrap();
+        for sort in [
+            super::super::Sort::Newest,
+            super::super::Sort::Oldest,
+            super::super::Sort::Cost,
+            super::super::Sort::Duration,
+            super::super::Sort::Tokens,
+            super::super::Sort::Spans,
+            super::super::Sort::Errors,
+        ] {
+            let wanted = Wanted {
+                sort,
+                after: Some(super::super::Cursor { key: 5, row: 5 }),
+                limit: 50,
+                ..Wanted::default()
+            };
+            let (sql, values) = read::list(&wanted);
+            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = plan
+                .query_map(rusqlite::params_from_iter(values), |row| {
+                    row.get::<_, String>(3)
+                })
+                .unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            let steps = steps.join("\n");
+            assert!(steps.contains("USING INDEX session_"), "{sort:?}: {steps}");
+            assert!(!steps.contains("TEMP B-TREE"), "{sort:?}: {steps}");
+        }
     }
 }

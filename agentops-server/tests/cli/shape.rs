@@ -68,11 +68,12 @@ fn whole() -> Spool {
         time: START + ms(702),
         ..ErrorRecord::default()
     });
-    let mut tool = ToolCall::default();
-    tool.name = "read_file".into();
-    tool.description = Some("reads a file".into());
-    tool.call_id = Some("call_1".into());
-    tool.cost = Some(500_000);
+    let tool = ToolCall {
+        name: "read_file".into(),
+        description: Some("reads a file".into()),
+        call_id: Some("call_1".into()),
+        cost: Some(500_000),
+    };
     read.tool = Some(tool);
     read.operation_type = Some("function".into());
     read.guardrail = Some(Guardrail {
@@ -125,6 +126,7 @@ fn call() -> LlmCall {
     prices.cache_write_1h = Some(2_000_000_000);
     prices.reasoning = Some(12_000_000_000);
     prices.input_audio = Some(32_000_000_000);
+    prices.cache_read_audio = Some(400_000_000);
     prices.output_audio = Some(64_000_000_000);
     prices.call = Some(5_000_000);
     prices.web_search = Some(10_000_000);
@@ -144,6 +146,7 @@ fn call() -> LlmCall {
         .cache_write_1h(5)
         .reasoning(4)
         .input_audio(3)
+        .cache_read_audio(1)
         .output_audio(2)
         .web_searches(1)
         .estimated(true);

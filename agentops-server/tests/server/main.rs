@@ -1,8 +1,17 @@
-//! The server from outside: the real binary over stores of its own, asked through sockets.
+//! The server's parts end to end, each from outside: what goes in, and what is answered.
 
 mod api;
+mod auth;
 mod commands;
 mod export;
+mod fuzz;
+mod harness;
+mod hostile;
+mod insight;
+mod kills;
+mod otlp;
+mod random;
 mod seed;
 mod site;
 mod sse;
+mod verdict;

@@ -50,7 +50,7 @@ pub fn question(model: &str, text: &str) -> Result<Prompt, Error> {
 /// # Errors
 ///
 /// Those of the client.
-#[agent]
+#[agent(name = "editor, by misanthropic")]
 pub async fn editor(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let client = client(endpoint)?;
     let draft = message(&client, &question(&endpoint.model, text)?).await?;

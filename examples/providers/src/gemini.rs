@@ -52,7 +52,7 @@ pub async fn stream(client: &Gemini, prompt: &str) -> Result<GenerationStream, C
 /// # Errors
 ///
 /// Those of the client.
-#[agent]
+#[agent(name = "guide, by gemini-rust")]
 pub async fn guide(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let client = client(endpoint)?;
     let first = generate(&client, text).await?;

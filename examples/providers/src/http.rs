@@ -24,7 +24,7 @@ pub async fn post(endpoint: &Endpoint, body: Value) -> Result<Value, reqwest::Er
 /// # Errors
 ///
 /// Those of reqwest.
-#[agent]
+#[agent(name = "headline_writer, by reqwest")]
 pub async fn headline_writer(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let body = json!({
         "model": endpoint.model,

@@ -77,6 +77,7 @@ async fn run(question: &str) -> Result<(), Error> {
     for session in recorded.traces() {
         print(&tree::render(&session, style));
     }
+    print("Messages and completions, of each call: agentops show last --json");
     outcome
 }
 

@@ -58,7 +58,7 @@ pub async fn stream(
 /// # Errors
 ///
 /// Those of the client.
-#[agent]
+#[agent(name = "reporter, by genai")]
 pub async fn reporter(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let client = client(endpoint)?;
     let request = ChatRequest::from_user(text).with_system("Be brief.");

@@ -51,7 +51,7 @@ pub fn question(model: &str, text: &str) -> ChatMessageRequest {
 /// # Errors
 ///
 /// Those of the client.
-#[agent]
+#[agent(name = "translator, by ollama-rs")]
 pub async fn translator(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let client = client(endpoint)?;
     let first = chat(&client, question(&endpoint.model, text)).await?;

@@ -85,7 +85,7 @@ pub fn streaming(request: CreateChatCompletionRequest) -> CreateChatCompletionRe
 /// # Errors
 ///
 /// Those of the client, and of a model that asks for what there is not.
-#[agent]
+#[agent(name = "forecaster, by async-openai")]
 pub async fn forecaster(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let client = client(endpoint);
     let mut request = question(&endpoint.model, text);

@@ -40,7 +40,7 @@ pub async fn ask(endpoint: &Endpoint, text: &str) -> Result<String, Error> {
     let mut config = OpenAIConfig::new(endpoint.key.clone());
     config.base_url.clone_from(&endpoint.base_url);
     let agent = AgentBuilder::new(config.client().completion(&*endpoint.model))
-        .name("meteorologist")
+        .name("meteorologist, by rig")
         .preamble("Be brief.")
         .tool(Station)
         .default_max_turns(3)

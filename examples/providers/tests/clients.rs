@@ -564,7 +564,7 @@ async fn rig_an_agent_with_a_tool() {
     })
     .await;
     let expected = "\
-AGENT meteorologist
+AGENT meteorologist, by rig
   LLM chat · gpt-4o-mini
   TOOL get_weather
   LLM chat · gpt-4o-mini

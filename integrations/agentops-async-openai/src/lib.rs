@@ -36,6 +36,7 @@
 //! # drop(client);
 //! ```
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -48,6 +49,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Request, Response, ResponseBuilderExt as _};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -239,15 +241,16 @@ impl AgentopsLayer {
 
 /// A streamed chat's request with the wish for usage; `None` where it is no such request, or says what it wants.
 fn with_usage(body: &[u8]) -> Option<Vec<u8>> {
-    let mut fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    if fields.get("stream")? != true {
+    // Values stay as they are written: a schema's fields are answered in their order.
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
+    if fields.get("stream")?.get() != "true" {
         return None;
     }
-    let options = fields.entry("stream_options").or_insert(Value::Null);
-    if options.is_null() {
-        *options = json!({});
-    }
-    let options = options.as_object_mut()?;
+    let said = fields
+        .get("stream_options")
+        .map_or("null", |said| said.get());
+    let options: Option<Map<String, Value>> = serde_json::from_str(said).ok()?;
+    let mut options = options.unwrap_or_default();
     if options
         .get("include_usage")
         .is_some_and(|said| !said.is_null())
@@ -255,6 +258,7 @@ fn with_usage(body: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     options.insert("include_usage".into(), true.into());
+    fields.insert("stream_options".into(), to_raw_value(&options).ok()?);
     serde_json::to_vec(&fields).ok()
 }
 
@@ -324,5 +328,42 @@ impl Body for Teed {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_wish_for_usage_is_added_to_a_request() {
+        #[track_caller]
+        fn check(body: &str, expected: Option<&str>) {
+            let body = with_usage(body.as_bytes()).map(|body| String::from_utf8(body).unwrap());
+            assert_eq!(body.as_deref(), expected);
+        }
+        check(
+            r#"{"n":1.10,"response_format":{"z":1,"a":{"y":1e2,"b":2}},"stream":true}"#,
+            Some(
+                r#"{"n":1.10,"response_format":{"z":1,"a":{"y":1e2,"b":2}},"stream":true,"stream_options":{"include_usage":true}}"#,
+            ),
+        );
+        check(
+            r#"{"stream":true,"stream_options":null}"#,
+            Some(r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
+        );
+        check(
+            r#"{"stream":true,"stream_options":{"include_obfuscation":false}}"#,
+            Some(
+                r#"{"stream":true,"stream_options":{"include_obfuscation":false,"include_usage":true}}"#,
+            ),
+        );
+        check(
+            r#"{"stream":true,"stream_options":{"include_usage":false}}"#,
+            None,
+        );
+        check(r#"{"stream":true,"stream_options":1}"#, None);
+        check(r#"{"stream":false}"#, None);
+        check("[]", None);
     }
 }

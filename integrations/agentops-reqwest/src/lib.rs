@@ -53,8 +53,9 @@ struct Call {
     /// How often it has passed.
     passed: u32,
     url: Url,
-    /// Where its body stands in memory. Attempts have that in common, and no two calls at the same time.
-    body: (usize, usize),
+    /// Where its body stands in memory. Attempts have that in common, and no two calls at the same time. `None` where it
+    /// does not: such a body is not sent again.
+    body: Option<(usize, usize)>,
 }
 
 /// What a recorder leaves in the extensions of a request.
@@ -98,7 +99,7 @@ impl Middleware for Recorder {
                 let status = response.status();
                 lock(&call).answered(&response);
                 if status.is_client_error() || status.is_server_error() {
-                    extensions.insert(Mark::Failed(call.clone()));
+                    mark_failed(&call, extensions);
                 }
                 Ok(with_body(response, |body| {
                     Body::wrap(Tee::new(body, call, attempt))
@@ -106,7 +107,7 @@ impl Middleware for Recorder {
             }
             Err(error) => {
                 lock(&call).exchange.fail_attempt(&error);
-                extensions.insert(Mark::Failed(call));
+                mark_failed(&call, extensions);
                 Err(error)
             }
         }
@@ -129,7 +130,8 @@ impl Call {
 
     /// Whether the request is another attempt of this call, which goes on.
     fn is_of(&self, request: &Request) -> bool {
-        self.exchange.is_going() && self.url == *request.url() && self.body == place(request)
+        let is_same_body = self.body.is_some() && self.body == place(request);
+        self.exchange.is_going() && is_same_body && self.url == *request.url()
     }
 
     /// An attempt begins; gives its number.
@@ -169,10 +171,17 @@ fn with_body(response: Response, body: impl FnOnce(Body) -> Body) -> Response {
     response.into()
 }
 
-/// Where a request's body stands in memory: the copies of a request share it.
-fn place(request: &Request) -> (usize, usize) {
-    let body = request.body().and_then(Body::as_bytes);
-    body.map_or((0, 0), |body| (body.as_ptr().addr(), body.len()))
+/// Where a request's body stands in memory: the copies of a request share it. Nothing stands nowhere.
+fn place(request: &Request) -> Option<(usize, usize)> {
+    let body = request.body().and_then(Body::as_bytes)?;
+    (!body.is_empty()).then(|| (body.as_ptr().addr(), body.len()))
+}
+
+/// Lets the next attempt find the call, where it can be told from another call.
+fn mark_failed(call: &Arc<Mutex<Call>>, extensions: &mut Extensions) {
+    if lock(call).body.is_some() {
+        extensions.insert(Mark::Failed(call.clone()));
+    }
 }
 
 /// Nothing that could panic runs while it is held.

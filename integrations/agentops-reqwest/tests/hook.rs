@@ -378,6 +378,36 @@ fn what_is_refused_and_not_read_is_an_error_too() {
     assert_eq!((span.status, span.cancelled), (Status::Error, false));
 }
 
+/// Bodies that stand nowhere in memory cannot be told from each other.
+#[test]
+fn calls_whose_bodies_are_streams_are_two_however_alike() {
+    let (_, _, trace) = talk(
+        async |server| server.answer([refusal(), refusal()]).await,
+        async |url| {
+            let mut extensions = http::Extensions::new();
+            for _ in 0..2 {
+                let body = Body::wrap(Body::from(question().to_string()));
+                let request = plain()
+                    .post(format!("{url}/v1/chat/completions"))
+                    .body(body);
+                let request = request.build().expect("a request");
+                let answer = client()
+                    .execute_with_extensions(request, &mut extensions)
+                    .await;
+                assert_eq!(
+                    answer.expect("it answers").status(),
+                    StatusCode::TOO_MANY_REQUESTS
+                );
+            }
+        },
+    );
+    let failed = trace
+        .spans
+        .iter()
+        .filter(|span| span.status == Status::Error);
+    assert_eq!(failed.count(), 2, "{trace}");
+}
+
 #[test]
 fn a_provider_that_is_not_there_is_an_error_of_the_call() {
     let ((), error, trace) = talk(

@@ -135,7 +135,6 @@ impl LlmCall {
 
     /// This, with what another record knows where this one says nothing.
     #[must_use]
-    #[cfg(feature = "record")]
     pub(crate) fn over(self, other: Self) -> Self {
         let mut parameters = other.parameters;
         parameters.extend(self.parameters);
@@ -158,7 +157,6 @@ impl LlmCall {
     }
 }
 
-#[cfg(feature = "record")]
 fn said<T>(own: Vec<T>, other: Vec<T>) -> Vec<T> {
     if own.is_empty() { other } else { own }
 }
@@ -266,6 +264,8 @@ impl Usage {
         reasoning: u64
         /// Input that was sound.
         input_audio: u64
+        /// Input that was sound, as far as it was read from the provider's cache.
+        cache_read_audio: u64
         /// Output that was sound.
         output_audio: u64
         /// Searches of the web that the provider made for the call.

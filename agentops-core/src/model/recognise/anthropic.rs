@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::openai::{self, Request, as_message};
-use super::{Seen, bedrock, count, given, model_name, nearest, owned, parsed, text};
+use super::{Seen, bedrock, count, given, is_nonsense, model_name, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -42,16 +42,8 @@ pub(super) fn messages(seen: &Seen<'_>) -> Option<LlmCall> {
     let answer = seen.response.and_then(|response| {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    let request = seen.request.and_then(Request::find);
     let answered = answer.is_some();
-    let (request, answer) = match (request, answer) {
-        (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let answer = seen.response.map(Answer::of_parts);
-            (request, answer.unwrap_or_default())
-        }
-        _ => return None,
-    };
+    let (request, answer) = Request::and(seen, answer, is_ours, Answer::of_parts)?;
     let request_model = model_name(request.field("model")).or_else(|| bedrock::model_id(seen));
     let model = answer.model;
     let mut parameters = given(request.body, &PARAMETERS);
@@ -493,6 +485,8 @@ struct Counts {
     cache_write_1h: Option<u64>,
     thinking: Option<u64>,
     web_searches: Option<u64>,
+    /// One of them is no count.
+    has_nonsense: bool,
 }
 
 impl Counts {
@@ -507,6 +501,13 @@ impl Counts {
             .reduce(u64::saturating_add);
         let thinking = usage.get("output_tokens_details");
         let thinking = thinking.and_then(|details| count(details.get("thinking_tokens")));
+        let parts = [
+            "input_tokens",
+            "output_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+        ];
+        self.has_nonsense |= is_nonsense(usage, &parts);
         self.input = self.input.max(number("input_tokens"));
         self.output = self.output.max(number("output_tokens"));
         self.cache_read = self.cache_read.max(number("cache_read_input_tokens"));
@@ -523,7 +524,8 @@ impl Counts {
 
     /// Here cached tokens stand beside the input, in the record they are a part of it.
     fn usage(self) -> Option<Usage> {
-        if self.input.is_none() && self.output.is_none() {
+        let is_said = self.input.is_some() || self.output.is_some();
+        if !is_said || self.has_nonsense {
             return None;
         }
         let cache_read = self.cache_read.unwrap_or_default();
@@ -596,10 +598,9 @@ mod tests {
             written(json!({"input_tokens": 1, "cache_creation": split})),
             Some((8, 7))
         );
-        assert_eq!(
-            written(json!({"input_tokens": u64::MAX, "cache_creation": split})),
-            Some((u64::MAX, 7))
-        );
+        // A count that nobody can have counted is not known, rather than the largest there is: it would be billed.
+        let huge = json!({"input_tokens": u64::MAX, "cache_creation": split});
+        assert_eq!(written(huge), None);
         assert_eq!(written(json!({"cache_creation": split})), None);
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::openai::{self, Request, as_message};
-use super::{Seen, count, given, nearest, owned, parsed, text};
+use super::{Seen, count, given, is_nonsense, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -30,15 +30,7 @@ pub(super) fn converse(seen: &Seen<'_>) -> Option<LlmCall> {
     let answer = seen.response.and_then(|response| {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    let request = seen.request.and_then(Request::find);
-    let (request, answer) = match (request, answer) {
-        (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let answer = seen.response.map(Answer::of_parts).unwrap_or_default();
-            (request, answer)
-        }
-        _ => return None,
-    };
+    let (request, answer) = Request::and(seen, answer, is_ours, Answer::of_parts)?;
     let mut parameters = given(request.body, &PARAMETERS);
     let inference = request.field("inferenceConfig").and_then(Value::as_object);
     parameters.extend(inference.cloned().unwrap_or_default());
@@ -342,7 +334,14 @@ impl<'a> Streamed<'a> {
 fn usage(usage: &Fields) -> Option<Usage> {
     let number = |key: &str| count(usage.get(key));
     let (fresh, output) = (number("inputTokens"), number("outputTokens"));
-    if fresh.is_none() && output.is_none() {
+    let is_said = fresh.is_some() || output.is_some();
+    let parts = [
+        "inputTokens",
+        "outputTokens",
+        "cacheReadInputTokens",
+        "cacheWriteInputTokens",
+    ];
+    if !is_said || is_nonsense(usage, &parts) {
         return None;
     }
     let output = output.unwrap_or_default();

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::openai::{self, Request};
-use super::{Seen, count, given, model_name, nearest, owned, text};
+use super::{Seen, count, given, is_nonsense, model_name, nearest, owned, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, Usage};
 
 type Fields = Map<String, Value>;
@@ -41,19 +41,10 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
     let answer = seen.response.and_then(|response| {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    let request = seen.request.and_then(Request::find);
-    let (request, answer) = match (request, answer) {
-        (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let completion = seen.response.and_then(openai::reply);
-            let answer = Answer {
-                completion,
-                ..Answer::default()
-            };
-            (request, answer)
-        }
-        _ => return None,
-    };
+    let (request, answer) = Request::and(seen, answer, is_ours, |response| Answer {
+        completion: openai::reply(response),
+        ..Answer::default()
+    })?;
     Some(LlmCall {
         provider: Some("cohere".into()),
         request_model: model_name(request.field("model")),
@@ -281,7 +272,15 @@ fn usage(usage: &Fields) -> Option<Usage> {
         (input.is_some() || output.is_some())
             .then_some((input.unwrap_or_default(), output.unwrap_or_default()))
     };
-    let (input, output) = counts("billed_units").or_else(|| counts("tokens"))?;
+    let has_nonsense = |group: &str| {
+        let counts = usage.get(group).and_then(Value::as_object);
+        counts.is_some_and(|counts| is_nonsense(counts, &["input_tokens", "output_tokens"]))
+    };
+    if has_nonsense("billed_units") {
+        return None;
+    }
+    let (input, output) =
+        counts("billed_units").or_else(|| counts("tokens").filter(|_| !has_nonsense("tokens")))?;
     Some(Usage {
         input,
         output,

@@ -3,6 +3,8 @@
 //! For hooks that see a client's HTTP requests. Reads the host and the path alone, for keys travel in queries and
 //! headers; what a body says goes before what its path says.
 
+use std::borrow::Cow;
+
 /// Where a request goes: scheme, user, query and fragment are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint<'a> {
@@ -15,27 +17,36 @@ pub struct Endpoint<'a> {
 }
 
 /// What a path ends with where a model is called: with one segment, or with two.
-const CALLS: [&str; 21] = [
+const CALLS: [&str; 11] = [
     "/completions",
     "/embeddings",
-    "/responses",
-    "/messages",
-    "/complete",
     "/images/generations",
     "/images/edits",
     "/images/variations",
     "/audio/speech",
     "/audio/transcriptions",
     "/audio/translations",
-    "/api/chat",
-    "/api/generate",
     "/api/embed",
-    "/v1/chat",
-    "/v2/chat",
     "/v1/embed",
     "/v2/embed",
+];
+
+/// What a path ends with where a model is called, unless it is somebody else's word: messages are sent to people, too.
+const WORDS: [&str; 7] = [
+    "/messages",
+    "/responses",
+    "/complete",
+    "/api/chat",
+    "/api/generate",
+    "/v1/chat",
+    "/v2/chat",
+];
+
+/// What a path ends with where Bedrock calls the model that it names.
+const INVOCATIONS: [&str; 4] = [
     "/converse",
     "/converse-stream",
+    "/invoke",
     "/invoke-with-response-stream",
 ];
 
@@ -109,15 +120,25 @@ impl<'a> Endpoint<'a> {
         (!host.is_empty()).then_some(Self { host, port, path })
     }
 
-    /// Whether a model is called by posting there.
+    /// Whether a model is called by posting there, whatever is posted.
     #[must_use]
     pub fn is_model_call(&self) -> bool {
-        let path = self.path.trim_end_matches('/');
-        if path.split('/').any(|part| NO_CALLS.contains(&part)) {
+        if self.is_no_model_call() {
             return false;
         }
-        let invoked = || path.ends_with("/invoke") && path.contains("/model/");
-        self.method().is_some() || invoked() || CALLS.iter().any(|call| path.ends_with(call))
+        let path = self.path.trim_end_matches('/');
+        let ends = |ends: &[&str]| ends.iter().any(|end| path.ends_with(end));
+        self.method().is_some()
+            || ends(&CALLS)
+            || path.contains("/model/") && ends(&INVOCATIONS)
+            || self.may_be_model_call() && self.provider().is_some()
+    }
+
+    /// Whether a model is called by posting there, if what is posted names one.
+    #[must_use]
+    pub fn may_be_model_call(&self) -> bool {
+        let path = self.path.trim_end_matches('/');
+        !self.is_no_model_call() && WORDS.iter().any(|word| path.ends_with(word))
     }
 
     /// Whether nothing that is posted there calls a model, whatever it looks like.
@@ -145,7 +166,7 @@ impl<'a> Endpoint<'a> {
 
     /// The model, where the path names it: Gemini's, Vertex AI's, Bedrock's, and Azure's deployments.
     #[must_use]
-    pub fn model(&self) -> Option<&'a str> {
+    pub fn model(&self) -> Option<Cow<'a, str>> {
         let after = |part: &str| {
             let (_, rest) = self.path.split_once(part)?;
             rest.split('/').next()
@@ -159,7 +180,7 @@ impl<'a> Endpoint<'a> {
                 .map(|(model, _)| model),
             None => after("/deployments/").or_else(|| after("/model/")),
         };
-        named.filter(|model| !model.is_empty())
+        named.filter(|model| !model.is_empty()).map(decoded)
     }
 
     /// What is asked of the model, where the path tells it and bodies may not.
@@ -181,6 +202,25 @@ impl<'a> Endpoint<'a> {
         let known = METHODS.iter().find(|(name, _)| *name == method)?;
         Some(known.1)
     }
+}
+
+/// A segment of a path as it was before it was written into one: the names of Amazon's models have colons.
+fn decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return segment.into();
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        let byte = match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        };
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).map_or_else(|_| segment.into(), Into::into)
 }
 
 #[cfg(test)]
@@ -208,10 +248,9 @@ mod tests {
     fn paths_tell_calls() {
         for (url, model, operation) in [
             ("https://h/v1/chat/completions", None, Some("chat")),
-            ("https://h/v1/responses", None, None),
-            ("https://h/v1/messages", None, None),
+            ("https://api.openai.com/v1/responses", None, None),
+            ("https://api.anthropic.com/v1/messages", None, None),
             ("https://h/v1/embeddings/", None, Some("embeddings")),
-            ("http://h:11434/api/chat", None, None),
             (
                 "https://r.openai.azure.com/openai/deployments/mine/chat/completions?api-version=1",
                 Some("mine"),
@@ -227,12 +266,28 @@ mod tests {
                 Some("us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
                 None,
             ),
+            (
+                "https://h/model/anthropic.claude-3-5-sonnet-20240620-v1%3A0/converse-stream",
+                Some("anthropic.claude-3-5-sonnet-20240620-v1:0"),
+                None,
+            ),
+            (
+                "https://h/v1/publishers/anthropic/models/claude-3-5-sonnet-v2%4020241022:rawPredict",
+                Some("claude-3-5-sonnet-v2@20241022"),
+                Some("chat"),
+            ),
+            (
+                "https://h/deployments/100%25%20%mine%f/completions",
+                Some("100% %mine%f"),
+                None,
+            ),
+            ("https://h/deployments/%ff/completions", Some("%ff"), None),
             ("https://h/model/m/invoke", Some("m"), None),
         ] {
             let endpoint = Endpoint::read(url).unwrap();
             assert!(endpoint.is_model_call(), "{url}");
             assert_eq!(
-                (endpoint.model(), endpoint.operation()),
+                (endpoint.model().as_deref(), endpoint.operation()),
                 (model, operation),
                 "{url}"
             );
@@ -246,9 +301,23 @@ mod tests {
             "https://h/v1/responses/r/cancel",
             "https://h/v1beta/models/m:countTokens",
             "https://h/invoke",
+            "https://h/converse",
             "https://h",
         ] {
-            assert!(!Endpoint::read(url).unwrap().is_model_call(), "{url}");
+            let endpoint = Endpoint::read(url).unwrap();
+            assert!(!endpoint.is_model_call(), "{url}");
+            assert!(!endpoint.may_be_model_call(), "{url}");
+        }
+        for url in [
+            "https://discord.com/api/v10/channels/1/messages",
+            "https://h/v1/messages",
+            "https://h/v1/responses",
+            "https://h/tasks/17/complete",
+            "http://h:11434/api/chat",
+        ] {
+            let endpoint = Endpoint::read(url).unwrap();
+            assert!(!endpoint.is_model_call(), "{url}");
+            assert!(endpoint.may_be_model_call(), "{url}");
         }
     }
 

@@ -19,6 +19,17 @@ pub(super) fn may_begin(first: u8) -> bool {
     first == 0
 }
 
+/// Where the first whole frame begins in bytes that were cut out of a stream: its sums tell.
+#[cfg(feature = "record")]
+pub(crate) fn first(bytes: &[u8]) -> Option<usize> {
+    let zeros = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| may_begin(**byte));
+    let mut places = zeros.map(|(at, _)| at);
+    places.find(|at| matches!(split(&bytes[*at..]), Ok(Some(_))))
+}
+
 /// Takes the events of all whole frames off the front; whether more may follow.
 pub(super) fn take(pending: &mut Vec<u8>, events: &mut Vec<Value>) -> bool {
     let mut rest = pending.as_slice();
@@ -193,6 +204,20 @@ mod tests {
         bytes.iter().for_each(|byte| pieces.push(&[*byte]));
         assert_eq!(pieces.finish(), whole);
         whole
+    }
+
+    #[test]
+    fn the_first_whole_frame_is_found_wherever_a_stream_was_cut() {
+        let one = frame(&[(":event-type", "metadata")], "{\"a\": \"\0\0\0\"}");
+        let two = frame(&[(":event-type", "messageStop")], "{}");
+        let both = [&*one, &*two].concat();
+        assert_eq!(first(&both), Some(0));
+        for at in 1..=one.len() {
+            assert_eq!(first(&both[at..]), Some(one.len() - at));
+        }
+        for at in one.len() + 1..=both.len() {
+            assert_eq!(first(&both[at..]), None);
+        }
     }
 
     #[test]

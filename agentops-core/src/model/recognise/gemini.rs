@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Seen, count, nearest, openai, owned, text};
+use super::{Seen, count, is_nonsense, nearest, openai, owned, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -733,6 +733,7 @@ const THOUGHTS_TOKENS: Names = ["thoughtsTokenCount", "thoughts_token_count"];
 const TOOL_USE_TOKENS: Names = ["toolUsePromptTokenCount", "tool_use_prompt_token_count"];
 const CACHED_TOKENS: Names = ["cachedContentTokenCount", "cached_content_token_count"];
 const PROMPT_DETAILS: Names = ["promptTokensDetails", "prompt_tokens_details"];
+const CACHE_DETAILS: Names = ["cacheTokensDetails", "cache_tokens_details"];
 const CANDIDATES_DETAILS: Names = ["candidatesTokensDetails", "candidates_tokens_details"];
 const TOTAL_TOKENS: Names = ["totalTokenCount", "total_token_count"];
 
@@ -742,7 +743,14 @@ fn usage(counts: &Fields) -> Option<Usage> {
     let number = |names| count(field(counts, names));
     let (prompt, said) = (number(PROMPT_TOKENS), number(CANDIDATES_TOKENS));
     let thought = number(THOUGHTS_TOKENS);
-    if prompt.is_none() && said.is_none() && thought.is_none() {
+    let is_said = prompt.is_some() || said.is_some() || thought.is_some();
+    let parts = [
+        PROMPT_TOKENS,
+        CANDIDATES_TOKENS,
+        THOUGHTS_TOKENS,
+        TOOL_USE_TOKENS,
+    ];
+    if !is_said || is_nonsense(counts, parts.as_flattened()) {
         return None;
     }
     let sum = |one: Option<u64>, other: Option<u64>| {
@@ -757,6 +765,7 @@ fn usage(counts: &Fields) -> Option<Usage> {
         cache_read: number(CACHED_TOKENS).unwrap_or_default(),
         reasoning: thought.unwrap_or_default(),
         input_audio: of_audio(field(counts, PROMPT_DETAILS)),
+        cache_read_audio: of_audio(field(counts, CACHE_DETAILS)),
         output_audio: of_audio(field(counts, CANDIDATES_DETAILS)),
         total: number(TOTAL_TOKENS).unwrap_or(input.saturating_add(output)),
         ..Usage::default()
@@ -975,11 +984,18 @@ mod tests {
         assert_eq!((all.cache_read, all.reasoning), (8, 30));
         let heard = usage(json!({"promptTokenCount": 90, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}, {"modality": "AUDIO", "tokenCount": 80}, 3]})).unwrap();
         assert_eq!((heard.input_audio, heard.output_audio), (80, 0));
+        let again = usage(
+            json!({"promptTokenCount": 90, "cachedContentTokenCount": 70,
+            "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 80}],
+            "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 60}, {"modality": "TEXT", "tokenCount": 10}]}),
+        );
+        let again = again.unwrap();
+        assert_eq!((again.cache_read, again.cache_read_audio), (70, 60));
         assert_eq!(usage(json!({"trafficType": "ON_DEMAND"})), None);
         assert_eq!(usage(json!({"totalTokenCount": 3})), None);
-        let huge =
-            usage(json!({"promptTokenCount": u64::MAX, "toolUsePromptTokenCount": 1})).unwrap();
-        assert_eq!(huge.total, u64::MAX);
+        // A count that nobody can have counted is not known, rather than the largest there is: it would be billed.
+        let huge = usage(json!({"promptTokenCount": u64::MAX, "toolUsePromptTokenCount": 1}));
+        assert_eq!(huge, None);
     }
 
     #[test]

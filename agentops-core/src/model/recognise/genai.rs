@@ -42,19 +42,10 @@ pub(super) fn chat(seen: &Seen<'_>) -> Option<LlmCall> {
     let answer = seen.response.and_then(|response| {
         nearest(response, as_events).or_else(|| nearest(response, as_response))
     });
-    let request = seen.request.and_then(Request::find);
-    let (request, answer) = match (request, answer) {
-        (request, Some(answer)) => (request.unwrap_or_default(), answer),
-        (Some(request), None) if seen.by_request && is_ours(&request) => {
-            let completion = seen.response.and_then(openai::reply);
-            let answer = Answer {
-                completion,
-                ..Answer::default()
-            };
-            (request, answer)
-        }
-        _ => return None,
-    };
+    let (request, answer) = Request::and(seen, answer, is_ours, |response| Answer {
+        completion: openai::reply(response),
+        ..Answer::default()
+    })?;
     let argument = || seen.request.and_then(asked_for);
     let request_model = answer.asked.or_else(argument);
     let maker = || {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::openai::{self, arguments};
-use super::{GLANCE, Seen, count, gemini, given, nearest, owned, parsed, text};
+use super::{GLANCE, Seen, count, gemini, given, is_nonsense, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -446,7 +446,14 @@ fn text_of<'a>(fields: &'a Fields, key: &str) -> &'a str {
 fn usage(counts: &Fields) -> Option<Usage> {
     let number = |key: &str| count(counts.get(key));
     let (input, output) = (number("total_input_tokens"), number("total_output_tokens"));
-    if input.is_none() && output.is_none() {
+    let is_said = input.is_some() || output.is_some();
+    let parts = [
+        "total_input_tokens",
+        "total_output_tokens",
+        "total_tool_use_tokens",
+        "total_thought_tokens",
+    ];
+    if !is_said || is_nonsense(counts, &parts) {
         return None;
     }
     let sum = |one: Option<u64>, other: Option<u64>| {

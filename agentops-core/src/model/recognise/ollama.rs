@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Seen, count, given, nearest, openai, owned, text};
+use super::{Seen, count, given, is_nonsense, nearest, openai, owned, text};
 use crate::model::llm::{Completion, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -433,7 +433,8 @@ fn words(response: &Value) -> Option<Completion> {
 fn usage(line: &Fields) -> Option<Usage> {
     let number = |key: &str| count(line.get(key));
     let (input, output) = (number("prompt_eval_count"), number("eval_count"));
-    if input.is_none() && output.is_none() {
+    let is_said = input.is_some() || output.is_some();
+    if !is_said || is_nonsense(line, &["prompt_eval_count", "eval_count"]) {
         return None;
     }
     let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());

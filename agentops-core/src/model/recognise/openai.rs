@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{GLANCE, Seen, count, nano_usd, nearest, owned, parsed, plain, text};
+use super::{GLANCE, Seen, count, is_nonsense, nano_usd, nearest, owned, parsed, plain, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -114,6 +114,24 @@ impl<'a> Request<'a> {
                 messages,
             })
         })
+    }
+
+    /// Both sides of a chat: an answer that was found, and what was asked, if that is known; else a request that is of
+    /// this shape alone, and a part of its answer, as a function may have kept it.
+    pub(super) fn and<A: Default>(
+        seen: &Seen<'a>,
+        answer: Option<A>,
+        is_ours: impl Fn(&Self) -> bool,
+        part: impl Fn(&'a Value) -> A,
+    ) -> Option<(Self, A)> {
+        let request = seen.request.and_then(Self::find);
+        match (request, answer) {
+            (request, Some(answer)) => Some((request.unwrap_or_default(), answer)),
+            (Some(request), None) if seen.by_request && is_ours(&request) => {
+                Some((request, seen.response.map(part).unwrap_or_default()))
+            }
+            _ => None,
+        }
     }
 
     /// An object with `messages` that have roles; the arguments of a function themselves may be one.
@@ -234,7 +252,10 @@ fn as_chunks(value: &Value) -> Option<Answer> {
         ..Answer::default()
     };
     let mut choices = BTreeMap::<u64, Streamed<'_>>::new();
-    for chunk in items.iter().filter_map(as_chunk) {
+    for chunk in items
+        .iter()
+        .filter_map(|item| as_chunk(item).or_else(|| as_bill(item)))
+    {
         answer.read_head(chunk);
         for choice in chunk
             .get("choices")
@@ -250,13 +271,23 @@ fn as_chunks(value: &Value) -> Option<Answer> {
     Some(answer)
 }
 
+/// What tells of a stream's usage and has no choices: some gateways do not call it a chunk.
+fn as_bill(value: &Value) -> Option<&Fields> {
+    let fields = inside_ok(value)?;
+    let is_empty = |choices: &Value| choices.as_array().is_none_or(Vec::is_empty);
+    let has_usage = fields.get("usage").is_some_and(Value::is_object);
+    (has_usage && fields.get("choices").is_none_or(is_empty)).then_some(fields)
+}
+
+fn inside_ok(value: &Value) -> Option<&Fields> {
+    let fields = value.as_object()?;
+    let inner = fields.get("Ok").and_then(Value::as_object);
+    Some(inner.unwrap_or(fields))
+}
+
 /// A chunk, or an `Ok` with a chunk in it.
 fn as_chunk(value: &Value) -> Option<&Fields> {
-    let fields = value.as_object()?;
-    let fields = fields
-        .get("Ok")
-        .and_then(Value::as_object)
-        .unwrap_or(fields);
+    let fields = inside_ok(value)?;
     let choices = fields.get("choices")?.as_array()?;
     let is_chunk = text(fields, "object") == Some("chat.completion.chunk");
     (is_chunk
@@ -619,7 +650,8 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
     let number = |key: &str| count(usage.get(key));
     let detail = |group: &str, key: &str| count(usage.get(group)?.get(key));
     let (input, output) = (number("prompt_tokens"), number("completion_tokens"));
-    if input.is_none() && output.is_none() {
+    let is_said = input.is_some() || output.is_some();
+    if !is_said || is_nonsense(usage, &["prompt_tokens", "completion_tokens"]) {
         return None;
     }
     let (input, said) = (input.unwrap_or_default(), output.unwrap_or_default());
@@ -934,6 +966,22 @@ mod tests {
                 ..Usage::default()
             })
         );
+    }
+
+    #[test]
+    fn usage_of_a_stream_counts_whatever_its_chunk_is_called() {
+        let said = json!({"choices": [{"index": 0, "delta": {"content": "Hi"}}]});
+        let usage = json!({"prompt_tokens": 5, "completion_tokens": 3});
+        for last in [
+            json!({"choices": [], "usage": usage}),
+            json!({"object": "", "choices": [], "usage": usage}),
+            json!({"object": "chat.completion.chunk", "usage": usage}),
+            json!({"Ok": {"choices": null, "usage": usage}}),
+        ] {
+            let call = recognise(None, Some(&json!([said, last]))).unwrap();
+            assert_eq!(call.usage, Some(Usage::new(5, 3)), "{last}");
+            assert_eq!(call.completions.len(), 1);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::openai::{self, arguments, as_words, cost, maker_of};
-use super::{GLANCE, Seen, count, given, nearest, owned, parsed, text};
+use super::{GLANCE, Seen, count, given, is_nonsense, nearest, owned, parsed, text};
 use crate::model::llm::{Completion, Cost, LlmCall, Message, Part, ToolRequest, Usage};
 
 type Fields = Map<String, Value>;
@@ -500,6 +500,16 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
         let detail = usage.get(group).and_then(|group| group.get(key));
         count(detail).unwrap_or_default()
     };
+    // Of a conversation by sound.
+    let cached = |group: &str| {
+        let cached = usage
+            .get(group)
+            .and_then(|group| group.get("cached_tokens_details"));
+        count(cached.and_then(|cached| cached.get("audio_tokens"))).unwrap_or_default()
+    };
+    if is_nonsense(usage, &["output_tokens"]) {
+        return None;
+    }
     let (input, output) = (
         number("input_tokens")?,
         number("output_tokens").unwrap_or_default(),
@@ -513,6 +523,7 @@ pub(super) fn usage(usage: &Fields) -> Option<Usage> {
         // Of a transcription, it is one detail.
         input_audio: detail("input_tokens_details", "audio_tokens")
             .max(detail("input_token_details", "audio_tokens")),
+        cache_read_audio: cached("input_tokens_details").max(cached("input_token_details")),
         output_audio: detail("output_tokens_details", "audio_tokens"),
         total: number("total_tokens")?,
         ..Usage::default()

@@ -57,8 +57,22 @@ enum Framing {
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 impl Events {
-    /// Events that come to the same record, of which there may be fewer: those that differ in their words alone are one.
-    pub(super) fn of_words() -> Self {
+    /// Events that the recogniser makes the same of, and that may be fewer: of those in the midst of a stream that differ in
+    /// their words alone, the first is kept, with the words of all.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use agentops_core::model::recognise::sse::Events;
+    ///
+    /// let mut events = Events::of_words();
+    /// for _ in 0..1000 {
+    ///     events.push(b"data: {\"choices\": [{\"delta\": {\"content\": \"Hi\"}}]}\n\n");
+    /// }
+    /// assert!(events.finish().len() < 100);
+    /// ```
+    #[must_use]
+    pub fn of_words() -> Self {
         Self {
             run: Some(Run::default()),
             ..Self::default()
@@ -333,9 +347,12 @@ fn looks_framed(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+    use std::{env, thread};
+
     use super::*;
-    use crate::model::recognise::recognise;
     use crate::model::recognise::tests::Fixture;
+    use crate::model::recognise::{is_complete, recognise};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -475,44 +492,76 @@ mod tests {
         }
     }
 
-    /// What a fuzzer would call: any bytes, taken for a stream, in one piece and in two.
+    /// What a fuzzer would call: any bytes, taken for a stream, in one piece and in two, and for either side of a call.
     fn fuzz(bytes: &[u8]) {
-        let mut whole = Events::default();
-        whole.push(bytes);
-        let whole = whole.finish();
-        let mut halves = Events::default();
-        let (before, after) = bytes.split_at(bytes.len() / 2);
-        halves.push(before);
-        halves.push(after);
-        assert_eq!(halves.finish(), whole);
-        let _ = recognise(None, Some(&Value::Array(whole.clone())));
+        let read = |mut events: Events, pieces: [&[u8]; 2]| {
+            pieces.iter().for_each(|piece| events.push(piece));
+            Value::Array(events.finish())
+        };
+        let whole = read(Events::default(), [bytes, &[]]);
+        let halves = bytes.split_at(bytes.len() / 2).into();
+        assert_eq!(read(Events::default(), halves), whole);
+        let call = recognise(None, Some(&whole));
+        let kept = read(Events::of_words(), halves);
+        assert_eq!(recognise(None, Some(&kept)), call);
+        let _ = is_complete(&whole);
+        let events = whole.as_array().unwrap();
         let text = Value::String(String::from_utf8_lossy(bytes).into_owned());
-        let _ = recognise(whole.first(), Some(&text));
-        let _ = recognise(Some(&text), whole.last());
+        let _ = recognise(events.first(), Some(&text));
+        let _ = recognise(Some(&text), events.last());
+        let _ = recognise(Some(&whole), Some(&json!(bytes)));
+        let _ = is_complete(&json!([text]));
     }
 
+    /// Says which input it was that broke something.
+    struct Input(Vec<u8>);
+
+    impl Drop for Input {
+        #[expect(clippy::print_stderr, reason = "beside the panic's message")]
+        fn drop(&mut self) {
+            if thread::panicking() {
+                eprintln!("the input was {:?}", self.0.escape_ascii().to_string());
+            }
+        }
+    }
+
+    /// Inputs that were made of those that fixtures have: 2000, always the same; where `AGENTOPS_FUZZ` is a number of
+    /// seconds, others each time, and for as long, which `fuzz/run` does.
     #[test]
+    #[expect(clippy::print_stdout, reason = "for the person who runs it for long")]
     fn any_bytes_are_taken() {
         let corpus: Vec<Vec<u8>> = Fixture::all()
             .iter()
             .flat_map(|fixture| {
                 let side = |value: Option<&Value>| match value {
                     Some(Value::String(text)) => text.clone().into_bytes(),
+                    Some(Value::Array(items)) if items.iter().all(Value::is_u64) => {
+                        let byte = |item: &Value| item.as_u64().unwrap() as u8;
+                        items.iter().map(byte).collect()
+                    }
                     value => value.map(Value::to_string).unwrap_or_default().into_bytes(),
                 };
                 [side(fixture.request()), side(fixture.response())]
             })
             .collect();
+        let long = env::var("AGENTOPS_FUZZ").ok();
+        let long = long.map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
         let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        if long.is_some() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+            seed ^= now.as_nanos() as u64;
+        }
         let mut next = |bound: usize| {
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;
             seed as usize % bound.max(1)
         };
-        for round in 0..6_000 {
+        let start = Instant::now();
+        let mut round = 0_u64;
+        while long.map_or(round < 2_000, |long| start.elapsed() < long) {
             let mut bytes = corpus[next(corpus.len())].clone();
-            if round % 4 == 0 {
+            if round.is_multiple_of(4) {
                 let other = &corpus[next(corpus.len())];
                 let (at, from) = (next(bytes.len()), next(other.len()));
                 bytes.truncate(at);
@@ -520,15 +569,25 @@ mod tests {
             }
             for _ in 0..next(6) {
                 let at = next(bytes.len());
-                match next(4) {
+                let end = bytes.len().min(at + 1 + next(400));
+                match next(5) {
                     _ if bytes.is_empty() => {}
                     0 => bytes[at] = next(256) as u8,
                     1 => bytes.truncate(at),
-                    2 => drop(bytes.drain(at..bytes.len().min(at + 1 + next(40)))),
-                    _ => bytes.insert(at, b"\n\r{}[]\",:0"[next(10)]),
+                    2 => drop(bytes.drain(at..end.min(at + 40))),
+                    3 => bytes.insert(at, b"\n\r{}[]\",:0"[next(10)]),
+                    _ => {
+                        let again = bytes[at..end].repeat(next(24));
+                        bytes.splice(at..at, again);
+                    }
                 }
             }
-            fuzz(&bytes);
+            let input = Input(bytes);
+            fuzz(&input.0);
+            round += 1;
+        }
+        if long.is_some() {
+            println!("{round} inputs in {:?}", start.elapsed());
         }
     }
 }

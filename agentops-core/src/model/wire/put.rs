@@ -554,6 +554,7 @@ fn usage(buf: &mut Vec<u8>, usage: &Usage) {
         (semconv::USAGE_CACHE_WRITE_1H, usage.cache_write_1h),
         (semconv::USAGE_REASONING, usage.reasoning),
         (semconv::USAGE_INPUT_AUDIO, usage.input_audio),
+        (semconv::USAGE_CACHE_READ_AUDIO, usage.cache_read_audio),
         (semconv::USAGE_OUTPUT_AUDIO, usage.output_audio),
         (semconv::USAGE_WEB_SEARCHES, usage.web_searches),
     ];

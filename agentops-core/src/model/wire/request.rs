@@ -2,9 +2,11 @@
 //!
 //! What OTLP exporters send and servers receive. Knows nothing of what is inside a span.
 
+use serde_json::{Map, Value};
+
 use super::proto::{Field, Fields, bytes, nested};
 use super::value::Budget;
-use super::{WireError, decode_resource, decode_span};
+use super::{WireError, decode_span, resource};
 use crate::model::event::Resource;
 use crate::model::span::Span;
 
@@ -15,13 +17,24 @@ const SCOPE: u8 = 1;
 const SCOPE_NAME: u8 = 1;
 const SPANS: u8 = 2;
 
-/// What one resource recorded, as it stands in a request.
+/// What one resource recorded, as it stands in a request: spans, or logs, whose requests have the same shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceSpans<'a> {
     /// Who recorded.
     pub resource: Resource,
-    /// The bytes of each span.
-    pub spans: Vec<&'a [u8]>,
+    /// What the resource says besides.
+    pub attributes: Map<String, Value>,
+    /// The bytes of each.
+    pub spans: Vec<ScopeSpan<'a>>,
+}
+
+/// A span or a log, as it stands in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScopeSpan<'a> {
+    /// Who made it: the name of its instrumentation scope.
+    pub scope: &'a str,
+    /// The message.
+    pub bytes: &'a [u8],
 }
 
 /// Encodes a request of one resource's spans, each encoded already.
@@ -46,8 +59,13 @@ pub fn encode_request<'a>(resource: &[u8], spans: impl IntoIterator<Item = &'a [
 ///
 /// Where the bytes are no protobuf, or any span or resource in them is not one.
 pub fn decode_request(request: &[u8]) -> Result<Vec<(Resource, Vec<Span>)>, WireError> {
-    let decode = |ResourceSpans { resource, spans }: ResourceSpans<'_>| {
-        let spans: Result<_, _> = spans.into_iter().map(decode_span).collect();
+    let decode = |ResourceSpans {
+                      resource, spans, ..
+                  }: ResourceSpans<'_>| {
+        let spans: Result<_, _> = spans
+            .into_iter()
+            .map(|span| decode_span(span.bytes))
+            .collect();
         Ok((resource, spans?))
     };
     split_request(request)?.into_iter().map(decode).collect()
@@ -75,18 +93,32 @@ fn resource_spans<'a>(
     message: &'a [u8],
     budget: &mut Budget,
 ) -> Result<ResourceSpans<'a>, WireError> {
-    let mut resource = Resource::default();
+    let (mut resource, mut attributes) = Default::default();
     for found in messages(message, RESOURCE) {
-        resource = decode_resource(found?)?;
+        (resource, attributes) = resource::decode(found?)?;
     }
     let mut spans = Vec::new();
-    for scope in messages(message, SCOPE_SPANS) {
-        for span in messages(scope?, SPANS) {
+    for of_scope in messages(message, SCOPE_SPANS) {
+        let of_scope = of_scope?;
+        let mut scope = "";
+        for found in messages(of_scope, SCOPE) {
+            for name in messages(found?, SCOPE_NAME) {
+                scope = std::str::from_utf8(name?).unwrap_or_default();
+            }
+        }
+        for span in messages(of_scope, SPANS) {
             budget.spend()?;
-            spans.push(span?);
+            spans.push(ScopeSpan {
+                scope,
+                bytes: span?,
+            });
         }
     }
-    Ok(ResourceSpans { resource, spans })
+    Ok(ResourceSpans {
+        resource,
+        attributes,
+        spans,
+    })
 }
 
 /// The messages in one field of a message.

@@ -1,6 +1,9 @@
 //! Who recorded, as an OTLP `Resource`.
 //!
-//! Comes once per spool file and once per request. Attributes that the record has no field for are left out.
+//! Comes once per spool file and once per request. Attributes that the record has no field for are handed back
+//! beside it.
+
+use serde_json::{Map, Value};
 
 use super::WireError;
 use super::proto::any;
@@ -70,6 +73,11 @@ pub fn encode_resource(resource: &Resource) -> Vec<u8> {
 ///
 /// Where the bytes are no protobuf.
 pub fn decode_resource(bytes: &[u8]) -> Result<Resource, WireError> {
+    Ok(decode(bytes)?.0)
+}
+
+/// The same, and the attributes that have no field.
+pub(super) fn decode(bytes: &[u8]) -> Result<(Resource, Map<String, Value>), WireError> {
     let mut pairs = pairs(bytes, any::VALUES)?;
     let mut take = |key: &str| pairs.remove(key).and_then(|value| text(value).ok());
     let sdk = match (take(semconv::SDK_NAME), take(semconv::SDK_VERSION)) {
@@ -94,5 +102,6 @@ pub fn decode_resource(bytes: &[u8]) -> Result<Resource, WireError> {
     resource.pid = take(semconv::PROCESS_PID);
     resource.host.cpu_count = take(semconv::HOST_CPU_COUNT);
     resource.host.memory_total_bytes = take(semconv::HOST_MEMORY);
-    Ok(resource)
+    pairs.remove(semconv::SDK_LANGUAGE);
+    Ok((resource, pairs))
 }

@@ -167,56 +167,56 @@ pub fn session_of(part: &[u8]) -> Option<SessionId> {
 
 /// A span of which only some fields have been read.
 #[derive(Default)]
-struct Draft {
-    trace: Option<TraceId>,
-    id: Option<SpanId>,
-    parent: Option<SpanId>,
-    otlp_name: String,
-    start: UnixNanos,
-    end: UnixNanos,
-    status: Status,
-    status_message: String,
-    events: Vec<RawEvent>,
+pub(super) struct Draft {
+    pub(super) trace: Option<TraceId>,
+    pub(super) id: Option<SpanId>,
+    pub(super) parent: Option<SpanId>,
+    pub(super) otlp_name: String,
+    pub(super) start: UnixNanos,
+    pub(super) end: UnixNanos,
+    pub(super) status: Status,
+    pub(super) status_message: String,
+    pub(super) events: Vec<RawEvent>,
     links: Vec<Link>,
     attributes: Map<String, Value>,
 
     session: Option<SessionId>,
-    name: Option<String>,
-    kind: Option<SpanKind>,
-    pending: bool,
+    pub(super) name: Option<String>,
+    pub(super) kind: Option<SpanKind>,
+    pub(super) pending: bool,
     cancelled: bool,
     adopted: bool,
     polls: Option<u64>,
     busy: Option<u64>,
-    input: Option<Value>,
-    output: Option<Value>,
+    pub(super) input: Option<Value>,
+    pub(super) output: Option<Value>,
     version: Option<String>,
     tags: Vec<String>,
     operation_type: Option<String>,
-    error_code: Option<String>,
+    pub(super) error_code: Option<String>,
     operation: Option<String>,
-    agent: AgentDraft,
+    pub(super) agent: AgentDraft,
     thread: Option<Thread>,
     source: Option<Source>,
-    tool: ToolDraft,
+    pub(super) tool: ToolDraft,
     guardrail: Option<Guardrail>,
     llm: LlmDraft,
 }
 
 #[derive(Default)]
-struct AgentDraft {
-    id: Option<String>,
-    name: Option<String>,
-    role: Option<String>,
-    model: Option<String>,
+pub(super) struct AgentDraft {
+    pub(super) id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) model: Option<String>,
 }
 
 #[derive(Default)]
-struct ToolDraft {
-    name: Option<String>,
-    description: Option<String>,
-    call_id: Option<String>,
-    cost: Option<i64>,
+pub(super) struct ToolDraft {
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) call_id: Option<String>,
+    pub(super) cost: Option<i64>,
 }
 
 #[derive(Default)]
@@ -240,13 +240,29 @@ struct LlmDraft {
     finish_reasons: Vec<String>,
 }
 
-struct RawEvent {
+pub(super) struct RawEvent {
     time: UnixNanos,
-    name: String,
-    attributes: Map<String, Value>,
+    pub(super) name: String,
+    pub(super) attributes: Map<String, Value>,
 }
 
 impl Draft {
+    /// Reads a span, and leaves its attributes to whoever knows what they mean.
+    pub(super) fn apart(bytes: &[u8]) -> Result<(Self, Map<String, Value>), WireError> {
+        let (mut draft, mut attributes) = (Self::default(), Map::new());
+        let mut budget = Budget::new();
+        for field in Fields::new(bytes) {
+            match field? {
+                (number::ATTRIBUTES, Field::Bytes(bytes)) => {
+                    let (key, value) = value::pair(bytes, &mut budget)?;
+                    attributes.insert(key, value);
+                }
+                (field, value) => draft.field(field, value, &mut budget)?,
+            }
+        }
+        Ok((draft, attributes))
+    }
+
     fn field(&mut self, field: u8, value: Field<'_>, budget: &mut Budget) -> Result<(), WireError> {
         match (field, value) {
             (number::TRACE_ID, Field::Bytes(bytes)) => self.trace = trace_id(bytes),
@@ -285,7 +301,7 @@ impl Draft {
         Ok(())
     }
 
-    fn attribute(&mut self, key: String, value: Value) {
+    pub(super) fn attribute(&mut self, key: String, value: Value) {
         if let Err(value) = self.known(&key, value) {
             self.attributes.insert(key, value);
         }
@@ -373,6 +389,9 @@ impl Draft {
             }
             semconv::USAGE_REASONING => some(&mut self.llm.usage).reasoning = unsigned(value)?,
             semconv::USAGE_INPUT_AUDIO => some(&mut self.llm.usage).input_audio = unsigned(value)?,
+            semconv::USAGE_CACHE_READ_AUDIO => {
+                some(&mut self.llm.usage).cache_read_audio = unsigned(value)?
+            }
             semconv::USAGE_OUTPUT_AUDIO => {
                 some(&mut self.llm.usage).output_audio = unsigned(value)?
             }
@@ -389,7 +408,7 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Span, WireError> {
+    pub(super) fn finish(mut self) -> Result<Span, WireError> {
         let trace_id = self.trace.ok_or(WireError::missing("trace id"))?;
         let id = self.id.ok_or(WireError::missing("span id"))?;
         let kind = self.kind.unwrap_or(SpanKind::Unknown);

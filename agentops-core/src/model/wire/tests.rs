@@ -178,6 +178,7 @@ fn full_call() -> LlmCall {
             cache_write_1h: 2,
             reasoning: 5,
             input_audio: 6,
+            cache_read_audio: 1,
             output_audio: 7,
             web_searches: 8,
             total: 31,
@@ -781,7 +782,7 @@ fn any_completion() -> BoxedStrategy<Completion> {
 fn any_usage() -> BoxedStrategy<Usage> {
     (
         any::<[u64; 3]>(),
-        any::<[u64; 4]>(),
+        any::<[u64; 5]>(),
         any::<[u64; 3]>(),
         any::<bool>(),
         any::<bool>(),
@@ -789,7 +790,13 @@ fn any_usage() -> BoxedStrategy<Usage> {
         .prop_map(
             |(
                 [input, output, total],
-                [cache_read, cache_write, cache_write_1h, reasoning],
+                [
+                    cache_read,
+                    cache_write,
+                    cache_write_1h,
+                    cache_read_audio,
+                    reasoning,
+                ],
                 [input_audio, output_audio, web_searches],
                 estimated,
                 reported,
@@ -801,6 +808,7 @@ fn any_usage() -> BoxedStrategy<Usage> {
                 cache_write_1h,
                 reasoning,
                 input_audio,
+                cache_read_audio,
                 output_audio,
                 web_searches,
                 total,
@@ -853,7 +861,7 @@ fn any_prices() -> BoxedStrategy<Prices> {
     let fields = (
         word(),
         any::<[u64; 2]>(),
-        any::<[Option<u64>; 4]>(),
+        any::<[Option<u64>; 5]>(),
         any::<[Option<u64>; 4]>(),
     );
     fields
@@ -861,7 +869,13 @@ fn any_prices() -> BoxedStrategy<Prices> {
             |(
                 model,
                 [input, output],
-                [cache_read, cache_write, cache_write_1h, reasoning],
+                [
+                    cache_read,
+                    cache_write,
+                    cache_write_1h,
+                    cache_read_audio,
+                    reasoning,
+                ],
                 [input_audio, output_audio, call, web_search],
             )| Prices {
                 model,
@@ -872,6 +886,7 @@ fn any_prices() -> BoxedStrategy<Prices> {
                 cache_write_1h,
                 reasoning,
                 input_audio,
+                cache_read_audio,
                 output_audio,
                 call,
                 web_search,

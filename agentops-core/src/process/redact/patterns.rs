@@ -25,8 +25,8 @@ const fn classes_of_bytes() -> [u8; 256] {
         }
         byte += 1;
     }
-    // `sk-` and a PEM block; `ghp_`; `://`; AKIA; AIza and Authorization; `eyJ`; Bearer.
-    let suspects = b"-_:IzZJbB";
+    // `sk-` and a PEM block; `ghp_`; `://`; AKIA; AIza and Authorization; `eyJ`; Bearer; `?key=`; `sk%2D`; `ya29.`.
+    let suspects = b"-_:IzZJbB=%9";
     let mut at = 0;
     while at < suspects.len() {
         classes[suspects[at] as usize] |= SUSPECT;
@@ -77,6 +77,7 @@ fn find(text: &[u8], keys: &Keys, forms: bool, cut: bool) -> Vec<Range<usize>> {
         from: 0,
         no_sk_before: 0,
         no_jwt_before: 0,
+        no_encoded_before: 0,
     };
     let mut at = 0;
     while let Some(suspect) = text[at..]
@@ -86,6 +87,7 @@ fn find(text: &[u8], keys: &Keys, forms: bool, cut: bool) -> Vec<Range<usize>> {
         at += suspect;
         let secret = match text[at] {
             b':' if !forms => scan.named(at),
+            b'=' => scan.query(at, forms),
             _ if !forms => None,
             b'-' => scan.pem(at).or_else(|| scan.dashed(at)),
             b'_' => scan.underscored(at),
@@ -97,6 +99,8 @@ fn find(text: &[u8], keys: &Keys, forms: bool, cut: bool) -> Vec<Range<usize>> {
             b'I' => scan.aws(at),
             b'z' | b'Z' => scan.google(at).or_else(|| scan.authorization(at)),
             b'J' => scan.jwt(at),
+            b'%' => scan.encoded(at),
+            b'9' => scan.google_token(at),
             _ => scan.bearer(at),
         };
         at += 1;
@@ -130,10 +134,14 @@ struct Scan<'a> {
     /// Up to where a run of characters has been found to be none, so that none is looked through twice.
     no_sk_before: usize,
     no_jwt_before: usize,
+    no_encoded_before: usize,
 }
 
 /// How much of what stands before a colon is looked at.
 const LONGEST_NAME: usize = 64;
+
+/// How much of what stands before an encoded sign is looked at: the first word of a key.
+const LONGEST_PREFIX: usize = 8;
 
 /// Letters, digits, `-` and `_`: the alphabet of most keys.
 fn is_key(byte: u8) -> bool {
@@ -212,7 +220,7 @@ impl Scan<'_> {
         Some(at..end.unwrap_or(self.text.len()))
     }
 
-    /// `sk-…`, `xoxb-…`, `xapp-…`, `glpat-…`, `xai-…`
+    /// `sk-…`, `xoxb-…`, `xapp-…`, `glpat-…`, `xai-…`, `pplx-…`, `csk-…`, `tvly-…`
     fn dashed(&mut self, at: usize) -> Option<Range<usize>> {
         if let Some(start) = self.beginning(at, 2, b"sk-") {
             return self.sk(start);
@@ -229,8 +237,14 @@ impl Scan<'_> {
         if let Some(start) = self.beginning(at, 5, b"glpat-") {
             return self.key(start, 6, 20, is_key);
         }
-        let start = self.beginning(at, 3, b"xai-")?;
-        self.key(start, 4, 40, is_key)
+        if let Some(start) = self.beginning(at, 3, b"xai-") {
+            return self.key(start, 4, 40, is_key);
+        }
+        const KEYS: [(&[u8], usize); 3] = [(b"pplx-", 24), (b"csk-", 24), (b"tvly-", 16)];
+        KEYS.iter().find_map(|&(prefix, least)| {
+            let start = self.beginning(at, prefix.len() - 1, prefix)?;
+            self.key(start, prefix.len(), least, is_key)
+        })
     }
 
     /// A prefix and at least `least` characters after it.
@@ -271,9 +285,9 @@ impl Scan<'_> {
         None
     }
 
-    /// `ghp_…`, `github_pat_…`, `hf_…`, `gsk_…`, `sk_live_…`, `npm_…`
+    /// `ghp_…`, `github_pat_…`, `hf_…`, `gsk_…`, `r8_…`, `fw_…`, `sk_live_…`, `npm_…`
     fn underscored(&self, at: usize) -> Option<Range<usize>> {
-        const KEYS: [(&[u8], usize, usize); 14] = [
+        const KEYS: [(&[u8], usize, usize); 16] = [
             (b"ghp_", 3, 20),
             (b"gho_", 3, 20),
             (b"ghu_", 3, 20),
@@ -283,6 +297,8 @@ impl Scan<'_> {
             (b"hf_", 2, 30),
             (b"gsk_", 3, 30),
             (b"npm_", 3, 30),
+            (b"r8_", 2, 30),
+            (b"fw_", 2, 20),
             (b"sk_live_", 2, 16),
             (b"sk_test_", 2, 16),
             (b"rk_live_", 2, 16),
@@ -291,8 +307,98 @@ impl Scan<'_> {
         ];
         KEYS.iter().find_map(|&(prefix, before, least)| {
             let start = self.beginning(at, before, prefix)?;
-            self.key(start, prefix.len(), least, is_word)
+            let found = self.key(start, prefix.len(), least, is_word)?;
+            // What begins so may be a name as well: of these a key has no words.
+            let is_name =
+                prefix == b"fw_" && self.text[start + prefix.len()..found.end].contains(&b'_');
+            (!is_name).then_some(found)
         })
+    }
+
+    /// `ya29.…`
+    fn google_token(&self, at: usize) -> Option<Range<usize>> {
+        let start = self.beginning(at, 3, b"ya29.")?;
+        self.key(start, 5, 20, is_token68)
+    }
+
+    /// A key in which `-` or `_` is percent-encoded, as in `sk%2Dproj%2D…`.
+    fn encoded(&mut self, at: usize) -> Option<Range<usize>> {
+        if at < self.no_encoded_before {
+            return None;
+        }
+        encoded_sign(&self.text[at..])?;
+        let before = &self.text[self.from..at];
+        let word = before.iter().rev().take(LONGEST_PREFIX);
+        let word = word.take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let mut start = at - word;
+        if self.text[..start].ends_with(b"%") {
+            // These are of an encoded character before it.
+            start += word.min(2);
+        }
+        let mut decoded = Vec::new();
+        let mut end = start;
+        while let Some(&byte) = self.text.get(end) {
+            let (byte, length) = match encoded_sign(&self.text[end..]) {
+                Some(sign) => (sign, 3),
+                None if is_key(byte) => (byte, 1),
+                None => break,
+            };
+            decoded.push(byte);
+            end += length;
+        }
+        self.no_encoded_before = end;
+        let mut scan = Scan {
+            text: &decoded,
+            keys: self.keys,
+            cut: self.cut,
+            from: 0,
+            no_sk_before: 0,
+            no_jwt_before: 0,
+            no_encoded_before: 0,
+        };
+        let sign = at - start;
+        let found = scan.dashed(sign).or_else(|| scan.underscored(sign))?;
+        (found.start == 0 && self.begins(start)).then_some(start..end)
+    }
+
+    /// The value of a query's parameter that has a secret name, as in `?api-key=…&sig=…`.
+    fn query(&self, at: usize, forms: bool) -> Option<Range<usize>> {
+        let before = &self.text[self.from..at];
+        let length = before
+            .iter()
+            .rev()
+            .take(LONGEST_NAME)
+            .take_while(|byte| is_key(**byte) || **byte == b'.')
+            .count();
+        let (before, name) = before.split_at(before.len() - length);
+        if name.is_empty()
+            || !(before.ends_with(b"?") || before.ends_with(b"&") || before.ends_with(b"&amp;"))
+        {
+            return None;
+        }
+        let start = at + 1;
+        let length = self.run(start, |byte| {
+            !byte.is_ascii_whitespace()
+                && !matches!(
+                    byte,
+                    b'&' | b'#' | b'"' | b'\'' | b'<' | b'>' | b')' | b'}' | b';' | b'\\' | b'`'
+                )
+        });
+        let value = &self.text[start..start + length];
+        let marks = value
+            .iter()
+            .rev()
+            .take_while(|byte| matches!(byte, b',' | b'.' | b':'));
+        let value = &value[..length - marks.count()];
+        let last = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next();
+        let is = |known: &str| last.is_some_and(|last| last.eq_ignore_ascii_case(known.as_bytes()));
+        // Others have a key and a code as well: a secret one is long, and no word.
+        let is_random =
+            value.len() >= 20 || value.len() >= 8 && value.iter().any(u8::is_ascii_digit);
+        let is_secret = self.keys.hit(name)
+            || forms && (is("sig") || is("signature") || is_random && (is("key") || is("code")));
+        let is_new = !value.is_empty() && !value.starts_with(REDACTED.as_bytes());
+        (is_secret && is_new).then(|| start..start + value.len())
     }
 
     /// `AKIA…`, `ASIA…`
@@ -342,16 +448,41 @@ impl Scan<'_> {
         Some(start..end)
     }
 
-    /// `Bearer …` anywhere, where what follows is no word.
+    /// `Bearer …` anywhere, also as it stands in an address, where what follows is no word.
     fn bearer(&self, at: usize) -> Option<Range<usize>> {
-        let word = self.text.get(at..at + b"bearer ".len())?;
-        if !word.eq_ignore_ascii_case(b"bearer ") || !self.begins(at) {
+        let end = at + b"bearer".len();
+        let word = self.text.get(at..end)?;
+        if !word.eq_ignore_ascii_case(b"bearer") || !self.begins(at) {
             return None;
         }
-        let start = at + b"bearer ".len() + self.run(at + b"bearer ".len(), |byte| byte == b' ');
-        let length = self.run(start, is_token68);
-        let credential = &self.text[start..start + length];
-        (length >= 16 && credential.iter().any(u8::is_ascii_digit)).then(|| start..start + length)
+        let is_encoded = self.starts_with(end, b"%20");
+        let start = if is_encoded {
+            end + b"%20".len()
+        } else {
+            end + self.run(end, |byte| byte == b' ')
+        };
+        if start == end {
+            return None;
+        }
+        let (mut length, mut has_digit) = (0, false);
+        while let Some(&byte) = self.text.get(start + length) {
+            let is_sign = is_encoded && self.escapes_sign(start + length);
+            if !is_sign && !is_token68(byte) {
+                break;
+            }
+            has_digit |= byte.is_ascii_digit();
+            length += if is_sign { 3 } else { 1 };
+        }
+        (length >= 16 && has_digit).then(|| start..start + length)
+    }
+
+    /// Whether a character that is no space is percent-encoded here.
+    fn escapes_sign(&self, at: usize) -> bool {
+        match self.text.get(at..).unwrap_or_default() {
+            [b'%', b'2', b'0', ..] => false,
+            [b'%', a, b, ..] => a.is_ascii_hexdigit() && b.is_ascii_hexdigit(),
+            _ => false,
+        }
     }
 
     /// What follows `Authorization` and a scheme.
@@ -422,6 +553,7 @@ impl Scan<'_> {
         let name = &unquoted[unquoted.len() - length..];
         let mut value = at + 1 + self.run(at + 1, |byte| byte == b' ');
         // `Some("…")`, `Some(Secret("…"))`
+        let mut wrapped: &[u8] = &[];
         for _ in 0..3 {
             let rest = &self.text[value..];
             let wrapper = rest
@@ -431,18 +563,45 @@ impl Scan<'_> {
                 .count();
             if wrapper > 0 && rest.get(wrapper) == Some(&b'(') {
                 value += wrapper + 1;
+                wrapped = &rest[..wrapper];
             }
         }
         let escapes = self.run(value, |byte| byte == b'\\');
         let quote = *self.text.get(value + escapes)?;
         let is_quote = quote == b'"' || quote == b'\'' && before.ends_with(b"'");
-        if !is_quote || name.is_empty() || !self.keys.hit(name) {
+        if !is_quote {
+            return self.wrapped(name, wrapped, value);
+        }
+        if name.is_empty() || !self.keys.hit(name) {
             return None;
         }
         let start = value + escapes + 1;
         let end = self.closing(start, quote, escapes);
         let is_new = start < end && self.text[start..end] != *REDACTED.as_bytes();
         is_new.then_some(start..end)
+    }
+
+    /// What stands without quotes in the parentheses of a type: `api_key: Secret(…)`. Numbers are none, and what is called
+    /// just `token` may be a word of some language, unless its type says more.
+    fn wrapped(&self, name: &[u8], wrapper: &[u8], start: usize) -> Option<Range<usize>> {
+        let kind = wrapper.rsplit(|byte| *byte == b':').next()?;
+        if name.is_empty() || !kind.first().is_some_and(u8::is_ascii_uppercase) {
+            return None;
+        }
+        let length = self.run(start, |byte| {
+            !byte.is_ascii_whitespace()
+                && !matches!(byte, b'(' | b')' | b'{' | b'}' | b'"' | b'\'' | b'\\')
+        });
+        let said = &self.text[start..start + length];
+        let after = self.text.get(start + length);
+        let is_whole = matches!(after, Some(b')')) || after.is_none() && self.cut;
+        let is_text = said
+            .iter()
+            .any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+        let is_known = !name.eq_ignore_ascii_case(b"token") || self.keys.hit(kind);
+        let is_new = !said.eq_ignore_ascii_case(REDACTED.as_bytes());
+        (is_whole && is_text && is_known && is_new && self.keys.hit(name))
+            .then(|| start..start + length)
     }
 
     /// Where the text ends that a quote behind so many backslashes begins. Each level of escapes doubles them.
@@ -484,6 +643,15 @@ impl Scan<'_> {
         let password = start + user + 1..start + host;
         let is_new = !password.is_empty() && self.text[password.clone()] != *REDACTED.as_bytes();
         is_new.then_some(password)
+    }
+}
+
+/// The sign of a key's alphabet that is percent-encoded here.
+fn encoded_sign(text: &[u8]) -> Option<u8> {
+    match *text {
+        [b'%', b'2', b'd' | b'D', ..] => Some(b'-'),
+        [b'%', b'5', b'f' | b'F', ..] => Some(b'_'),
+        _ => None,
     }
 }
 
@@ -574,6 +742,22 @@ mod tests {
             r#"Login { user: "bob", password: "<hunter2>", api_key: Some("<x\"y>"), n: 1 }"#,
             r#"Outer { map: {"db-password": "<x>", "a": 1}, text: "{\"secret\": \"<y>\"}" }"#,
             r#"said {'token': '<x>'}, and Secret { token: secrets::Key("<"#,
+            "<pplx-abcdefghijklmnopqrstuvwx01234567> <csk-abcdefghijklmnopqrstuvwx01234567>",
+            "<tvly-dev-AbCdEfGhIjKlMnOp01234567>",
+            "<r8_abcdefghijklmnopqrstuvwxyz01234567890> <fw_AbCdEfGhIjKlMnOp01234567>",
+            "token <ya29.a0AfH6SMBabcdefghijklmnopqrst> end",
+            "https://a.example/v1/x?api-key=<odd>&api-version=2024-10-21",
+            "for url (https://a.example/x?code=<AbCdEfGh0123==>)",
+            "x?se=2026&sig=<a%2Fb%3D>#top",
+            "x?alt=sse&x-goog-api-key=<odd>, then",
+            "x?alt=sse&amp;key=<odd-0123456789>",
+            "x?X-Amz-Signature=<ab>&X-Amz-Security-Token=<cd>&x=1",
+            "x?a=Bearer%20<abcdefghijklmnop1234%3D>&b=1",
+            "q=%20<sk%2Dproj%2DAbCdEf%5F0123456789ab>&r",
+            "<gsk%5fabcdefghijklmnopqrstuvwxyz0123456789>",
+            "Config { api_key: Secret(<odd>), n: 1 }",
+            "Config { access_token: Some(secrets::Secret(<odd>)), n: 1 }",
+            "Config { token: SecretString(<odd>), n: 1 }",
         ] {
             check(marked);
         }
@@ -613,6 +797,16 @@ mod tests {
             r#"let password: String = "x";"#,
             r#"password: """#,
             "fn f<'token>(token: &'token str)",
+            "x?prompt_tokens=7&max_tokens=1000000000&code=404&key=name&page_token_count=12345678",
+            "x?country_code=de&primary_key=id",
+            "let code=abcdefgh0123456789; if key=value0123456789abcd {}",
+            "fw_version_0123456789_and_more",
+            "r8_short ya29.x 1.9 pplx-small",
+            "risk%2Dassessment%2D2024%2D11%2D22 task%2Dforce%2D0123456789abcdef",
+            "the bearer%20of%20this%20letter",
+            "Usage { max_tokens: Some(many), token: Ident(name), tokens: Tokens(a) }",
+            "Login { token: Some(5), password: None, api_key: Secret([REDACTED]) }",
+            "Login { password: secrets::read(file), password: Secret(two words) }",
         ] {
             assert_eq!(clean(text), text);
         }
@@ -646,6 +840,17 @@ mod tests {
             "password: ",
             "\"token\"",
             "token: \"\"",
+            "?key=",
+            "&a",
+            "=",
+            "a%2D",
+            "sk%2D",
+            "%2D",
+            "bearer%20",
+            "token: A(",
+            "token: A(b",
+            "ya29.",
+            "9",
         ] {
             let text = almost.repeat((1 << 20) / almost.len());
             let found = find(text.as_bytes(), &keys(), true, false);
@@ -670,7 +875,7 @@ mod tests {
 
     #[test]
     fn any_text_comes_out_as_text_that_stays_as_it_is() {
-        const PIECES: [&str; 37] = [
+        const PIECES: [&str; 48] = [
             "password",
             ": \"",
             "\\\"",
@@ -708,6 +913,17 @@ mod tests {
             "[redacted]",
             "aB3",
             "_",
+            "?",
+            "&",
+            "=",
+            "key",
+            "sig",
+            "%2D",
+            "sk%2D",
+            "ya29.",
+            "Secret(",
+            ")",
+            ",",
         ];
         let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = |bound: usize| {

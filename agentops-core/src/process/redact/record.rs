@@ -205,8 +205,14 @@ impl Redactor {
                 choice.content.clear();
                 choice.tool_calls.clear();
             }
-            // What the answer is expected to be: a parameter that is content.
-            call.parameters.remove("prediction");
+            let parameters = std::mem::take(&mut call.parameters);
+            let settings = parameters
+                .into_iter()
+                .filter_map(|(name, value)| Some((setting(&name, value)?, name)));
+            call.parameters = settings.map(|(value, name)| (name, value)).collect();
+            if let Some(error) = &mut call.provider_error {
+                error.message.clear();
+            }
         }
         let mut parameters = Value::Object(std::mem::take(&mut call.parameters));
         walk.within("parameters", |walk| walk.value(&mut parameters));
@@ -246,6 +252,124 @@ impl Redactor {
         });
         walk.found || walk.changed && call.streaming
     }
+}
+
+/// Parameters that are content: what the answer is expected to be, what it is to be drawn from, what comes after it, how
+/// it is to be spoken, what is filled into a prompt that the provider keeps, what ends an answer, and what the program
+/// says of itself.
+const SAID: [&str; 9] = [
+    "prediction",
+    "documents",
+    "suffix",
+    "instructions",
+    "prompt",
+    "stop",
+    "stop_sequences",
+    "stopSequences",
+    "metadata",
+];
+
+/// Parameters that describe tools, or choose among them.
+const OF_TOOLS: [&str; 7] = [
+    "tools",
+    "functions",
+    "tool_choice",
+    "function_call",
+    "toolConfig",
+    "tool_config",
+    "toolChoice",
+];
+
+/// What is left of a parameter without content: a number, a word, and the names of tools. What is deeper describes
+/// something, as the schema of an answer does.
+fn setting(name: &str, value: Value) -> Option<Value> {
+    if SAID.contains(&name) {
+        return None;
+    }
+    match value {
+        Value::String(_) if !is_word(&value) => None,
+        Value::Array(tools) if OF_TOOLS.contains(&name) => {
+            let names = tools.iter().flat_map(tool_names);
+            Some(names.collect())
+        }
+        Value::Object(_) if OF_TOOLS.contains(&name) => {
+            let mut names = tool_names(&value);
+            match names.len() {
+                0 => None,
+                1 => names.pop(),
+                _ => Some(names.into()),
+            }
+        }
+        Value::Array(items) => items.iter().all(is_word).then_some(Value::Array(items)),
+        Value::Object(fields) => {
+            let words = fields
+                .into_iter()
+                .filter(|(name, value)| !SAID.contains(&&**name) && is_word(value));
+            Some(Value::Object(words.collect())).filter(|words| words != &Value::Object(Map::new()))
+        }
+        scalar => Some(scalar),
+    }
+}
+
+/// Settings are no longer.
+const LONGEST_WORD: usize = 64;
+
+fn is_word(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+            text.len() <= LONGEST_WORD && text.bytes().all(is_sign)
+        }
+        Value::Array(_) | Value::Object(_) => false,
+        _ => true,
+    }
+}
+
+/// Each tool by its name, or by its type where it has none, in the forms of all providers.
+fn tool_names(tool: &Value) -> Vec<Value> {
+    const AROUND: [&str; 6] = [
+        "function",
+        "toolSpec",
+        "functionDeclarations",
+        "function_declarations",
+        "tools",
+        "tool",
+    ];
+    let Value::Object(fields) = tool else {
+        return Vec::new();
+    };
+    let named = |key: &str| {
+        let name = fields
+            .get(key)
+            .filter(|name| name.is_string() && is_word(name))?;
+        Some(serde_json::json!({ key: name }))
+    };
+    let inside = || {
+        let held = AROUND.iter().filter_map(|key| fields.get(*key));
+        let items = held.flat_map(|held| match held {
+            Value::Array(items) => items.iter().collect(),
+            one => vec![one],
+        });
+        // None of them holds one of its own kind.
+        items.flat_map(named_inside).collect::<Vec<_>>()
+    };
+    match named("name") {
+        Some(name) => vec![name],
+        None => match inside() {
+            names if names.is_empty() => named("type").into_iter().collect(),
+            names => names,
+        },
+    }
+}
+
+/// Of what holds tools: each of those, or what they stand in.
+fn named_inside(held: &Value) -> Vec<Value> {
+    let inner = held.get("toolSpec").or_else(|| held.get("function"));
+    let name = inner.unwrap_or(held).get("name");
+    let name = name.filter(|name| name.is_string() && is_word(name));
+    name.map(|name| serde_json::json!({ "name": name }))
+        .into_iter()
+        .collect()
 }
 
 impl Walk<'_> {

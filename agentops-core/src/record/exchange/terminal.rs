@@ -19,15 +19,17 @@ pub(super) struct Terminal {
 
 #[derive(Debug)]
 enum Framing {
-    /// Nothing tells yet.
-    Unknown,
+    /// Nothing tells yet: the bytes that have come, as long as they may begin a line of events.
+    Unknown(Vec<u8>),
     /// Server-sent events.
     Events(Line),
     /// JSON, one after the other.
     Lines(Json),
+    /// Amazon's binary events, which end where the bytes do.
+    Frames,
     /// One piece, that ends where the bytes do.
     Whole,
-    /// No text.
+    /// Sound, pictures.
     Opaque,
 }
 
@@ -35,7 +37,7 @@ impl Terminal {
     pub(super) fn new(content_type: Option<&str>) -> Self {
         let framing = match content_type {
             Some(named) => Framing::named(&named.to_ascii_lowercase()),
-            None => Framing::Unknown,
+            None => Framing::default(),
         };
         Self {
             framing,
@@ -45,28 +47,39 @@ impl Terminal {
 
     /// Whether the answer comes piece by piece.
     pub(super) fn is_stream(&self) -> bool {
-        matches!(self.framing, Framing::Events(_) | Framing::Lines(_))
+        matches!(
+            self.framing,
+            Framing::Events(_) | Framing::Lines(_) | Framing::Frames
+        )
     }
 
     /// Whether the body is worth keeping.
-    pub(super) fn is_text(&self) -> bool {
+    pub(super) fn is_readable(&self) -> bool {
         !matches!(self.framing, Framing::Opaque)
     }
 
     /// Takes the next bytes; how the answer ended, where it did in them.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Ended> {
-        if let Framing::Unknown = self.framing {
-            let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
-            self.framing = match first {
-                // Of `data:`, `event:`, `id:`, `retry:`, and a comment.
-                b'd' | b'e' | b'i' | b'r' | b':' => Framing::Events(Line::default()),
-                _ => Framing::Whole,
+        if let Framing::Unknown(seen) = &mut self.framing {
+            let before = seen.len();
+            let text = match before {
+                0 => bytes.trim_ascii_start(),
+                _ => bytes,
+            };
+            seen.extend(text.iter().take(LONGEST));
+            let begins = begins_event(seen)?;
+            seen.truncate(before);
+            let mut line = Line::default();
+            line.keep(seen);
+            self.framing = match begins {
+                true => Framing::Events(line),
+                false => Framing::Whole,
             };
         }
         match &mut self.framing {
             Framing::Events(line) => line.push(bytes, &mut self.ending),
             Framing::Lines(json) => json.push(bytes, &mut self.ending),
-            Framing::Unknown | Framing::Whole | Framing::Opaque => None,
+            Framing::Unknown(_) | Framing::Frames | Framing::Whole | Framing::Opaque => None,
         }
     }
 }
@@ -75,7 +88,7 @@ impl Framing {
     fn named(content_type: &str) -> Self {
         let has = |part: &str| content_type.contains(part);
         if has("vnd.amazon.eventstream") {
-            Self::Opaque
+            Self::Frames
         } else if has("event-stream") {
             Self::Events(Line::default())
         } else if ["ndjson", "jsonl", "json-lines", "stream+json"]
@@ -91,9 +104,28 @@ impl Framing {
         {
             Self::Opaque
         } else {
-            Self::Unknown
+            Self::default()
         }
     }
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Self::Unknown(Vec::new())
+    }
+}
+
+/// What lines of events begin with, a comment first.
+const FIELDS: [&[u8]; 5] = [b":", b"data:", b"event:", b"id:", b"retry:"];
+const LONGEST: usize = 6;
+
+/// Whether a text begins as an event does; `None` while it may go on to.
+fn begins_event(text: &[u8]) -> Option<bool> {
+    if FIELDS.iter().any(|field| text.starts_with(field)) {
+        return Some(true);
+    }
+    let may = FIELDS.iter().any(|field| field.starts_with(text));
+    (!may).then_some(false)
 }
 
 /// The beginning of the line of an event that is going on.
@@ -287,6 +319,7 @@ mod tests {
     fn events_end_answers() {
         events("data: {\"n\":1}\n\ndata: [DONE]|\n\n", Some(Ended::End));
         events("data:[DONE]|", Some(Ended::End));
+        events("\n\n\n\n\n\n\n\ndata: [DONE]|\n", Some(Ended::End));
         events(
             "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n|\n",
             Some(Ended::End),
@@ -356,8 +389,23 @@ mod tests {
         for named in [None, Some("application/json"), Some("text/html")] {
             check(named, "{\"done\":true}", None);
         }
+        for text in [
+            "error code: 520",
+            "rate: limited",
+            "did you\n\n",
+            "data",
+            "\n\nid",
+        ] {
+            for size in 1..=text.len() {
+                let mut plain = Terminal::new(Some("text/plain"));
+                for piece in text.as_bytes().chunks(size) {
+                    assert_eq!(plain.push(piece), None);
+                }
+                assert!(!plain.is_stream(), "{text}");
+            }
+        }
         let mut opaque = Terminal::new(Some("audio/mpeg"));
         assert_eq!(opaque.push(b"data: [DONE]\n"), None);
-        assert!(!opaque.is_text());
+        assert!(!opaque.is_readable());
     }
 }

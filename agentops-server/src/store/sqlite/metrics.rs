@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use agentops_core::model::id::SpanId;
+use agentops_core::model::id::{SessionId, SpanId};
 use rusqlite::types::Value as Sql;
 use rusqlite::{params, params_from_iter};
 
@@ -58,34 +58,32 @@ impl Reader {
         let (since, until) = (clamp(wanted.since), clamp(wanted.until));
         let mut points = BTreeMap::<Place, Point>::new();
         let mut ask = self.conn.prepare_cached(
-            "SELECT at, dim, sum(n), sum(errors), total(duration), total(input), total(output), total(cache_read),
-                total(cache_write), total(reasoning), total(cost), sum(unpriced)
-             FROM roll WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)
-             GROUP BY at, dim",
+            "SELECT at, dim, n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced
+             FROM roll WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)",
         )?;
         let mut rows = ask.query(params![period, kind, since, until, project])?;
         while let Some(row) = rows.next()? {
             let (at, dim): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let whole =
-                |column| Ok::<_, rusqlite::Error>(row.get::<_, f64>(column)?.max(0.0) as u64);
-            let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.max(0) as u64);
-            let point = Point {
-                at: at as u64,
-                group: String::new(),
-                count: count(2)?,
-                errors: count(3)?,
-                duration: whole(4)?,
-                input: whole(5)?,
-                output: whole(6)?,
-                cache_read: whole(7)?,
-                cache_write: whole(8)?,
-                reasoning: whole(9)?,
-                cost: row.get::<_, f64>(10)? as i64,
-                unpriced: count(11)?,
-                latency: None,
-                first_token: None,
-            };
-            points.insert((at, dim), point);
+            let point = points.entry((at, dim)).or_default();
+            point.at = at as u64;
+            let mut figures = [
+                &mut point.count,
+                &mut point.errors,
+                &mut point.duration,
+                &mut point.input,
+                &mut point.output,
+                &mut point.cache_read,
+                &mut point.cache_write,
+                &mut point.reasoning,
+            ];
+            // Here, not in SQL, which fails where a sum is too large.
+            for (column, figure) in (2..).zip(&mut figures) {
+                **figure = figure.saturating_add(row.get::<_, i64>(column)?.max(0) as u64);
+            }
+            point.cost = point.cost.saturating_add(row.get(10)?);
+            point.unpriced = point
+                .unpriced
+                .saturating_add(row.get::<_, i64>(11)?.max(0) as u64);
         }
         drop(rows);
         drop(ask);
@@ -106,12 +104,11 @@ impl Reader {
         let mut answer = Vec::with_capacity(points.len());
         for ((_, dim), mut point) in points {
             // What was all taken away again was never there.
-            if point.count == 0
-                && point.input == 0
-                && point.output == 0
-                && point.cost == 0
-                && point.unpriced == 0
-            {
+            let nothing = Point {
+                at: point.at,
+                ..Point::default()
+            };
+            if point == nothing {
                 continue;
             }
             if kind == kind::KIND {
@@ -145,18 +142,22 @@ impl Reader {
         project: Option<i64>,
     ) -> Result<Vec<(Place, [u64; 3])>, StoreError> {
         let mut ask = self.conn.prepare_cached(
-            "SELECT at, dim, bucket, sum(n) FROM hist
-             WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)
-             GROUP BY at, dim, bucket ORDER BY at, dim, bucket",
+            "SELECT at, dim, bucket, n FROM hist
+             WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5) AND n > 0",
         )?;
         let mut rows = ask.query(params![period, kind, since, until, project])?;
-        let mut groups: Vec<(Place, Buckets)> = Vec::new();
+        let mut counts: Vec<(Place, i32, u64)> = Vec::new();
         while let Some(row) = rows.next()? {
-            let key = (row.get(0)?, row.get(1)?);
-            let n = row.get::<_, i64>(3)?.max(0) as u64;
+            let place = (row.get(0)?, row.get(1)?);
+            counts.push((place, row.get(2)?, row.get::<_, i64>(3)? as u64));
+        }
+        // Those of several projects stand apart.
+        counts.sort_unstable();
+        let mut groups: Vec<(Place, Buckets)> = Vec::new();
+        for (place, bucket, n) in counts {
             match groups.last_mut() {
-                Some((last, buckets)) if *last == key => buckets.push((row.get(2)?, n)),
-                _ => groups.push((key, vec![(row.get(2)?, n)])),
+                Some((last, buckets)) if *last == place => buckets.push((bucket, n)),
+                _ => groups.push((place, vec![(bucket, n)])),
             }
         }
         let found = groups.into_iter();
@@ -223,19 +224,19 @@ impl Reader {
         wanted: &Wanted,
         limit: usize,
     ) -> Result<Vec<Fault>, StoreError> {
-        let (conditions, mut values) = read::conditions(wanted);
-        values.push(Sql::Integer(limit as i64));
-        // With `max`, SQLite takes the other columns from the row that has it: the newest is the sample.
+        let (conditions, values) = read::conditions(wanted);
+        let mut groups = values.clone();
+        groups.push(Sql::Integer(limit as i64));
         let sql = format!(
             "SELECT fault.id, fault.kind, fault.code, str.s, fault.shape, count(*), count(DISTINCT span.session),
-                min(span.start), max(span.start), session.key, span.span
+                min(span.start), max(span.start)
              FROM span JOIN session ON session.id = span.session JOIN fault ON fault.id = span.error
                 JOIN str ON str.id = fault.name
              WHERE span.error IS NOT NULL AND {conditions}
-             GROUP BY span.error ORDER BY max(span.start) DESC LIMIT ?"
+             GROUP BY span.error ORDER BY max(span.start) DESC, fault.id LIMIT ?"
         );
         let mut ask = self.conn.prepare_cached(&sql)?;
-        let rows = ask.query_map(params_from_iter(values), |row| {
+        let rows = ask.query_map(params_from_iter(groups), |row| {
             Ok(Fault {
                 id: row.get::<_, i64>(0)? as u64,
                 kind: kind_of(row.get(1)?),
@@ -246,13 +247,25 @@ impl Reader {
                 sessions: row.get::<_, i64>(6)? as u64,
                 first: row.get::<_, i64>(7)? as u64,
                 last: row.get::<_, i64>(8)? as u64,
-                sample: (
-                    agentops_core::model::id::SessionId(u128::from_be_bytes(row.get(9)?)),
-                    SpanId(row.get::<_, i64>(10)? as u64),
-                ),
+                sample: (SessionId(0), SpanId(0)),
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut faults: Vec<Fault> = rows.collect::<Result<_, _>>()?;
+        // SQL does not say of which row the newest start is.
+        let sql = format!(
+            "SELECT session.key, span.span FROM span JOIN session ON session.id = span.session
+             WHERE {conditions} AND span.error = ? ORDER BY span.start DESC, span.id DESC LIMIT 1"
+        );
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        for fault in &mut faults {
+            let mut values = values.clone();
+            values.push(Sql::Integer(fault.id as i64));
+            fault.sample = ask.query_row(params_from_iter(values), |row| {
+                let key = u128::from_be_bytes(row.get(0)?);
+                Ok((SessionId(key), SpanId(row.get::<_, i64>(1)? as u64)))
+            })?;
+        }
+        Ok(faults)
     }
 }
 

@@ -26,17 +26,12 @@ const DICT: usize = 112 << 10;
 /// So much of a span says what it is like.
 const HEAD: usize = 64 << 10;
 
-/// Packs with the newest dictionary, and gathers what the first is trained on.
+/// Packs with the newest dictionary, and sees when there is enough to train the first on.
 pub(super) struct Packer {
     compressor: Compressor<'static>,
     dict: i64,
-    lessons: Option<Lessons>,
-}
-
-#[derive(Default)]
-struct Lessons {
-    bytes: Vec<u8>,
-    sizes: Vec<usize>,
+    /// Bytes that were packed without a dictionary since it was last tried to make one; `None` once there is one.
+    untaught: Option<usize>,
 }
 
 /// Unpacks, whatever dictionary was used.
@@ -56,39 +51,67 @@ impl Packer {
             Some((dict, bytes)) => Self {
                 compressor: Compressor::with_dictionary(LEVEL, &bytes).map_err(broken)?,
                 dict,
-                lessons: None,
+                untaught: None,
             },
             None => Self {
                 compressor: Compressor::new(LEVEL).map_err(broken)?,
                 dict: 0,
-                lessons: Some(Lessons::default()),
+                // What another process packed may be enough.
+                untaught: Some(SAMPLE),
             },
         })
     }
 
     /// The dictionary that was used, and the bytes packed.
     pub(super) fn pack(&mut self, bytes: &[u8]) -> Result<(i64, Vec<u8>), StoreError> {
-        if let Some(lessons) = self.lessons.as_mut().filter(|had| had.bytes.len() < SAMPLE) {
-            let head = &bytes[..bytes.len().min(HEAD)];
-            lessons.bytes.extend_from_slice(head);
-            lessons.sizes.push(head.len());
+        if let Some(untaught) = &mut self.untaught {
+            *untaught += bytes.len().min(HEAD);
         }
         let packed = self.compressor.compress(bytes).map_err(broken)?;
         Ok((self.dict, packed))
     }
 
-    /// Makes a dictionary of what was packed so far, once that is enough, and uses it from now on.
-    pub(super) fn learn(&mut self, conn: &Connection) -> Result<(), StoreError> {
-        let Some(lessons) = self.lessons.take_if(|had| had.bytes.len() >= SAMPLE) else {
+    /// Whether there may be enough to make a dictionary of.
+    pub(super) fn may_learn(&self) -> bool {
+        self.untaught.is_some_and(|bytes| bytes >= SAMPLE)
+    }
+
+    /// Makes a dictionary of the newest spans in the store, once they are enough, and uses it from now on.
+    pub(super) fn learn(
+        &mut self,
+        conn: &Connection,
+        unpacker: &mut Unpacker,
+    ) -> Result<(), StoreError> {
+        if !self.may_learn() {
             return Ok(());
-        };
-        // What has nothing in common makes no dictionary, and needs none.
-        let Ok(bytes) = zstd::dict::from_continuous(&lessons.bytes, &lessons.sizes, DICT) else {
+        }
+        self.untaught = Some(0);
+        let (mut lessons, mut sizes) = (Vec::new(), Vec::new());
+        let mut ask = conn.prepare("SELECT dict, z FROM payload ORDER BY id DESC")?;
+        let mut rows = ask.query([])?;
+        while let Some(row) = rows.next()?.filter(|_| lessons.len() < SAMPLE) {
+            let span = unpacker.unpack(
+                conn,
+                row.get(0)?,
+                row.get_ref(1)?.as_blob().unwrap_or_default(),
+            );
+            // What does not read back is told of where it is asked for.
+            let Ok(span) = span else { continue };
+            let head = &span[..span.len().min(HEAD)];
+            lessons.extend_from_slice(head);
+            sizes.push(head.len());
+        }
+        if lessons.len() < SAMPLE {
+            return Ok(());
+        }
+        // What has nothing in common makes no dictionary; what comes later may.
+        let Ok(bytes) = zstd::dict::from_continuous(&lessons, &sizes, DICT) else {
             return Ok(());
         };
         conn.execute("INSERT INTO dict (d) VALUES (?1)", [&bytes])?;
         self.compressor = Compressor::with_dictionary(LEVEL, &bytes).map_err(broken)?;
         self.dict = conn.last_insert_rowid();
+        self.untaught = None;
         Ok(())
     }
 }

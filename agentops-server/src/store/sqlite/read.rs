@@ -3,7 +3,7 @@
 //! Lists come from the session table alone, whatever is in it; only what is asked for by span is unpacked. Values go
 //! into statements as parameters, never as text.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use super::Reader;
 use super::rolls::{clamp, kind};
 use super::thin::{Counted, Known, Thin};
-use crate::store::{Condition, Cursor, Kind, Outline, Page, Row, Sort, StoreError, Totals, Wanted};
+use crate::store::{
+    Condition, Cursor, Kind, Outline, Page, Row, Sort, StoreError, Totals, Trouble, Wanted,
+};
 
 /// How many ids are told that begin as somebody typed.
 const MATCHES: usize = 8;
@@ -37,7 +39,6 @@ pub(super) struct Lists {
     agents: Vec<String>,
     models: Vec<String>,
     unpriced: Vec<String>,
-    losses: BTreeMap<String, u64>,
     estimated: [bool; 2],
 }
 
@@ -47,11 +48,6 @@ impl Lists {
             agents: session.agents.clone(),
             models: session.models.clone(),
             unpriced: session.cost.unpriced_models.clone(),
-            losses: session
-                .losses
-                .iter()
-                .map(|(cause, count)| (cause.as_str().to_owned(), *count))
-                .collect(),
             estimated: [session.tokens.estimated, session.cost.estimated],
         }
     }
@@ -59,13 +55,45 @@ impl Lists {
     pub(super) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
 
-    fn losses(&self) -> BTreeMap<LossCause, u64> {
-        let causes = LossCause::ALL.into_iter();
-        causes
-            .filter_map(|cause| Some((cause, *self.losses.get(cause.as_str())?)))
-            .collect()
+/// What was lost, by cause.
+pub(super) fn losses_to_json(losses: &BTreeMap<LossCause, u64>) -> String {
+    if losses.is_empty() {
+        return String::new();
     }
+    let named: BTreeMap<&str, u64> = losses
+        .iter()
+        .map(|(cause, count)| (cause.as_str(), *count))
+        .collect();
+    serde_json::to_string(&named).unwrap_or_default()
+}
+
+fn cause_of(name: &str) -> Option<LossCause> {
+    LossCause::ALL
+        .into_iter()
+        .find(|cause| cause.as_str() == name)
+}
+
+fn losses_of(json: &str) -> BTreeMap<LossCause, u64> {
+    if json.is_empty() {
+        return BTreeMap::new();
+    }
+    let named: BTreeMap<String, u64> = serde_json::from_str(json).unwrap_or_default();
+    let causes = LossCause::ALL.into_iter();
+    causes
+        .filter_map(|cause| Some((cause, *named.get(cause.as_str())?)))
+        .collect()
+}
+
+/// A session that can be asked for: something is known of it besides a log or a loss, and nobody deleted it.
+const VISIBLE: &str = "NOT session.hidden AND (session.spans > 0 OR session.told IS NOT NULL)";
+
+/// A session that is to be purged.
+pub(super) struct Hidden {
+    pub(super) row: i64,
+    pub(super) id: SessionId,
+    pub(super) project: i64,
 }
 
 pub(super) fn kind_number(kind: SpanKind) -> u8 {
@@ -197,18 +225,17 @@ pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
 }
 
 /// A session that is to be purged by now.
-pub(super) fn to_purge(
-    conn: &Connection,
-    now: i64,
-) -> Result<Option<(i64, SessionId)>, StoreError> {
-    let mut ask =
-        conn.prepare_cached("SELECT id, key FROM session WHERE hidden AND hidden <= ?1 LIMIT 1")?;
+pub(super) fn to_purge(conn: &Connection, now: i64) -> Result<Option<Hidden>, StoreError> {
+    let mut ask = conn.prepare_cached(
+        "SELECT id, key, project FROM session WHERE hidden AND hidden <= ?1 LIMIT 1",
+    )?;
     Ok(ask
         .query_row([now], |row| {
-            Ok((
-                row.get(0)?,
-                session_id(row.get_ref(1)?.as_blob().unwrap_or_default()),
-            ))
+            Ok(Hidden {
+                row: row.get(0)?,
+                id: session_id(row.get_ref(1)?.as_blob()?),
+                project: row.get(2)?,
+            })
         })
         .optional()?)
 }
@@ -220,7 +247,7 @@ fn session_id(key: &[u8]) -> SessionId {
 /// What the writer must know of a session.
 pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, StoreError> {
     let mut ask = conn.prepare_cached(
-        "SELECT session.id, process, project, s, trace, told, lists, foreign_only, lost
+        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost
          FROM session JOIN str ON str.id = project WHERE key = ?1",
     )?;
     let found = ask
@@ -237,15 +264,14 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
             ))
         })
         .optional()?;
-    let Some((mut known, told, lists)) = found else {
+    let Some((mut known, told, losses)) = found else {
         return Ok(None);
     };
     known.told = told
         .map(|told| wire::decode_facts(&told))
         .transpose()
         .map_err(|_| StoreError(Kind::Corrupt("the facts of a session")))?;
-    let lists: Lists = serde_json::from_str(&lists).unwrap_or_default();
-    known.losses = lists.losses();
+    known.losses = losses_of(&losses);
     for thin in thin_spans(conn, known.row, usize::MAX)? {
         known.push(thin);
     }
@@ -273,13 +299,13 @@ pub(super) fn thin_spans(
 
 const THIN: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
         name, n.s, agent, a.s, model, m.s,
-        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token
+        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token, trace, asked, error
     FROM span JOIN str n ON n.id = name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
     WHERE session = ?1 ORDER BY start, span LIMIT ?2";
 
 /// Each text once, however many rows name it.
 #[derive(Default)]
-struct Words(std::collections::HashMap<i64, Arc<str>>);
+struct Words(HashMap<i64, Arc<str>>);
 
 impl Words {
     fn at(&mut self, row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<(i64, Arc<str>)>> {
@@ -334,41 +360,22 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         is_cost_estimated: flags & COST_ESTIMATED != 0,
         tool_cost: row.get(23)?,
         first_token: nanos(24)?,
+        trace: row
+            .get::<_, Option<[u8; 16]>>(25)?
+            .map(|trace| TraceId(u128::from_be_bytes(trace))),
     })
 }
 
 const THIN_ONE: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
         name, n.s, agent, a.s, model, m.s,
-        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token
+        input, output, cache_read, cache_write, reasoning, total, cost, tool_cost, first_token, trace, asked, error
     FROM span JOIN str n ON n.id = name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
     WHERE session = ?1 AND span = ?2";
 
-fn row(found: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Row> {
-    let thread = found.get::<_, Option<i64>>(9)?;
-    let thin = thin(found, words)?;
-    Ok(Row {
-        id: thin.id,
-        parent_id: thin.parent,
-        kind: thin.kind,
-        status: thin.status,
-        open: thin.open,
-        cancelled: thin.cancelled,
-        start: thin.start,
-        end: thin.end,
-        name: thin.name.1,
-        agent: thin.agent.map(|(_, agent)| agent),
-        model: thin.model.map(|(_, model)| model),
-        thread: thread.map(|thread| thread as u64),
-        usage: thin.usage,
-        cost: thin.cost,
-        tool_cost: thin.tool_cost,
-        first_token: thin.first_token,
-    })
-}
-
 const SESSION: &str =
     "session.id, key, process, facts, state, spans, open, errors, llm_calls, tool_calls, dropped,
-    input, output, cache_read, cache_write, reasoning, total, cost, partial, lists, project.s";
+    input, output, cache_read, cache_write, reasoning, total, cost, partial, lists, project.s,
+    losses";
 
 /// A session as it is read: what it came from, and which process it still needs.
 fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
@@ -390,7 +397,7 @@ fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
             tool_calls: number(9)?,
             dropped: number(10)?,
         },
-        losses: lists.losses(),
+        losses: losses_of(row.get_ref(21)?.as_str()?),
         tokens: Tokens {
             input: number(11)?,
             output: number(12)?,
@@ -458,12 +465,73 @@ impl Reader {
         Ok(deserted)
     }
 
+    pub(super) fn losses(&mut self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        let mut all = BTreeMap::new();
+        let mut add = |cause: LossCause, count: u64| {
+            let known: &mut u64 = all.entry(cause.as_str()).or_default();
+            *known = known.saturating_add(count);
+        };
+        let mut ask = self
+            .conn
+            .prepare_cached("SELECT losses FROM session WHERE NOT hidden AND losses <> ''")?;
+        let mut rows = ask.query([])?;
+        while let Some(row) = rows.next()? {
+            let losses: String = row.get(0)?;
+            for (cause, count) in losses_of(&losses) {
+                add(cause, count);
+            }
+        }
+        // Those that name no session count once here, of however many they may be.
+        let mut ask = self.conn.prepare_cached("SELECT cause, count FROM loss")?;
+        let mut rows = ask.query([])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            if let Some(cause) = cause_of(&name) {
+                add(cause, row.get::<_, i64>(1)? as u64);
+            }
+        }
+        Ok(all)
+    }
+
     /// What a row does not say of itself.
     fn complete(&self, (mut session, process_id): (Session, i64)) -> Result<Session, StoreError> {
         let process = process(&self.conn, process_id)?;
         session.service = process.service;
         session.host = process.host;
+        self.blame(&mut session, process_id)?;
         Ok(session)
+    }
+
+    /// A loss that names no session may be of any that was open in its process then, so each of them counts it. Where
+    /// none was, it is the latest one's: what is lost at the end is counted after the end.
+    fn blame(&self, session: &mut Session, process: i64) -> Result<(), StoreError> {
+        let (start, key) = (clamp(session.facts.start), session.facts.id.0.to_be_bytes());
+        let end = session.facts.end.map(clamp);
+        let mut ask = self.conn.prepare_cached(
+            "SELECT time, cause, count FROM loss WHERE process = ?1 AND time >= ?2",
+        )?;
+        let mut other = self.conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM session WHERE process = ?1 AND start <= ?2
+                AND (end IS NULL OR end >= ?2 OR (start, key) > (?3, ?4)) AND (spans > 0 OR told IS NOT NULL))",
+        )?;
+        let mut rows = ask.query(params![process, start])?;
+        while let Some(row) = rows.next()? {
+            let (time, name): (i64, String) = (row.get(0)?, row.get(1)?);
+            let open = end.is_none_or(|end| end >= time);
+            if !open && other.query_row(params![process, time, start, key], |row| row.get(0))? {
+                continue;
+            }
+            if let Some(cause) = cause_of(&name) {
+                let count = session.losses.entry(cause).or_default();
+                *count = count.saturating_add(row.get::<_, i64>(2)? as u64);
+            }
+        }
+        let missing = session
+            .losses
+            .iter()
+            .filter(|(cause, _)| cause.is_missing());
+        session.counts.dropped = missing.fold(0, |all, (_, count)| all.saturating_add(*count));
+        Ok(())
     }
 
     pub(super) fn changed(
@@ -503,7 +571,7 @@ impl Reader {
     pub(super) fn session(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let sql = format!(
             "SELECT {SESSION} FROM session JOIN str project ON project.id = session.project
-             WHERE key = ?1 AND NOT hidden"
+             WHERE key = ?1 AND {VISIBLE}"
         );
         let found = self
             .conn
@@ -513,13 +581,35 @@ impl Reader {
         found.map(|found| self.complete(found)).transpose()
     }
 
+    pub(super) fn session_of(&mut self, trace: TraceId) -> Result<Option<SessionId>, StoreError> {
+        let found = self
+            .conn
+            .prepare_cached(
+                "SELECT key FROM session WHERE key = ?1 OR trace = ?1 ORDER BY key = ?1 DESC, id LIMIT 1",
+            )?
+            .query_row([trace.0.to_be_bytes()], |row| {
+                Ok(session_id(row.get_ref(0)?.as_blob()?))
+            });
+        Ok(found.optional()?)
+    }
+
+    pub(super) fn size(&self) -> Result<u64, StoreError> {
+        let number = |name: &str| {
+            let number = self
+                .conn
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))?;
+            Ok::<u64, StoreError>(number as u64)
+        };
+        Ok(number("page_count")?.saturating_mul(number("page_size")?))
+    }
+
     pub(super) fn matching(&mut self, digits: &str) -> Result<Vec<SessionId>, StoreError> {
         // The list shows an id's last eight digits: how those begin is a way to say it too.
-        let mut ask = self.conn.prepare_cached(
-            "SELECT key FROM session WHERE NOT hidden
+        let mut ask = self.conn.prepare_cached(&format!(
+            "SELECT key FROM session WHERE {VISIBLE}
                 AND (hex(key) LIKE ?1 || '%' OR hex(key) LIKE '%' || ?1 OR substr(hex(key), -8) LIKE ?1 || '%')
              ORDER BY start DESC, id DESC LIMIT ?2",
-        )?;
+        ))?;
         if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) || digits.is_empty() {
             return Ok(Vec::new());
         }
@@ -530,23 +620,11 @@ impl Reader {
     }
 
     pub(super) fn sessions(&mut self, wanted: &Wanted) -> Result<Page, StoreError> {
-        let (mut conditions, mut values) = conditions(wanted);
-        let (key, descending) = sort_key(wanted.sort);
-        let order = if descending { "DESC" } else { "ASC" };
-        if let Some(Cursor { key: at, row }) = wanted.after {
-            let than = if descending { '<' } else { '>' };
-            _ = write!(conditions, " AND ({key}, session.id) {than} (?, ?)");
-            values.extend([Sql::Integer(at), Sql::Integer(row)]);
-        }
-        values.push(Sql::Integer(wanted.limit as i64 + 1));
-        let sql = format!(
-            "SELECT {SESSION}, {key} FROM session JOIN str project ON project.id = session.project
-             WHERE {conditions} ORDER BY {key} {order}, session.id {order} LIMIT ?"
-        );
+        let (sql, values) = list(wanted);
         let mut ask = self.conn.prepare_cached(&sql)?;
         let rows = ask.query_map(params_from_iter(values), |row| {
             let cursor = Cursor {
-                key: row.get::<_, Option<i64>>(21)?.unwrap_or(0),
+                key: row.get::<_, Option<i64>>(22)?.unwrap_or(0),
                 row: row.get(0)?,
             };
             Ok((cursor, session(row)?))
@@ -565,8 +643,8 @@ impl Reader {
     pub(super) fn totals(&mut self, wanted: &Wanted) -> Result<Totals, StoreError> {
         let (conditions, values) = conditions(wanted);
         let sql = format!(
-            "SELECT count(*), total(state = 0), total(end_state IS 1), total(spans), total(total), sum(cost),
-                coalesce(max(partial), 0)
+            "SELECT count(*), total(state = 0), total(end_state IS 1), total(spans), total(total),
+                sum(cost / 1000000000), sum(cost % 1000000000), coalesce(max(partial), 0)
              FROM session WHERE {conditions}"
         );
         Ok(self
@@ -580,8 +658,15 @@ impl Reader {
                     failed: whole(2)?,
                     spans: whole(3)?,
                     tokens: whole(4)?,
-                    cost: row.get(5)?,
-                    partial: row.get(6)?,
+                    // In two parts, so that no sum is too large to be told.
+                    cost: row
+                        .get::<_, Option<i64>>(5)?
+                        .map(|whole| Ok::<_, rusqlite::Error>((whole, row.get::<_, i64>(6)?)))
+                        .transpose()?
+                        .map(|(whole, rest)| {
+                            whole.saturating_mul(1_000_000_000).saturating_add(rest)
+                        }),
+                    partial: row.get(7)?,
                 })
             })?)
     }
@@ -589,7 +674,9 @@ impl Reader {
     pub(super) fn row_of(&self, id: SessionId) -> Result<Option<i64>, StoreError> {
         Ok(self
             .conn
-            .prepare_cached("SELECT id FROM session WHERE key = ?1 AND NOT hidden")?
+            .prepare_cached(&format!(
+                "SELECT id FROM session WHERE key = ?1 AND {VISIBLE}"
+            ))?
             .query_row([id.0.to_be_bytes()], |row| row.get(0))
             .optional()?)
     }
@@ -602,13 +689,70 @@ impl Reader {
         let mut words = Words::default();
         let mut found = ask.query(params![session, i64::MAX])?;
         let mut rows = Vec::new();
+        let mut troubles = HashMap::new();
         while let Some(found) = found.next()? {
-            rows.push(row(found, &mut words)?);
+            rows.push(self.row(found, &mut words, &mut troubles)?);
         }
         Ok(Some(Outline {
             sequence: sequence(&self.conn)? as u64,
             rows,
         }))
+    }
+
+    /// What is the same in errors of one kind; each is read once.
+    fn trouble(
+        &self,
+        fault: i64,
+        read: &mut HashMap<i64, Arc<Trouble>>,
+    ) -> Result<Arc<Trouble>, StoreError> {
+        if let Some(trouble) = read.get(&fault) {
+            return Ok(trouble.clone());
+        }
+        let trouble = self
+            .conn
+            .prepare_cached("SELECT code, shape FROM fault WHERE id = ?1")?
+            .query_row([fault], |row| {
+                let (code, shape) = (row.get(0)?, row.get(1)?);
+                Ok(Arc::new(Trouble { code, shape }))
+            })?;
+        read.insert(fault, trouble.clone());
+        Ok(trouble)
+    }
+
+    fn row(
+        &self,
+        found: &SqlRow<'_>,
+        words: &mut Words,
+        troubles: &mut HashMap<i64, Arc<Trouble>>,
+    ) -> Result<Row, StoreError> {
+        let thread = found.get::<_, Option<i64>>(9)?;
+        let asked = found.get::<_, Option<i64>>(26)?;
+        let error = match found.get::<_, Option<i64>>(27)? {
+            Some(fault) => Some(self.trouble(fault, troubles)?),
+            None => None,
+        };
+        let thin = thin(found, words)?;
+        Ok(Row {
+            id: thin.id,
+            parent_id: thin.parent,
+            kind: thin.kind,
+            status: thin.status,
+            open: thin.open,
+            cancelled: thin.cancelled,
+            start: thin.start,
+            end: thin.end,
+            name: thin.name.1,
+            agent: thin.agent.map(|(_, agent)| agent),
+            model: thin.model.map(|(_, model)| model),
+            thread: thread.map(|thread| thread as u64),
+            usage: thin.usage,
+            cost: thin.cost,
+            is_cost_estimated: thin.is_cost_estimated,
+            tool_cost: thin.tool_cost,
+            first_token: thin.first_token,
+            asked: asked.map(|asked| asked as u64),
+            error,
+        })
     }
 
     pub(super) fn rows(
@@ -621,14 +765,13 @@ impl Reader {
         };
         let mut ask = self.conn.prepare_cached(THIN_ONE)?;
         let mut words = Words::default();
+        let mut troubles = HashMap::new();
         let mut rows = Vec::with_capacity(spans.len());
         for span in spans {
-            rows.extend(
-                ask.query_row(params![session, span.0 as i64], |found| {
-                    row(found, &mut words)
-                })
-                .optional()?,
-            );
+            let mut found = ask.query(params![session, span.0 as i64])?;
+            if let Some(found) = found.next()? {
+                rows.push(self.row(found, &mut words, &mut troubles)?);
+            }
         }
         Ok(rows)
     }
@@ -747,30 +890,50 @@ impl Reader {
         let root = told
             .and_then(|told| wire::decode_facts(&told).ok())
             .and_then(|facts| facts.root);
-        let mut of_span = self.conn.prepare_cached(
-            "SELECT z FROM log WHERE session = ?1 AND span = ?2 ORDER BY time, id",
-        )?;
+        let mut of_span = self
+            .conn
+            .prepare_cached("SELECT id, z FROM log WHERE session = ?1 AND span = ?2")?;
         let mut of_nobody = self.conn.prepare_cached(
-            "SELECT z FROM log WHERE session = ?1
-                AND NOT EXISTS (SELECT 1 FROM span WHERE span.session = log.session AND span.span = log.span)
-             ORDER BY time, id",
+            "SELECT id, z FROM log WHERE session = ?1
+                AND NOT EXISTS (SELECT 1 FROM span WHERE span.session = log.session AND span.span = log.span)",
         )?;
+        let record = |row: &SqlRow<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?));
         for span in spans {
-            let mut records: Vec<Vec<u8>> = of_span
-                .query_map(params![session, span.id.0 as i64], |row| row.get(0))?
+            let mut records: Vec<(i64, Vec<u8>)> = of_span
+                .query_map(params![session, span.id.0 as i64], record)?
                 .collect::<Result<_, _>>()?;
             if Some(span.id) == root {
-                let lost = of_nobody.query_map([session], |row| row.get(0))?;
-                records.extend(lost.collect::<Result<Vec<Vec<u8>>, _>>()?);
+                let lost = of_nobody.query_map([session], record)?;
+                records.extend(lost.collect::<Result<Vec<_>, _>>()?);
             }
+            // Those of the same time stay as they came.
+            records.sort_unstable_by_key(|(id, _)| *id);
             let logs = records
                 .iter()
-                .filter_map(|record| wire::decode_log(record).ok());
+                .filter_map(|(_, record)| wire::decode_log(record).ok());
             span.logs.extend(logs.map(|record| record.log));
             span.logs.sort_by_key(|log| log.time);
         }
         Ok(())
     }
+}
+
+/// A page of sessions, as SQL, and the values in it.
+pub(super) fn list(wanted: &Wanted) -> (String, Vec<Sql>) {
+    let (mut conditions, mut values) = conditions(wanted);
+    let (key, descending) = sort_key(wanted.sort);
+    let order = if descending { "DESC" } else { "ASC" };
+    if let Some(Cursor { key: at, row }) = wanted.after {
+        let than = if descending { '<' } else { '>' };
+        _ = write!(conditions, " AND ({key}, session.id) {than} (?, ?)");
+        values.extend([Sql::Integer(at), Sql::Integer(row)]);
+    }
+    values.push(Sql::Integer(wanted.limit as i64 + 1));
+    let sql = format!(
+        "SELECT {SESSION}, {key} FROM session JOIN str project ON project.id = session.project
+         WHERE {conditions} ORDER BY {key} {order}, session.id {order} LIMIT ?"
+    );
+    (sql, values)
 }
 
 /// What to sort by, and whether the largest comes first.
@@ -788,7 +951,7 @@ fn sort_key(sort: Sort) -> (&'static str, bool) {
 
 /// Conditions as SQL, and the values in them.
 pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
-    let mut sql = String::from("NOT session.hidden");
+    let mut sql = String::from(VISIBLE);
     let mut values = Vec::new();
     if !wanted.foreign {
         sql.push_str(" AND NOT session.foreign_only");
@@ -856,6 +1019,9 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
                 );
             }
             Condition::Root => sql_root(&mut add),
+            Condition::Parent(id) => {
+                add("session.parent = ?", Sql::Blob(id.0.to_be_bytes().into()));
+            }
         }
     }
     (sql, values)

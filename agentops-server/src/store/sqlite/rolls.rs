@@ -98,7 +98,9 @@ impl Rolls {
             spent.cost = span.cost.unwrap_or(0);
         }
         spent.unpriced = i64::from(counted.has(Counted::UNPRICED));
-        spent.cost = spent.cost.saturating_add(span.tool_cost.unwrap_or(0));
+        if counted.has(Counted::TOOL_COST) {
+            spent.cost = spent.cost.saturating_add(span.tool_cost.unwrap_or(0));
+        }
 
         self.put(
             project,

@@ -3,8 +3,12 @@
 //! The index is behind what comes in, never what is shown: spans that it has not reached are few, and are read. Words
 //! that are asked for must all be there; a quoted phrase counts as one.
 
+use std::cmp::Reverse;
+
 use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::span::{Log, Span};
 use agentops_core::model::wire;
+use memchr::memmem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payload::Unpacker;
@@ -33,40 +37,57 @@ pub(super) fn changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
 /// A span is no more.
 pub(super) fn removed(conn: &Connection, row: i64) -> Result<(), StoreError> {
     if row <= read::meta(conn, "indexed")? {
-        conn.prepare_cached("DELETE FROM words WHERE rowid = ?1")?
-            .execute([row])?;
+        for sql in [
+            "DELETE FROM words WHERE rowid = ?1",
+            "DELETE FROM unindexed WHERE id = ?1",
+        ] {
+            conn.prepare_cached(sql)?.execute([row])?;
+        }
     }
     Ok(())
 }
 
+/// Whether there is something to index.
+pub(super) fn lags(conn: &Connection) -> Result<bool, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT coalesce((SELECT max(id) FROM payload), 0) > (SELECT value FROM meta WHERE key = 'indexed')
+                OR EXISTS (SELECT 1 FROM unindexed)",
+        )?
+        .query_row([], |row| row.get(0))?)
+}
+
 /// Indexes some spans. Whether there are more.
 pub(super) fn index(conn: &Connection, unpacker: &mut Unpacker) -> Result<bool, StoreError> {
-    let from = read::meta(conn, "indexed")?;
-    let rows = {
-        let mut ask = conn.prepare_cached(
-            "SELECT id, dict, z, 0 FROM payload WHERE id > ?1
-             UNION ALL SELECT payload.id, dict, z, 1 FROM unindexed JOIN payload ON payload.id = unindexed.id
-             LIMIT ?2",
-        )?;
-        let rows = ask.query_map(params![from, CHUNK], packed)?;
-        rows.collect::<Result<Vec<_>, _>>()?
-    };
-    let mut reached = from;
-    for (row, dict, bytes, again) in &rows {
+    let mut reached = read::meta(conn, "indexed")?;
+    // Those that have changed first, half of the room at most, so that neither waits for the other.
+    let mut rows = packed(
+        conn,
+        "SELECT payload.id, dict, z FROM unindexed JOIN payload ON payload.id = unindexed.id LIMIT ?1",
+        params![CHUNK / 2],
+    )?;
+    let again = rows.len();
+    let room = CHUNK - again as i64;
+    rows.extend(packed(
+        conn,
+        "SELECT id, dict, z FROM payload WHERE id > ?1 ORDER BY id LIMIT ?2",
+        params![reached, room],
+    )?);
+    let has_logs = has_logs(conn)?;
+    for (at, packed) in rows.iter().enumerate() {
         // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
-        let words = unpacker
-            .unpack(conn, *dict, bytes)
-            .ok()
-            .and_then(|whole| wire::decode_span(&whole).ok())
-            .map(|span| text::words(&span))
-            .unwrap_or_default();
+        let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
+        let words = match whole.and_then(|whole| wire::decode_span(&whole).ok()) {
+            Some(span) => words(conn, packed.row, &span, has_logs)?,
+            None => String::new(),
+        };
         conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?
-            .execute(params![row, words])?;
-        if *again {
+            .execute(params![packed.row, words])?;
+        if at < again {
             conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
-                .execute([row])?;
+                .execute([packed.row])?;
         } else {
-            reached = reached.max(*row);
+            reached = packed.row;
         }
     }
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
@@ -74,10 +95,52 @@ pub(super) fn index(conn: &Connection, unpacker: &mut Unpacker) -> Result<bool, 
     Ok(rows.len() as i64 == CHUNK)
 }
 
-type Packed = (i64, i64, Vec<u8>, bool);
+/// A span's payload, as it is stored.
+struct Packed {
+    row: i64,
+    dict: i64,
+    bytes: Vec<u8>,
+}
 
-fn packed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Packed> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+fn packed(
+    conn: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Packed>, StoreError> {
+    let mut ask = conn.prepare_cached(sql)?;
+    let rows = ask.query_map(values, |row| {
+        Ok(Packed {
+            row: row.get(0)?,
+            dict: row.get(1)?,
+            bytes: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether any log came by itself.
+fn has_logs(conn: &Connection) -> Result<bool, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM log)")?
+        .query_row([], |row| row.get(0))?)
+}
+
+/// All that a span says in words, with the logs that came by themselves.
+fn words(conn: &Connection, row: i64, span: &Span, has_logs: bool) -> Result<String, StoreError> {
+    if !has_logs {
+        return Ok(text::words(span, &[]));
+    }
+    let mut ask = conn.prepare_cached(
+        "SELECT z FROM log JOIN span ON span.session = log.session AND span.span = log.span
+         WHERE span.id = ?1 ORDER BY log.time, log.id",
+    )?;
+    let records = ask.query_map([row], |row| row.get::<_, Vec<u8>>(0))?;
+    let records: Vec<Vec<u8>> = records.collect::<Result<_, _>>()?;
+    let logs: Vec<Log> = records
+        .iter()
+        .filter_map(|record| Some(wire::decode_log(record).ok()?.log))
+        .collect();
+    Ok(text::words(span, &logs))
 }
 
 /// Words as they were asked for: quoted ones together.
@@ -94,12 +157,73 @@ fn terms(words: &str) -> Vec<String> {
     terms
 }
 
+/// What is looked for, as the index sees it: of each term the words in it, which must follow one another.
+struct Needle {
+    terms: Vec<String>,
+    phrases: Vec<Vec<String>>,
+    /// What stands in a span's bytes as it is, in small or capital letters, if the span has the words.
+    certain: Vec<memmem::Finder<'static>>,
+}
+
+impl Needle {
+    /// `None` where there is nothing to look for.
+    fn new(words: &str) -> Option<Self> {
+        let terms = terms(words);
+        let phrases: Vec<Vec<String>> = terms.iter().map(|term| tokens(term).collect()).collect();
+        // Numbers are not written as they read; of other letters the small ones may be other bytes.
+        let is_certain = |token: &&String| {
+            token.is_ascii() && token.starts_with(|first: char| first.is_ascii_alphabetic())
+        };
+        let certain = phrases.iter().flatten().filter(is_certain);
+        let certain = certain
+            .map(|token| memmem::Finder::new(token).into_owned())
+            .collect();
+        (!terms.is_empty()).then_some(Self {
+            terms,
+            phrases,
+            certain,
+        })
+    }
+
+    /// Each term as a phrase, so that nothing in it is a command.
+    fn query(&self) -> String {
+        let phrases = self.phrases.iter().map(|tokens| tokens.join(" "));
+        phrases
+            .map(|phrase| format!("\"{phrase}\""))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Whether a span of these bytes may have the words.
+    fn may_be_in(&self, bytes: &mut [u8]) -> bool {
+        bytes.make_ascii_lowercase();
+        self.certain
+            .iter()
+            .all(|finder| finder.find(bytes).is_some())
+    }
+
+    fn is_in(&self, words: &str) -> bool {
+        let words: Vec<String> = tokens(words).collect();
+        self.phrases.iter().all(|phrase| {
+            words
+                .windows(phrase.len())
+                .any(|window| window == phrase.as_slice())
+        })
+    }
+}
+
+/// The words of a text as the index knows them.
+fn tokens(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.chars().flat_map(char::to_lowercase).collect())
+}
+
 impl Reader {
     pub(super) fn search(&mut self, wanted: &Search) -> Result<Vec<Hit>, StoreError> {
-        let terms = terms(&wanted.words);
-        if terms.is_empty() {
+        let Some(needle) = Needle::new(&wanted.words) else {
             return Ok(Vec::new());
-        }
+        };
         let session = match wanted.session {
             None => None,
             Some(id) => match self.row_of(id)? {
@@ -107,82 +231,97 @@ impl Reader {
                 None => return Ok(Vec::new()),
             },
         };
-        let mut hits = self.beyond(&terms, session, wanted.limit)?;
-        let missing = wanted.limit.saturating_sub(hits.len());
-        if missing > 0 {
-            // Each term as a phrase, so that nothing in it is a command.
-            let query: Vec<String> = terms
-                .iter()
-                .map(|term| format!("\"{}\"", term.replace('"', "")))
-                .collect();
-            let rows = {
-                let mut ask = self.conn.prepare_cached(
-                    "SELECT payload.id, dict, z, 0 FROM words JOIN payload ON payload.id = words.rowid
-                        JOIN span ON span.id = words.rowid JOIN session ON session.id = span.session
-                     WHERE words MATCH ?1 AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
-                     ORDER BY words.rowid DESC LIMIT ?3",
-                )?;
-                let rows =
-                    ask.query_map(params![query.join(" "), session, missing as i64], packed)?;
-                rows.collect::<Result<Vec<_>, _>>()?
-            };
-            for (row, dict, bytes, _) in rows {
-                hits.extend(self.hit(row, dict, &bytes, &terms, false)?);
+        let has_logs = has_logs(&self.conn)?;
+        let mut hits = self.beyond(&needle, session, wanted.limit, has_logs)?;
+        // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
+        let from = read::meta(&self.conn, "indexed")?;
+        if hits.iter().filter(|(row, _)| *row > from).count() < wanted.limit {
+            let rows = packed(
+                &self.conn,
+                "SELECT payload.id, dict, z FROM words JOIN payload ON payload.id = words.rowid
+                    JOIN span ON span.id = words.rowid JOIN session ON session.id = span.session
+                 WHERE words MATCH ?1 AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
+                 ORDER BY words.rowid DESC LIMIT ?3",
+                params![needle.query(), session, wanted.limit as i64],
+            )?;
+            for packed in rows {
+                let row = packed.row;
+                let hit = self.hit(packed, &needle, has_logs, true)?;
+                hits.extend(hit.map(|hit| (row, hit)));
             }
         }
-        Ok(hits)
+        hits.sort_unstable_by_key(|(row, _)| Reverse(*row));
+        hits.truncate(wanted.limit);
+        Ok(hits.into_iter().map(|(_, hit)| hit).collect())
     }
 
     /// What the index has not reached: read, the newest first.
     fn beyond(
         &mut self,
-        terms: &[String],
+        needle: &Needle,
         session: Option<i64>,
         limit: usize,
-    ) -> Result<Vec<Hit>, StoreError> {
+        has_logs: bool,
+    ) -> Result<Vec<(i64, Hit)>, StoreError> {
         let from = read::meta(&self.conn, "indexed")?;
-        let rows = {
-            let mut ask = self.conn.prepare_cached(
-                "SELECT payload.id, dict, z, 0 FROM payload JOIN span ON span.id = payload.id
-                    JOIN session ON session.id = span.session
-                 WHERE (payload.id > ?1 OR payload.id IN (SELECT id FROM unindexed))
-                    AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
-                 ORDER BY payload.id DESC LIMIT ?3",
-            )?;
-            let rows = ask.query_map(params![from, session, BEYOND], packed)?;
-            rows.collect::<Result<Vec<_>, _>>()?
-        };
         let mut hits = Vec::new();
-        for (row, dict, bytes, _) in rows {
-            hits.extend(self.hit(row, dict, &bytes, terms, true)?);
-            if hits.len() >= limit {
-                break;
+        for (rows, values) in [
+            ("payload.id > ?1", from),
+            (
+                "payload.id IN (SELECT id FROM unindexed WHERE id <= ?1)",
+                from,
+            ),
+        ] {
+            let rows = packed(
+                &self.conn,
+                &format!(
+                    "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
+                        CROSS JOIN session ON session.id = span.session
+                     WHERE {rows} AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
+                     ORDER BY payload.id DESC LIMIT ?3"
+                ),
+                params![values, session, BEYOND],
+            )?;
+            let mut found = 0;
+            for packed in rows {
+                let row = packed.row;
+                if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
+                    hits.push((row, hit));
+                    found += 1;
+                }
+                if found >= limit {
+                    break;
+                }
             }
         }
         Ok(hits)
     }
 
-    /// A span that was found; `None` where it does not have the words after all.
+    /// A span that may have been found, or is sure to be; `None` where it does not have the words after all.
     fn hit(
         &mut self,
-        row: i64,
-        dict: i64,
-        bytes: &[u8],
-        terms: &[String],
-        check: bool,
+        packed: Packed,
+        needle: &Needle,
+        has_logs: bool,
+        sure: bool,
     ) -> Result<Option<Hit>, StoreError> {
-        let whole = self.unpacker.unpack(&self.conn, dict, bytes)?;
-        let Ok(span) = wire::decode_span(&whole) else {
+        let mut whole = self
+            .unpacker
+            .unpack(&self.conn, packed.dict, &packed.bytes)?;
+        let span = if sure || has_logs {
+            wire::decode_span(&whole)
+        } else {
+            let span = whole.clone();
+            if !needle.may_be_in(&mut whole) {
+                return Ok(None);
+            }
+            wire::decode_span(&span)
+        };
+        let Ok(span) = span else {
             return Ok(None);
         };
-        let words = text::words(&span);
-        let small = words.to_lowercase();
-        let all = || {
-            terms
-                .iter()
-                .all(|term| small.contains(&term.to_lowercase()))
-        };
-        if check && !all() {
+        let words = words(&self.conn, packed.row, &span, has_logs)?;
+        if !sure && !needle.is_in(&words) {
             return Ok(None);
         }
         let session = self
@@ -190,14 +329,14 @@ impl Reader {
             .prepare_cached(
                 "SELECT key FROM session JOIN span ON span.session = session.id WHERE span.id = ?1",
             )?
-            .query_row([row], |row| row.get::<_, [u8; 16]>(0))
+            .query_row([packed.row], |row| row.get::<_, [u8; 16]>(0))
             .optional()?;
         Ok(session.map(|key| Hit {
             session: SessionId(u128::from_be_bytes(key)),
             span: SpanId(span.id.0),
             start: span.start,
             kind: span.kind,
-            excerpt: excerpt(&words, &small, terms),
+            excerpt: excerpt(&words, &words.to_lowercase(), &needle.terms),
             name: span.name,
         }))
     }

@@ -1,7 +1,7 @@
 //! Text of spans: what of it is searched, and what of an error's is the same when it happens again.
 
 use agentops_core::model::llm::{LlmCall, Part, ToolRequest};
-use agentops_core::model::span::Span;
+use agentops_core::model::span::{Log, Span};
 use serde_json::Value;
 
 /// So much of a span is searched.
@@ -10,8 +10,9 @@ const LONGEST: usize = 64 << 10;
 /// So much of an error's message tells it from others.
 const SHAPE: usize = 200;
 
-/// All that a span says in words: names, values, messages, errors, attributes.
-pub(super) fn words(span: &Span) -> String {
+/// All that a span says in words: names, values, messages, errors, attributes, and logs, with those that came by
+/// themselves.
+pub(super) fn words(span: &Span, logs: &[Log]) -> String {
     let mut words = Words(String::new());
     words.add(&span.name);
     if let Some(error) = &span.error {
@@ -30,7 +31,7 @@ pub(super) fn words(span: &Span) -> String {
         words.value(value);
     }
     span.tags.iter().for_each(|tag| words.add(tag));
-    for log in &span.logs {
+    for log in span.logs.iter().chain(logs) {
         words.add(&log.message);
     }
     words.0

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agentops_core::model::event::LossCause;
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
@@ -41,6 +41,8 @@ pub(super) struct Thin {
     pub(super) is_cost_estimated: bool,
     pub(super) tool_cost: Option<i64>,
     pub(super) first_token: Option<u64>,
+    /// Its trace, where that is not the session's.
+    pub(super) trace: Option<TraceId>,
     /// What of it the roll-ups hold.
     pub(super) counted: Counted,
 }
@@ -60,6 +62,8 @@ impl Counted {
     pub(super) const COST: u8 = 8;
     /// Its price is not known.
     pub(super) const UNPRICED: u8 = 16;
+    /// What its tool cost.
+    pub(super) const TOOL_COST: u8 = 32;
 
     pub(super) fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
@@ -109,8 +113,10 @@ pub(super) struct Known {
     places: HashMap<SpanId, u32>,
     /// What it is found by, and is in the store already.
     pub(super) dims: std::collections::HashSet<(u8, i64)>,
-    /// When its sums were last made, and over how many spans.
-    pub(super) summed: Option<(Instant, usize)>,
+    /// When its sums were last made, and how long that took.
+    pub(super) summed: Option<(Instant, Duration)>,
+    /// When it last changed without.
+    pub(super) changed: Option<Instant>,
     used: u64,
 }
 
@@ -130,6 +136,7 @@ impl Known {
             places: HashMap::new(),
             dims: std::collections::HashSet::new(),
             summed: None,
+            changed: None,
             used: 0,
         }
     }

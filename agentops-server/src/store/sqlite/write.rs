@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use agentops_core::model::event::{Event, Loss, LossCause, Resource};
-use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::rollup::{self, Entry, Rollup};
 use agentops_core::model::session::{Session, SessionFacts};
 use agentops_core::model::span::{Log, Span, SpanKind};
@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::payload::{Packer, Unpacker};
 use super::rolls::{Rolls, clamp, kind};
 use super::thin::{self, Counted, Known, Memory, Thin, Word};
-use super::{read, search, text};
+use super::{asked, read, reprice, search, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
 /// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
@@ -29,8 +29,11 @@ const SMALL: usize = 2_000;
 /// For how long the sums of a large session may lag.
 const LAG: Duration = Duration::from_millis(200);
 
+/// After so long without a change they lag no longer.
+const QUIET: Duration = Duration::from_millis(10);
+
 /// How many spans of a deleted session go in one transaction.
-const PURGE: usize = 2_000;
+const PURGE: usize = 250;
 
 /// Words that are remembered, so that spans need not look up their names.
 const WORDS: usize = 100_000;
@@ -39,15 +42,17 @@ const WORDS: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) conn: Connection,
-    packer: Packer,
+    pub(super) packer: Packer,
     pub(super) unpacker: Unpacker,
-    memory: Memory,
+    pub(super) memory: Memory,
     words: HashMap<Arc<str>, i64>,
     processes: HashMap<Arc<Resource>, i64>,
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
-    rolls: Rolls,
+    pub(super) rolls: Rolls,
     sequence: i64,
+    /// Tells whether another process has written.
+    version: Option<i64>,
 }
 
 /// What a commit has touched so far.
@@ -81,6 +86,7 @@ impl Writer {
             process: None,
             rolls: Rolls::default(),
             sequence,
+            version: None,
         })
     }
 
@@ -90,11 +96,7 @@ impl Writer {
             // Nothing more can be done for it; a connection that is broken says so at its next use.
             _ = self.conn.execute_batch("ROLLBACK");
         }
-        self.memory.clear();
-        self.words.clear();
-        self.processes.clear();
-        self.process = None;
-        self.rolls.clear();
+        self.forget_all();
         if let Ok(packer) = Packer::new(&self.conn) {
             self.packer = packer;
         }
@@ -109,16 +111,7 @@ impl Writer {
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
-        // Another process may have written since.
-        let newest = read::sequence(&self.conn)?;
-        if newest != self.sequence {
-            self.memory.clear();
-            self.words.clear();
-            self.processes.clear();
-            self.process = None;
-            self.sequence = newest;
-        }
-        let done = work(self).and_then(|done| {
+        let done = self.refresh().and_then(|()| work(self)).and_then(|done| {
             self.rolls.write(&self.conn)?;
             self.conn.execute_batch("COMMIT")?;
             Ok(done)
@@ -132,6 +125,26 @@ impl Writer {
             }
         }
         done
+    }
+
+    /// Another process may have written since: then what is remembered may be wrong.
+    fn refresh(&mut self) -> Result<(), StoreError> {
+        let version = self
+            .conn
+            .pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if self.version.replace(version) != Some(version) {
+            self.forget_all();
+            self.sequence = read::sequence(&self.conn)?;
+        }
+        Ok(())
+    }
+
+    fn forget_all(&mut self) {
+        self.memory.clear();
+        self.words.clear();
+        self.processes.clear();
+        self.process = None;
+        self.rolls.clear();
     }
 
     /// Takes in a batch.
@@ -253,8 +266,8 @@ impl Writer {
             status: span.status,
             open,
             cancelled: span.cancelled,
-            start: span.start,
-            end: span.end.filter(|_| !open),
+            start: clamp(span.start) as u64,
+            end: span.end.filter(|_| !open).map(|end| clamp(end) as u64),
             name,
             agent,
             model,
@@ -262,21 +275,33 @@ impl Writer {
             cost: entry.cost,
             is_cost_estimated: entry.is_cost_estimated,
             tool_cost: entry.tool_cost,
-            first_token: span.llm.as_ref().and_then(|llm| llm.time_to_first_token),
+            first_token: span
+                .llm
+                .as_ref()
+                .and_then(|llm| llm.time_to_first_token)
+                .map(|nanos| clamp(nanos) as u64),
+            trace: None,
             counted: Counted::default(),
         };
 
         let whole = wire::encode_span(span);
         let (dict, packed) = self.packer.pack(&whole)?;
-        let Some(known) = self.memory.get(session) else {
+        let Self {
+            memory,
+            rolls,
+            conn,
+            ..
+        } = self;
+        let Some(known) = memory.get(session) else {
             return Err(StoreError(Kind::Corrupt("a session that was just there")));
         };
         known.ours |= !matches!(span.kind, SpanKind::Unknown | SpanKind::Http)
             || span.llm.is_some()
             || span.agent.is_some();
-        if known.trace.0 == 0 || known.told.is_none() && span.kind == SpanKind::Session {
+        if known.spans.is_empty() && known.trace.0 == 0 {
             known.trace = span.trace_id;
         }
+        thin.trace = Some(span.trace_id).filter(|trace| *trace != known.trace);
         let row = known.row;
         let usage = thin.usage;
         let columns = params![
@@ -302,40 +327,41 @@ impl Writer {
             thin.cost,
             thin.tool_cost,
             thin.first_token.map(clamp),
+            thin.trace.map(|trace| trace.0.to_be_bytes()),
+            asked::number(span),
         ];
         match place {
             None => {
-                thin.row = self
-                    .conn
+                thin.row = conn
                     .prepare_cached(
                         "INSERT INTO span (session, span, parent, kind, status, flags, name, agent, model, start, end,
                             thread, error, input, output, cache_read, cache_write, reasoning, total, cost, tool_cost,
-                            first_token, counted)
+                            first_token, trace, asked, counted)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                            ?20, ?21, ?22, 0)",
+                            ?20, ?21, ?22, ?23, ?24, 0)",
                     )?
                     .insert(columns)?;
-                self.conn
-                    .prepare_cached("INSERT INTO payload VALUES (?1, ?2, ?3)")?
+                conn.prepare_cached("INSERT INTO payload VALUES (?1, ?2, ?3)")?
                     .execute(params![thin.row, dict, packed])?;
                 known.push(thin);
             }
             Some(at) => {
-                self.conn
-                    .prepare_cached(
+                // What it added is taken away as it was: it adds what it is now when the session is summed up.
+                let before = &known.spans[at];
+                rolls.change(known.project.0, before, before.counted, Counted::default());
+                conn.prepare_cached(
                         "UPDATE span SET parent = ?3, kind = ?4, status = ?5, flags = ?6, name = ?7, agent = ?8,
                             model = ?9, start = ?10, end = ?11, thread = ?12, error = ?13, input = ?14, output = ?15,
                             cache_read = ?16, cache_write = ?17, reasoning = ?18, total = ?19, cost = ?20,
-                            tool_cost = ?21, first_token = ?22
+                            tool_cost = ?21, first_token = ?22, trace = ?23, asked = ?24, counted = 0
                          WHERE session = ?1 AND span = ?2",
                     )?
                     .execute(columns)?;
                 let row = known.spans[at].row;
-                self.conn
-                    .prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
+                conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
                     .execute(params![row, dict, packed])?;
-                search::changed(&self.conn, row)?;
-                (thin.row, thin.counted) = (row, known.spans[at].counted);
+                search::changed(conn, row)?;
+                thin.row = row;
                 known.spans[at] = thin;
             }
         }
@@ -351,9 +377,9 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let process = self.process(resource)?;
-        let known = self.known(session, process, resource)?;
-        let (row, trace) = (known.row, known.trace);
-        let record = wire::encode_log(log, session, trace, span);
+        let row = self.known(session, process, resource)?.row;
+        // Without the trace, which may not be known yet: the same log is the same record.
+        let record = wire::encode_log(log, session, TraceId::default(), span);
         // The same log may come again with the same request.
         let there: bool = self
             .conn
@@ -364,6 +390,13 @@ impl Writer {
                 .prepare_cached("INSERT INTO log (session, span, time, z) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![row, span.0 as i64, clamp(log.time), record])?;
             touched.session(session).push(span);
+            let place = self.memory.get(session).and_then(|known| {
+                let at = known.place(span)?;
+                Some(known.spans[at].row)
+            });
+            if let Some(row) = place {
+                search::changed(&self.conn, row)?;
+            }
         }
         Ok(())
     }
@@ -383,7 +416,7 @@ impl Writer {
             return Ok(());
         };
         known.ours = true;
-        if known.trace.0 == 0 {
+        if known.spans.is_empty() && known.trace.0 == 0 {
             known.trace = facts.trace_id;
         }
         match &mut known.told {
@@ -410,8 +443,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A loss that names no session may be of any that was open in its process then, so each of them counts it. Where
-    /// none was, it is the latest one's: what is lost at the end is counted after the end.
+    /// A loss that names no session is kept beside the sessions of its process, for whose it may be can still change.
     fn loss(
         &mut self,
         resource: &Arc<Resource>,
@@ -432,12 +464,29 @@ impl Writer {
                 self.known(session, process, resource)?;
                 vec![session]
             }
-            None => read::open_in(&self.conn, process, clamp(loss.time))?,
+            None => {
+                self.conn
+                    .prepare_cached(
+                        "INSERT INTO loss (process, time, cause, count) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![
+                        process,
+                        clamp(loss.time),
+                        loss.cause.as_str(),
+                        clamp(loss.count)
+                    ])?;
+                read::open_in(&self.conn, process, clamp(loss.time))?
+            }
         };
         for session in blamed {
-            let known = self.known(session, process, resource)?;
-            *known.losses.entry(loss.cause).or_default() += loss.count;
             touched.session(session);
+            if loss.session.is_none() {
+                continue;
+            }
+            if let Some(known) = self.remembered(session)? {
+                let count = known.losses.entry(loss.cause).or_default();
+                *count = count.saturating_add(loss.count);
+            }
         }
         Ok(())
     }
@@ -453,6 +502,12 @@ impl Writer {
         Ok(())
     }
 
+    /// Counts a change that is no batch.
+    pub(super) fn advance(&mut self) -> Result<(), StoreError> {
+        self.sequence += 1;
+        self.note_sequence()
+    }
+
     fn note_sequence(&self) -> Result<(), StoreError> {
         self.conn
             .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'sequence'")?
@@ -461,7 +516,7 @@ impl Writer {
     }
 
     /// What is remembered of a session, read again where it was forgotten; `None` where the store has none such.
-    fn remembered(&mut self, id: SessionId) -> Result<Option<&mut Known>, StoreError> {
+    pub(super) fn remembered(&mut self, id: SessionId) -> Result<Option<&mut Known>, StoreError> {
         if self.memory.get(id).is_none() {
             let Some(known) = read::known(&self.conn, id)? else {
                 return Ok(None);
@@ -511,13 +566,13 @@ impl Writer {
         let Some(known) = memory.get(id) else {
             return Ok(());
         };
-        if known.project.0 != project.0 {
+        if known.project.0 != project.0 && !known.spans.is_empty() {
             for span in &known.spans {
                 rolls.change(known.project.0, span, span.counted, Counted::default());
                 rolls.change(project.0, span, Counted::default(), span.counted);
             }
-            known.project = project;
         }
+        known.project = project;
         known.process = process;
         Ok(())
     }
@@ -645,7 +700,7 @@ impl Writer {
     }
 
     /// Makes the sums of a session that changed, or says that they lag.
-    fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
         let Self {
             memory,
             rolls,
@@ -656,16 +711,28 @@ impl Writer {
         let Some(known) = memory.get(id) else {
             return Ok(());
         };
-        let fresh = |(at, _): (Instant, usize)| at.elapsed() < LAG;
-        if !now && known.spans.len() > SMALL && known.summed.is_some_and(fresh) {
-            conn.prepare_cached("UPDATE session SET stale = 1, seq = ?2, told = ?3 WHERE id = ?1")?
-                .execute(params![
-                    known.row,
-                    *sequence,
-                    known.told.as_ref().map(wire::encode_facts)
-                ])?;
+        if !now && known.spans.len() > SMALL && !is_due(known) {
+            known.changed = Some(Instant::now());
+            let row = Standing::of(known);
+            conn.prepare_cached(
+                "UPDATE session SET stale = 1, seq = ?2, told = ?3, process = ?4, project = ?5, trace = ?6,
+                    foreign_only = ?7, lost = ?8, losses = ?9
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                row.id,
+                *sequence,
+                row.told,
+                row.process,
+                row.project,
+                row.trace,
+                !row.ours,
+                row.lost,
+                row.losses
+            ])?;
             return Ok(());
         }
+        let started = Instant::now();
         let entries = in_order(known);
         let sums = rollup::sum(&entries);
         let counted: Vec<(SpanId, Counted)> = entries
@@ -686,16 +753,48 @@ impl Writer {
                     .execute(params![thin.row, now.0])?;
             }
         }
-        known.summed = Some((Instant::now(), known.spans.len()));
-        let row = (
-            known.row,
-            known.process,
-            known.project.0,
-            known.lost,
-            known.ours,
-        );
-        let told = known.told.as_ref().map(wire::encode_facts);
-        self.write_session(row, told, &session)
+        known.summed = Some((Instant::now(), started.elapsed()));
+        known.changed = None;
+        let status = Standing::of(known);
+        self.write_session(&status, &session)
+    }
+}
+
+/// Whether a large session's sums have lagged for long enough: making them takes a tenth of the time at most, or nothing
+/// more has come for a while.
+fn is_due(known: &Known) -> bool {
+    known.summed.is_none_or(|(at, took)| {
+        let quiet = known
+            .changed
+            .is_some_and(|at| at.elapsed() >= QUIET.max(took));
+        quiet || at.elapsed() >= LAG.max(took * 10)
+    })
+}
+
+/// What is known of a session besides its sums, as it is written.
+struct Standing {
+    id: i64,
+    process: i64,
+    project: i64,
+    trace: [u8; 16],
+    told: Option<Vec<u8>>,
+    losses: String,
+    lost: bool,
+    ours: bool,
+}
+
+impl Standing {
+    fn of(known: &Known) -> Self {
+        Self {
+            id: known.row,
+            process: known.process,
+            project: known.project.0,
+            trace: known.trace.0.to_be_bytes(),
+            told: known.told.as_ref().map(wire::encode_facts),
+            losses: read::losses_to_json(&known.losses),
+            lost: known.lost,
+            ours: known.ours,
+        }
     }
 }
 
@@ -707,8 +806,14 @@ fn now() -> i64 {
 
 /// The spans of a session as sums are made of them: its own first, the others by start.
 fn in_order(known: &Known) -> Vec<Entry<'_>> {
-    let root = known.told.as_ref().and_then(|told| told.root);
     let mut entries: Vec<Entry<'_>> = known.spans.iter().map(Thin::entry).collect();
+    let sessions = entries
+        .iter()
+        .filter(|entry| entry.kind == SpanKind::Session);
+    let root = known.told.as_ref().and_then(|told| told.root).or_else(|| {
+        let first = sessions.min_by_key(|entry| (entry.start, entry.id))?;
+        Some(first.id)
+    });
     entries.sort_unstable_by_key(|entry| (Some(entry.id) != root, entry.start, entry.id));
     entries
 }
@@ -728,6 +833,7 @@ fn counts(entry: &Entry<'_>, totals: &rollup::SpanTotals) -> Counted {
         (totals.counts_usage, Counted::USAGE),
         (totals.counts_cost, Counted::COST),
         (totals.lacks_cost, Counted::UNPRICED),
+        (entry.tool_cost.is_some(), Counted::TOOL_COST),
     ];
     let set = bits.iter().filter(|(set, _)| *set);
     Counted(set.fold(0, |all, (_, bit)| all | bit))
@@ -740,9 +846,12 @@ fn summarise(
     entries: &[Entry<'_>],
     sums: Rollup,
 ) -> Result<Session, StoreError> {
+    let own = entries.first().and_then(|own| known.place(own.id));
     let facts = trace::Known {
         id: known.id,
-        trace_id: known.trace,
+        trace_id: own.map_or_else(TraceId::default, |at| {
+            known.spans[at].trace.unwrap_or(known.trace)
+        }),
         facts: known.told.clone(),
         losses: known.losses.clone(),
         lost: known.lost,
@@ -752,12 +861,7 @@ fn summarise(
 }
 
 impl Writer {
-    fn write_session(
-        &mut self,
-        (row, process, project, lost, ours): (i64, i64, i64, bool, bool),
-        told: Option<Vec<u8>>,
-        session: &Session,
-    ) -> Result<(), StoreError> {
+    fn write_session(&mut self, status: &Standing, session: &Session) -> Result<(), StoreError> {
         let name = self.word(&session.facts.name)?.0;
         let lists = read::Lists::of(session).to_json();
         let (facts, counts, tokens) = (&session.facts, session.counts, session.tokens);
@@ -767,16 +871,16 @@ impl Writer {
                     end = ?9, state = ?10, end_state = ?11, is_root = ?12, spans = ?13, open = ?14, errors = ?15,
                     llm_calls = ?16, tool_calls = ?17, dropped = ?18, input = ?19, output = ?20, cache_read = ?21,
                     cache_write = ?22, reasoning = ?23, total = ?24, cost = ?25, partial = ?26, lists = ?27,
-                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30
+                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30, losses = ?31, parent = ?32
                  WHERE id = ?1",
             )?
             .execute(params![
-                row,
-                process,
-                project,
+                status.id,
+                status.process,
+                status.project,
                 name,
-                facts.trace_id.0.to_be_bytes(),
-                told,
+                status.trace,
+                status.told,
                 wire::encode_facts(facts),
                 clamp(facts.start),
                 facts.end.map(clamp),
@@ -798,9 +902,11 @@ impl Writer {
                 session.cost.total,
                 session.cost.partial,
                 lists,
-                !ours,
-                lost,
+                !status.ours,
+                status.lost,
                 self.sequence,
+                status.losses,
+                facts.parent_session_id.map(|id| id.0.to_be_bytes()),
             ])?;
         Ok(())
     }
@@ -858,77 +964,89 @@ impl Writer {
     /// Does what can wait, for about `budget`. Whether there is more of it.
     pub(super) fn maintain(&mut self, budget: Duration) -> Result<bool, StoreError> {
         let until = Instant::now() + budget;
-        self.settle_stale()?;
-        let mut more = false;
+        self.settle_stale(false)?;
+        let lags = !read::stale(&self.conn)?.is_empty();
         loop {
-            more |= self.purge_some()?;
+            let purged = self.purge_some()?;
+            let priced = self.price_some()?;
+            let indexed = self.index_some()?;
+            if !purged && !priced && !indexed {
+                return Ok(lags);
+            }
             if Instant::now() >= until {
                 return Ok(true);
             }
-            more |= self.index_some()?;
-            if !more || Instant::now() >= until {
-                return Ok(more);
-            }
-            more = false;
         }
     }
 
-    /// Makes the sums that lag behind.
-    pub(super) fn settle_stale(&mut self) -> Result<Changes, StoreError> {
-        let stale = read::stale(&self.conn)?;
-        if stale.is_empty() {
-            return Ok(Changes::default());
-        }
-        self.transaction(|writer| {
-            writer.sequence += 1;
-            let mut changes = Changes {
-                sequence: writer.sequence as u64,
-                ..Changes::default()
-            };
-            for id in stale {
-                writer.remembered(id)?;
-                writer.settle(id, true)?;
-                changes.sessions.push((id, Vec::new()));
+    /// Makes the sums that have lagged for long enough.
+    pub(super) fn settle_stale(&mut self, all: bool) -> Result<Changes, StoreError> {
+        let mut changes = Changes::default();
+        for id in read::stale(&self.conn)? {
+            if !all && self.memory.get(id).is_some_and(|known| !is_due(known)) {
+                continue;
             }
-            writer.note_sequence()?;
-            Ok(changes)
-        })
+            changes.sequence = self.transaction(|writer| {
+                writer.sequence += 1;
+                if writer.remembered(id)?.is_some() {
+                    writer.settle(id, true)?;
+                }
+                writer.note_sequence()?;
+                Ok(writer.sequence as u64)
+            })?;
+            changes.sessions.push((id, Vec::new()));
+        }
+        Ok(changes)
     }
 
-    /// Takes some spans of a hidden session out of everything; the session itself goes last.
+    /// Takes some spans of a hidden session out of everything; the session itself goes last. Whether there was one.
     fn purge_some(&mut self) -> Result<bool, StoreError> {
         let now = now();
-        let hidden = read::to_purge(&self.conn, now)?;
-        let Some((row, id)) = hidden else {
+        if read::to_purge(&self.conn, now)?.is_none() {
             return Ok(false);
-        };
+        }
         self.transaction(|writer| {
+            // Asked again: somebody may have brought it back.
+            let Some(hidden) = read::to_purge(&writer.conn, now)? else {
+                return Ok(true);
+            };
+            writer.sequence += 1;
             let begun = writer
                 .conn
                 .prepare_cached("UPDATE session SET hidden = -1 WHERE id = ?1 AND hidden <> 0")?
-                .execute([row])?;
+                .execute([hidden.row])?;
             if begun == 0 {
-                // Somebody has brought it back.
                 return Ok(true);
             }
-            let spans = read::thin_spans(&writer.conn, row, PURGE)?;
-            if let Some(known) = writer.remembered(id)? {
-                let project = known.project.0;
-                for span in &spans {
-                    writer
-                        .rolls
-                        .change(project, span, span.counted, Counted::default());
-                }
-            }
+            let spans = read::thin_spans(&writer.conn, hidden.row, PURGE)?;
             for span in &spans {
+                writer
+                    .rolls
+                    .change(hidden.project, span, span.counted, Counted::default());
                 search::removed(&writer.conn, span.row)?;
-                for sql in [
-                    "DELETE FROM payload WHERE id = ?1",
-                    "DELETE FROM span WHERE id = ?1",
-                ] {
-                    writer.conn.prepare_cached(sql)?.execute([span.row])?;
+                let fault: Option<i64> = writer
+                    .conn
+                    .prepare_cached("DELETE FROM span WHERE id = ?1 RETURNING error")?
+                    .query_row([span.row], |row| row.get(0))?;
+                writer
+                    .conn
+                    .prepare_cached("DELETE FROM payload WHERE id = ?1")?
+                    .execute([span.row])?;
+                if let Some(fault) = fault {
+                    writer
+                        .conn
+                        .prepare_cached(
+                            "DELETE FROM fault WHERE id = ?1
+                                AND NOT EXISTS (SELECT 1 FROM span WHERE error = ?1 AND error IS NOT NULL)",
+                        )?
+                        .execute([fault])?;
                 }
             }
+            // Numbers of spans at the end are given again, to spans that nothing was indexed of.
+            writer.conn.execute(
+                "UPDATE meta SET value = min(value, coalesce((SELECT max(id) FROM span), 0)) WHERE key = 'indexed'",
+                [],
+            )?;
             if spans.len() < PURGE {
                 // Whoever has not seen that it went cannot be told any more.
                 writer
@@ -937,24 +1055,37 @@ impl Writer {
                         "INSERT INTO meta SELECT 'purged', seq FROM session WHERE id = ?1
                          ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
                     )?
-                    .execute([row])?;
+                    .execute([hidden.row])?;
                 for sql in [
                     "DELETE FROM log WHERE session = ?1",
                     "DELETE FROM session_dim WHERE session = ?1",
                     "DELETE FROM session WHERE id = ?1",
                 ] {
-                    writer.conn.prepare_cached(sql)?.execute([row])?;
+                    writer.conn.prepare_cached(sql)?.execute([hidden.row])?;
                 }
             }
             // What is remembered of it is not what is left of it.
-            writer.memory.remove(id);
+            writer.memory.remove(hidden.id);
+            writer.note_sequence()?;
             Ok(true)
         })
     }
 
+    /// Whether there was something to look at.
+    fn price_some(&mut self) -> Result<bool, StoreError> {
+        if !reprice::lags(&self.conn)? {
+            return Ok(false);
+        }
+        self.transaction(Self::reprice_some)?;
+        Ok(true)
+    }
+
     fn index_some(&mut self) -> Result<bool, StoreError> {
+        if !self.packer.may_learn() && !search::lags(&self.conn)? {
+            return Ok(false);
+        }
         self.transaction(|writer| {
-            writer.packer.learn(&writer.conn)?;
+            writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
             search::index(&writer.conn, &mut writer.unpacker)
         })
     }

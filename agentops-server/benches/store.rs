@@ -1,0 +1,782 @@
+//! What the store costs and how fast it answers: `cargo bench -p agentops-server --bench store [SPANS]`, 500,000 spans
+//! without a number.
+//!
+//! Costs are CPU time of the threads at work, side by side with what SQLite takes for the same bytes at the least, in
+//! turns, so that a busy machine changes neither; they and what is counted must keep their bounds. How long answers take
+//! is measured while spans come in at 10,000 a second; those bounds end the program with an error under `--strict` only,
+//! for they hold on a machine that does nothing else. Phoenix and DuckDB are not run here.
+#![expect(clippy::print_stdout, reason = "a program for people to run and read")]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use agentops_core::model::agent::AgentRef;
+use agentops_core::model::error::ErrorRecord;
+use agentops_core::model::event::{Event, Resource};
+use agentops_core::model::frame::{self, Kind};
+use agentops_core::model::id::{SessionId, SpanId, TraceId};
+use agentops_core::model::llm::{Cost, LlmCall, Usage};
+use agentops_core::model::span::{Span, SpanKind, Status, ToolCall};
+use agentops_core::model::wire;
+use agentops_server::store::sqlite::{Durability, Sqlite};
+use agentops_server::store::{
+    Batch, Condition, GroupBy, Search, Series, Sort, Step, Store, Wanted,
+};
+use rusqlite::{Connection, params};
+use serde_json::{Map, json};
+
+/// Spans of one commit.
+const BATCH: usize = 500;
+
+/// Spans of one turn of a comparison, and how many turns there are.
+const TURN: usize = 10_000;
+const TURNS: usize = 7;
+
+/// How many spans come in each second while questions are asked.
+const LIVE: u64 = 10_000;
+
+const BASE: u64 = 1_795_323_600_000_000_000;
+const DAYS: u64 = 30;
+const DAY: u64 = 86_400_000_000_000;
+
+/// Text as people write it: what spans carry is taken from here.
+const TEXT: [&str; 4] = [
+    include_str!("../../README.md"),
+    include_str!("../../ARCHITECTURE.md"),
+    include_str!("../src/store/sqlite/write.rs"),
+    include_str!("../../agentops-core/src/model/rollup.rs"),
+];
+
+const SORTS: [Sort; 7] = [
+    Sort::Newest,
+    Sort::Oldest,
+    Sort::Cost,
+    Sort::Duration,
+    Sort::Tokens,
+    Sort::Spans,
+    Sort::Errors,
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut numbers = arguments
+        .iter()
+        .filter_map(|word| word.replace('_', "").parse().ok());
+    let mut report = Report {
+        strict: arguments.iter().any(|word| word == "--strict"),
+        failed: false,
+    };
+    costs(&mut report);
+    answers(numbers.next().unwrap_or(500_000), &mut report);
+    match report.failed {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    }
+}
+
+struct Report {
+    strict: bool,
+    failed: bool,
+}
+
+impl Report {
+    /// A figure that must not be larger than its bound.
+    fn at_most(&mut self, what: &str, found: f64, bound: f64) {
+        let kept = found <= bound;
+        self.failed |= !kept;
+        let verdict = if kept { "" } else { "  MISSED" };
+        println!("{what:<62} {found:>10.4}  (at most {bound}){verdict}");
+    }
+
+    /// How long answers took, on a machine that does nothing else.
+    fn within(&mut self, what: &str, mut took: Vec<Duration>, bound: f64) {
+        took.sort_unstable();
+        let at = |percent: usize| {
+            took[(took.len() * percent / 100).min(took.len() - 1)].as_secs_f64() * 1e3
+        };
+        let kept = at(95) < bound;
+        self.failed |= self.strict && !kept;
+        let verdict = if kept { "" } else { "  MISSED" };
+        println!(
+            "{what:<46} p50 {:>8.2} ms  p95 {:>8.2} ms  (less than {bound}){verdict}",
+            at(50),
+            at(95)
+        );
+    }
+}
+
+/// CPU time that this thread has had; where the system does not tell, time that has passed.
+fn cpu() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let told = told.and_then(|line| line.split(' ').next()?.parse().ok());
+    told.map_or_else(
+        || {
+            std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default()
+        },
+        Duration::from_nanos,
+    )
+}
+
+/// CPU microseconds of each of so many.
+fn each(count: usize, work: impl FnOnce()) -> f64 {
+    let before = cpu();
+    work();
+    cpu().saturating_sub(before).as_secs_f64() * 1e6 / count as f64
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// A place for files; gone at the end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        let own = format!("bench-{name}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(own);
+        std::fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Numbers that look random, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % below
+    }
+
+    /// About `mean`, mostly less, now and then far more.
+    fn skewed(&mut self, mean: u64) -> u64 {
+        let uniform = (self.next(1_000_000) + 1) as f64 / 1_000_000.0;
+        (-uniform.ln() * mean as f64) as u64 + 1
+    }
+}
+
+/// Runs of agents, several at once.
+struct Load {
+    random: Random,
+    lines: Vec<&'static str>,
+    running: Vec<Running>,
+    /// Sizes of sessions that come before others, from the last on.
+    large: Vec<u64>,
+    sessions: u64,
+    spans: u64,
+    total: u64,
+    resources: Vec<Arc<Resource>>,
+}
+
+struct Running {
+    id: SessionId,
+    left: u64,
+    next: u64,
+    start: u64,
+    resource: usize,
+}
+
+impl Load {
+    /// So many spans are spread over the days.
+    fn new(total: u64, large: &[u64]) -> Self {
+        let resource = |number: usize| {
+            Arc::new(Resource {
+                service: format!("service {number}"),
+                project: format!("project {number}"),
+                service_version: Some(format!("1.{number}")),
+                pid: Some(number as u64),
+                ..Resource::default()
+            })
+        };
+        let lines = TEXT.iter().flat_map(|text| text.lines());
+        Self {
+            random: Random(0x2545_f491_4f6c_dd1d),
+            lines: lines.filter(|line| line.len() > 20).collect(),
+            running: Vec::new(),
+            large: large.to_vec(),
+            sessions: 0,
+            spans: 0,
+            total,
+            resources: (0..8).map(resource).collect(),
+        }
+    }
+
+    fn text(&mut self, length: u64) -> String {
+        let mut text = String::new();
+        while (text.len() as u64) < length {
+            text.push_str(self.lines[self.random.next(self.lines.len() as u64) as usize]);
+            text.push('\n');
+        }
+        text.truncate(text.floor_char_boundary(length as usize));
+        text
+    }
+
+    fn batch(&mut self, size: usize) -> Batch {
+        Batch {
+            events: (0..size).map(|_| self.event()).collect(),
+            ..Batch::default()
+        }
+    }
+
+    fn event(&mut self) -> (Arc<Resource>, Event) {
+        while self.running.len() < 6 {
+            self.sessions += 1;
+            let id = 0x019c_0000_0000_7000_8000_0000_0000_0000 + u128::from(self.sessions);
+            let left = self.large.pop();
+            let running = Running {
+                id: SessionId(id),
+                left: left.unwrap_or_else(|| 10 + self.random.skewed(70)),
+                next: 1,
+                start: BASE + self.spans * (DAYS * DAY / self.total.max(1)),
+                resource: self.random.next(8) as usize,
+            };
+            self.running.push(running);
+        }
+        let at = self.random.next(6) as usize;
+        let Running {
+            id,
+            next,
+            start,
+            resource,
+            ..
+        } = self.running[at];
+        let span = self.span(id, next, start);
+        self.spans += 1;
+        let running = &mut self.running[at];
+        running.next += 1;
+        running.left -= 1;
+        if running.left == 0 {
+            self.running.swap_remove(at);
+        }
+        (
+            self.resources[resource].clone(),
+            Event::SpanEnded(Box::new(span)),
+        )
+    }
+
+    fn span(&mut self, session: SessionId, number: u64, start: u64) -> Span {
+        let kind = match self.random.next(10) {
+            _ if number == 1 => SpanKind::Agent,
+            0..=3 => SpanKind::Llm,
+            4..=7 => SpanKind::Tool,
+            8 => SpanKind::Agent,
+            _ => SpanKind::Operation,
+        };
+        let length = match self.random.next(500) {
+            0 => 20_000 + self.random.next(80_000),
+            _ => self.random.skewed(480),
+        };
+        let (asked, answered) = (self.text(length), self.text(length / 3 + 20));
+        let (agent, tool) = (self.random.next(20), self.random.next(40));
+        let began = start + number * 40_000_000 + self.random.next(20_000_000);
+        let failed = self.random.next(40) == 0;
+        let llm = (kind == SpanKind::Llm).then(|| {
+            let mut usage = Usage::default();
+            (usage.input, usage.output) = (length / 4, length / 12 + 5);
+            let mut cost = Cost::default();
+            cost.total = (length * 300) as i64;
+            let mut call = LlmCall::default();
+            call.provider = Some("openai".into());
+            call.model = Some(format!("model-{}", self.random.next(12)));
+            (call.usage, call.cost) = (Some(usage), Some(cost));
+            call.time_to_first_token = Some(self.random.skewed(300_000_000));
+            call
+        });
+        // Ids are random but for what makes the parent's known.
+        let id = |number: u64| {
+            SpanId((number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ session.0 as u64) | 1)
+        };
+        Span {
+            id: id(number),
+            parent_id: (number > 1).then(|| id(self.random.next(number - 1) + 1)),
+            session_id: session,
+            trace_id: TraceId(session.0),
+            agent: Some(AgentRef {
+                id: format!("agent-{agent}"),
+                name: format!("agent {agent}"),
+                role: None,
+                model: None,
+            }),
+            name: match kind {
+                SpanKind::Tool => format!("tool_{tool}"),
+                SpanKind::Llm => "chat".into(),
+                SpanKind::Agent => format!("agent {agent}"),
+                _ => format!("step {tool}"),
+            },
+            kind,
+            status: if failed { Status::Error } else { Status::Ok },
+            cancelled: false,
+            open: false,
+            adopted: false,
+            start: began,
+            end: Some(began + self.random.skewed(800_000_000)),
+            busy: None,
+            polls: None,
+            thread: None,
+            source: None,
+            input: Some(json!({ "prompt": asked })),
+            output: Some(json!(answered)),
+            attributes: Map::from_iter([
+                (
+                    "tenant".to_owned(),
+                    json!(format!("tenant-{}", self.random.next(200))),
+                ),
+                ("attempt".to_owned(), json!(self.random.next(3))),
+            ]),
+            version: None,
+            tags: Vec::new(),
+            links: Vec::new(),
+            logs: Vec::new(),
+            error: failed.then(|| ErrorRecord {
+                kind: kind.as_str().into(),
+                code: "Timeout".into(),
+                details: format!("no answer within {} ms", self.random.next(30_000)),
+                time: began,
+                ..ErrorRecord::default()
+            }),
+            llm,
+            tool: (kind == SpanKind::Tool).then(|| ToolCall {
+                name: format!("tool_{tool}"),
+                ..ToolCall::default()
+            }),
+            operation_type: None,
+            guardrail: None,
+        }
+    }
+}
+
+fn spans_of(batch: &Batch) -> impl Iterator<Item = &Span> {
+    batch.events.iter().filter_map(|(_, event)| match event {
+        Event::SpanEnded(span) => Some(&**span),
+        _ => None,
+    })
+}
+
+/// What SQLite takes at the least: one wide table, no index, the text as it is.
+fn plain(path: &Path) -> Connection {
+    let conn = Connection::open(path).expect("it opens");
+    conn.execute_batch(
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA cache_size = -65536;
+         PRAGMA wal_autocheckpoint = 2000;
+         CREATE TABLE span (id INTEGER PRIMARY KEY, session BLOB, span INTEGER, parent INTEGER, project TEXT, kind TEXT,
+            status INTEGER, name TEXT, agent TEXT, model TEXT, start INTEGER, end INTEGER, input INTEGER,
+            output INTEGER, cost INTEGER, body BLOB) STRICT",
+    )
+    .expect("a table");
+    conn
+}
+
+fn insert(conn: &Connection, span: &Span, body: &[u8]) {
+    let llm = span.llm.as_ref();
+    let usage = llm.and_then(|llm| llm.usage);
+    let row = params![
+        span.session_id.0.to_be_bytes(),
+        span.id.0 as i64,
+        span.parent_id.map(|id| id.0 as i64),
+        "project",
+        span.kind.as_str(),
+        span.status as u8,
+        span.name,
+        span.agent.as_ref().map(|agent| &agent.name),
+        llm.and_then(|llm| llm.model.as_ref()),
+        span.start as i64,
+        span.end.map(|end| end as i64),
+        usage.map(|usage| usage.input as i64),
+        usage.map(|usage| usage.output as i64),
+        llm.and_then(|llm| llm.cost.as_ref()).map(|cost| cost.total),
+        body,
+    ];
+    conn.prepare_cached(
+        "INSERT INTO span (session, span, parent, project, kind, status, name, agent, model, start, end, input, output,
+            cost, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )
+    .and_then(|mut insert| insert.execute(row))
+    .expect("a row");
+}
+
+/// What taking spans in costs, beside SQLite's limit.
+fn costs(report: &mut Report) {
+    let dir = Dir::new("costs");
+    let store = Sqlite::open(&dir.file("store.db"), Durability::Full).expect("it opens");
+    let (wide, single) = (plain(&dir.file("wide.db")), plain(&dir.file("single.db")));
+    let mut load = Load::new((TURN * TURNS) as u64, &[]);
+    let mut figures: [Vec<f64>; 5] = Default::default();
+    let mut bytes = 0;
+    for turn in 0..=TURNS {
+        let batches: Vec<Batch> = (0..TURN / BATCH).map(|_| load.batch(BATCH)).collect();
+        let bodies: Vec<Vec<u8>> = batches
+            .iter()
+            .flat_map(spans_of)
+            .map(wire::encode_span)
+            .collect();
+        bytes += bodies.iter().map(Vec::len).sum::<usize>();
+        let limit = each(TURN, || {
+            let mut bodies = bodies.iter();
+            for batch in &batches {
+                wide.execute_batch("BEGIN IMMEDIATE").expect("it begins");
+                spans_of(batch)
+                    .zip(&mut bodies)
+                    .for_each(|(span, body)| insert(&wide, span, body));
+                wide.execute_batch("COMMIT").expect("it commits");
+            }
+        });
+        let commit = each(TURN, || {
+            for batch in &batches {
+                store.commit(batch).expect("it commits");
+            }
+        });
+        let index = each(TURN, || {
+            while store.maintain(Duration::from_millis(5)).expect("upkeep") {}
+        });
+        let few = 300;
+        let one = each(few, || {
+            for (span, body) in batches.iter().flat_map(spans_of).zip(&bodies).take(few) {
+                single.execute_batch("BEGIN IMMEDIATE").expect("it begins");
+                insert(&single, span, body);
+                single.execute_batch("COMMIT").expect("it commits");
+            }
+        });
+        let mut spool = std::fs::File::create(dir.file("spool")).expect("a file");
+        let append = each(TURN, || {
+            let mut buffer = Vec::new();
+            for body in &bodies {
+                buffer.clear();
+                frame::append_span(&mut buffer, Kind::Span, &[], body).expect("it fits");
+                std::io::Write::write_all(&mut spool, &buffer).expect("it is written");
+            }
+        });
+        // The first is without a dictionary and with empty caches.
+        if turn > 0 {
+            for (figures, figure) in figures.iter_mut().zip([limit, commit, index, one, append]) {
+                figures.push(figure);
+            }
+        }
+    }
+    let [limit, commit, index, one, append] = figures.map(median);
+    println!(
+        "CPU µs a span in commits of {BATCH}, each durable; {} bytes a span",
+        bytes / (TURN * (TURNS + 1))
+    );
+    println!(
+        "SQLite's limit {limit:.1}, ours {commit:.1}, index {index:.1}; each span for itself {one:.1}, spool {append:.2}"
+    );
+    report.at_most("commit / SQLite's limit", commit / limit, 2.0);
+    report.at_most(
+        "commit and index / SQLite's limit",
+        (commit + index) / limit,
+        6.0,
+    );
+    report.at_most("spool / a commit for each span", append / one, 1.0 / 25.0);
+}
+
+/// How large the file is, and how much of it is the index of words.
+fn sizes(path: &Path) -> (f64, f64) {
+    let conn = Connection::open(path).expect("it opens");
+    let ask = |sql: &str| -> f64 { conn.query_row(sql, [], |row| row.get(0)).expect(sql) };
+    let all = ask(
+        "SELECT CAST(page_count * page_size AS REAL) FROM pragma_page_count(), pragma_page_size()",
+    );
+    let blocks = ask("SELECT total(length(block)) FROM words_data");
+    let sizes = ask("SELECT total(length(sz) + 10) FROM words_docsize");
+    (all, blocks + sizes)
+}
+
+/// How fast questions are answered, with spans coming in.
+fn answers(spans: u64, report: &mut Report) {
+    let dir = Dir::new("answers");
+    let path = dir.file("store.db");
+    let store = Sqlite::open(&path, Durability::Full).expect("it opens");
+    let mut load = Load::new(spans, &[10_000, 10_000, 10_000, 100_000.min(spans / 5)]);
+    let (mut bytes, mut busy, started) = (0, Duration::ZERO, Instant::now());
+    while load.spans < spans {
+        let batch = load.batch(BATCH);
+        bytes += spans_of(&batch)
+            .map(|span| wire::encode_span(span).len())
+            .sum::<usize>();
+        let before = cpu();
+        store.commit(&batch).expect("it commits");
+        store.maintain(Duration::from_millis(20)).expect("upkeep");
+        busy += cpu().saturating_sub(before);
+    }
+    let before = cpu();
+    while store.maintain(Duration::from_millis(50)).expect("upkeep") {}
+    busy += cpu().saturating_sub(before);
+    println!(
+        "{spans} spans in {} sessions, {} bytes a span: {:.0} s, {:.1} µs CPU a span with the index",
+        load.sessions,
+        bytes as u64 / spans,
+        started.elapsed().as_secs_f64(),
+        busy.as_secs_f64() * 1e6 / spans as f64
+    );
+    let (all, words) = sizes(&path);
+    report.at_most(
+        "bytes / raw bytes, without the index of words",
+        (all - words) / bytes as f64,
+        0.6,
+    );
+    report.at_most("bytes / raw bytes, with it", all / bytes as f64, 1.0);
+    ratios(&path, &store, report);
+
+    let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                // As many as a hundredth of a second brings, at the time when they come.
+                let due = Duration::from_micros(sent.load(Ordering::Relaxed) * 1_000_000 / LIVE);
+                std::thread::sleep(due.saturating_sub(started.elapsed()));
+                let batch = load.batch(LIVE as usize / 100);
+                store.commit(&batch).expect("it commits");
+                sent.fetch_add(LIVE / 100, Ordering::Relaxed);
+            }
+        });
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let more = store.maintain(Duration::from_millis(5)).expect("upkeep");
+                std::thread::sleep(Duration::from_millis(if more { 5 } else { 100 }));
+            }
+        });
+        ask(&store, report);
+        over.store(true, Ordering::Relaxed);
+    });
+    let sent = sent.load(Ordering::Relaxed);
+    println!(
+        "meanwhile {:.0} spans a second came in",
+        sent as f64 / started.elapsed().as_secs_f64()
+    );
+    let wal = std::fs::metadata(path.with_extension("db-wal")).map_or(0, |wal| wal.len());
+    report.at_most("MB of write-ahead log", wal as f64 / 1e6, 128.0);
+}
+
+/// Answers beside what they would take without what is kept for them.
+fn ratios(path: &Path, store: &Sqlite, report: &mut Report) {
+    let conn = Connection::open(path).expect("it opens");
+    let wanted = Wanted {
+        limit: 50,
+        ..Wanted::default()
+    };
+    let list = || each(1, || drop(store.sessions(&wanted).expect("a list")));
+    let grouped = || {
+        each(1, || {
+            let mut ask = conn
+                .prepare(
+                    "SELECT session, min(start), max(end), count(*), sum(cost), sum(input), sum(status = 2)
+                     FROM span GROUP BY session ORDER BY min(start) DESC LIMIT 50",
+                )
+                .expect("a question");
+            let mut rows = ask.query([]).expect("an answer");
+            while rows.next().expect("a row").is_some() {}
+        })
+    };
+    let (list, grouped) = turns(list, grouped);
+    println!(
+        "CPU ms: a list {:.3}, by GROUP BY {:.0}",
+        list / 1e3,
+        grouped / 1e3
+    );
+    let spans: f64 = conn
+        .query_row("SELECT CAST(count(*) AS REAL) FROM span", [], |row| {
+            row.get(0)
+        })
+        .expect("a count");
+    // A thousandth at five million: the other way takes as long as there are spans.
+    report.at_most(
+        "list / list by GROUP BY",
+        list / grouped,
+        0.001 * (5e6 / spans).max(1.0),
+    );
+
+    let kept = || each(1, || drop(store.series(&month()).expect("sums")));
+    let scanned = || each(1, || scan(&conn));
+    let (kept, scanned) = turns(kept, scanned);
+    println!(
+        "CPU ms: sums of {DAYS} days {:.2}, by a look at every span {:.0}",
+        kept / 1e3,
+        scanned / 1e3
+    );
+    report.at_most(
+        "sums that are kept / sums of every span",
+        kept / scanned,
+        0.2,
+    );
+}
+
+/// Medians of both, asked in turns.
+fn turns(one: impl Fn() -> f64, other: impl Fn() -> f64) -> (f64, f64) {
+    let (ones, others) = (0..TURNS).map(|_| (one(), other())).unzip();
+    (median(ones), median(others))
+}
+
+/// Sums by model and day, with how long calls took, of every span.
+fn scan(conn: &Connection) {
+    let mut sums = HashMap::<(i64, i64), (i64, i64, Vec<i64>)>::new();
+    let mut ask = conn
+        .prepare("SELECT start, model, cost, input, end - start FROM span WHERE model IS NOT NULL")
+        .expect("a question");
+    let mut rows = ask.query([]).expect("an answer");
+    while let Some(row) = rows.next().expect("a row") {
+        let number = |column| {
+            row.get::<_, Option<i64>>(column)
+                .expect("a number")
+                .unwrap_or(0)
+        };
+        let sum = sums.entry((number(0) / DAY as i64, number(1))).or_default();
+        sum.0 += number(2);
+        sum.1 += number(3);
+        sum.2.push(number(4));
+    }
+    for (_, _, times) in sums.values_mut() {
+        times.sort_unstable();
+    }
+    std::hint::black_box(sums);
+}
+
+fn month() -> Series {
+    Series {
+        by: GroupBy::Model,
+        step: Step::Day,
+        since: BASE - DAY,
+        until: BASE + (DAYS + 1) * DAY,
+        project: None,
+    }
+}
+
+fn timed<T>(times: usize, mut ask: impl FnMut(usize) -> T) -> Vec<Duration> {
+    let once = |at| {
+        let started = Instant::now();
+        drop(ask(at));
+        started.elapsed()
+    };
+    (0..times).map(once).collect()
+}
+
+fn ask(store: &dyn Store, report: &mut Report) {
+    let first = |at: usize| Wanted {
+        sort: SORTS[at % SORTS.len()],
+        limit: 50,
+        ..Wanted::default()
+    };
+    let list = |wanted: &Wanted| store.sessions(wanted).expect("a list");
+    report.within(
+        "list of 50, by each sort",
+        timed(210, |at| list(&first(at))),
+        5.0,
+    );
+    let later: Vec<Wanted> = (0..SORTS.len())
+        .map(|at| Wanted {
+            after: list(&first(at)).next,
+            ..first(at)
+        })
+        .collect();
+    report.within(
+        "the page after it",
+        timed(210, |at| list(&later[at % SORTS.len()])),
+        5.0,
+    );
+    let filters = [
+        Condition::Project("project 3".into()),
+        Condition::Agent("agent 7".into()),
+        Condition::Model("model-3".into()),
+        Condition::Tool("tool_9".into()),
+        Condition::Error("Timeout".into()),
+        Condition::Since(BASE + 10 * DAY),
+        Condition::MinCost(1_000_000),
+        Condition::Version("1.4".into()),
+        Condition::Name("chat".into()),
+        Condition::Text("agent 1".into()),
+    ];
+    let filtered = |at: usize| Wanted {
+        conditions: vec![filters[at % filters.len()].clone()],
+        ..first(0)
+    };
+    report.within(
+        "list of 50 with a filter",
+        timed(200, |at| list(&filtered(at))),
+        5.0,
+    );
+    let totals = timed(20, |_| store.totals(&Wanted::default()).expect("totals"));
+    report.within("totals of all sessions", totals, 50.0);
+
+    let largest = Wanted {
+        sort: Sort::Spans,
+        limit: 1,
+        ..Wanted::default()
+    };
+    let largest = list(&largest).sessions.remove(0);
+    let id = largest.facts.id;
+    let outline = || {
+        store
+            .outline(id)
+            .expect("an outline")
+            .expect("it is there")
+            .rows
+    };
+    let what = format!("columns of a session of {} spans", largest.counts.spans);
+    report.within(&what, timed(7, |_| outline()), 300.0);
+    let rows = outline();
+    let span = |at: usize| {
+        store
+            .span(id, rows[at * 1_999 % rows.len()].id)
+            .expect("a span")
+    };
+    report.within("one span of it", timed(50, span), 5.0);
+
+    for words in [
+        "agentops",
+        "\"the store\"",
+        "sum spans",
+        "tenant",
+        "nothinglikeit",
+    ] {
+        let search = Search {
+            words: words.into(),
+            session: None,
+            limit: 50,
+        };
+        let mut found = 0;
+        let took = timed(40, |_| found = store.search(&search).expect("hits").len());
+        report.within(&format!("search for {words}: {found}"), took, 10.0);
+    }
+    report.within(
+        "sums of 30 days by model",
+        timed(40, |_| store.series(&month()).expect("sums")),
+        20.0,
+    );
+    let hours = Series {
+        by: GroupBy::Kind,
+        step: Step::Hour,
+        since: BASE + 20 * DAY,
+        until: BASE + 21 * DAY,
+        project: None,
+    };
+    report.within(
+        "sums of a day by hour",
+        timed(40, |_| store.series(&hours).expect("sums")),
+        20.0,
+    );
+    let faults = timed(10, |_| {
+        store.faults(&Wanted::default(), 50).expect("faults")
+    });
+    report.within("errors by kind", faults, 100.0);
+}

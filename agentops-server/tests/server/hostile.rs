@@ -1,0 +1,249 @@
+//! What nobody sends in good faith: nothing falls over, what is refused is counted, and the rest goes on.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{START, Server};
+use crate::otlp::{pairs, request, span};
+
+const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
+const JSON: (&str, &str) = ("content-type", "application/json");
+const PROTO: (&str, &str) = ("content-type", "application/x-protobuf");
+
+/// Headers, a body, the status that comes of it, and what is said.
+type Case<'a> = (&'a [(&'a str, &'a str)], Vec<u8>, u16, &'a str);
+
+#[test]
+fn what_cannot_be_read_is_refused_with_the_reason() {
+    let server = Server::start("hostile-bodies");
+    let gzip = |body: &[u8]| {
+        let mut to = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        to.write_all(body)
+            .and_then(|()| to.finish())
+            .expect("memory")
+    };
+    let bomb = gzip(&vec![b' '; 65 << 20]);
+    assert!(bomb.len() < 200_000);
+    let zstd_bomb = zstd::encode_all(&vec![b' '; 65 << 20][..], 1).expect("memory");
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_value = (0..60).fold(
+        json!({"stringValue": "x"}),
+        |inner, _| json!({"arrayValue": {"values": [inner]}}),
+    );
+    let deep_span = json!({"resourceSpans": [{"scopeSpans": [{"spans": [{"attributes": [{"key": "k", "value": deep_value}]}]}]}]});
+    let cases: [Case<'_>; 15] = [
+        (&[JSON], b"".into(), 400, "EOF"),
+        (&[JSON], b"[]".into(), 400, "an object with `resourceSpans`"),
+        (
+            &[JSON],
+            b"{\"resourceSpans\":[{\"scopeSpans\":3}]}".into(),
+            400,
+            "an array as `scopeSpans`",
+        ),
+        (&[JSON], b"{} x".into(), 400, "trailing"),
+        (
+            &[JSON],
+            b"{\"resourceSpans\":\xff}".into(),
+            400,
+            "expected value",
+        ),
+        (&[JSON], deep.into_bytes(), 400, "invalid type"),
+        (
+            &[JSON],
+            deep_span.to_string().into_bytes(),
+            400,
+            "recursion",
+        ),
+        (&[JSON, ("content-encoding", "gzip")], bomb, 413, "64 MiB"),
+        (
+            &[JSON, ("content-encoding", "zstd")],
+            zstd_bomb,
+            413,
+            "64 MiB",
+        ),
+        (
+            &[JSON, ("content-encoding", "gzip")],
+            b"{}".into(),
+            400,
+            "does not decompress",
+        ),
+        (
+            &[JSON, ("content-encoding", "br")],
+            b"{}".into(),
+            415,
+            "gzip, deflate or zstd",
+        ),
+        (
+            &[("content-type", "text/html")],
+            b"{}".into(),
+            415,
+            "application/x-protobuf",
+        ),
+        (&[PROTO], b"\x0a\xff".into(), 400, "cut short"),
+        (&[PROTO], b"\x0b".into(), 400, "not protobuf"),
+        (
+            &[JSON, ("content-length", "99999999999")],
+            b"".into(),
+            413,
+            "16 MiB",
+        ),
+    ];
+    for (headers, body, status, said) in cases {
+        for path in ["/v1/traces", "/v1/logs"] {
+            if path == "/v1/logs" && status == 400 && headers == [JSON] {
+                continue;
+            }
+            let answer = server.send("POST", path, headers, &body);
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            assert_eq!(answer.status, status, "{headers:?}: {text}");
+            assert!(text.contains(said), "{headers:?}: {text}");
+        }
+    }
+    assert_eq!(server.send("GET", "/healthz", &[], b"").status, 200);
+    assert!(server.counted("agentops_refused_total{what=\"requests\",cause=\"malformed\"}") >= 9);
+    assert_eq!(
+        server.counted("agentops_refused_total{what=\"requests\",cause=\"too_long\"}"),
+        6
+    );
+}
+
+#[test]
+fn parents_may_be_ten_thousand_deep_and_go_in_circles() {
+    let server = Server::start("hostile-parents");
+    let deep: Vec<Value> = (1..=10_000)
+        .map(|id| span(id, id - 1, "deeper", id, 1, json!({})))
+        .collect();
+    server.spans(&request("", &deep));
+    let circle = [
+        span(20_001, 20_002, "a", 0, 1, json!({})),
+        span(20_002, 20_001, "b", 0, 1, json!({})),
+        span(20_003, 20_003, "own", 0, 1, json!({})),
+    ];
+    server.spans(&request("", &circle));
+    // Sums of large sessions may lag; this is what they catch up in.
+    while server
+        .store()
+        .maintain(Duration::from_secs(1))
+        .expect("the store works")
+    {}
+    let session = server.session(TRACE);
+    assert_eq!(session["counts"]["spans"], 10_003);
+    assert_eq!(session["spans"].as_array().map(Vec::len), Some(10_003));
+}
+
+#[test]
+fn any_text_comes_back_as_it_was() {
+    let server = Server::start("hostile-texts");
+    let texts = [
+        "'; DROP TABLE span; --",
+        "<script>alert(1)</script>",
+        "\u{0}\u{1}\u{1b}[31m\u{7f}\r\n\t",
+        "\u{202e}\u{feff}\u{ffff}",
+        "%s%n{}{{}}",
+        "\"\\",
+        "",
+    ];
+    let spans: Vec<Value> = texts.iter().zip(1..).map(|(text, id)| {
+        let mut span = span(id, 0, text, id, 1, json!({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": text, "gen_ai.agent.name": text,
+            *text: text, "agentops.tags": [text], "input.value": text, "error.type": text}));
+        span["status"] = json!({"code": 2, "message": text});
+        span
+    }).collect();
+    server.spans(&request("x", &spans));
+    let session = server.session(TRACE);
+    for (text, span) in texts
+        .iter()
+        .zip(session["spans"].as_array().expect("spans"))
+    {
+        if !text.is_empty() {
+            assert_eq!(
+                (
+                    &span["name"],
+                    &span["agent"]["name"],
+                    &span["attributes"][text],
+                    &span["input"]
+                ),
+                (&json!(text), &json!(text), &json!(text), &json!(text))
+            );
+        }
+        assert_eq!(span["error"]["details"], json!(text));
+    }
+    // What a terminal would obey is not shown to one.
+    assert!(!server.tree(TRACE).contains(['\u{1b}', '\u{0}', '\u{202e}']));
+}
+
+#[test]
+fn names_are_cut_and_attributes_counted() {
+    let server = Server::start("hostile-sizes");
+    let mut many = serde_json::Map::new();
+    for n in 0..1_500 {
+        many.insert(format!("k{n}"), n.into());
+    }
+    let long = "ä".repeat(2_000);
+    let request = request("", &[span(1, 0, &long, 0, 1, many.into())]);
+    let answer = server.send(
+        "POST",
+        "/v1/traces",
+        &[JSON],
+        request.to_string().as_bytes(),
+    );
+    let said = answer.json();
+    assert_eq!(said["partialSuccess"]["rejectedSpans"], "0");
+    let message = said["partialSuccess"]["errorMessage"]
+        .as_str()
+        .expect("a warning");
+    assert!(
+        message.contains("501 attributes left out") && message.contains("1 names cut"),
+        "{message}"
+    );
+    let session = server.session(TRACE);
+    assert_eq!(session["spans"][0]["name"], "ä".repeat(512));
+    assert_eq!(
+        session["spans"][0]["attributes"]
+            .as_object()
+            .map(serde_json::Map::len),
+        Some(1_000)
+    );
+    assert_eq!(
+        server.counted("agentops_refused_total{what=\"parts\",cause=\"attributes\"}"),
+        501
+    );
+}
+
+#[test]
+fn times_and_numbers_may_be_absurd() {
+    let server = Server::start("hostile-numbers");
+    let mut spans = Vec::new();
+    for (id, (start, end)) in [
+        (0, 0),
+        (u64::MAX, u64::MAX),
+        (START, 1),
+        (1, u64::MAX),
+        (START, START),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut span = span(
+            id as u64 + 1,
+            0,
+            "odd",
+            0,
+            1,
+            json!({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o",
+            "gen_ai.usage.input_tokens": i64::MAX, "gen_ai.usage.output_tokens": i64::MAX, "gen_ai.usage.cost": 1e300,
+            "gen_ai.response.time_to_first_chunk": -1.0}),
+        );
+        span["startTimeUnixNano"] = start.to_string().into();
+        span["endTimeUnixNano"] = end.to_string().into();
+        spans.push(span);
+    }
+    spans.push(json!({"traceId": format!("{TRACE:032x}"), "spanId": "00000000000000ff",
+        "attributes": pairs(&json!({"gen_ai.usage.input_tokens": -5, "gen_ai.usage.output_tokens": "many"}))}));
+    server.spans(&request("", &spans));
+    assert_eq!(server.session(TRACE)["counts"]["spans"], 6);
+    server.tree(TRACE);
+    assert_eq!(server.send("GET", "/healthz", &[], b"").status, 200);
+}

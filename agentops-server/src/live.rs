@@ -96,8 +96,8 @@ impl Live {
     }
 
     /// Makes the sums that lag, and tells who watches.
-    pub fn settle(&self) -> Result<(), StoreError> {
-        self.change(|store| store.settle()).map(drop)
+    pub fn settle(&self, all: bool) -> Result<(), StoreError> {
+        self.change(|store| store.settle(all)).map(drop)
     }
 
     /// Tells who watches of what other processes wrote.

@@ -113,7 +113,7 @@ fn import(home: &Home, live: &Live, stop: &AtomicBool) {
 /// Does what can wait, whenever there is something.
 fn upkeep(_home: &Home, live: &Live, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let kept_up = live.settle().and_then(|()| live.catch_up());
+        let kept_up = live.settle(false).and_then(|()| live.catch_up());
         match kept_up.and_then(|()| live.store().maintain(PIECE)) {
             Ok(true) => std::thread::sleep(PIECE),
             Ok(false) => std::thread::sleep(LOOK),

@@ -34,8 +34,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// nobody known did, whoever speaks last.
     fn deserted(&self, alive: &[String]) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Makes the sums that lag behind.
-    fn settle(&self) -> Result<Changes, StoreError>;
+    /// Makes the sums that lag behind: those that are due, or all.
+    fn settle(&self, all: bool) -> Result<Changes, StoreError>;
 
     /// Does what can wait, for about `budget`: sums that lag, text to be found, sessions to be purged. Whether there is
     /// more of it.

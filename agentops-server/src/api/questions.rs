@@ -632,7 +632,7 @@ async fn import_file(
             let mut commit = |batch: &_| live.commit(batch).map(drop);
             let mut unhide = |ids: &[SessionId]| live.unhide(ids).map(drop);
             let read = import::read(&**live.store(), &body, &mut commit, &mut unhide)?;
-            live.settle()?;
+            live.settle(true)?;
             Ok(ImportAnswer {
                 sessions: read.sessions.iter().map(SessionId::to_string).collect(),
                 spans: read.spans,

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
                 why => Failure::told(what(&why), ""),
             }
         })?;
-        store.settle()?;
+        store.settle(true)?;
         answers.push(Answer {
             file: path.display().to_string(),
             sessions: read.sessions.iter().map(SessionId::to_string).collect(),

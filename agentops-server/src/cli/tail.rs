@@ -131,7 +131,7 @@ fn take_in(recorded: &Recorded, importer: &mut Option<Importer>) -> Result<(), F
         for problem in importer.step(store, &mut commit)? {
             super::say(format_args!("warning: {problem}"));
         }
-        store.settle()?;
+        store.settle(true)?;
     }
     Ok(())
 }

@@ -263,8 +263,8 @@ impl Store for Sqlite {
         self.read(|reader| reader.deserted(alive))
     }
 
-    fn settle(&self) -> Result<Changes, StoreError> {
-        self.writer().settle_stale()
+    fn settle(&self, all: bool) -> Result<Changes, StoreError> {
+        self.writer().settle_stale(all)
     }
 
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {

@@ -136,7 +136,7 @@ fn what_cannot_be_read_says_what_it_is_not() {
     for (body, expected) in [
         (b"".to_vec(), "neither a session"),
         (b"{}".to_vec(), "missing field `id`"),
-        (b"{\"resourceSpans\":[]}".to_vec(), "OTLP as JSON"),
+        (b"{\"resourceSpans\":[]}".to_vec(), "neither a session"),
         (b"hello".to_vec(), "nor OTLP"),
         (b"AGENTOPS".to_vec(), "ends before its first record"),
         (

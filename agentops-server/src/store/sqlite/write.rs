@@ -964,7 +964,7 @@ impl Writer {
     /// Does what can wait, for about `budget`. Whether there is more of it.
     pub(super) fn maintain(&mut self, budget: Duration) -> Result<bool, StoreError> {
         let until = Instant::now() + budget;
-        self.settle_stale()?;
+        self.settle_stale(false)?;
         let lags = !read::stale(&self.conn)?.is_empty();
         loop {
             let purged = self.purge_some()?;
@@ -980,10 +980,10 @@ impl Writer {
     }
 
     /// Makes the sums that have lagged for long enough.
-    pub(super) fn settle_stale(&mut self) -> Result<Changes, StoreError> {
+    pub(super) fn settle_stale(&mut self, all: bool) -> Result<Changes, StoreError> {
         let mut changes = Changes::default();
         for id in read::stale(&self.conn)? {
-            if self.memory.get(id).is_some_and(|known| !is_due(known)) {
+            if !all && self.memory.get(id).is_some_and(|known| !is_due(known)) {
                 continue;
             }
             changes.sequence = self.transaction(|writer| {

@@ -87,7 +87,7 @@ fn collect(directory: &Path, files: &mut Vec<String>) {
         .flatten()
     {
         let (path, name) = (entry.path(), entry.file_name());
-        if path.is_dir() && name != "target" && name != ".git" {
+        if path.is_dir() && name != "target" && name != ".git" && name != "node_modules" {
             collect(&path, files);
         } else {
             files.push(format!("{}/", path.display()));

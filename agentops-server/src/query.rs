@@ -8,6 +8,8 @@ use agentops_core::model::id::SessionId;
 use agentops_core::model::session::Session;
 use agentops_core::model::trace::Trace;
 
+use serde::Serialize;
+
 use crate::store::{Condition, Store, StoreError, Wanted};
 
 pub mod blame;
@@ -35,6 +37,31 @@ pub use run::Run;
 pub use skeleton::{Calls, Skeleton, skeleton};
 pub use verdict::{Severity, Verdict, verdict};
 pub use whole::{Left, Whole, span};
+
+/// What there is to understand of a session, all of it from one reading.
+#[derive(Debug, Serialize)]
+pub struct Insight {
+    pub verdict: Verdict,
+    pub cost: blame::Blame,
+    pub loops: Vec<loops::Loop>,
+    pub critical_path: critical::CriticalPath,
+    /// For each agent, what it sent with each model call.
+    pub context: Vec<context::Growth>,
+}
+
+/// What became of a session, and where its money and its time went.
+pub fn insight(store: &dyn Store, id: SessionId) -> Result<Option<Insight>, StoreError> {
+    let Some(run) = Run::read(store, id)? else {
+        return Ok(None);
+    };
+    Ok(Some(Insight {
+        verdict: verdict::of(store, &run)?,
+        cost: blame::of(store, &run)?,
+        loops: loops::of(&run),
+        critical_path: critical::of(&run),
+        context: context::of(&run),
+    }))
+}
 
 /// How many spans are asked for at once.
 const PAGE: usize = 2_000;

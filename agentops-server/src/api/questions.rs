@@ -71,6 +71,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/api/v1/sessions/{id}/restore", post(restore_one))
         .route("/api/v1/sessions/{id}/spans/{span}", get(span))
         .route("/api/v1/sessions/{id}/skeleton", get(skeleton))
+        .route("/api/v1/sessions/{id}/verdict", get(verdict))
         .route("/api/v1/sessions/{id}/logs", get(logs))
         .route("/api/v1/search", get(search))
         .route("/api/v1/metrics", get(metrics))
@@ -331,6 +332,24 @@ async fn skeleton(
             let id = resolve(store, &id)?;
             let skeleton = query::skeleton(store, id)?.ok_or_else(|| gone(id))?;
             Ok(written(&skeleton))
+        })
+        .await
+}
+
+async fn verdict(
+    State(asked): State<Asked>,
+    path: Named<String>,
+    RawQuery(text): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let id = named(path)?;
+    Params::read(text.as_deref(), &[])?;
+    // Of any commit: what a session failed from may be in another one.
+    asked
+        .json(&headers, sequence, move |store| {
+            let id = resolve(store, &id)?;
+            let insight = query::insight(store, id)?.ok_or_else(|| gone(id))?;
+            Ok(written(&insight))
         })
         .await
 }

@@ -41,6 +41,10 @@ fn whole_answers() {
     ] {
         is(name, &pretty(&site.json(&path)));
     }
+    for (name, id) in [("verdict-good.json", GOOD), ("verdict-bad.json", BAD)] {
+        let verdict = site.json(&format!("/api/v1/sessions/{id}/verdict"));
+        is(name, &pretty(&verdict));
+    }
     let mut skeleton = site.json(&format!("/api/v1/sessions/{GOOD}/skeleton"));
     assert!(skeleton["sequence"].as_u64().is_some_and(|at| at > 0));
     skeleton["sequence"] = json!("…");
@@ -252,6 +256,7 @@ fn what_did_not_change_is_not_sent_again() {
         "/api/v1/sessions".to_owned(),
         one.clone(),
         format!("{one}/skeleton"),
+        format!("{one}/verdict"),
         format!("{one}/logs"),
         format!("{one}/spans/0000000000000003"),
         "/api/v1/errors".into(),
@@ -324,6 +329,7 @@ fn mistakes_are_named_with_what_may_be() {
         ("GET", "/api/v1/sessions/last/spans/1"),
         ("GET", "/api/v1/sessions/019c6b1e/spans/00000000000000ff"),
         ("GET", "/api/v1/sessions/last/skeleton?x=1"),
+        ("GET", "/api/v1/sessions/last/verdict?x=1"),
         ("GET", "/api/v1/sessions/last/logs?level=loud"),
         ("GET", "/api/v1/sessions/last/logs?cursor=1.2"),
         ("GET", "/api/v1/search"),

@@ -194,19 +194,19 @@ fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Compares with a file beside the tests; with `BLESS=1` writes it.
+/// Compares with a file beside the tests; with `AGENTOPS_BLESS=1` writes it.
 #[track_caller]
 pub(crate) fn is(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/server/answers")
         .join(name);
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("AGENTOPS_BLESS").is_some() {
         fs::create_dir_all(path.parent().expect("a directory")).expect("it can be made");
         fs::write(&path, found).expect("it can be written");
         return;
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(found, expected, "{name}; BLESS=1 writes it anew");
+    assert_eq!(found, expected, "{name}; AGENTOPS_BLESS=1 writes it anew");
 }
 
 /// JSON as it lies in files.

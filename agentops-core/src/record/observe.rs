@@ -69,7 +69,7 @@ use crate::model::span::SpanKind;
 /// # struct Client;
 /// # struct Answer { stream: Pin<Box<dyn Stream<Item = Result<Value, std::io::Error>>>> }
 /// # impl Client {
-/// #     async fn chat_stream(&self, _: &Value) -> Result<Answer, std::io::Error> { unimplemented!() }
+/// #     async fn chat_stream(&self, _: &Value) -> Result<Answer, std::io::Error> { Err(std::io::ErrorKind::NotConnected.into()) }
 /// # }
 /// # async fn ask(client: &Client, request: &Value) -> Result<(), std::io::Error> {
 /// let stream = async { Ok::<_, std::io::Error>(client.chat_stream(request).await?.stream) };

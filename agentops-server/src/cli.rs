@@ -163,7 +163,7 @@ fn take_in(home: &Home, store: &Sqlite) -> Result<bool, Failure> {
     let sizes =
         Importer::sizes(home).map_err(|error| HomeError::unreadable(home.spool(), error))?;
     let asked = Instant::now();
-    loop {
+    let problems = loop {
         let importer = Importer::new(home)
             .map_err(|error| HomeError::unreadable(home.path().into(), error))?;
         if let Some(mut importer) = importer {
@@ -171,17 +171,20 @@ fn take_in(home: &Home, store: &Sqlite) -> Result<bool, Failure> {
             for problem in &problems {
                 say(format_args!("warning: {problem}"));
             }
-            while store.maintain(Duration::from_millis(20))?
-                && asked.elapsed() < Duration::from_millis(100)
-            {}
-            return Ok(!problems.is_empty());
+            break !problems.is_empty();
         }
         // A server follows the spool; what was there when this was asked is what must be in the answer.
         if Importer::has_caught_up(home, store, &sizes)? || asked.elapsed() > PATIENCE {
-            return Ok(false);
+            break false;
         }
         std::thread::sleep(Duration::from_millis(10));
+    };
+    // An answer's sums lag behind nothing that is in it.
+    store.settle(true)?;
+    while store.maintain(Duration::from_millis(20))? && asked.elapsed() < Duration::from_millis(100)
+    {
     }
+    Ok(problems)
 }
 
 fn variable(name: &str) -> Option<OsString> {

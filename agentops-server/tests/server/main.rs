@@ -10,6 +10,7 @@ mod hostile;
 mod insight;
 mod kills;
 mod otlp;
+mod pages;
 mod random;
 mod seed;
 mod site;

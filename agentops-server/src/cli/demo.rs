@@ -16,8 +16,9 @@ use crate::store::{Batch, StoreError};
 
 /// Watch a recorded run of a small team of agents
 ///
-/// It is a run of the example `research_team` that fails. Serves as `serve` does, on data of its own that goes when this ends, and plays the run in at its own pace. Its model
-/// was a stand-in; what it cost is what the real one would have charged.
+/// It is a run of the example `research_team` that fails. Serves as `serve` does, on data of its own that goes when
+/// this ends, and plays the run in at its own pace. Its model was a stand-in; what it cost is what the real one would
+/// have charged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Stop at the end of the run, and print its tree
@@ -34,6 +35,9 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let home = Home::at(place.0.clone());
     let store = Arc::new(Sqlite::open(&place.0.join(DATABASE), Durability::Process)?);
     let once = args.once;
+    say(
+        "a recorded run of research_team: its model was a rule-based stand-in, costs are what gpt-4o-mini would have charged",
+    );
     let beside = |live: Arc<Live>| async move {
         let played = tokio::task::spawn_blocking(move || play(&live)).await;
         let session = played.map_err(|_| Failure::told("the run could not be played", ""))??;

@@ -195,10 +195,10 @@ pub async fn guard(State(access): State<Access>, request: Request, next: Next) -
     let Access::Token(token) = &access else {
         return next.run(request).await;
     };
-    if let Some(sent) = token_of_address(&request)
+    if let Some((sent, to)) = token_of_address(&request)
         && token.is(sent.as_bytes())
     {
-        return remembered(&host, &sent, "/");
+        return remembered(&host, &sent, &to);
     }
     let is_open = OPEN
         .iter()
@@ -346,16 +346,20 @@ fn sent<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a
     bearer.chain(cookies)
 }
 
-/// The token in the address that `serve` prints.
-fn token_of_address(request: &Request) -> Option<String> {
-    if request.method() != Method::GET || request.uri().path() != "/" {
+/// The token in an address that `serve` prints, and the address without it.
+fn token_of_address(request: &Request) -> Option<(String, String)> {
+    let path = request.uri().path();
+    if request.method() != Method::GET || !ui::is_page(path) {
         return None;
     }
-    let pairs = request.uri().query()?.split('&');
-    pairs
-        .filter_map(|pair| pair.strip_prefix("token="))
-        .next()
-        .map(str::to_owned)
+    let query = request.uri().query()?;
+    let token = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("token="))?;
+    let rest = query.split('&').filter(|pair| !pair.starts_with("token="));
+    let rest: Vec<&str> = rest.collect();
+    let mark = if rest.is_empty() { "" } else { "?" };
+    Some((token.to_owned(), format!("{path}{mark}{}", rest.join("&"))))
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {

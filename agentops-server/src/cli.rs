@@ -25,6 +25,7 @@ mod demo;
 mod doctor;
 mod export;
 mod import;
+mod open;
 mod prices;
 mod progress;
 mod serve;

@@ -31,7 +31,7 @@ mod sessions;
 mod show;
 mod tail;
 
-use recorded::{DATABASE, Recorded, recorded};
+use recorded::{DATABASE, Recorded, readable, recorded};
 
 /// What somebody who comes for the first time asks next.
 const PLACES: &str = "\
@@ -119,10 +119,10 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(&args, output),
         Command::Demo(args) => demo::run(&args, output),
-        Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
-        Command::Show(args) => show::run(&args, &recorded()?, output),
-        Command::Tail(args) => tail::run(&args, &recorded()?, output),
-        Command::Export(args) => export::run(&args, &recorded()?, output),
+        Command::Sessions(args) => sessions::run(&args, &readable()?, output),
+        Command::Show(args) => show::run(&args, &readable()?, output),
+        Command::Tail(args) => tail::run(&args, &readable()?, output),
+        Command::Export(args) => export::run(&args, &readable()?, output),
         Command::Import(args) => import::run(&args, &recorded()?, output),
         Command::Delete(args) => delete::run(&args, &recorded()?, output),
         Command::Doctor(args) => doctor::run(&args, output),

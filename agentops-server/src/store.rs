@@ -383,6 +383,8 @@ enum Kind {
     Busy,
     /// The disk is full.
     Full,
+    /// Its file cannot be opened, or not to be written to.
+    Closed(Box<dyn std::error::Error + Send + Sync>),
     /// A newer version wrote it.
     Newer { found: i64, supported: i64 },
     /// What it holds does not read back.
@@ -395,10 +397,15 @@ impl StoreError {
         matches!(self.0, Kind::Busy | Kind::Full)
     }
 
+    /// Whether its file may be there to be read, and not to be written to.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0, Kind::Closed(_))
+    }
+
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self.0 {
-            Kind::Engine(_) => {
+            Kind::Engine(_) | Kind::Closed(_) => {
                 "see whether the data directory can be written to, and whether its disk works"
             }
             Kind::Busy => "another agentops writes to this data directory; try again, or stop it",
@@ -417,6 +424,7 @@ impl fmt::Display for StoreError {
             Kind::Engine(error) => write!(f, "the store failed: {error}"),
             Kind::Busy => f.write_str("the store is busy"),
             Kind::Full => f.write_str("the store has no room: the disk is full"),
+            Kind::Closed(error) => write!(f, "the store cannot be written to: {error}"),
             Kind::Newer { found, supported } => write!(
                 f,
                 "a newer agentops wrote the store (format {found}, this one knows {supported})"

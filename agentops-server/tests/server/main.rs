@@ -14,4 +14,5 @@ mod random;
 mod seed;
 mod site;
 mod sse;
+mod types;
 mod verdict;

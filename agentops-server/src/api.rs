@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::{self, Access};
+use crate::home::Home;
 use crate::ingest::upload::Objects;
 use crate::ingest::writer::Writer;
 use crate::live::Live;
@@ -24,6 +25,7 @@ mod ingest;
 
 pub use ingest::Room;
 
+mod about;
 pub mod answer;
 pub mod error;
 mod events;
@@ -46,6 +48,8 @@ pub struct App {
     pub room: Room,
     /// What AgentOps' SDKs uploaded.
     pub objects: Objects,
+    /// Where all of it is.
+    pub home: Home,
 }
 
 /// All routes, behind what decides who may ask.
@@ -130,7 +134,6 @@ mod tests {
     use std::path::Path;
 
     use crate::auth::Token;
-    use crate::home::Home;
     use crate::store::sqlite::{Durability, Sqlite};
 
     fn status(address: SocketAddr, method: &str, path: &str) -> u16 {
@@ -178,6 +181,7 @@ mod tests {
             access: Access::Token(Token::of(&home).expect("a token")),
             room: Room::default(),
             objects: Objects::of(&home),
+            home,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a port");

@@ -1,19 +1,24 @@
 /** One run: why it ended as it did, what it cost, and every span of it with its time. */
 
+import { effect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { ApiError } from "../core/api";
-import { clock, count, duration, money, parseTime, percent, shortId, whole } from "../core/format";
-import { culprits, failing, peers, siblings, step } from "../core/layout";
-import { type Session as SessionFacts, outcome } from "../core/model";
+import { whole } from "../core/format";
+import { failing, peers, siblings, step } from "../core/layout";
+import { outcome } from "../core/model";
 import { pan, width, zoom } from "../core/timescale";
 import type { SessionRoute, View } from "../core/url";
 import { connection } from "../live";
-import { Failure, Figure, Outcome, Tabs } from "../ui/primitives";
+import { Failure, Tabs } from "../ui/primitives";
 import { Details } from "../views/details";
 import { Minimap } from "../views/minimap";
+import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
+import { Blame, ContextStrip, Head, Why } from "../views/top";
+
+import "../styles/session.css";
 
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
@@ -54,7 +59,11 @@ export function Session({ route }: { route: SessionRoute }) {
     <main class={route.span ? "page session with-details" : "page session"}>
       <Head session={session} model={model} />
       <Why session={session} model={model} />
-      <Minimap model={model} />
+      <Blame model={model} />
+      <div class="overview">
+        <Minimap model={model} />
+        <ContextStrip model={model} />
+      </div>
       <div class="toolbar">
         <Tabs
           label="Views"
@@ -92,6 +101,7 @@ export function Session({ route }: { route: SessionRoute }) {
             </>
           )}
         </search>
+        <Replay model={model} />
         {session.counts.dropped > 0 && (
           <span class="tone-warn">
             {whole(session.counts.dropped)} spans were lost before they got here
@@ -111,73 +121,24 @@ export function Session({ route }: { route: SessionRoute }) {
   );
 }
 
-function Head({ session, model }: { session: SessionFacts; model: SessionModel }) {
-  const start = parseTime(session.start_time);
-  const took =
-    session.duration_ms ?? (model.isRunning.value ? Math.max(0, model.now.value - start) : null);
-  const { tokens } = session;
-  return (
-    <header class="session-head">
-      <h1 title={session.id}>{session.name}</h1>
-      <Outcome session={session} />
-      <Figure value={duration(took)} label="" />
-      <Figure
-        value={money(session.cost)}
-        label=""
-        tone={session.cost.partial ? "warn" : "plain"}
-        {...(session.cost.unpriced_models.length > 0
-          ? { title: `no price for ${session.cost.unpriced_models.join(", ")}` }
-          : {})}
-      />
-      <Figure
-        value={count(tokens.total)}
-        label={
-          tokens.cache_read > 0
-            ? `tok (${percent(tokens.cache_read / tokens.input)} cached)`
-            : "tok"
-        }
-        title={`${whole(tokens.input)} in, ${whole(tokens.output)} out`}
-      />
-      <Figure value={whole(session.counts.spans)} label="spans" />
-      <span class="quiet">{clock(start, Date.now())}</span>
-      {session.tags.map((tag) => (
-        <span key={tag} class="tag">
-          #{tag}
-        </span>
-      ))}
-      {session.host?.hostname && <span class="quiet">{session.host.hostname}</span>}
-      <span class="quiet mono">{shortId(session.id)}</span>
-    </header>
-  );
-}
-
-/** Why it failed, and a way to the first span that did. */
-function Why({ session, model }: { session: SessionFacts; model: SessionModel }) {
-  if (session.counts.errors === 0 && !session.end_state_reason) return null;
-  const failed = outcome(session).tone === "bad";
-  const found = culprits(model.store, model.sums.value.errors);
-  return (
-    <p class={failed ? "why bad" : "why"}>
-      {session.end_state_reason && <span>{session.end_state_reason}</span>}
-      {found.length > 0 && (
-        <button type="button" onClick={() => model.select(found[found.length - 1])}>
-          go to the failing span
-        </button>
-      )}
-      {found.length > 1 && <span class="quiet">one of {whole(found.length)} errors</span>}
-    </p>
-  );
-}
-
-/** The part of time in view is in the address once it rests. */
+/** The part of time in view and the moment of a replay are in the address once they rest. */
 function useTimeInAddress(model: SessionModel): void {
-  const window = model.window.value;
   useEffect(() => {
-    const timer = setTimeout(() => {
-      if (model.state.value?.time !== window) model.change({ time: window });
-    }, 200);
-    return () => clearTimeout(timer);
-  }, [model, window]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = effect(() => {
+      const time = model.window.value;
+      const at = model.playhead.value;
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const state = model.state.peek();
+        if (state && (state.time !== time || state.at !== at)) model.change({ time, at });
+      }, 200);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [model]);
 }
 
 function useKeys(model: SessionModel): void {
@@ -187,8 +148,12 @@ function useKeys(model: SessionModel): void {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const target = event.target as HTMLElement;
-      if (target.matches("input, select, textarea")) {
+      if (target.matches("input:not([type=checkbox]), select, textarea")) {
         if (event.key === "Escape") target.blur();
+        return;
+      }
+      // A button that has the focus is pressed by these.
+      if (target.matches("button, a, summary") && (event.key === " " || event.key === "Enter")) {
         return;
       }
       if (press(latest.current, event.key)) event.preventDefault();
@@ -208,8 +173,8 @@ function press(model: SessionModel, key: string): boolean {
     if (rows.length > 0) model.select(rows[Math.max(0, Math.min(rows.length - 1, to))]);
   };
   const page = Math.max(1, Math.floor(innerHeight / ROW / 2));
-  const view = model.view.value;
-  const all = model.whole.value;
+  const view = model.range.peek();
+  const all = model.whole.peek();
   switch (key) {
     case "j":
     case "ArrowDown":
@@ -278,6 +243,9 @@ function press(model: SessionModel, key: string): boolean {
       return true;
     case "c":
       void navigator.clipboard.writeText(location.href);
+      return true;
+    case " ":
+      if (!model.isRunning.peek()) model.play();
       return true;
     case "Escape":
       model.change({ span: null });

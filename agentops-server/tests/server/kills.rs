@@ -29,6 +29,8 @@ use agentops_server::ingest::spool::Importer;
 use agentops_server::store::sqlite::{Durability, Sqlite};
 use agentops_server::store::{Batch, GroupBy, Search, Series, Step, Store, StoreError, Wanted};
 
+use crate::harness::Process;
+
 const START: u64 = 1_795_323_600_000_000_000;
 
 /// Spans of a session.
@@ -323,43 +325,6 @@ fn spool_is_empty(home: &Path) -> bool {
     !names.any(|name| name.ends_with(".agentops"))
 }
 
-/// A server that is killed, at the latest when its test fails.
-struct Server(Child);
-
-impl Server {
-    fn kill(mut self) {
-        self.0.kill().expect("it can be killed");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be gone already.
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
-/// Starts the real server, and waits until it serves.
-fn start_server(home: &Path) -> Server {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_agentops"))
-        .args(["serve", "--addr", "127.0.0.1:0", "--data"])
-        .arg(home)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let stdout = child.stdout.take().expect("its answers");
-    let mut line = String::new();
-    BufReader::new(stdout)
-        .read_line(&mut line)
-        .expect("an address");
-    let server = Server(child);
-    assert!(line.starts_with("http://"), "{line:?}");
-    server
-}
-
 #[test]
 fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
     let home = home("kills-server");
@@ -389,7 +354,7 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
             number
         });
         for _ in 0..kills() {
-            let server = start_server(&home);
+            let server = Process::start(&home);
             std::thread::sleep(moments.next(250));
             server.kill();
         }
@@ -398,7 +363,7 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
     });
     assert_eq!(total, written.load(Ordering::Relaxed));
 
-    let server = start_server(&home);
+    let server = Process::start(&home);
     let conn = rusqlite::Connection::open(&database).expect("the file opens");
     let commits = || -> i64 {
         let sql = "SELECT value FROM meta WHERE key = 'sequence'";

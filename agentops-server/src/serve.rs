@@ -71,6 +71,7 @@ pub fn start(
         access,
         room: Room::default(),
         objects: Objects::of(home),
+        home: home.clone(),
     };
     tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
     Ok(Server {

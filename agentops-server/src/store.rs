@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +96,18 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Errors by what is the same when they happen again, the most recent first.
     fn faults(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Fault>, StoreError>;
+
+    /// How often an error happened in sessions that fit, in each of `parts` equal parts of a time.
+    fn fault_times(
+        &self,
+        wanted: &Wanted,
+        fault: u64,
+        time: Range<UnixNanos>,
+        parts: u64,
+    ) -> Result<Vec<u64>, StoreError>;
+
+    /// How many of the sessions that fit started when.
+    fn histogram(&self, wanted: &Wanted, parts: u64) -> Result<Histogram, StoreError>;
 
     /// Hides sessions at once, and lets `maintain` purge them once `grace` is over. Which of them there were.
     fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError>;
@@ -190,6 +203,8 @@ pub enum Condition {
     Until(UnixNanos),
     /// In nano-USD.
     MinCost(i64),
+    /// In nano-USD; what has no price does not fit.
+    MaxCost(i64),
     /// A [`Fault`], by its id.
     Fault(u64),
     /// It is one of these.
@@ -328,6 +343,8 @@ pub enum GroupBy {
 pub enum Step {
     Hour,
     Day,
+    /// All of the time that is asked for, as far as it is whole hours.
+    Whole,
 }
 
 /// The sums of a group in one step.
@@ -352,6 +369,17 @@ pub struct Point {
     pub latency: Option<[u64; 3]>,
     /// The same of the time to the first token.
     pub first_token: Option<[u64; 3]>,
+}
+
+/// Sessions over time, in equal parts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Histogram {
+    /// When the first part begins.
+    pub since: UnixNanos,
+    /// How long each is, in nanoseconds; 0 where no session fits.
+    pub step: u64,
+    /// Sessions that started in each, and those of them that failed.
+    pub parts: Vec<(u64, u64)>,
 }
 
 /// Errors of one kind.

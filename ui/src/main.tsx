@@ -1,8 +1,9 @@
 import { render } from "preact";
 
-import { App } from "./app";
+// Before the parts of the page, whose own styles come after these.
 import "./styles/tokens.css";
 import "./styles/base.css";
+import { App } from "./app";
 
 const place = document.querySelector("#app");
 if (place) render(<App />, place);

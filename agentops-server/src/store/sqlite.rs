@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,8 +18,8 @@ use agentops_core::model::time::UnixNanos;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
-    Batch, Changes, Fault, Hit, Kind, Outline, Page, Point, Row, Search, Series, Store, StoreError,
-    Totals, Wanted,
+    Batch, Changes, Fault, Histogram, Hit, Kind, Outline, Page, Point, Row, Search, Series, Store,
+    StoreError, Totals, Wanted,
 };
 
 mod asked;
@@ -417,6 +418,20 @@ impl Store for Sqlite {
 
     fn faults(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Fault>, StoreError> {
         self.read(|reader| reader.faults(wanted, limit))
+    }
+
+    fn fault_times(
+        &self,
+        wanted: &Wanted,
+        fault: u64,
+        time: Range<UnixNanos>,
+        parts: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.read(|reader| reader.fault_times(wanted, fault, &time, parts))
+    }
+
+    fn histogram(&self, wanted: &Wanted, parts: u64) -> Result<Histogram, StoreError> {
+        self.read(|reader| reader.histogram(wanted, parts))
     }
 
     fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError> {

@@ -6,8 +6,11 @@
  * time proportional to the number of spans. Knows nothing of the DOM or of what is folded or in view.
  */
 
+import type { Skeleton } from "../gen/api";
 import { parseTime } from "./format";
 import { KIND, STATUS, kindOf, statusOf } from "./kinds";
+
+export type { Calls, Skeleton } from "../gen/api";
 
 /** What is known of a span without what it carried. Times are milliseconds since the epoch, money is nano-USD. */
 export interface Row {
@@ -52,42 +55,6 @@ export const FLAG = {
   /** Its parent was told, and the server does not have it. */
   orphan: 32,
 } as const;
-
-/** A session's spans as the server sends them: parents before children, siblings by start. */
-export interface Skeleton {
-  sequence: number;
-  session_id: string;
-  start_time: string;
-  spans: number;
-  kinds: string[];
-  strings: string[];
-  /** 16 hex digits for each span. */
-  ids: string;
-  parent: number[];
-  kind: number[];
-  name: number[];
-  agent: number[];
-  start: number[];
-  duration: number[];
-  flags: number[];
-  thread: (number | null)[];
-  calls: Calls;
-}
-
-/** What only some spans have. */
-export interface Calls {
-  at: number[];
-  model: number[];
-  input: (number | null)[];
-  output: (number | null)[];
-  cache_read: (number | null)[];
-  cache_write: (number | null)[];
-  reasoning: (number | null)[];
-  total: (number | null)[];
-  /** In dollars; what the span itself adds. */
-  cost: (number | null)[];
-  time_to_first_token: (number | null)[];
-}
 
 /** Bits of `Skeleton.flags`. */
 const WIRE = { open: 1, cancelled: 2, ok: 4, error: 8, orphan: 16, unpriced: 64, estimated: 128 };

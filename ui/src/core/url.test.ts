@@ -1,7 +1,18 @@
 import { expect, test } from "vitest";
 
 import { random } from "../../tests/rows";
-import { FILTERS, type Route, SORTS, TABS, VIEWS, parse, print, sessionRoute } from "./url";
+import {
+  FAULT_SORTS,
+  FILTERS,
+  GROUPS,
+  type Route,
+  SORTS,
+  TABS,
+  VIEWS,
+  parse,
+  print,
+  sessionRoute,
+} from "./url";
 
 const again = (route: Route) => {
   const [path, query = ""] = print(route).split("?");
@@ -12,7 +23,7 @@ test("addresses of plain pages are plain", () => {
   expect(print({ page: "sessions", filters: {}, sort: "newest" })).toBe("/sessions");
   expect(print(sessionRoute("last"))).toBe("/s/last");
   expect(parse("/", "")).toEqual({ page: "sessions", filters: {}, sort: "newest" });
-  expect(parse("/analytics", "")).toEqual({ page: "analytics" });
+  expect(parse("/analytics", "")).toEqual({ page: "analytics", by: "all", filters: {} });
 });
 
 test("a session's address says all that it shows", () => {
@@ -54,6 +65,8 @@ test("every state survives its address", () => {
     for (const name of FILTERS) if (next() < 0.2) filters[name] = text() || "v";
     const routes: Route[] = [
       { page: "sessions", filters, sort: pick(SORTS) },
+      { page: "analytics", by: pick(GROUPS), filters },
+      { page: "errors", filters, sort: pick(FAULT_SORTS) },
       {
         page: "session",
         id: text() || "id",

@@ -15,7 +15,7 @@ export type Tab = (typeof TABS)[number];
 export const SORTS = ["newest", "oldest", "cost", "duration", "tokens", "spans", "errors"] as const;
 export type Sort = (typeof SORTS)[number];
 
-/** What of a session is looked for; each is a parameter of the server's list. */
+/** What of a session is looked for; each but `range` is a parameter of the server's list. */
 export const FILTERS = [
   "project",
   "state",
@@ -33,13 +33,34 @@ export const FILTERS = [
   "since",
   "until",
   "min_cost",
+  "max_cost",
+  "range",
 ] as const;
 export type Filter = (typeof FILTERS)[number];
+export type Filters = Partial<Record<Filter, string>>;
+
+export const GROUPS = ["all", "model", "agent", "tool", "tag", "environment", "version"] as const;
+export type Group = (typeof GROUPS)[number];
+
+export const FAULT_SORTS = ["newest", "count", "sessions"] as const;
+export type FaultSort = (typeof FAULT_SORTS)[number];
 
 export interface SessionsRoute {
   page: "sessions";
-  filters: Partial<Record<Filter, string>>;
+  filters: Filters;
   sort: Sort;
+}
+
+export interface AnalyticsRoute {
+  page: "analytics";
+  by: Group;
+  filters: Filters;
+}
+
+export interface ErrorsRoute {
+  page: "errors";
+  filters: Filters;
+  sort: FaultSort;
 }
 
 export interface SessionRoute {
@@ -61,8 +82,8 @@ export interface SessionRoute {
 export type Route =
   | SessionsRoute
   | SessionRoute
-  | { page: "analytics" }
-  | { page: "errors" }
+  | AnalyticsRoute
+  | ErrorsRoute
   | { page: "settings" }
   | { page: "missing"; path: string };
 
@@ -70,12 +91,7 @@ export function parse(path: string, search: string): Route {
   const parts = path.split("/").filter(Boolean);
   const query = new URLSearchParams(search);
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "sessions")) {
-    const filters: SessionsRoute["filters"] = {};
-    for (const name of FILTERS) {
-      const value = query.get(name);
-      if (value) filters[name] = value;
-    }
-    return { page: "sessions", filters, sort: oneOf(SORTS, query.get("sort")) };
+    return { page: "sessions", filters: filtersOf(query), sort: oneOf(SORTS, query.get("sort")) };
   }
   if (parts.length === 2 && parts[0] === "s") {
     const id = decode(parts[1]);
@@ -95,7 +111,10 @@ export function parse(path: string, search: string): Route {
   }
   if (parts.length === 1) {
     const page = parts[0];
-    if (page === "analytics" || page === "errors" || page === "settings") return { page };
+    const filters = filtersOf(query);
+    if (page === "analytics") return { page, by: oneOf(GROUPS, query.get("by")), filters };
+    if (page === "errors") return { page, filters, sort: oneOf(FAULT_SORTS, query.get("sort")) };
+    if (page === "settings") return { page };
   }
   return { page: "missing", path };
 }
@@ -104,12 +123,17 @@ export function print(route: Route): string {
   const query = new URLSearchParams();
   switch (route.page) {
     case "sessions":
-      for (const name of FILTERS) {
-        const value = route.filters[name];
-        if (value) query.set(name, value);
-      }
+      put(route.filters, query);
       if (route.sort !== SORTS[0]) query.set("sort", route.sort);
       return join("/sessions", query);
+    case "analytics":
+      if (route.by !== GROUPS[0]) query.set("by", route.by);
+      put(route.filters, query);
+      return join("/analytics", query);
+    case "errors":
+      put(route.filters, query);
+      if (route.sort !== FAULT_SORTS[0]) query.set("sort", route.sort);
+      return join("/errors", query);
     case "session":
       if (route.view !== VIEWS[0]) query.set("view", route.view);
       if (route.span) query.set("span", route.span);
@@ -123,6 +147,28 @@ export function print(route: Route): string {
       return route.path;
     default:
       return `/${route.page}`;
+  }
+}
+
+export const sessionsRoute = (filters: Filters = {}): SessionsRoute => ({
+  page: "sessions",
+  filters,
+  sort: SORTS[0],
+});
+
+function filtersOf(query: URLSearchParams): Filters {
+  const filters: Filters = {};
+  for (const name of FILTERS) {
+    const value = query.get(name);
+    if (value) filters[name] = value;
+  }
+  return filters;
+}
+
+function put(filters: Filters, query: URLSearchParams): void {
+  for (const name of FILTERS) {
+    const value = filters[name];
+    if (value) query.set(name, value);
   }
 }
 

@@ -15,6 +15,8 @@ import { Minimap } from "../views/minimap";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
 
+import "../styles/session.css";
+
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
   { id: "tree", text: "Tree" },

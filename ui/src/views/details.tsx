@@ -1,7 +1,7 @@
 /** What a span carried: asked for when it is selected, shown as text whatever it is. */
 
 import { clock, count, duration, money, parseTime, percent } from "../core/format";
-import type { ChatMessage, Span } from "../core/model";
+import { type ChatMessage, type ContentPart, type Span, textOf } from "../core/model";
 import type { Tab } from "../core/url";
 import { useAnswer } from "../ui/ask";
 import { Json, Text } from "../ui/json";
@@ -237,20 +237,21 @@ function Messages({ span }: { span: Span }) {
   );
 }
 
+function Part({ part }: { part: ContentPart }) {
+  const text = textOf(part);
+  return text === null ? <Json value={part} /> : <Text text={text} />;
+}
+
 function Message({ message, isAnswer }: { message: ChatMessage; isAnswer: boolean }) {
-  const parts =
-    typeof message.content === "string"
-      ? [{ type: "text", text: message.content }]
-      : message.content;
   return (
     <li class={isAnswer ? "message answer" : "message"}>
       <h3>
         {message.role}
         {message.finish_reason && <span class="quiet"> {message.finish_reason}</span>}
       </h3>
-      {parts?.map((part, k) => (
+      {message.content.map((part, k) => (
         <div key={k} class="pre">
-          {typeof part.text === "string" ? <Text text={part.text} /> : <Json value={part} />}
+          <Part part={part} />
         </div>
       ))}
       {message.tool_calls?.map((call, k) => (

@@ -2,15 +2,23 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::span::SpanKind;
+use agentops_core::model::time::UnixNanos;
 use rusqlite::types::Value as Sql;
 use rusqlite::{params, params_from_iter};
 
 use super::Reader;
-use super::read::{self, kind_of};
+use super::read::{self, kind_number, kind_of};
 use super::rolls::{clamp, kind, middle};
-use crate::store::{Fault, GroupBy, Point, Series, Step, StoreError, Wanted};
+use crate::store::{Condition, Fault, GroupBy, Histogram, Point, Series, Step, StoreError, Wanted};
+
+/// The length of each of equal parts.
+fn step(time: u64, parts: u64) -> i64 {
+    clamp(time.div_ceil(parts).max(1))
+}
 
 /// The percentiles that are told.
 const PERCENTILES: [u64; 3] = [50, 95, 99];
@@ -52,10 +60,11 @@ impl Reader {
     fn rolled(&mut self, wanted: &Series, kind: u8) -> Result<Vec<Point>, StoreError> {
         let project = self.project(wanted.project.as_deref())?;
         let period = match wanted.step {
-            Step::Hour => 0,
+            Step::Hour | Step::Whole => 0,
             Step::Day => 1,
         };
         let (since, until) = (clamp(wanted.since), clamp(wanted.until));
+        let place = placing(wanted);
         let mut points = BTreeMap::<Place, Point>::new();
         let mut ask = self.conn.prepare_cached(
             "SELECT at, dim, n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced
@@ -63,7 +72,7 @@ impl Reader {
         )?;
         let mut rows = ask.query(params![period, kind, since, until, project])?;
         while let Some(row) = rows.next()? {
-            let (at, dim): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let (at, dim) = (place(row.get(0)?), row.get(1)?);
             let point = points.entry((at, dim)).or_default();
             point.at = at as u64;
             let mut figures = [
@@ -87,13 +96,17 @@ impl Reader {
         }
         drop(rows);
         drop(ask);
-        for ((at, dim), latency) in self.percentiles(period, kind, since, until, project)? {
+        let asked = (period, since, until, project);
+        for ((at, dim), latency) in self.percentiles(asked, kind, |at, dim| (place(at), dim))? {
             if let Some(point) = points.get_mut(&(at, dim)) {
                 point.latency = Some(latency);
             }
         }
-        if kind == kind::MODEL {
-            let first = self.percentiles(period, kind::FIRST_TOKEN, since, until, project)?;
+        if kind == kind::MODEL || kind == kind::KIND {
+            // Only model calls have it; by kind of span, it is that of them all.
+            let calls = (kind == kind::KIND).then(|| i64::from(kind_number(SpanKind::Llm)));
+            let of = move |at, model| (place(at), calls.unwrap_or(model));
+            let first = self.percentiles(asked, kind::FIRST_TOKEN, of)?;
             for (key, percentiles) in first {
                 if let Some(point) = points.get_mut(&key) {
                     point.first_token = Some(percentiles);
@@ -135,11 +148,9 @@ impl Reader {
 
     fn percentiles(
         &self,
-        period: i64,
+        (period, since, until, project): (i64, i64, i64, Option<i64>),
         kind: u8,
-        since: i64,
-        until: i64,
-        project: Option<i64>,
+        place: impl Fn(i64, i64) -> Place,
     ) -> Result<Vec<(Place, [u64; 3])>, StoreError> {
         let mut ask = self.conn.prepare_cached(
             "SELECT at, dim, bucket, n FROM hist
@@ -148,10 +159,10 @@ impl Reader {
         let mut rows = ask.query(params![period, kind, since, until, project])?;
         let mut counts: Vec<(Place, i32, u64)> = Vec::new();
         while let Some(row) = rows.next()? {
-            let place = (row.get(0)?, row.get(1)?);
+            let place = place(row.get(0)?, row.get(1)?);
             counts.push((place, row.get(2)?, row.get::<_, i64>(3)? as u64));
         }
-        // Those of several projects stand apart.
+        // Those of several projects, or hours, stand apart.
         counts.sort_unstable();
         let mut groups: Vec<(Place, Buckets)> = Vec::new();
         for (place, bucket, n) in counts {
@@ -172,6 +183,7 @@ impl Reader {
         let step = match wanted.step {
             Step::Hour => 3_600_000_000_000_i64,
             Step::Day => 86_400_000_000_000,
+            Step::Whole => i64::MAX,
         };
         let mut ask = self.conn.prepare_cached(
             "SELECT start - start % ?1 AS at, str.s, end_state IS 1, end - start, input, output, cache_read, cache_write,
@@ -186,9 +198,10 @@ impl Reader {
             clamp(wanted.until),
             project
         ])?;
+        let place = placing(wanted);
         let mut points = BTreeMap::<(i64, String), (Point, Buckets)>::new();
         while let Some(row) = rows.next()? {
-            let (at, group): (i64, String) = (row.get(0)?, row.get(1)?);
+            let (at, group): (i64, String) = (place(row.get(0)?), row.get(1)?);
             let number =
                 |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.max(0) as u64);
             let (point, times) = points.entry((at, group)).or_default();
@@ -267,6 +280,86 @@ impl Reader {
         }
         Ok(faults)
     }
+
+    pub(super) fn fault_times(
+        &mut self,
+        wanted: &Wanted,
+        fault: u64,
+        time: &Range<UnixNanos>,
+        parts: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        let parts = parts.max(1);
+        let step = step(time.end.saturating_sub(time.start), parts);
+        let (conditions, values) = read::conditions(wanted);
+        let sql = format!(
+            "SELECT (span.start - ?) / ?, count(*) FROM span JOIN session ON session.id = span.session
+             WHERE span.error = ? AND span.start >= ? AND span.start < ? AND {conditions} GROUP BY 1"
+        );
+        let start = clamp(time.start);
+        let ours = [start, step, clamp(fault), start, clamp(time.end)];
+        let all = ours.into_iter().map(Sql::Integer).chain(values);
+        let mut times = vec![0; parts as usize];
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        let mut rows = ask.query(params_from_iter(all))?;
+        while let Some(row) = rows.next()? {
+            if let Some(count) = times.get_mut(row.get::<_, i64>(0)? as usize) {
+                *count = row.get::<_, i64>(1)? as u64;
+            }
+        }
+        Ok(times)
+    }
+
+    pub(super) fn histogram(
+        &mut self,
+        wanted: &Wanted,
+        parts: u64,
+    ) -> Result<Histogram, StoreError> {
+        let parts = parts.max(1);
+        let (conditions, values) = read::conditions(wanted);
+        let sql = format!("SELECT min(start), max(start) FROM session WHERE {conditions}");
+        let ends: (Option<i64>, Option<i64>) = self
+            .conn
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(values.clone()), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let (Some(first), Some(last)) = ends else {
+            return Ok(Histogram::default());
+        };
+        let (mut since, mut until) = (first, last + 1);
+        // What was asked for is shown, where it says so, and not only the part of it in which there is something.
+        for condition in &wanted.conditions {
+            match condition {
+                Condition::Since(at) => since = clamp(*at),
+                Condition::Until(at) => until = clamp(*at),
+                _ => {}
+            }
+        }
+        let step = step(until.saturating_sub(since).max(0) as u64, parts);
+        let sql = format!(
+            "SELECT (start - ?) / ?, count(*), total(end_state IS 1) FROM session WHERE {conditions} GROUP BY 1"
+        );
+        let all = [since, step].into_iter().map(Sql::Integer).chain(values);
+        let mut histogram = Histogram {
+            since: since.max(0) as u64,
+            step: step as u64,
+            parts: vec![(0, 0); parts as usize],
+        };
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        let mut rows = ask.query(params_from_iter(all))?;
+        while let Some(row) = rows.next()? {
+            if let Some(part) = histogram.parts.get_mut(row.get::<_, i64>(0)? as usize) {
+                *part = (row.get::<_, i64>(1)? as u64, row.get::<_, f64>(2)? as u64);
+            }
+        }
+        Ok(histogram)
+    }
+}
+
+/// The point that something of a time belongs to.
+fn placing(wanted: &Series) -> impl Fn(i64) -> i64 + Copy {
+    let whole = (wanted.step == Step::Whole).then(|| clamp(wanted.since));
+    move |at| whole.unwrap_or(at)
 }
 
 /// Of buckets in order.

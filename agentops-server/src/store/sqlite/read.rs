@@ -1007,6 +1007,7 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
             Condition::Since(at) => add("session.start >= ?", Sql::Integer(clamp(*at))),
             Condition::Until(at) => add("session.start < ?", Sql::Integer(clamp(*at))),
             Condition::MinCost(cost) => add("session.cost >= ?", Sql::Integer(*cost)),
+            Condition::MaxCost(cost) => add("session.cost <= ?", Sql::Integer(*cost)),
             Condition::Fault(id) => add(
                 "EXISTS (SELECT 1 FROM span f WHERE f.error = ? AND f.session = session.id)",
                 Sql::Integer(clamp(*id)),

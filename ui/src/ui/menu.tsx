@@ -1,0 +1,44 @@
+/** What opens below a button, and closes by itself: the browser's own `details`, with the manners of a menu. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+export function Menu({
+  label,
+  children,
+  class: className = "",
+  title,
+}: {
+  label: ComponentChildren;
+  /** What it holds; told how to close it. */
+  children: (close: () => void) => ComponentChildren;
+  class?: string;
+  title?: string;
+}) {
+  const place = useRef<HTMLDetailsElement>(null);
+  const close = () => {
+    if (place.current) place.current.open = false;
+  };
+  useEffect(() => {
+    const onDown = (event: Event) => {
+      if (event.target instanceof Node && !place.current?.contains(event.target)) close();
+    };
+    addEventListener("pointerdown", onDown);
+    return () => removeEventListener("pointerdown", onDown);
+  }, []);
+  return (
+    <details
+      ref={place}
+      class={`menu ${className}`}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || !place.current?.open) return;
+        event.stopPropagation();
+        close();
+        place.current.querySelector("summary")?.focus();
+      }}
+    >
+      <summary title={title}>{label}</summary>
+      <div class="menu-body">{children(close)}</div>
+    </details>
+  );
+}

@@ -40,8 +40,8 @@ const MIGRATIONS: &[&str] = &[include_str!("sqlite/schema.sql")];
 /// Marks the file as ours: "agnt".
 const APPLICATION_ID: i64 = 0x6167_6e74;
 
-/// For how long another process that writes is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For how long another process that writes is waited for: shorter than senders of OTLP wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections that are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -302,9 +302,17 @@ fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// How SQLite says that a file did not grow where it was not the disk that was full: a quota, or a limit of the process.
+const CANNOT_GROW: [i32; 2] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+];
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         Self(match error.sqlite_error_code() {
+            _ if extended.is_some_and(|code| CANNOT_GROW.contains(&code)) => Kind::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Busy,
             Some(ErrorCode::DiskFull) => Kind::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {

@@ -4,6 +4,8 @@ mod api;
 mod auth;
 mod commands;
 mod export;
+#[cfg(target_os = "linux")]
+mod full;
 mod fuzz;
 mod harness;
 mod hostile;

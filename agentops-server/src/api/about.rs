@@ -11,7 +11,9 @@ use agentops_core::model::pricing::{self, Terms};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 
-use super::answer::{AboutAnswer, DataAnswer, FileAnswer, PricesAnswer, QuoteAnswer, UsedAnswer};
+use super::answer::{
+    AboutAnswer, DataAnswer, FileAnswer, PriceListAnswer, QuoteAnswer, UsedAnswer,
+};
 use super::error::ApiError;
 use super::params::Params;
 use super::questions::{Asked, now};
@@ -85,7 +87,7 @@ pub(super) async fn prices(
                     model: model.group,
                 }
             });
-            Ok(PricesAnswer {
+            Ok(PriceListAnswer {
                 table: list.table().to_owned(),
                 own: options::prices(variable).map(|file| there(file.path)),
                 newer: options::price_table(variable).map(there),

@@ -316,7 +316,7 @@ pub struct DataAnswer {
 
 /// Prices in use.
 #[derive(Debug, Serialize)]
-pub struct PricesAnswer<P> {
+pub struct PriceListAnswer {
     /// The tables and their versions: the one that counts first, and what it is before.
     pub table: String,
     /// The user's own prices, which go before every table.
@@ -324,7 +324,7 @@ pub struct PricesAnswer<P> {
     /// A newer table than the one that is built in.
     pub newer: Option<FileAnswer>,
     /// Models that were called, by what they cost.
-    pub used: Vec<UsedAnswer<P>>,
+    pub used: Vec<UsedAnswer>,
 }
 
 /// Where something may be kept.
@@ -336,21 +336,21 @@ pub struct FileAnswer {
 
 /// A model that was called.
 #[derive(Debug, Serialize)]
-pub struct UsedAnswer<P> {
+pub struct UsedAnswer {
     pub model: String,
     pub calls: u64,
     /// Calls whose price is not known.
     pub unpriced: u64,
     pub usd: Usd,
     /// What a call costs now; `null` where that cannot be told by the name alone.
-    pub quote: Option<QuoteAnswer<P>>,
+    pub quote: Option<QuoteAnswer>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct QuoteAnswer<P> {
+pub struct QuoteAnswer {
     pub price_table: String,
     /// In USD for a million tokens.
-    pub prices: P,
+    pub prices: serde_json::Value,
 }
 
 /// What was deleted.

@@ -54,7 +54,7 @@ const WORDS: [&str; 3] = [
 ];
 
 /// What is written by hand, or stands for what a generic answer has.
-const BY_HAND: [(&str, &str); 12] = [
+const BY_HAND: [(&str, &str); 13] = [
     ("Usd", "number"),
     ("Millis", "number"),
     ("Value", "Json"),
@@ -67,6 +67,7 @@ const BY_HAND: [(&str, &str); 12] = [
     ("SpanLog.L", "Log"),
     ("Tool.status", "\"executing\" | \"failed\" | \"succeeded\""),
     ("ContentPart.type", "string"),
+    ("Quote.prices", "Prices"),
 ];
 
 /// Texts that are one of a few words, by the enum that has them.

@@ -27,6 +27,12 @@ export type SpanKind =
 
 export type Status = "unset" | "ok" | "error";
 
+/** What this server is, and what it keeps. */
+export interface About {
+  version: string;
+  data: Data;
+}
+
 export interface Agent {
   id: string;
   name: string;
@@ -143,6 +149,21 @@ export interface CriticalSpan {
   duration_ms: number;
 }
 
+export interface Data {
+  /** Where it is. */
+  path: string;
+  /** What the store takes. */
+  bytes: number;
+  /** What programs recorded and was not removed yet. */
+  spool_bytes: number;
+  /** Of all sessions that can be seen, those of other programs included. */
+  totals: Totals;
+  /** Spans that went to keep the spool within its limit. */
+  removed_spans: number;
+  /** What programs lost, by cause. */
+  losses: { [key: string]: number };
+}
+
 /** What was deleted. */
 export interface Deleted {
   deleted: string[];
@@ -161,6 +182,9 @@ export interface ErrorBody {
 /** Errors by what is the same when they happen again. */
 export interface ErrorList {
   errors: Fault[];
+  /** The time that `over_time` is of: from the first of all these errors to the last; `null` where there is none. */
+  since: string | null;
+  until: string | null;
 }
 
 export interface Fault {
@@ -177,8 +201,16 @@ export interface Fault {
   sessions: number;
   first_time: string;
   last_time: string;
+  /** How often, in equal parts of the time of the list. */
+  over_time: number[];
   /** The newest. */
   sample: Sample;
+}
+
+/** Where something may be kept. */
+export interface File {
+  path: string;
+  exists: boolean;
 }
 
 export interface Guardrail {
@@ -189,6 +221,15 @@ export interface Guardrail {
 /** Where a listener begins. */
 export interface Hello {
   sequence: number;
+}
+
+/** How many sessions started when. */
+export interface Histogram {
+  /** When the first part begins; `null` where no session fits. */
+  since: string | null;
+  /** How long each part is. */
+  step_ms: number;
+  parts: Part[];
 }
 
 export interface Hit {
@@ -294,6 +335,11 @@ export interface Operation {
   type: string;
 }
 
+export interface Part {
+  sessions: number;
+  failed: number;
+}
+
 /** Within 5 % of what they are. */
 export interface Percentiles {
   p50: number;
@@ -346,6 +392,18 @@ export interface Portion {
   duration_ms: number;
 }
 
+/** Prices in use. */
+export interface PriceList {
+  /** The tables and their versions: the one that counts first, and what it is before. */
+  table: string;
+  /** The user's own prices, which go before every table. */
+  own: File | null;
+  /** A newer table than the one that is built in. */
+  newer: File | null;
+  /** Models that were called, by what they cost. */
+  used: Used[];
+}
+
 /** In USD for a million tokens, or for each call and search. */
 export interface Prices {
   model: string;
@@ -368,6 +426,12 @@ export interface ProviderError {
   type: string | null;
   message: string;
   retry_after_ms: number | null;
+}
+
+export interface Quote {
+  price_table: string;
+  /** In USD for a million tokens. */
+  prices: Json;
 }
 
 /** `{"error":{"code":"…","message":"…"}}` */
@@ -645,6 +709,17 @@ export interface Usage {
   total: number;
   estimated: boolean;
   reported: boolean;
+}
+
+/** A model that was called. */
+export interface Used {
+  model: string;
+  calls: number;
+  /** Calls whose price is not known. */
+  unpriced: number;
+  usd: number;
+  /** What a call costs now; `null` where that cannot be told by the name alone. */
+  quote: Quote | null;
 }
 
 export interface Verdict {

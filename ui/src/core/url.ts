@@ -118,7 +118,7 @@ export function parse(path: string, search: string): Route {
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "sessions")) {
     return { page: "sessions", filters: filtersOf(query), sort: oneOf(SORTS, query.get("sort")) };
   }
-  if (parts.length === 2 && parts[0] === "s") {
+  if (parts.length === 2 && (parts[0] === "s" || parts[0] === "sessions")) {
     const id = decode(parts[1]);
     if (id !== null) {
       return {

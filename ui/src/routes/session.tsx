@@ -12,6 +12,7 @@ import type { SessionRoute, View } from "../core/url";
 import { connection } from "../live";
 import { Failure, Tabs } from "../ui/primitives";
 import { Details } from "../views/details";
+import { LanesView } from "../views/lanes";
 import { Minimap } from "../views/minimap";
 import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
@@ -23,6 +24,7 @@ import "../styles/session.css";
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
   { id: "tree", text: "Tree" },
+  { id: "lanes", text: "Lanes" },
 ];
 
 export function Session({ route }: { route: SessionRoute }) {
@@ -110,7 +112,11 @@ export function Session({ route }: { route: SessionRoute }) {
         {connection.value === "retrying" && <span class="tone-warn">● reconnecting…</span>}
       </div>
       <div class="panes">
-        <Timeline model={model} bars={view === "timeline"} />
+        {view === "lanes" ? (
+          <LanesView model={model} />
+        ) : (
+          <Timeline key={view} model={model} bars={view === "timeline"} />
+        )}
         {route.span && (
           <aside class="details" aria-label="Details of the span">
             <Details model={model} />

@@ -128,7 +128,7 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
           </button>
         )}
       </p>
-      {verdict.other_failures > 0 && (
+      {verdict.other_failures > 0 && !verdict.notes.some((note) => note.includes("other fail")) && (
         <p class="quiet">
           {plural(verdict.other_failures, "other failure")} besides; <kbd>e</kbd> goes from one to
           the next

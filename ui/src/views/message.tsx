@@ -50,7 +50,7 @@ export function Message({
                 <b>{call.name}</b>
               )}
             </div>
-            <Json value={call.arguments} depth={1} />
+            <Small value={call.arguments} />
             {result && <Result message={result} />}
           </div>
         );
@@ -127,8 +127,16 @@ function ToolText({ text }: { text: string }) {
       <Text text={text} />
     </div>
   ) : (
-    <Json value={value} depth={1} />
+    <Small value={value} />
   );
+}
+
+/** What fits into a line is written in one. */
+const LINE = 90;
+
+function Small({ value }: { value: unknown }) {
+  const line = JSON.stringify(value) ?? "";
+  return line.length <= LINE ? <div class="mono">{line}</div> : <Json value={value} depth={1} />;
 }
 
 function json(text: string): unknown {

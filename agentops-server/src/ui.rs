@@ -26,7 +26,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 
 const PAGE: &str = "/index.html";
 
 /// First parts of pages' addresses.
-const PAGES: [&str; 5] = ["sessions", "analytics", "errors", "settings", "compare"];
+const PAGES: [&str; 6] = ["s", "sessions", "analytics", "errors", "settings", "compare"];
 
 /// A file as it is sent.
 struct File {
@@ -197,6 +197,7 @@ mod tests {
             "/sessions",
             "/sessions/",
             "/sessions/019c",
+            "/s/019c",
             "/analytics",
             "/errors",
             "/settings",

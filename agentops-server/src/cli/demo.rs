@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         let (session, now) = demo::session_id(SystemTime::now());
         let shown = move || {
             if !once {
-                let page = format!("/sessions/{session}");
+                let page = format!("/s/{session}");
                 say(format_args!("the run is at {}", pages.at(&page)));
                 pages.open(&page);
             }

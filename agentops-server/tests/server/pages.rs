@@ -23,6 +23,7 @@ fn every_page_is_the_same_file_whatever_its_address() {
         "/?state=running",
         "/sessions",
         "/sessions/019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90?view=tree&span=0000000000000003",
+        "/s/019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90",
         "/analytics",
         "/errors",
         "/settings",

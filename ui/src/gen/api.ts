@@ -439,7 +439,7 @@ export interface ProviderError {
 export interface Quote {
   price_table: string;
   /** In USD for a million tokens. */
-  prices: Json;
+  prices: Prices;
 }
 
 /** `{"error":{"code":"…","message":"…"}}` */

@@ -1,7 +1,7 @@
 /** What opens below a button, and closes by itself: the browser's own `details`, with the manners of a menu. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 export function Menu({
   label,
@@ -13,9 +13,10 @@ export function Menu({
   /** What it holds; told how to close it. */
   children: (close: () => void) => ComponentChildren;
   class?: string;
-  title?: string;
+  title?: string | undefined;
 }) {
   const place = useRef<HTMLDetailsElement>(null);
+  const [isOpen, setOpen] = useState(false);
   const close = () => {
     if (place.current) place.current.open = false;
   };
@@ -23,22 +24,28 @@ export function Menu({
     const onDown = (event: Event) => {
       if (event.target instanceof Node && !place.current?.contains(event.target)) close();
     };
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || !place.current?.open) return;
+      event.stopPropagation();
+      close();
+      place.current.querySelector("summary")?.focus();
+    };
+    const element = place.current;
     addEventListener("pointerdown", onDown);
-    return () => removeEventListener("pointerdown", onDown);
+    element?.addEventListener("keydown", onKey);
+    return () => {
+      removeEventListener("pointerdown", onDown);
+      element?.removeEventListener("keydown", onKey);
+    };
   }, []);
   return (
     <details
       ref={place}
       class={`menu ${className}`}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" || !place.current?.open) return;
-        event.stopPropagation();
-        close();
-        place.current.querySelector("summary")?.focus();
-      }}
+      onToggle={() => setOpen(place.current?.open ?? false)}
     >
       <summary title={title}>{label}</summary>
-      <div class="menu-body">{children(close)}</div>
+      {isOpen && <div class="menu-body">{children(close)}</div>}
     </details>
   );
 }

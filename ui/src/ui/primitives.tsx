@@ -36,7 +36,7 @@ export function Figure({
   label: string;
   value: ComponentChildren;
   tone?: Tone;
-  title?: string;
+  title?: string | undefined;
 }) {
   return (
     <span class={tone ? `figure tone-${tone}` : "figure"} title={title}>

@@ -66,11 +66,11 @@ export function App() {
           type="button"
           class="command"
           onClick={() => setOverlay("palette")}
-          aria-label="Search everything"
+          title="Search everything"
         >
           <Icon name="search" />
           <span>Search everything</span>
-          <kbd>{MOD} K</kbd>
+          <kbd aria-hidden="true">{MOD} K</kbd>
         </button>
         <Connection />
         <ThemeSwitch />
@@ -132,7 +132,8 @@ const STATES = {
   open: { text: "live", title: "Changes are shown as they happen" },
   retrying: {
     text: "reconnecting",
-    title: "The server does not answer. What is shown may be old; it is brought up to date once it does.",
+    title:
+      "The server does not answer. What is shown may be old; it is brought up to date once it does.",
   },
 } as const;
 

@@ -1,0 +1,1 @@
+import{f as e,p as t}from"./index.js";import{t as n}from"./jsxRuntime.js";function r({label:r,close:i,class:a=``,children:o}){let s=t(null);return e(()=>{let e=s.current;return e?.showModal(),()=>e?.close()},[]),n(`dialog`,{ref:s,class:a,"aria-label":r,onClose:i,onClick:e=>{e.target===s.current&&i()},children:n(`div`,{class:`dialog-inner`,children:o})})}export{r as t};

@@ -1,0 +1,1 @@
+import{t as e}from"./jsxRuntime.js";function t({route:t}){return e(`main`,{class:`page`,id:`main`,children:t.page})}export{t as Errors};

@@ -1,0 +1,1 @@
+import{t as e}from"./jsxRuntime.js";function t(){return e(`main`,{class:`page`,id:`main`,children:`s`})}export{t as Settings};

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { type Route, print, sessionsRoute } from "./core/url";
-import { connection } from "./live";
+import { connection, listen } from "./live";
 import { follow, go, route } from "./router";
 import { Session } from "./routes/session";
 import { Sessions } from "./routes/sessions";
@@ -23,7 +23,7 @@ const HOME = sessionsRoute();
 const PAGES: { key: string; text: string; to: Route }[] = [
   { key: "s", text: "Sessions", to: HOME },
   { key: "a", text: "Analytics", to: { page: "analytics", by: "all", filters: {} } },
-  { key: "e", text: "Errors", to: { page: "errors", filters: {}, sort: "newest" } },
+  { key: "e", text: "Errors", to: { page: "errors", filters: {}, kind: null, sort: "newest" } },
   { key: "c", text: "Settings", to: { page: "settings" } },
 ];
 
@@ -38,6 +38,8 @@ export function App() {
     ...Object.fromEntries(PAGES.map(({ key, to }) => [`g ${key}`, () => go(to)])),
   });
   useTitle(here);
+  // So that every page knows whether the server is there.
+  useEffect(() => listen({ changes: () => {}, reset: () => {} }), []);
   const close = () => setOverlay(null);
   return (
     <>

@@ -175,7 +175,7 @@ pub(crate) fn try_send(
     _ = stream.write_all(body);
     let mut answer = Vec::new();
     _ = stream.read_to_end(&mut answer);
-    Answer::read(&answer)
+    Answer::read(&answer, method != "HEAD")
 }
 
 /// The real server, as a process of its own; killed at the latest when its test fails.
@@ -241,7 +241,7 @@ impl Drop for Server {
 
 impl Answer {
     /// `None` where it is cut short.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8], has_body: bool) -> Option<Self> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
         let status = head.split(' ').nth(1).expect("a status");
@@ -251,7 +251,7 @@ impl Answer {
             body: bytes[end + 4..].to_vec(),
         };
         let length = answer.header("content-length").map(|length| length.parse());
-        let is_whole = length.is_none_or(|length| length == Ok(answer.body.len()));
+        let is_whole = length.is_none_or(|length| !has_body || length == Ok(answer.body.len()));
         is_whole.then_some(answer)
     }
 

@@ -67,7 +67,7 @@ const BY_HAND: [(&str, &str); 13] = [
     ("SpanLog.L", "Log"),
     ("Tool.status", "\"executing\" | \"failed\" | \"succeeded\""),
     ("ContentPart.type", "string"),
-    ("Quote.prices", "Prices"),
+    ("Quote.Value", "Prices"),
 ];
 
 /// Texts that are one of a few words, by the enum that has them.

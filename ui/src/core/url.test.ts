@@ -81,7 +81,7 @@ test("every state survives its address", () => {
     const routes: Route[] = [
       { page: "sessions", filters, sort: pick(SORTS) },
       { page: "analytics", by: pick(GROUPS), filters },
-      { page: "errors", filters, sort: pick(FAULT_SORTS) },
+      { page: "errors", filters, kind: text() || null, sort: pick(FAULT_SORTS) },
       {
         page: "session",
         id: text() || "id",

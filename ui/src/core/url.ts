@@ -76,6 +76,8 @@ export interface AnalyticsRoute {
 export interface ErrorsRoute {
   page: "errors";
   filters: Filters;
+  /** The kind of spans that failed; null is any. */
+  kind: string | null;
   sort: FaultSort;
 }
 
@@ -143,7 +145,10 @@ export function parse(path: string, search: string): Route {
     const page = parts[0];
     const filters = filtersOf(query);
     if (page === "analytics") return { page, by: oneOf(GROUPS, query.get("by")), filters };
-    if (page === "errors") return { page, filters, sort: oneOf(FAULT_SORTS, query.get("sort")) };
+    if (page === "errors") {
+      const kind = query.get("kind") || null;
+      return { page, filters, kind, sort: oneOf(FAULT_SORTS, query.get("sort")) };
+    }
     if (page === "settings") return { page };
   }
   return { page: "missing", path };
@@ -162,6 +167,7 @@ export function print(route: Route): string {
       return join("/analytics", query);
     case "errors":
       put(route.filters, query);
+      if (route.kind) query.set("kind", route.kind);
       if (route.sort !== FAULT_SORTS[0]) query.set("sort", route.sort);
       return join("/errors", query);
     case "session":

@@ -11,11 +11,15 @@ import { pan, width, zoom } from "../core/timescale";
 import type { SessionRoute, View } from "../core/url";
 import { connection } from "../live";
 import { Failure, Tabs } from "../ui/primitives";
+import { Chat } from "../views/chat";
 import { Details } from "../views/details";
+import { LanesView } from "../views/lanes";
+import { Logs } from "../views/logs";
 import { Minimap } from "../views/minimap";
 import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
+import { Video } from "../views/video";
 import { Blame, ContextStrip, Head, Why } from "../views/top";
 
 import "../styles/session.css";
@@ -23,6 +27,10 @@ import "../styles/session.css";
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
   { id: "tree", text: "Tree" },
+  { id: "lanes", text: "Lanes" },
+  { id: "chat", text: "Chat" },
+  { id: "logs", text: "Logs" },
+  { id: "video", text: "Video" },
 ];
 
 export function Session({ route }: { route: SessionRoute }) {
@@ -53,7 +61,8 @@ export function Session({ route }: { route: SessionRoute }) {
       </main>
     );
   }
-  const view = SHOWN.some(({ id }) => id === route.view) ? route.view : "timeline";
+  const shown = SHOWN.filter(({ id }) => id !== "video" || session.video !== null);
+  const view = shown.some(({ id }) => id === route.view) ? route.view : "timeline";
   const { matches } = model.layout.value;
   return (
     <main class={route.span ? "page session with-details" : "page session"}>
@@ -67,7 +76,7 @@ export function Session({ route }: { route: SessionRoute }) {
       <div class="toolbar">
         <Tabs
           label="Views"
-          tabs={SHOWN}
+          tabs={shown}
           chosen={view}
           choose={(view) => model.change({ view }, false)}
         />
@@ -75,8 +84,8 @@ export function Session({ route }: { route: SessionRoute }) {
           <input
             id="search"
             type="search"
-            placeholder="Find spans…  /"
-            aria-label="Find spans"
+            placeholder={view === "logs" ? "Find in logs…  /" : "Find spans…  /"}
+            aria-label={view === "logs" ? "Find in logs" : "Find spans"}
             value={route.find}
             onInput={(event) => model.change({ find: event.currentTarget.value })}
             onKeyDown={(event) => {
@@ -87,7 +96,7 @@ export function Session({ route }: { route: SessionRoute }) {
               );
             }}
           />
-          {route.find && (
+          {route.find && view !== "logs" && (
             <>
               <span role="status">{whole(matches.length)} found</span>
               <label>
@@ -110,7 +119,7 @@ export function Session({ route }: { route: SessionRoute }) {
         {connection.value === "retrying" && <span class="tone-warn">● reconnecting…</span>}
       </div>
       <div class="panes">
-        <Timeline model={model} bars={view === "timeline"} />
+        <Main model={model} view={view} video={session.video} />
         {route.span && (
           <aside class="details" aria-label="Details of the span">
             <Details model={model} />
@@ -119,6 +128,21 @@ export function Session({ route }: { route: SessionRoute }) {
       </div>
     </main>
   );
+}
+
+function Main({ model, view, video }: { model: SessionModel; view: View; video: string | null }) {
+  switch (view) {
+    case "lanes":
+      return <LanesView model={model} />;
+    case "chat":
+      return <Chat model={model} />;
+    case "logs":
+      return <Logs model={model} />;
+    case "video":
+      return <Video model={model} source={video ?? ""} />;
+    default:
+      return <Timeline key={view} model={model} bars={view === "timeline"} />;
+  }
 }
 
 /** The part of time in view and the moment of a replay are in the address once they rest. */

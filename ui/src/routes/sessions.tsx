@@ -19,7 +19,7 @@ import { Failure, Figure } from "../ui/primitives";
 import { Selected, remove } from "../views/sessions/actions";
 import { Brush, useHistogram } from "../views/sessions/brush";
 import { COLUMNS, chooseColumns, shownColumns, usualColumns } from "../views/sessions/columns";
-import { Chips, Menus, SearchLine, Times } from "../views/sessions/filters";
+import { Chips, Clear, Menus, SearchLine, Times } from "../views/sessions/filters";
 import { FirstRun } from "../views/sessions/first-run";
 import { List } from "../views/sessions/list";
 
@@ -58,8 +58,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
 
   const isAtTop = () => (place.current?.scrollTop ?? 0) < 4 && !place.current?.matches(":hover");
   useLive(path, {
-    changed: (sessions, removed) =>
-      setList((list) => list && change(list, sessions, removed)),
+    changed: (sessions, removed) => setList((list) => list && change(list, sessions, removed)),
     page: (page) => {
       setTotals(page.totals);
       setRound((round) => round + 1);
@@ -121,6 +120,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
         <SearchLine filters={route.filters} choose={choose} label="Search sessions" />
         <Times filters={route.filters} choose={choose} usual="All time" />
         <Menus filters={route.filters} choose={choose} />
+        <Clear filters={route.filters} choose={choose} />
         <span class="spring" />
         <ColumnMenu />
       </search>
@@ -172,11 +172,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
         />
       )}
       {selected.size > 0 && (
-        <Selected
-          sessions={[...selected.values()]}
-          clear={() => select(new Map())}
-          remove={take}
-        />
+        <Selected sessions={[...selected.values()]} clear={() => select(new Map())} remove={take} />
       )}
     </main>
   );
@@ -285,13 +281,7 @@ function ColumnMenu() {
 }
 
 /** Which filter leaves nothing: each with how many there would be without it. */
-function NoMatch({
-  filters,
-  choose,
-}: {
-  filters: Filters;
-  choose: (filters: Filters) => void;
-}) {
+function NoMatch({ filters, choose }: { filters: Filters; choose: (filters: Filters) => void }) {
   const names = Object.keys(filters) as Filter[];
   const [counts, setCounts] = useState<ReadonlyMap<Filter, number>>(new Map());
   useEffect(() => {

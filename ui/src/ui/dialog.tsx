@@ -18,19 +18,16 @@ export function Dialog({
   useEffect(() => {
     const dialog = place.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    // Beside it: what is in it has its own elements under the pointer.
+    const onDown = (event: Event) => event.target === dialog && dialog?.close();
+    dialog?.addEventListener("pointerdown", onDown);
+    return () => {
+      dialog?.removeEventListener("pointerdown", onDown);
+      dialog?.close();
+    };
   }, []);
   return (
-    <dialog
-      ref={place}
-      class={className}
-      aria-label={label}
-      onClose={close}
-      onClick={(event) => {
-        // Beside it: what is in it has its own elements under the pointer.
-        if (event.target === place.current) close();
-      }}
-    >
+    <dialog ref={place} class={className} aria-label={label} onClose={close}>
       <div class="dialog-inner">{children}</div>
     </dialog>
   );

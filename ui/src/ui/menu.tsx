@@ -24,20 +24,25 @@ export function Menu({
     const onDown = (event: Event) => {
       if (event.target instanceof Node && !place.current?.contains(event.target)) close();
     };
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || !place.current?.open) return;
+      event.stopPropagation();
+      close();
+      place.current.querySelector("summary")?.focus();
+    };
+    const element = place.current;
     addEventListener("pointerdown", onDown);
-    return () => removeEventListener("pointerdown", onDown);
+    element?.addEventListener("keydown", onKey);
+    return () => {
+      removeEventListener("pointerdown", onDown);
+      element?.removeEventListener("keydown", onKey);
+    };
   }, []);
   return (
     <details
       ref={place}
       class={`menu ${className}`}
       onToggle={() => setOpen(place.current?.open ?? false)}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" || !place.current?.open) return;
-        event.stopPropagation();
-        close();
-        place.current.querySelector("summary")?.focus();
-      }}
     >
       <summary title={title}>{label}</summary>
       {isOpen && <div class="menu-body">{children(close)}</div>}

@@ -28,7 +28,7 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const asked = useLater(text.trim(), WAIT_MS);
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const q = encodeURIComponent(asked);
   const sessions = useAnswer<SessionList>(`/sessions?limit=6${asked ? `&q=${q}` : ""}`);
   const spans = useAnswer<Search>(asked.length > 1 ? `/search?limit=8&q=${q}` : null);
@@ -68,7 +68,7 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
         run: open({ ...sessionRoute(hit.session_id), span: hit.span_id }),
       });
     }
-    const others: Item[] = [
+    const others: { text: string; run: () => void }[] = [
       { text: "Sessions", run: open(sessionsRoute()) },
       { text: "Failed sessions", run: open(sessionsRoute({ end_state: "Error" })) },
       { text: "Running sessions", run: open(sessionsRoute({ state: "running" })) },
@@ -80,7 +80,7 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
       { text: "Analytics", run: open({ page: "analytics", by: "all", filters: {} }) },
       { text: "Cost by model", run: open({ page: "analytics", by: "model", filters: {} }) },
       { text: "Cost by agent", run: open({ page: "analytics", by: "agent", filters: {} }) },
-      { text: "Errors", run: open({ page: "errors", filters: {}, sort: "newest" }) },
+      { text: "Errors", run: open({ page: "errors", filters: {}, kind: null, sort: "newest" }) },
       { text: "Settings", run: open({ page: "settings" }) },
       { text: "Keyboard and help", run: help },
       ...THEMES.map((name) => ({
@@ -90,10 +90,13 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
           close();
         },
       })),
-    ].map((one) => ({ ...one, id: one.text, group: "Go to", more: "" }));
+    ];
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (one: Item) => words.every((word) => one.text.toLowerCase().includes(word));
-    return [...found, ...others.filter(fits)];
+    for (const { text, run } of others) {
+      const fits = words.every((word) => text.toLowerCase().includes(word));
+      if (fits) found.push({ id: text, group: "Go to", text, more: "", run });
+    }
+    return found;
   }, [text, sessions.answer, spans.answer]);
 
   const chosen = Math.min(at, items.length - 1);
@@ -133,9 +136,9 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
           onKeyDown={onKeyDown}
         />
       </div>
-      <ul id="palette-list" role="listbox" aria-label="Found" ref={list}>
+      <div id="palette-list" role="listbox" aria-label="Found" ref={list}>
         {items.map((item, index) => (
-          <li
+          <div
             key={item.id}
             id={`palette-${index}`}
             role="option"
@@ -149,9 +152,9 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
               <b>{item.text}</b>
               <span class={item.tone ? `quiet tone-${item.tone}` : "quiet"}>{item.more}</span>
             </span>
-          </li>
+          </div>
         ))}
-      </ul>
+      </div>
       {(sessions.error !== null || spans.error !== null) && (
         <p class="tone-bad">The server did not answer.</p>
       )}

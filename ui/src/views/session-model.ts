@@ -20,7 +20,7 @@ import { listen } from "../live";
 import { go, route } from "../router";
 import { api } from "../ui/ask";
 import { isCalm } from "./calm";
-import type { Insight } from "./insight";
+import type { Insight } from "../gen/api";
 
 /** How often figures of a run that goes on are written anew. */
 const FIGURES_MS = 250;

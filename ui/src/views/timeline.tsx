@@ -10,12 +10,13 @@ import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count, duration, money, nanoUsd, plural } from "../core/format";
 import { retries } from "../core/repeats";
 import { SUM, type Sums } from "../core/rollup";
-import { extent, fit, pan, toTime, width as widthOf, zoom } from "../core/timescale";
+import { extent, fit } from "../core/timescale";
 import { Kind } from "../ui/primitives";
 import { useDraw } from "./draw";
-import { MARGIN, drawAxis, drawBars, palette, prepare } from "./paint";
+import { drawAxis, drawBars, palette, prepare } from "./paint";
 import type { SessionModel } from "./session-model";
 import { useSize } from "./size";
+import { useZoom } from "./zoom";
 
 export const ROW = 26;
 const BEYOND = 8;
@@ -93,31 +94,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
     }
   }, [version, follow, size.height > 0]);
 
-  const onWheel = (event: WheelEvent) => {
-    const sideways = event.shiftKey ? event.deltaY : event.deltaX;
-    const area = canvas.current?.getBoundingClientRect();
-    const view = model.range.peek();
-    const whole = model.whole.peek();
-    if (area && bars && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      const anchor = toTime(view, event.clientX - area.left - MARGIN, area.width - 2 * MARGIN);
-      model.show(zoom(view, whole, 1.0015 ** event.deltaY, anchor));
-    } else if (
-      area &&
-      bars &&
-      sideways !== 0 &&
-      Math.abs(sideways) > Math.abs(event.deltaX === sideways ? event.deltaY : 0)
-    ) {
-      event.preventDefault();
-      model.show(pan(view, whole, (sideways / area.width) * widthOf(view)));
-    } else model.followAlong(false);
-  };
-  useLayoutEffect(() => {
-    const shown = scroller.current;
-    // Not passive, so that zooming does not scroll as well.
-    shown?.addEventListener("wheel", onWheel, { passive: false });
-    return () => shown?.removeEventListener("wheel", onWheel);
-  });
+  useZoom(scroller, canvas, model, () => model.followAlong(false));
 
   return (
     <div class={bars ? "timeline" : "timeline no-bars"}>

@@ -20,7 +20,7 @@ import { sessionRoute } from "../core/url";
 import { go } from "../router";
 import { Copy, Figure, Outcome } from "../ui/primitives";
 import { useDraw } from "./draw";
-import type { Blame as BlameFacts, Context, Insight, Took } from "./insight";
+import type { Blame as BlameFacts, ContextGrowth, Insight, Portion, Took } from "../gen/api";
 import { palette, prepare } from "./paint";
 import type { SessionModel } from "./session-model";
 import { useSize } from "./size";
@@ -128,7 +128,7 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
           </button>
         )}
       </p>
-      {verdict.other_failures > 0 && (
+      {verdict.other_failures > 0 && !verdict.notes.some((note) => note.includes("other fail")) && (
         <p class="quiet">
           {plural(verdict.other_failures, "other failure")} besides; <kbd>e</kbd> goes from one to
           the next
@@ -169,6 +169,8 @@ export function Ticked({ text }: { text: string }) {
   );
 }
 
+const shareOf = (part: Portion): number => part.share ?? 0;
+
 /** Parts that are named; the others are summed. */
 const NAMED = 5;
 
@@ -177,9 +179,9 @@ export function Blame({ model }: { model: SessionModel }) {
   if (!insight) return null;
   const { cost } = insight;
   // A single agent says nothing: then it is the models that are told apart.
-  const [what, parts] = cost.agents.length > 1 ? ["agent", cost.agents] : ["model", cost.models];
-  const priced = parts.filter((part) => part.share > 0);
-  const others = priced.slice(NAMED).reduce((sum, part) => sum + part.share, 0);
+  const [what, all] = cost.agents.length > 1 ? ["agent", cost.agents] : ["model", cost.models];
+  const priced = all.filter((part) => shareOf(part) > 0);
+  const others = priced.slice(NAMED).reduce((sum, part) => sum + shareOf(part), 0);
   const isKnown = cost.cost.usd !== null && priced.length > 0;
   const wasted = waste(cost, insight, model);
   if (!isKnown && wasted.length === 0) return null;
@@ -192,7 +194,7 @@ export function Blame({ model }: { model: SessionModel }) {
           </span>
           <span class="stack" aria-hidden="true">
             {priced.slice(0, NAMED).map((part, k) => (
-              <span key={part.name} class={`share-${k}`} style={{ flexGrow: part.share }} />
+              <span key={part.name} class={`share-${k}`} style={{ flexGrow: shareOf(part) }} />
             ))}
             {others > 0 && <span style={{ flexGrow: others }} />}
           </span>
@@ -202,10 +204,10 @@ export function Blame({ model }: { model: SessionModel }) {
               type="button"
               class="link"
               title={`${money(part.cost)}, ${plural(part.calls, "call")}, ${count(part.input)} tokens in, ${count(part.output)} out, ${duration(part.duration_ms)}. Find its spans`}
-              onClick={() => model.change({ find: part.name }, false)}
+              onClick={() => model.change({ find: part.name ?? "" }, false)}
             >
               <span class={`dot share-${k}`} aria-hidden="true" />
-              {part.name} <b>{percent(part.share)}</b>
+              {part.name ?? "nobody"} <b>{percent(shareOf(part))}</b>
             </button>
           ))}
           {others > 0 && <span class="quiet">others {percent(others)}</span>}
@@ -270,7 +272,7 @@ export function ContextStrip({ model }: { model: SessionModel }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useSize(canvas);
   const all = model.insight.value?.context ?? [];
-  const context = all.reduce<Context | null>(
+  const context = all.reduce<ContextGrowth | null>(
     (most, one) => (most === null || one.peak > most.peak ? one : most),
     null,
   );
@@ -306,7 +308,7 @@ export function ContextStrip({ model }: { model: SessionModel }) {
     const call = context.calls[Math.max(0, Math.min(context.calls.length - 1, k))];
     model.select(model.store.indexOf(call.span_id));
   };
-  const cached = context.cached > 0 ? `, ${percent(context.cached)} from cache` : "";
+  const cached = context.cached ? `, ${percent(context.cached)} from cache` : "";
   const about = `Tokens in, by call of ${context.agent ?? "the model"}: up to ${count(context.peak)}${cached}`;
   return (
     <figure class="context" title={`${about}. A click selects the call`}>

@@ -16,7 +16,8 @@ export function niceTicks(most: number, count: number, whole = false): number[] 
   const found = [1, 2, 5, 10].find((one) => one * power >= rough * 0.999) ?? 10;
   const step = whole ? Math.max(1, found * power) : found * power;
   const ticks: number[] = [];
-  for (let k = 0; k * step < most + step * 0.999; k++) ticks.push(Number((k * step).toPrecision(12)));
+  for (let k = 0; k * step < most + step * 0.999; k++)
+    ticks.push(Number((k * step).toPrecision(12)));
   return ticks;
 }
 

@@ -17,13 +17,12 @@ export function useHistogram(query: string, round: number): Histogram | null {
   const [histogram, setHistogram] = useState<Histogram | null>(null);
   useEffect(() => {
     const stop = new AbortController();
-    api.get<Histogram>(`/histogram?${query}&parts=${BARS}`, stop.signal).then(
-      setHistogram,
-      (error: unknown) => {
+    api
+      .get<Histogram>(`/histogram?${query}&parts=${BARS}`, stop.signal)
+      .then(setHistogram, (error: unknown) => {
         // The list says what is wrong; without bars it is as good a list.
         if (!isAborted(error)) setHistogram(null);
-      },
-    );
+      });
     return () => stop.abort();
   }, [query, round]);
   return histogram;
@@ -118,7 +117,13 @@ export function Brush({
               <g key={index}>
                 <rect class="bar" x={index * bar} y={HEIGHT - tall} width={wide} height={tall} />
                 {bad > 0 && (
-                  <rect class="bar bad" x={index * bar} y={HEIGHT - bad} width={wide} height={bad} />
+                  <rect
+                    class="bar bad"
+                    x={index * bar}
+                    y={HEIGHT - bad}
+                    width={wide}
+                    height={bad}
+                  />
                 )}
               </g>
             );

@@ -55,7 +55,9 @@ const CELLS: Record<string, (props: CellProps) => ComponentChildren> = {
       {tokens.total > 0 ? count(tokens.total) : <None />}
     </span>
   ),
-  spans: ({ session }) => <span title={whole(session.counts.spans)}>{count(session.counts.spans)}</span>,
+  spans: ({ session }) => (
+    <span title={whole(session.counts.spans)}>{count(session.counts.spans)}</span>
+  ),
   errors: ({ session: { counts } }) =>
     counts.errors > 0 ? <b class="tone-bad">{count(counts.errors)}</b> : <None />,
   agents: ({ session, route }) => <Words words={session.agents} filter="agent" route={route} />,
@@ -167,7 +169,9 @@ function Elapsed({ session }: { session: Session }) {
 
 function Running({ since }: { since: number }) {
   const now = useNow().value;
-  return <span class="tone-live">{duration(Math.max(0, Math.round((now - since) / 1000) * 1000))}</span>;
+  return (
+    <span class="tone-live">{duration(Math.max(0, Math.round((now - since) / 1000) * 1000))}</span>
+  );
 }
 
 function Words({
@@ -182,21 +186,21 @@ function Words({
   if (words.length === 0) return <None />;
   return (
     <span class="words" title={words.join(", ")}>
-      {words.map((word, index) => (
-        <button
-          key={word}
-          type="button"
-          class="link"
-          tabIndex={-1}
-          onClick={(event) => {
-            event.stopPropagation();
-            go({ ...route, filters: { ...route.filters, [filter]: word } });
-          }}
-        >
-          {word}
-          {index < words.length - 1 && ","}
-        </button>
-      ))}
+      {words.map((word, index) => {
+        const target = { ...route, filters: { ...route.filters, [filter]: word } };
+        return (
+          <span key={word}>
+            <a
+              href={print(target)}
+              tabIndex={-1}
+              onClick={(event) => (event.stopPropagation(), follow(event, target))}
+            >
+              {word}
+            </a>
+            {index < words.length - 1 && ", "}
+          </span>
+        );
+      })}
     </span>
   );
 }

@@ -17,7 +17,7 @@ export interface Column {
 
 export const COLUMNS: readonly Column[] = [
   { id: "state", head: "State", width: "88px", usual: true },
-  { id: "name", head: "Session", width: "minmax(120px, 1fr)", usual: true },
+  { id: "name", head: "Session", width: "minmax(126px, 1.3fr)", usual: true },
   { id: "why", head: "What happened", width: "minmax(220px, 4fr)", usual: true },
   { id: "started", head: "Started", width: "92px", sort: "newest", usual: true },
   { id: "time", head: "Time", width: "80px", isNumber: true, sort: "duration", usual: true },

@@ -26,14 +26,14 @@ interface Props {
 }
 
 /** Filters that a menu shows, so that no chip has to where there is room for menus. */
-const IN_MENUS: readonly Filter[] = [
+const IN_MENUS: ReadonlySet<Filter> = new Set([
   ...MENUS.map((menu) => menu.name),
   "state",
   "end_state",
   "min_cost",
   "max_cost",
   "error",
-];
+] as const);
 
 const TIMES: readonly Filter[] = ["range", "since", "until"];
 
@@ -132,9 +132,7 @@ const STATES: { text: string; filters: Filters }[] = [
 
 function StateMenu({ filters, choose }: Props) {
   const { state, end_state: end, ...others } = filters;
-  const chosen = STATES.find(
-    (one) => one.filters.state === state && one.filters.end_state === end,
-  );
+  const chosen = STATES.find((one) => one.filters.state === state && one.filters.end_state === end);
   return (
     <Menu class={state || end ? "is-set" : ""} label={chosen?.text ?? "State"}>
       {(close) => (
@@ -173,11 +171,21 @@ function CostMenu({ filters, choose }: Props) {
         >
           <label>
             At least $
-            <input name="min_cost" inputMode="decimal" pattern="\d+(\.\d{1,9})?" defaultValue={least} />
+            <input
+              name="min_cost"
+              inputMode="decimal"
+              pattern="\d+(\.\d{1,9})?"
+              defaultValue={least}
+            />
           </label>
           <label>
             At most $
-            <input name="max_cost" inputMode="decimal" pattern="\d+(\.\d{1,9})?" defaultValue={most} />
+            <input
+              name="max_cost"
+              inputMode="decimal"
+              pattern="\d+(\.\d{1,9})?"
+              defaultValue={most}
+            />
           </label>
           <button type="submit">Filter</button>
         </form>
@@ -326,9 +334,7 @@ export function Times({ filters, choose, usual }: Props & { usual: string }) {
 
 /** What is chosen, each with a way to let it go. */
 export function Chips({ filters, choose }: Props) {
-  const chosen = FILTERS.filter(
-    (name) => filters[name] && name !== "q" && !TIMES.includes(name),
-  );
+  const chosen = FILTERS.filter((name) => filters[name] && name !== "q" && !TIMES.includes(name));
   if (chosen.length === 0) return null;
   return (
     <div class="chips">
@@ -336,7 +342,7 @@ export function Chips({ filters, choose }: Props) {
         <button
           key={name}
           type="button"
-          class={IN_MENUS.includes(name) ? "tag chosen in-menu" : "tag chosen"}
+          class={IN_MENUS.has(name) ? "tag chosen in-menu" : "tag chosen"}
           aria-label={`Remove the filter ${label(name, filters[name] ?? "")}`}
           onClick={() => {
             const { [name]: _, ...others } = filters;
@@ -346,10 +352,17 @@ export function Chips({ filters, choose }: Props) {
           {label(name, filters[name] ?? "")} <span aria-hidden="true">×</span>
         </button>
       ))}
-      <button type="button" class="link" onClick={() => choose(onlyTime(filters))}>
-        Clear filters
-      </button>
     </div>
+  );
+}
+
+/** Lets all go but the time. */
+export function Clear({ filters, choose }: Props) {
+  if (FILTERS.every((name) => !filters[name] || TIMES.includes(name))) return null;
+  return (
+    <button type="button" class="link" onClick={() => choose(onlyTime(filters))}>
+      Clear filters
+    </button>
   );
 }
 

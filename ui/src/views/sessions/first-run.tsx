@@ -73,9 +73,7 @@ function span(): string {
                 name: "hello",
                 startTimeUnixNano: String(end - 250_000_000n),
                 endTimeUnixNano: String(end),
-                attributes: [
-                  { key: "agentops.span.kind", value: { stringValue: "agent" } },
-                ],
+                attributes: [{ key: "agentops.span.kind", value: { stringValue: "agent" } }],
               },
             ],
           },

@@ -197,13 +197,7 @@ function Row(props: RowProps) {
         />
       </div>
       {columns.map((column) => (
-        <Cell
-          key={column.id}
-          column={column}
-          session={session}
-          verdict={verdict}
-          route={route}
-        />
+        <Cell key={column.id} column={column} session={session} verdict={verdict} route={route} />
       ))}
     </div>
   );
@@ -228,7 +222,11 @@ function Head({ column, route }: { column: Column; route: SessionsRoute }) {
       class={kind}
       aria-sort={isChosen ? (isOldest ? "ascending" : "descending") : "none"}
     >
-      <button type="button" class={isChosen ? "is-chosen" : ""} onClick={() => go({ ...route, sort: next })}>
+      <button
+        type="button"
+        class={isChosen ? "is-chosen" : ""}
+        onClick={() => go({ ...route, sort: next })}
+      >
         {head}
         <span aria-hidden="true">{isChosen ? (isOldest ? " ↑" : " ↓") : ""}</span>
       </button>

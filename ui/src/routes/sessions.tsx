@@ -17,7 +17,7 @@ import { useKeys } from "../ui/keys";
 import { Menu } from "../ui/menu";
 import { Failure, Figure } from "../ui/primitives";
 import { Selected, remove } from "../views/sessions/actions";
-import { Brush, useHistogram } from "../views/sessions/brush";
+import { Brush, isSpread, useHistogram } from "../views/sessions/brush";
 import { COLUMNS, chooseColumns, shownColumns, usualColumns } from "../views/sessions/columns";
 import { Chips, Clear, Menus, SearchLine, Times } from "../views/sessions/filters";
 import { FirstRun } from "../views/sessions/first-run";
@@ -117,7 +117,12 @@ export function Sessions({ route }: { route: SessionsRoute }) {
     <main class="page sessions" id="main">
       <h1 class="unseen">Sessions</h1>
       <search class="controls">
-        <SearchLine filters={route.filters} choose={choose} label="Search sessions" />
+        <SearchLine
+          filters={route.filters}
+          choose={choose}
+          label="Search sessions"
+          hint="Search, or state=failed cost>0.05   /"
+        />
         <Times filters={route.filters} choose={choose} usual="All time" />
         <Menus filters={route.filters} choose={choose} />
         <Clear filters={route.filters} choose={choose} />
@@ -129,7 +134,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
       {totals && !(isEmpty && !isFiltered) && (
         <div class="overview">
           <Sums totals={totals} />
-          {histogram && histogram.parts.length > 0 && (
+          {histogram && isSpread(histogram) && (
             <Brush
               histogram={histogram}
               choose={(since, until) => choose(during(route.filters, since, until))}

@@ -28,6 +28,10 @@ export function useHistogram(query: string, round: number): Histogram | null {
   return histogram;
 }
 
+/** Whether there is a stretch of time to choose from. */
+export const isSpread = ({ parts, step_ms: step }: Histogram): boolean =>
+  parts.length > 0 && step * parts.length > 1000;
+
 export function Brush({
   histogram,
   choose,

@@ -28,6 +28,7 @@ export default defineConfig({
   test: {
     environment: "happy-dom",
     css: true,
+    reporters: ["default", "./tests/reporter.ts"],
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}"],
   },
 });

@@ -19,6 +19,7 @@ use crate::ingest::upload::Objects;
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 use crate::stats::{Now, Stats};
+use crate::ui;
 
 mod ingest;
 
@@ -55,7 +56,7 @@ pub struct App {
 pub fn router(app: App) -> Router {
     let routes = routes()
         .merge(questions::routes(&app))
-        .fallback(questions::no_route)
+        .fallback(page)
         .method_not_allowed_fallback(questions::no_method);
     guarded(routes, app)
 }
@@ -72,6 +73,14 @@ fn routes() -> Router<App> {
         .route("/v4/logs/upload/", post(ingest::upload_logs))
         .route("/v4/objects/upload/", post(ingest::upload_object))
         .route("/v4/objects/{name}", get(ingest::object))
+}
+
+/// The dashboard, or that there is nothing.
+async fn page(request: Request) -> Response {
+    match ui::answer(&request) {
+        Some(answer) => answer,
+        None => questions::no_route(request.uri()).into_response(),
+    }
 }
 
 /// Nothing is reached but through here: what is added to the routes needs the token unless `auth` opens it.

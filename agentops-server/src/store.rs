@@ -409,8 +409,10 @@ enum Kind {
     Engine(Box<dyn std::error::Error + Send + Sync>),
     /// Another process holds it for writing, and does not let go.
     Busy,
-    /// The disk is full.
+    /// The disk is full, or the store may not grow.
     Full,
+    /// Its file cannot be opened, or not to be written to.
+    Closed(Box<dyn std::error::Error + Send + Sync>),
     /// A newer version wrote it.
     Newer { found: i64, supported: i64 },
     /// What it holds does not read back.
@@ -423,14 +425,19 @@ impl StoreError {
         matches!(self.0, Kind::Busy | Kind::Full)
     }
 
+    /// Whether its file may be there to be read, and not to be written to.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0, Kind::Closed(_))
+    }
+
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self.0 {
-            Kind::Engine(_) => {
+            Kind::Engine(_) | Kind::Closed(_) => {
                 "see whether the data directory can be written to, and whether its disk works"
             }
-            Kind::Busy => "another agentops writes to this data directory; try again, or stop it",
-            Kind::Full => "make room on the disk of the data directory",
+            Kind::Busy => "another agentops writes to this data directory: wait for it, or stop it",
+            Kind::Full => "make room on the disk of the data directory, or raise the limit",
             Kind::Newer { .. } => "update agentops-server",
             Kind::Corrupt(_) => {
                 "move the database out of the data directory, and keep it for a report"
@@ -444,7 +451,10 @@ impl fmt::Display for StoreError {
         match &self.0 {
             Kind::Engine(error) => write!(f, "the store failed: {error}"),
             Kind::Busy => f.write_str("the store is busy"),
-            Kind::Full => f.write_str("the store has no room: the disk is full"),
+            Kind::Full => {
+                f.write_str("the store has no room: the disk is full, or a limit is reached")
+            }
+            Kind::Closed(error) => write!(f, "the store cannot be written to: {error}"),
             Kind::Newer { found, supported } => write!(
                 f,
                 "a newer agentops wrote the store (format {found}, this one knows {supported})"

@@ -712,7 +712,7 @@ impl From<import::Unread> for ApiError {
 }
 
 /// There is nothing of that name.
-pub(super) async fn no_route(uri: axum::http::Uri) -> ApiError {
+pub(super) fn no_route(uri: &axum::http::Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
     ApiError::missing(
         "no_such_route",

@@ -48,6 +48,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, serde_json::Error> {
         project,
         name,
         service,
+        service_version,
+        pid,
         state,
         parent_session_id,
         conversation_id,
@@ -84,6 +86,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, serde_json::Error> {
     };
     let resource = Resource {
         service,
+        service_version,
+        pid,
         project: match &*project {
             DEFAULT_PROJECT => String::new(),
             _ => project,
@@ -97,7 +101,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, serde_json::Error> {
             rustc: host.rustc,
             sdk: host.sdk,
         },
-        ..Resource::default()
     };
     let losses = losses.into_iter().filter_map(|(cause, count)| {
         let known = LossCause::ALL.into_iter();
@@ -236,6 +239,8 @@ struct SessionIn {
     name: String,
     #[serde(default)]
     service: String,
+    service_version: Option<String>,
+    pid: Option<u64>,
     #[serde(default)]
     state: String,
     parent_session_id: Option<Said<SessionId>>,
@@ -281,6 +286,8 @@ struct SpanIn {
     cancelled: bool,
     #[serde(default)]
     open: bool,
+    #[serde(default)]
+    adopted: bool,
     start_time: Said<UnixNanos>,
     end_time: Option<Said<UnixNanos>>,
     busy_ms: Option<Millis>,
@@ -498,7 +505,7 @@ impl SpanIn {
             status: self.status.0,
             cancelled: self.cancelled,
             open: self.open,
-            adopted: false,
+            adopted: self.adopted,
             start: self.start_time.0,
             end: self.end_time.map(|end| end.0).filter(|_| !self.open),
             busy: self.busy_ms.map(Millis::nanos),

@@ -12,6 +12,22 @@ export type View = (typeof VIEWS)[number];
 export const TABS = ["overview", "io", "messages", "error", "attributes", "logs", "raw"] as const;
 export type Tab = (typeof TABS)[number];
 
+/** What is folded where nothing else is said: nothing, everything, or all but the way to what failed. */
+export const BASES = ["none", "all", "errors"] as const;
+export type Base = (typeof BASES)[number];
+
+/** What keeps lanes apart. */
+export const LANES_BY = ["agent", "thread"] as const;
+export type LanesBy = (typeof LANES_BY)[number];
+
+/** The least serious logs that are shown. */
+export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** How much faster than it went a run is replayed. */
+export const SPEEDS = [1, 2, 5, 10, 30, 60] as const;
+export type Speed = (typeof SPEEDS)[number];
+
 export const SORTS = ["newest", "oldest", "cost", "duration", "tokens", "spans", "errors"] as const;
 export type Sort = (typeof SORTS)[number];
 
@@ -77,8 +93,17 @@ export interface SessionRoute {
   /** What is searched for, and whether only that is shown. */
   find: string;
   only: boolean;
-  /** Ids of folded spans. */
+  /** What is folded but for `folds`; null is as the view would have it. */
+  base: Base | null;
+  /** Ids of spans that are not as `base` says. */
   folds: string[];
+  /** Whether the critical path is marked. */
+  path: boolean;
+  by: LanesBy;
+  level: Level;
+  /** The moment at which a replay stands, in milliseconds from the start; null is none. */
+  at: number | null;
+  speed: Speed;
 }
 
 export type Route =
@@ -95,7 +120,7 @@ export function parse(path: string, search: string): Route {
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "sessions")) {
     return { page: "sessions", filters: filtersOf(query), sort: oneOf(SORTS, query.get("sort")) };
   }
-  if (parts.length === 2 && parts[0] === "s") {
+  if (parts.length === 2 && (parts[0] === "s" || parts[0] === "sessions")) {
     const id = decode(parts[1]);
     if (id !== null) {
       return {
@@ -107,7 +132,12 @@ export function parse(path: string, search: string): Route {
         time: range(query.get("t")),
         find: query.get("find") ?? "",
         only: query.get("only") === "1",
-        folds: (query.get("fold") ?? "").split(".").filter(Boolean),
+        ...folding(query.get("fold")),
+        path: query.get("path") !== "0",
+        by: oneOf(LANES_BY, query.get("by")),
+        level: oneOf(LEVELS, query.get("level")),
+        at: moment(query.get("at")),
+        speed: SPEEDS.find((speed) => String(speed) === query.get("speed")) ?? 1,
       };
     }
   }
@@ -147,7 +177,14 @@ export function print(route: Route): string {
       if (route.time) query.set("t", `${plain(route.time.from)}..${plain(route.time.to)}`);
       if (route.find) query.set("find", route.find);
       if (route.only) query.set("only", "1");
-      if (route.folds.length > 0) query.set("fold", route.folds.join("."));
+      if (route.base || route.folds.length > 0) {
+        query.set("fold", [route.base ?? BASES[0], ...route.folds].join("."));
+      }
+      if (!route.path) query.set("path", "0");
+      if (route.by !== LANES_BY[0]) query.set("by", route.by);
+      if (route.level !== LEVELS[0]) query.set("level", route.level);
+      if (route.at !== null) query.set("at", plain(route.at));
+      if (route.speed !== 1) query.set("speed", String(route.speed));
       return join(`/s/${encodeURIComponent(route.id)}`, query);
     case "missing":
       return route.path;
@@ -188,7 +225,13 @@ export function sessionRoute(id: string): SessionRoute {
     time: null,
     find: "",
     only: false,
+    base: null,
     folds: [],
+    path: true,
+    by: "agent",
+    level: "TRACE",
+    at: null,
+    speed: 1,
   };
 }
 
@@ -206,6 +249,17 @@ function range(text: string | null): Range | null {
   const from = Number(found[1]);
   const to = Number(found[2]);
   return Number.isFinite(from) && Number.isFinite(to) && from < to ? { from, to } : null;
+}
+
+function moment(text: string | null): number | null {
+  return text !== null && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+}
+
+function folding(text: string | null): { base: Base | null; folds: string[] } {
+  const words = (text ?? "").split(".").filter(Boolean);
+  const base = BASES.find((base) => base === words[0]);
+  if (base) return { base, folds: words.slice(1) };
+  return { base: words.length > 0 ? BASES[0] : null, folds: words };
 }
 
 /** One of the words that are known, else the first. */

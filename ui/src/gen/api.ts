@@ -485,6 +485,8 @@ export interface Session {
   project: string;
   name: string;
   service: string;
+  service_version?: string;
+  pid?: number;
   state: SessionState;
   parent_session_id: string | null;
   conversation_id: string | null;
@@ -571,6 +573,7 @@ export interface Span {
   status: Status;
   cancelled: boolean;
   open: boolean;
+  adopted?: boolean;
   start_time: string;
   end_time: string | null;
   duration_ms: number | null;

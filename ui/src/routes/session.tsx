@@ -1,25 +1,36 @@
 /** One run: why it ended as it did, what it cost, and every span of it with its time. */
 
+import { effect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { ApiError } from "../core/api";
-import { clock, count, duration, money, parseTime, percent, shortId, whole } from "../core/format";
-import { culprits, failing, peers, siblings, step } from "../core/layout";
-import { type Session as SessionFacts, outcome } from "../core/model";
+import { whole } from "../core/format";
+import { failing, peers, siblings, step } from "../core/layout";
+import { outcome } from "../core/model";
 import { pan, width, zoom } from "../core/timescale";
 import type { SessionRoute, View } from "../core/url";
 import { connection } from "../live";
-import { Failure, Figure, Outcome, Tabs } from "../ui/primitives";
+import { Failure, Tabs } from "../ui/primitives";
+import { Chat } from "../views/chat";
 import { Details } from "../views/details";
+import { LanesView } from "../views/lanes";
+import { Logs } from "../views/logs";
 import { Minimap } from "../views/minimap";
+import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
+import { Video } from "../views/video";
+import { Blame, ContextStrip, Head, Why } from "../views/top";
 
 import "../styles/session.css";
 
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
   { id: "tree", text: "Tree" },
+  { id: "lanes", text: "Lanes" },
+  { id: "chat", text: "Chat" },
+  { id: "logs", text: "Logs" },
+  { id: "video", text: "Video" },
 ];
 
 export function Session({ route }: { route: SessionRoute }) {
@@ -50,17 +61,22 @@ export function Session({ route }: { route: SessionRoute }) {
       </main>
     );
   }
-  const view = SHOWN.some(({ id }) => id === route.view) ? route.view : "timeline";
+  const shown = SHOWN.filter(({ id }) => id !== "video" || session.video !== null);
+  const view = shown.some(({ id }) => id === route.view) ? route.view : "timeline";
   const { matches } = model.layout.value;
   return (
     <main class={route.span ? "page session with-details" : "page session"}>
       <Head session={session} model={model} />
       <Why session={session} model={model} />
-      <Minimap model={model} />
+      <Blame model={model} />
+      <div class="overview">
+        <Minimap model={model} />
+        <ContextStrip model={model} />
+      </div>
       <div class="toolbar">
         <Tabs
           label="Views"
-          tabs={SHOWN}
+          tabs={shown}
           chosen={view}
           choose={(view) => model.change({ view }, false)}
         />
@@ -68,8 +84,8 @@ export function Session({ route }: { route: SessionRoute }) {
           <input
             id="search"
             type="search"
-            placeholder="Find spans…  /"
-            aria-label="Find spans"
+            placeholder={view === "logs" ? "Find in logs…  /" : "Find spans…  /"}
+            aria-label={view === "logs" ? "Find in logs" : "Find spans"}
             value={route.find}
             onInput={(event) => model.change({ find: event.currentTarget.value })}
             onKeyDown={(event) => {
@@ -80,7 +96,7 @@ export function Session({ route }: { route: SessionRoute }) {
               );
             }}
           />
-          {route.find && (
+          {route.find && view !== "logs" && (
             <>
               <span role="status">{whole(matches.length)} found</span>
               <label>
@@ -94,6 +110,7 @@ export function Session({ route }: { route: SessionRoute }) {
             </>
           )}
         </search>
+        <Replay model={model} />
         {session.counts.dropped > 0 && (
           <span class="tone-warn">
             {whole(session.counts.dropped)} spans were lost before they got here
@@ -102,7 +119,7 @@ export function Session({ route }: { route: SessionRoute }) {
         {connection.value === "retrying" && <span class="tone-warn">● reconnecting…</span>}
       </div>
       <div class="panes">
-        <Timeline model={model} bars={view === "timeline"} />
+        <Main model={model} view={view} video={session.video} />
         {route.span && (
           <aside class="details" aria-label="Details of the span">
             <Details model={model} />
@@ -113,73 +130,39 @@ export function Session({ route }: { route: SessionRoute }) {
   );
 }
 
-function Head({ session, model }: { session: SessionFacts; model: SessionModel }) {
-  const start = parseTime(session.start_time);
-  const took =
-    session.duration_ms ?? (model.isRunning.value ? Math.max(0, model.now.value - start) : null);
-  const { tokens } = session;
-  return (
-    <header class="session-head">
-      <h1 title={session.id}>{session.name}</h1>
-      <Outcome session={session} />
-      <Figure value={duration(took)} label="" />
-      <Figure
-        value={money(session.cost)}
-        label=""
-        tone={session.cost.partial ? "warn" : "plain"}
-        {...(session.cost.unpriced_models.length > 0
-          ? { title: `no price for ${session.cost.unpriced_models.join(", ")}` }
-          : {})}
-      />
-      <Figure
-        value={count(tokens.total)}
-        label={
-          tokens.cache_read > 0
-            ? `tok (${percent(tokens.cache_read / tokens.input)} cached)`
-            : "tok"
-        }
-        title={`${whole(tokens.input)} in, ${whole(tokens.output)} out`}
-      />
-      <Figure value={whole(session.counts.spans)} label="spans" />
-      <span class="quiet">{clock(start, Date.now())}</span>
-      {session.tags.map((tag) => (
-        <span key={tag} class="tag">
-          #{tag}
-        </span>
-      ))}
-      {session.host?.hostname && <span class="quiet">{session.host.hostname}</span>}
-      <span class="quiet mono">{shortId(session.id)}</span>
-    </header>
-  );
+function Main({ model, view, video }: { model: SessionModel; view: View; video: string | null }) {
+  switch (view) {
+    case "lanes":
+      return <LanesView model={model} />;
+    case "chat":
+      return <Chat model={model} />;
+    case "logs":
+      return <Logs model={model} />;
+    case "video":
+      return <Video model={model} source={video ?? ""} />;
+    default:
+      return <Timeline key={view} model={model} bars={view === "timeline"} />;
+  }
 }
 
-/** Why it failed, and a way to the first span that did. */
-function Why({ session, model }: { session: SessionFacts; model: SessionModel }) {
-  if (session.counts.errors === 0 && !session.end_state_reason) return null;
-  const failed = outcome(session).tone === "bad";
-  const found = culprits(model.store, model.sums.value.errors);
-  return (
-    <p class={failed ? "why bad" : "why"}>
-      {session.end_state_reason && <span>{session.end_state_reason}</span>}
-      {found.length > 0 && (
-        <button type="button" onClick={() => model.select(found[found.length - 1])}>
-          go to the failing span
-        </button>
-      )}
-      {found.length > 1 && <span class="quiet">one of {whole(found.length)} errors</span>}
-    </p>
-  );
-}
-
-/** The part of time in view is in the address once it rests. */
+/** The part of time in view and the moment of a replay are in the address once they rest. */
 function useTimeInAddress(model: SessionModel): void {
-  const window = model.window.value;
   useEffect(() => {
-    const timer = setTimeout(() => {
-      if (model.state.value?.time !== window) model.change({ time: window });
-    }, 200);
-    return () => clearTimeout(timer);
-  }, [model, window]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = effect(() => {
+      const time = model.window.value;
+      const at = model.playhead.value;
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const state = model.state.peek();
+        if (state && (state.time !== time || state.at !== at)) model.change({ time, at });
+      }, 200);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [model]);
 }
 
 function useKeys(model: SessionModel): void {
@@ -189,8 +172,12 @@ function useKeys(model: SessionModel): void {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const target = event.target as HTMLElement;
-      if (target.matches("input, select, textarea")) {
+      if (target.matches("input:not([type=checkbox]), select, textarea")) {
         if (event.key === "Escape") target.blur();
+        return;
+      }
+      // A button that has the focus is pressed by these.
+      if (target.matches("button, a, summary") && (event.key === " " || event.key === "Enter")) {
         return;
       }
       if (press(latest.current, event.key)) event.preventDefault();
@@ -210,8 +197,8 @@ function press(model: SessionModel, key: string): boolean {
     if (rows.length > 0) model.select(rows[Math.max(0, Math.min(rows.length - 1, to))]);
   };
   const page = Math.max(1, Math.floor(innerHeight / ROW / 2));
-  const view = model.view.value;
-  const all = model.whole.value;
+  const view = model.range.peek();
+  const all = model.whole.peek();
   switch (key) {
     case "j":
     case "ArrowDown":
@@ -280,6 +267,9 @@ function press(model: SessionModel, key: string): boolean {
       return true;
     case "c":
       void navigator.clipboard.writeText(location.href);
+      return true;
+    case " ":
+      if (!model.isRunning.peek()) model.play();
       return true;
     case "Escape":
       model.change({ span: null });

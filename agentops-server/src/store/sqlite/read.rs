@@ -387,6 +387,8 @@ fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
         facts,
         state: state_of(row.get(4)?),
         service: String::new(),
+        service_version: None,
+        pid: None,
         project: row.get(20)?,
         host: Default::default(),
         counts: Counts {
@@ -497,6 +499,8 @@ impl Reader {
     fn complete(&self, (mut session, process_id): (Session, i64)) -> Result<Session, StoreError> {
         let process = process(&self.conn, process_id)?;
         session.service = process.service;
+        session.service_version = process.service_version;
+        session.pid = process.pid;
         session.host = process.host;
         self.blame(&mut session, process_id)?;
         Ok(session)

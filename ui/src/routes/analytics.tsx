@@ -109,7 +109,7 @@ export function Analytics({ route }: { route: AnalyticsRoute }) {
     sessionsRoute({ ...during(filters, step.from, step.to), ...more });
   const inTime = (more: Filters): Route => sessionsRoute({ ...filters, ...more });
   return (
-    <main class="page analytics" id="main">
+    <main class="page analytics">
       <h1 class="unseen">Analytics</h1>
       <div class="controls">
         <Tabs

@@ -65,7 +65,7 @@ export function Errors({ route }: { route: ErrorsRoute }) {
   const choose = (filters: Filters) => go({ ...route, filters });
   const isFiltered = Object.keys(route.filters).length > 0 || route.kind !== null;
   return (
-    <main class="page errors" id="main">
+    <main class="page errors">
       <h1 class="unseen">Errors</h1>
       <search class="controls">
         <SearchLine

@@ -114,7 +114,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
   });
   const isBlank = list === null && error === null;
   return (
-    <main class="page sessions" id="main">
+    <main class="page sessions">
       <h1 class="unseen">Sessions</h1>
       <search class="controls">
         <SearchLine

@@ -69,10 +69,11 @@ export function App() {
           class="command"
           onClick={() => setOverlay("palette")}
           aria-label="Search everything"
+          aria-keyshortcuts="Control+K Meta+K"
         >
           <Icon name="search" />
           <span>Search everything</span>
-          <kbd>{MOD} K</kbd>
+          <kbd aria-hidden="true">{MOD} K</kbd>
         </button>
         <Connection />
         <ThemeSwitch />

@@ -10,19 +10,21 @@ import { outcome } from "../core/model";
 import { pan, width, zoom } from "../core/timescale";
 import type { SessionRoute, View } from "../core/url";
 import { connection } from "../live";
+import { lazy } from "../ui/lazy";
 import { Failure, Tabs } from "../ui/primitives";
-import { Chat } from "../views/chat";
-import { Details } from "../views/details";
-import { LanesView } from "../views/lanes";
-import { Logs } from "../views/logs";
 import { Minimap } from "../views/minimap";
 import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
-import { Video } from "../views/video";
 import { Blame, ContextStrip, Head, Why } from "../views/top";
 
 import "../styles/session.css";
+
+const Details = lazy(() => import("../views/details").then((part) => part.Details), "div");
+const LanesView = lazy(() => import("../views/lanes").then((part) => part.LanesView), "div");
+const Chat = lazy(() => import("../views/chat").then((part) => part.Chat), "div");
+const Logs = lazy(() => import("../views/logs").then((part) => part.Logs), "div");
+const Video = lazy(() => import("../views/video").then((part) => part.Video), "div");
 
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
@@ -48,7 +50,7 @@ export function Session({ route }: { route: SessionRoute }) {
   if (error !== null && session === null) {
     const isMissing = error instanceof ApiError && error.isMissing;
     return (
-      <main class="page">
+      <main id="main" class="page">
         <h1>{isMissing ? "No such session" : "The session could not be loaded"}</h1>
         <Failure error={error} retry={() => void model.load()} />
       </main>
@@ -56,7 +58,7 @@ export function Session({ route }: { route: SessionRoute }) {
   }
   if (!session) {
     return (
-      <main class="page session" aria-busy="true">
+      <main id="main" class="page session" aria-busy="true">
         <div class="skeleton-rows" aria-label="Loading" />
       </main>
     );
@@ -65,7 +67,7 @@ export function Session({ route }: { route: SessionRoute }) {
   const view = shown.some(({ id }) => id === route.view) ? route.view : "timeline";
   const { matches } = model.layout.value;
   return (
-    <main class={route.span ? "page session with-details" : "page session"}>
+    <main id="main" class={route.span ? "page session with-details" : "page session"}>
       <Head session={session} model={model} />
       <Why session={session} model={model} />
       <Blame model={model} />
@@ -165,11 +167,19 @@ function useTimeInAddress(model: SessionModel): void {
   }, [model]);
 }
 
+/** How long two keys belong together. */
+const PAIR_MS = 900;
+
 function useKeys(model: SessionModel): void {
   const latest = useRef(model);
   latest.current = model;
   useEffect(() => {
+    let afterG = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent) => {
+      // `g` and a letter go to another page.
+      const isPair = event.timeStamp - afterG < PAIR_MS;
+      afterG = event.key === "g" ? event.timeStamp : Number.NEGATIVE_INFINITY;
+      if (isPair || document.querySelector("dialog[open]")) return;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const target = event.target as HTMLElement;
       if (target.matches("input:not([type=checkbox]), select, textarea")) {

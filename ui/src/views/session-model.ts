@@ -15,11 +15,13 @@ import { advance, beginning, begun, startsOf } from "../core/replay";
 import { retries } from "../core/repeats";
 import { rollUp } from "../core/rollup";
 import { type Skeleton, SpanStore } from "../core/store";
-import { type Range, pan } from "../core/timescale";
-import type { Base, SessionRoute } from "../core/url";
+import { type Range, extent, fit, pan } from "../core/timescale";
+import { type Base, type SessionRoute, sessionRoute } from "../core/url";
+import type { SessionList } from "../gen/api";
 import { listen } from "../live";
 import { go, route } from "../router";
 import { api } from "../ui/ask";
+import { toast } from "../ui/toast";
 import { isCalm } from "./calm";
 import type { Insight } from "../gen/api";
 
@@ -58,6 +60,8 @@ export class SessionModel {
   readonly follow = signal(false);
   /** How many spans came since it does not. */
   readonly arrived = signal(0);
+  /** The first row in view, and the one after the last. */
+  rowsInView: [number, number] = [0, 0];
   /** When a span of it changed last, by this machine's clock. */
   readonly heard = signal(Date.now());
 
@@ -353,6 +357,43 @@ export class SessionModel {
   /** Folds or opens everything, or all but the way to what failed. */
   foldAll(base: Base): void {
     this.change({ base, folds: [] });
+  }
+
+  /** Shows the time of the rows in view. */
+  showRows(): void {
+    const [from, to] = this.rowsInView;
+    const { rows } = this.layout.peek();
+    const { store } = this;
+    const now = this.nowHere.peek();
+    const range = extent(rows, from, to, store.start, (at) => store.endAt(at, now));
+    if (range) this.show(fit(range, this.whole.peek(), 0.04));
+  }
+
+  /** Goes to the session that began before this one, or after it. */
+  async neighbour(which: "before" | "after"): Promise<void> {
+    const session = this.session.peek();
+    if (!session) return;
+    const query = new URLSearchParams({ project: session.project, limit: "2" });
+    query.set("sort", which === "before" ? "newest" : "oldest");
+    query.set(which === "before" ? "until" : "since", session.start_time);
+    try {
+      const { sessions } = await api.get<SessionList>(`/sessions?${query}`, this.#stop.signal);
+      const other = sessions.find(({ id }) => id !== session.id);
+      if (other) go({ ...sessionRoute(other.id), view: this.view.peek() });
+      else toast(which === "before" ? "This is the first session" : "This is the newest session");
+    } catch (error) {
+      if (!isAborted(error)) toast("The other sessions could not be asked for");
+    }
+  }
+
+  /** Brings a session back that was deleted while it was shown. */
+  async restore(): Promise<void> {
+    try {
+      await api.send("POST", `/sessions/${encodeURIComponent(this.id)}/restore`);
+      await this.load();
+    } catch {
+      toast("It could not be brought back: that is possible for ten minutes");
+    }
   }
 
   show(window: Range | null): void {

@@ -10,7 +10,6 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { count, duration, money, nanoUsd, plural } from "../core/format";
 import { SUM, type Sums } from "../core/rollup";
 import { NONE, type SpanStore } from "../core/store";
-import { extent, fit } from "../core/timescale";
 import { Kind } from "../ui/primitives";
 import { useDraw } from "./draw";
 import { drawAxis, drawBars, palette, prepare } from "./paint";
@@ -40,6 +39,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const isReplay = model.begun.value !== null;
   const playhead = isReplay ? model.playhead.peek() : null;
   const now = bars ? 0 : model.clock.value - store.epoch;
+  model.rowsInView = [Math.floor(top / ROW), Math.ceil((top + size.height) / ROW)];
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(rows.length, Math.ceil((top + size.height) / ROW) + BEYOND);
 
@@ -108,14 +108,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
 
   return (
     <div class={bars ? "timeline" : "timeline no-bars"}>
-      <Heads
-        model={model}
-        bars={bars}
-        axis={axis}
-        rows={rows.length}
-        top={top}
-        height={size.height}
-      />
+      <Heads model={model} bars={bars} axis={axis} rows={rows.length} />
       <div class="scroll-area">
         <canvas ref={canvas} class="bars" aria-hidden="true" />
         <div
@@ -209,27 +202,14 @@ function Heads({
   bars,
   axis,
   rows,
-  top,
-  height,
 }: {
   model: SessionModel;
   bars: boolean;
   axis: preact.RefObject<HTMLCanvasElement | null>;
   rows: number;
-  top: number;
-  height: number;
 }) {
   const { store } = model;
   const path = model.showsPath.value;
-  const followRows = () => {
-    const whole = model.whole.peek();
-    const now = model.nowHere.peek();
-    const from = Math.floor(top / ROW);
-    const to = Math.ceil((top + height) / ROW);
-    const { rows } = model.layout.peek();
-    const range = extent(rows, from, to, store.start, (at) => store.endAt(at, now));
-    if (range) model.show(fit(range, whole, 0.04));
-  };
   return (
     <div class="heads">
       <span class="head-name">
@@ -274,7 +254,11 @@ function Heads({
             >
               all
             </button>
-            <button type="button" title="The time of the rows in view (r)" onClick={followRows}>
+            <button
+              type="button"
+              title="The time of the rows in view (r)"
+              onClick={() => model.showRows()}
+            >
               rows
             </button>
           </span>

@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::answer::{
@@ -91,7 +92,8 @@ pub(super) fn routes(app: &App) -> Router<App> {
             post(import_file).layer(DefaultBodyLimit::max(LARGEST)),
         )
         .route("/api/v1/events", get(events::listen))
-        .layer(CompressionLayer::new())
+        // On the way to the same machine more than this takes longer than what it saves.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(asked)
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { call, draw, randomRows, row, shuffled, storeOf } from "../../tests/rows";
-import { NONE, type Skeleton, SpanStore } from "./store";
+import { call, draw, random, randomRows, row, shuffled, storeOf } from "../../tests/rows";
+import { NONE, type Row, type Skeleton, SpanStore } from "./store";
 
 const SESSION = { kind: "SESSION" };
 
@@ -96,6 +96,44 @@ test("a tree of 20,000 levels is linked without recursion", () => {
   const store = storeOf(rows.reverse());
   expect(store.depth[store.indexOf((19_999).toString(16))]).toBe(19_999);
   expect(store.ancestors(store.indexOf("3")).map((at) => store.ids[at])).toEqual(["0", "1", "2"]);
+});
+
+test("what is added bit by bit makes the same tree as what came at once", () => {
+  const all = (store: SpanStore) => ({
+    tree: draw(store),
+    range: [store.from, store.to],
+    columns: [store.kids, store.size, store.depth, store.above, store.parent, store.place].map(
+      (column) => Array.from(column.subarray(0, store.n)),
+    ),
+  });
+  for (let seed = 1; seed <= 30; seed++) {
+    const next = random(seed);
+    const tidy = seed % 2 === 0;
+    // By start, as a run goes on; or as it happens to come.
+    const rows = tidy
+      ? randomRows(150, seed).sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1))
+      : shuffled(randomRows(150, seed), seed);
+    const store = new SpanStore(2);
+    const known: Row[] = [];
+    for (const one of rows) {
+      // It begins, and ends later.
+      store.put({ ...one, open: true, end: null });
+      known.push({ ...one, open: true, end: null });
+      if (next() < 0.4) {
+        const k = Math.floor(next() * known.length);
+        const ended = { ...known[k], open: false, end: known[k].start + Math.floor(next() * 30) };
+        store.put(ended);
+        known[k] = ended;
+      }
+      if (next() < 0.5) store.link();
+    }
+    store.link();
+    const anew = new SpanStore(2);
+    anew.epoch = store.epoch;
+    for (const one of known) anew.put(one);
+    anew.link();
+    expect(all(store)).toEqual(all(anew));
+  }
 });
 
 const skeleton: Skeleton = {

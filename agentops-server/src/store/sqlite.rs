@@ -248,10 +248,11 @@ fn identity(_path: &Path) -> Option<(u64, u64)> {
 #[cfg(unix)]
 fn make_private(path: &Path) {
     use std::os::unix::fs::OpenOptionsExt;
-    // Where this fails, opening it tells why.
+    // Where this fails, opening it tells why. One that is there is not opened here: closing it would give up the locks
+    // that this process may have on it.
     _ = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
+        .create_new(true)
+        .write(true)
         .mode(0o600)
         .open(path);
 }

@@ -36,7 +36,7 @@ export function Selected({
   const tokens = sessions.reduce((sum, session) => sum + session.tokens.total, 0);
   const time = sessions.reduce((sum, session) => sum + (session.duration_ms ?? 0), 0);
   return (
-    <div class="selected" role="region" aria-label="Selected sessions">
+    <div class="selection" role="region" aria-label="Selected sessions">
       <b>{plural(sessions.length, "session")}</b>
       <span>Σ {money({ usd: priced.length > 0 ? usd : null, partial: isPartial })}</span>
       <span>Σ {count(tokens)} tokens</span>

@@ -5,7 +5,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Route, print, sessionsRoute } from "./core/url";
 import { connection, listen } from "./live";
 import { follow, go, route } from "./router";
-import { Session } from "./routes/session";
 import { Sessions } from "./routes/sessions";
 import { Icon } from "./ui/icons";
 import { useKeys } from "./ui/keys";
@@ -13,6 +12,7 @@ import { lazy } from "./ui/lazy";
 import { chooseTheme, nextTheme, theme } from "./ui/theme";
 import { Toasts } from "./ui/toast";
 
+const Session = lazy(() => import("./routes/session").then((page) => page.Session));
 const Analytics = lazy(() => import("./routes/analytics").then((page) => page.Analytics));
 const Errors = lazy(() => import("./routes/errors").then((page) => page.Errors));
 const Settings = lazy(() => import("./routes/settings").then((page) => page.Settings));

@@ -36,7 +36,8 @@ export function foldedIn(store: SpanStore, folds: Folds, errors: Int32Array): Ui
     const open = isOpenToErrors && !failed ? OPEN_LEVELS_WELL : OPEN_LEVELS;
     for (let at = 0; at < n; at++) {
       if (kids[at] === 0 || depth[at] < open) continue;
-      const beneath = errors[at] - (store.isError(at) ? 1 : 0);
+      // Of spans that came after the last sum nothing is known beneath.
+      const beneath = (errors[at] ?? 0) - (store.isError(at) ? 1 : 0);
       folded[at] = isOpenToErrors && beneath > 0 ? 0 : 1;
     }
   }

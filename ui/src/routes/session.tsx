@@ -6,23 +6,26 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { ApiError } from "../core/api";
 import { whole } from "../core/format";
 import { failing, peers, siblings, step } from "../core/layout";
-import { outcome } from "../core/model";
+import { type Session as SessionFacts, outcome } from "../core/model";
 import { pan, width, zoom } from "../core/timescale";
-import type { SessionRoute, View } from "../core/url";
+import { type SessionRoute, TABS, type View } from "../core/url";
 import { connection } from "../live";
+import { lazy } from "../ui/lazy";
+import { toast } from "../ui/toast";
 import { Failure, Tabs } from "../ui/primitives";
-import { Chat } from "../views/chat";
-import { Details } from "../views/details";
-import { LanesView } from "../views/lanes";
-import { Logs } from "../views/logs";
 import { Minimap } from "../views/minimap";
 import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
-import { Video } from "../views/video";
 import { Blame, ContextStrip, Head, Why } from "../views/top";
 
 import "../styles/session.css";
+
+const Details = lazy(() => import("../views/details").then((part) => part.Details), "div");
+const LanesView = lazy(() => import("../views/lanes").then((part) => part.LanesView), "div");
+const Chat = lazy(() => import("../views/chat").then((part) => part.Chat), "div");
+const Logs = lazy(() => import("../views/logs").then((part) => part.Logs), "div");
+const Video = lazy(() => import("../views/video").then((part) => part.Video), "div");
 
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
@@ -48,7 +51,7 @@ export function Session({ route }: { route: SessionRoute }) {
   if (error !== null && session === null) {
     const isMissing = error instanceof ApiError && error.isMissing;
     return (
-      <main class="page">
+      <main id="main" class="page">
         <h1>{isMissing ? "No such session" : "The session could not be loaded"}</h1>
         <Failure error={error} retry={() => void model.load()} />
       </main>
@@ -56,7 +59,7 @@ export function Session({ route }: { route: SessionRoute }) {
   }
   if (!session) {
     return (
-      <main class="page session" aria-busy="true">
+      <main id="main" class="page session" aria-busy="true">
         <div class="skeleton-rows" aria-label="Loading" />
       </main>
     );
@@ -65,7 +68,7 @@ export function Session({ route }: { route: SessionRoute }) {
   const view = shown.some(({ id }) => id === route.view) ? route.view : "timeline";
   const { matches } = model.layout.value;
   return (
-    <main class={route.span ? "page session with-details" : "page session"}>
+    <main id="main" class={route.span ? "page session with-details" : "page session"}>
       <Head session={session} model={model} />
       <Why session={session} model={model} />
       <Blame model={model} />
@@ -111,13 +114,8 @@ export function Session({ route }: { route: SessionRoute }) {
           )}
         </search>
         <Replay model={model} />
-        {session.counts.dropped > 0 && (
-          <span class="tone-warn">
-            {whole(session.counts.dropped)} spans were lost before they got here
-          </span>
-        )}
-        {connection.value === "retrying" && <span class="tone-warn">● reconnecting…</span>}
       </div>
+      <Notices session={session} model={model} />
       <div class="panes">
         <Main model={model} view={view} video={session.video} />
         {route.span && (
@@ -127,6 +125,53 @@ export function Session({ route }: { route: SessionRoute }) {
         )}
       </div>
     </main>
+  );
+}
+
+/** So many are shown whole; beyond, the page says that it is at its limit. */
+const HUGE = 250_000;
+
+/** What is not as it should be with what is shown. */
+function Notices({ session, model }: { session: SessionFacts; model: SessionModel }) {
+  const { spans, dropped } = session.counts;
+  const notices: preact.ComponentChildren[] = [];
+  if (model.isDeleted.value) {
+    notices.push(
+      <>
+        This session was deleted.{" "}
+        <button type="button" onClick={() => void model.restore()}>
+          Bring it back
+        </button>
+      </>,
+    );
+  } else if (model.error.value !== null) {
+    notices.push(
+      <>
+        What is shown may be old: it could not be loaded anew.{" "}
+        <button type="button" onClick={() => void model.load()}>
+          Try again
+        </button>
+      </>,
+    );
+  }
+  if (dropped > 0) {
+    notices.push(
+      `${whole(spans)} of ${whole(spans + dropped)} spans: ${whole(dropped)} were lost before they got here.`,
+    );
+  }
+  if (spans > HUGE) {
+    notices.push(`${whole(spans)} spans are more than this page is made for: it may be slow.`);
+  }
+  if (connection.value === "retrying") {
+    notices.push("The server does not answer. This goes on by itself once it does.");
+  }
+  if (notices.length === 0) return null;
+  return (
+    <div class="notices" role="status">
+      {notices.map((notice, k) => (
+        <p key={k}>{notice}</p>
+      ))}
+    </div>
   );
 }
 
@@ -165,11 +210,19 @@ function useTimeInAddress(model: SessionModel): void {
   }, [model]);
 }
 
+/** How long two keys belong together. */
+const PAIR_MS = 900;
+
 function useKeys(model: SessionModel): void {
   const latest = useRef(model);
   latest.current = model;
   useEffect(() => {
+    let afterG = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent) => {
+      // `g` and a letter go to another page.
+      const isPair = event.timeStamp - afterG < PAIR_MS;
+      afterG = event.key === "g" ? event.timeStamp : Number.NEGATIVE_INFINITY;
+      if (isPair || document.querySelector("dialog[open]")) return;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const target = event.target as HTMLElement;
       if (target.matches("input:not([type=checkbox]), select, textarea")) {
@@ -265,8 +318,20 @@ function press(model: SessionModel, key: string): boolean {
     case "/":
       document.querySelector<HTMLInputElement>("#search")?.focus();
       return true;
+    case "r":
+      model.showRows();
+      return true;
+    case "J":
+      void model.neighbour("before");
+      return true;
+    case "K":
+      void model.neighbour("after");
+      return true;
     case "c":
-      void navigator.clipboard.writeText(location.href);
+      navigator.clipboard.writeText(location.href).then(
+        () => toast("The link is copied"),
+        () => toast("The browser does not let this page copy"),
+      );
       return true;
     case " ":
       if (!model.isRunning.peek()) model.play();
@@ -274,7 +339,10 @@ function press(model: SessionModel, key: string): boolean {
     case "Escape":
       model.change({ span: null });
       return true;
-    default:
-      return false;
+    default: {
+      const tab = /^[1-7]$/.test(key) ? TABS[Number(key) - 1] : undefined;
+      if (tab) model.change({ tab });
+      return tab !== undefined;
+    }
   }
 }

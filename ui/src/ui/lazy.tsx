@@ -1,11 +1,15 @@
-/** A page whose code comes when it is first shown. */
+/** A page, or a part of one, whose code comes when it is first shown. */
 
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { Failure } from "./primitives";
 
-export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
+export function lazy<P extends object>(
+  load: () => Promise<ComponentType<P>>,
+  /** What stands around it: a part stands within a page that is there already. */
+  Around: "main" | "div" = "main",
+): ComponentType<P> {
   let loaded: ComponentType<P> | null = null;
   return function Lazy(props: P) {
     const [state, setState] = useState<{ error: unknown }>({ error: null });
@@ -30,11 +34,11 @@ export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): C
       const Component = loaded;
       return <Component {...props} />;
     }
-    if (state.error === null) return <main class="page" aria-busy="true" />;
+    if (state.error === null) return <Around class="page" aria-busy="true" />;
     return (
-      <main class="page">
+      <Around class="page">
         <Failure error={state.error} retry={() => setRound(round + 1)} />
-      </main>
+      </Around>
     );
   };
 }

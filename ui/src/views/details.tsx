@@ -25,7 +25,12 @@ export function Details({ model }: { model: SessionModel }) {
   if (error) {
     return (
       <div class="details-inner">
-        <Close model={model} />
+        <header class="details-head">
+          <h2>
+            No details
+            <Close model={model} />
+          </h2>
+        </header>
         <Failure error={error} retry={again} />
       </div>
     );

@@ -9,7 +9,7 @@ import { useRef, useState } from "preact/hooks";
 import { fit, toPixel, toTime } from "../core/timescale";
 import { useDraw } from "./draw";
 import { drawMinimap, drawPlayhead, palette, prepare } from "./paint";
-import type { SessionModel } from "./session-model";
+import { MANY, type SessionModel } from "./session-model";
 import { useWidth } from "./size";
 
 /** Less than this is a click, in pixels. */
@@ -22,9 +22,9 @@ export function Minimap({ model }: { model: SessionModel }) {
   const width = useWidth(silhouette);
 
   useDraw(() => {
-    void model.version.value;
-    // A run that goes on is drawn anew a few times a second, however often its bars are.
-    if (model.isRunning.value) void model.clock.value;
+    // A run that goes on is drawn anew a few times a second, however often its bars are; a large one as often as summed.
+    if (model.isRunning.value && model.store.n <= MANY) void model.clock.value;
+    void model.summed.value;
     const canvas = silhouette.current;
     const pen = canvas && prepare(canvas);
     if (!pen) return;

@@ -12,13 +12,16 @@ import { type Stretch, bySpan, criticalPath } from "../core/critical";
 import { type Folds, type Layout, foldedIn, layOut, searchOf } from "../core/layout";
 import { type Changes, type Session, rowOf } from "../core/model";
 import { advance, beginning, begun, startsOf } from "../core/replay";
+import { retries } from "../core/repeats";
 import { rollUp } from "../core/rollup";
 import { type Skeleton, SpanStore } from "../core/store";
-import { type Range, pan } from "../core/timescale";
-import type { Base, SessionRoute } from "../core/url";
+import { type Range, extent, fit, pan } from "../core/timescale";
+import { type Base, type SessionRoute, sessionRoute } from "../core/url";
+import type { SessionList } from "../gen/api";
 import { listen } from "../live";
 import { go, route } from "../router";
 import { api } from "../ui/ask";
+import { toast } from "../ui/toast";
 import { isCalm } from "./calm";
 import type { Insight } from "../gen/api";
 
@@ -29,7 +32,9 @@ const CALM_MS = 1_000;
 /** How long after a change the server is asked what it makes of the run. */
 const INSIGHT_MS = 1_500;
 /** From so many spans on, that is asked less often. */
-const MANY = 20_000;
+export const MANY = 20_000;
+/** How often a large run is summed. */
+const SUMS_MS = 1_000;
 /** A run that says nothing for so long is quiet. */
 const QUIET_MS = 30_000;
 
@@ -55,6 +60,8 @@ export class SessionModel {
   readonly follow = signal(false);
   /** How many spans came since it does not. */
   readonly arrived = signal(0);
+  /** The first row in view, and the one after the last. */
+  rowsInView: [number, number] = [0, 0];
   /** When a span of it changed last, by this machine's clock. */
   readonly heard = signal(Date.now());
 
@@ -77,11 +84,16 @@ export class SessionModel {
   readonly showsPath = computed(() => this.state.value?.path ?? true);
   readonly speed = computed(() => this.state.value?.speed ?? 1);
 
+  /** Counts changes that sums know of: those of a large run are summed less often than it changes. */
+  readonly summed = signal(0);
   readonly sums = computed(() => {
-    void this.version.value;
+    void this.summed.value;
     return rollUp(this.store);
   });
-  readonly folded = computed(() => foldedIn(this.store, this.folds.value, this.sums.value.errors));
+  readonly folded = computed(() => {
+    void this.version.value;
+    return foldedIn(this.store, this.folds.value, this.sums.value.errors);
+  });
   readonly layout = computed<Layout>(() => {
     void this.version.value;
     const search = this.search.value;
@@ -123,6 +135,11 @@ export class SessionModel {
     void this.version.value;
     return startsOf(this.store);
   });
+  /** How many attempts failed before a span, by span. */
+  readonly tries = computed(() => {
+    void this.summed.value;
+    return retries(this.store);
+  });
   /** How many spans had begun where the replay stands; null where there is none. */
   readonly begun = computed(() => {
     const at = this.playhead.value;
@@ -141,6 +158,8 @@ export class SessionModel {
   readonly #ends: (() => void)[] = [];
   #pending: Changes["spans"] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #sumsTimer: ReturnType<typeof setTimeout> | undefined;
+  #summedAt = Number.NEGATIVE_INFINITY;
   #insightTimer: ReturnType<typeof setTimeout> | undefined;
   /** The commit that the store is as of. */
   #sequence = 0;
@@ -188,6 +207,7 @@ export class SessionModel {
     this.#stop.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#insightTimer);
+    clearTimeout(this.#sumsTimer);
     for (const end of this.#ends) end();
   }
 
@@ -217,6 +237,7 @@ export class SessionModel {
         this.error.value = null;
         this.isDeleted.value = false;
         this.version.value++;
+        this.summed.value++;
         if (isFirst) {
           this.heard.value = this.store.epoch + this.store.to;
           this.follow.value = session.state === "running" && this.selectedId.value === null;
@@ -248,13 +269,8 @@ export class SessionModel {
     if (session) this.session.value = session;
     if (session) this.#askInsight(this.store.n > MANY ? 10 * INSIGHT_MS : INSIGHT_MS);
     const rows = changes.spans.filter((row) => row.session_id === id);
-    let isAgain = changes.refetch.includes(id);
-    // What waits in the skeleton for a parent is told apart from it only by the server.
-    if (rows.some((row) => this.store.indexOf(row.id) < 0) && this.store.hasUnnamedOrphans()) {
-      isAgain = true;
-    }
     if (rows.length > 0) this.heard.value = Date.now();
-    if (isAgain) {
+    if (changes.refetch.includes(id)) {
       this.#pending = [];
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.load(), 50);
@@ -270,10 +286,21 @@ export class SessionModel {
     for (const row of this.#pending) this.store.put(rowOf(row));
     this.#pending = [];
     this.store.link();
+    const now = performance.now();
     batch(() => {
       this.version.value++;
+      if (this.store.n <= MANY || now - this.#summedAt >= SUMS_MS) {
+        this.#summedAt = now;
+        this.summed.value++;
+      } else this.#sumsTimer ??= setTimeout(() => this.#sumUp(), SUMS_MS);
       if (!this.follow.value) this.arrived.value += this.store.n - before;
     });
+  }
+
+  #sumUp(): void {
+    this.#sumsTimer = undefined;
+    this.#summedAt = performance.now();
+    this.summed.value++;
   }
 
   /** Asks the server what it makes of the run, once for all that changes until then. */
@@ -325,6 +352,43 @@ export class SessionModel {
   /** Folds or opens everything, or all but the way to what failed. */
   foldAll(base: Base): void {
     this.change({ base, folds: [] });
+  }
+
+  /** Shows the time of the rows in view. */
+  showRows(): void {
+    const [from, to] = this.rowsInView;
+    const { rows } = this.layout.peek();
+    const { store } = this;
+    const now = this.nowHere.peek();
+    const range = extent(rows, from, to, store.start, (at) => store.endAt(at, now));
+    if (range) this.show(fit(range, this.whole.peek(), 0.04));
+  }
+
+  /** Goes to the session that began before this one, or after it. */
+  async neighbour(which: "before" | "after"): Promise<void> {
+    const session = this.session.peek();
+    if (!session) return;
+    const query = new URLSearchParams({ project: session.project, limit: "2" });
+    query.set("sort", which === "before" ? "newest" : "oldest");
+    query.set(which === "before" ? "until" : "since", session.start_time);
+    try {
+      const { sessions } = await api.get<SessionList>(`/sessions?${query}`, this.#stop.signal);
+      const other = sessions.find(({ id }) => id !== session.id);
+      if (other) go({ ...sessionRoute(other.id), view: this.view.peek() });
+      else toast(which === "before" ? "This is the first session" : "This is the newest session");
+    } catch (error) {
+      if (!isAborted(error)) toast("The other sessions could not be asked for");
+    }
+  }
+
+  /** Brings a session back that was deleted while it was shown. */
+  async restore(): Promise<void> {
+    try {
+      await api.send("POST", `/sessions/${encodeURIComponent(this.id)}/restore`);
+      await this.load();
+    } catch {
+      toast("It could not be brought back: that is possible for ten minutes");
+    }
   }
 
   show(window: Range | null): void {

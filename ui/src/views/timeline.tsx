@@ -5,12 +5,11 @@
  * it is when rows come in above it.
  */
 
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { count, duration, money, nanoUsd, plural } from "../core/format";
-import { retries } from "../core/repeats";
 import { SUM, type Sums } from "../core/rollup";
-import { extent, fit } from "../core/timescale";
+import { NONE, type SpanStore } from "../core/store";
 import { Kind } from "../ui/primitives";
 import { useDraw } from "./draw";
 import { drawAxis, drawBars, palette, prepare } from "./paint";
@@ -35,11 +34,12 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const selected = model.selected.value;
   const sums = model.sums.value;
   const loops = model.loops.value;
-  const tries = useMemo(() => retries(store), [store, version]);
+  const tries = model.tries.value;
   // Rows are dimmed anew only when a span begins.
   const isReplay = model.begun.value !== null;
   const playhead = isReplay ? model.playhead.peek() : null;
   const now = bars ? 0 : model.clock.value - store.epoch;
+  model.rowsInView = [Math.floor(top / ROW), Math.ceil((top + size.height) / ROW)];
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(rows.length, Math.ceil((top + size.height) / ROW) + BEYOND);
 
@@ -69,43 +69,46 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
 
   const anchor = useAnchor(scroller, rows, rowOf, store.ids, model);
 
-  // What is selected is in view, wherever the selection came from.
+  // What is selected is in view, wherever the selection came from, and stays so while the page finds its measures; but not
+  // once the reader has moved on.
+  const isMoved = useRef(false);
+  useLayoutEffect(() => {
+    isMoved.current = false;
+  }, [selected]);
+  const leave = () => {
+    isMoved.current = true;
+    model.followAlong(false);
+  };
   useLayoutEffect(() => {
     const shown = scroller.current;
     const row = selected < 0 ? -1 : rowOf[selected];
-    if (!shown || row < 0 || size.height === 0) return;
+    if (!shown || row < 0 || size.height === 0 || isMoved.current) return;
     const y = row * ROW;
     if (y < shown.scrollTop) shown.scrollTop = y - ROW;
     else if (y + ROW > shown.scrollTop + shown.clientHeight) {
       shown.scrollTop = y - shown.clientHeight + 2 * ROW;
     }
-  }, [selected, size.height > 0]);
+  }, [selected, size.height]);
 
   // The newest span is in view while the reader goes along.
   const follow = model.follow.value;
+  const followed = useRef(NONE);
   useLayoutEffect(() => {
     const shown = scroller.current;
     if (!shown || !follow || size.height === 0) return;
-    let newest = 0;
-    for (let at = 1; at < store.n; at++) if (store.start[at] >= store.start[newest]) newest = at;
+    const newest = newestOf(store, followed);
+    followed.current = store.above[newest];
     const y = (rowOf[newest] ?? 0) * ROW;
     if (y + ROW > shown.scrollTop + shown.clientHeight || y < shown.scrollTop) {
       anchor.move(y - shown.clientHeight + 3 * ROW);
     }
   }, [version, follow, size.height > 0]);
 
-  useZoom(scroller, canvas, model, () => model.followAlong(false));
+  useZoom(scroller, canvas, model, leave);
 
   return (
     <div class={bars ? "timeline" : "timeline no-bars"}>
-      <Heads
-        model={model}
-        bars={bars}
-        axis={axis}
-        rows={rows.length}
-        top={top}
-        height={size.height}
-      />
+      <Heads model={model} bars={bars} axis={axis} rows={rows.length} />
       <div class="scroll-area">
         <canvas ref={canvas} class="bars" aria-hidden="true" />
         <div
@@ -116,6 +119,10 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
           aria-rowcount={rows.length}
           aria-activedescendant={selected < 0 ? undefined : `row-${store.ids[selected]}`}
           tabIndex={0}
+          onPointerDown={(event) => {
+            // On the bar at the side.
+            if (event.target === event.currentTarget) leave();
+          }}
           onScroll={(event) => {
             anchor.keep();
             setTop(event.currentTarget.scrollTop);
@@ -147,6 +154,18 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
       </div>
     </div>
   );
+}
+
+/** What runs beneath the span that was followed, so that the view does not hop between those that run beside each other; else what began last. */
+function newestOf(store: SpanStore, followed: { current: number }): number {
+  let newest = 0;
+  let beneath = NONE;
+  for (let at = 0; at < store.n; at++) {
+    if (store.start[at] >= store.start[newest]) newest = at;
+    const isBeneath = store.above[at] === followed.current && store.isOpen(at);
+    if (isBeneath && (beneath === NONE || store.start[at] >= store.start[beneath])) beneath = at;
+  }
+  return followed.current === NONE || beneath === NONE ? newest : beneath;
 }
 
 /** Keeps the first row in view where it is on the screen, whatever comes in above it. */
@@ -183,27 +202,14 @@ function Heads({
   bars,
   axis,
   rows,
-  top,
-  height,
 }: {
   model: SessionModel;
   bars: boolean;
   axis: preact.RefObject<HTMLCanvasElement | null>;
   rows: number;
-  top: number;
-  height: number;
 }) {
   const { store } = model;
   const path = model.showsPath.value;
-  const followRows = () => {
-    const whole = model.whole.peek();
-    const now = model.nowHere.peek();
-    const from = Math.floor(top / ROW);
-    const to = Math.ceil((top + height) / ROW);
-    const { rows } = model.layout.peek();
-    const range = extent(rows, from, to, store.start, (at) => store.endAt(at, now));
-    if (range) model.show(fit(range, whole, 0.04));
-  };
   return (
     <div class="heads">
       <span class="head-name">
@@ -248,7 +254,11 @@ function Heads({
             >
               all
             </button>
-            <button type="button" title="The time of the rows in view (r)" onClick={followRows}>
+            <button
+              type="button"
+              title="The time of the rows in view (r)"
+              onClick={() => model.showRows()}
+            >
               rows
             </button>
           </span>
@@ -301,9 +311,11 @@ function Row({
   const isRoot = at === store.root;
   // Spans without their parent stand under the run, and count there.
   const tokens = isRoot ? sums.all.tokens : sums.tokens[at];
-  const nano = isRoot ? sums.all.cost : sums.cost[at];
+  const nano = isRoot ? sums.all.cost : (sums.cost[at] ?? Number.NaN);
   const partial = isRoot ? sums.all.partial : (sums.marks[at] & SUM.partial) !== 0;
-  const errors = sums.errors[at] - (isError ? 1 : 0);
+  // What came after the last sum is in none yet.
+  const failed = sums.errors[at] ?? 0;
+  const errors = failed - (isError ? 1 : 0);
   const modelName = store.texts.get(store.model[at]);
   const indent = Math.min(store.depth[at], DEEPEST_INDENT) * 14;
   let classes = "row";
@@ -378,8 +390,8 @@ function Row({
       </span>
       {time !== null && (
         <>
-          <span role="gridcell" class={sums.errors[at] > 0 ? "num tone-bad" : "num"}>
-            {sums.errors[at] > 0 ? count(sums.errors[at]) : ""}
+          <span role="gridcell" class={failed > 0 ? "num tone-bad" : "num"}>
+            {failed > 0 ? count(failed) : ""}
           </span>
           <span role="gridcell" class="num">
             {kids > 0 ? count(store.size[at] - 1) : ""}

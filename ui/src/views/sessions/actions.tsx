@@ -10,8 +10,8 @@ import { Icon } from "../../ui/icons";
 import { Menu } from "../../ui/menu";
 import { toast } from "../../ui/toast";
 
-/** How many ids one request takes. */
-const TOGETHER = 1_000;
+/** How many ids one address takes, whatever stands between here and the server. */
+const TOGETHER = 100;
 
 export const FORMATS = [
   { id: "json", text: "JSON, everything" },

@@ -103,11 +103,13 @@ for (let at = 0; at < Number(first); at += 2_000) {
 // Ten times a second: what ended of what began a while ago, and what begins.
 const each = Math.max(1, Math.round(Number(rate) / 10));
 const open = [];
+const since = Date.now();
 for (let tick = 0; tick < Number(seconds) * 10; tick++) {
   const now = Date.now();
   const ended = open.splice(0, Math.max(0, open.length - 3 * each));
   const begun = Array.from({ length: each }, (_, k) => ({
     id: hex(16),
+    nth: Number(first) + tick * each + k,
     at: now - begin + k / each,
   }));
   open.push(...begun);
@@ -115,7 +117,7 @@ for (let tick = 0; tick < Number(seconds) * 10; tick++) {
     ...ended.map(({ id, nth, at }) => work(id, nth, at, now)),
     ...begun.map(({ id, nth, at }) => work(id, nth, at, null)),
   ]);
-  const next = begin + (tick + 1) * 100 - Date.now();
+  const next = since + (tick + 1) * 100 - Date.now();
   if (next > 0) await new Promise((resolve) => setTimeout(resolve, next));
 }
 const end = Date.now();

@@ -295,7 +295,9 @@ export class SessionModel {
 
   #merge(): void {
     const before = this.store.n;
-    for (const row of this.#pending) this.store.put(rowOf(row));
+    // In the order in which they began, so that they come to the end of the tree's lists.
+    const rows = this.#pending.map(rowOf).sort((a, b) => a.start - b.start);
+    for (const row of rows) this.store.put(row);
     this.#pending = [];
     this.store.link();
     const now = performance.now();

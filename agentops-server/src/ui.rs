@@ -26,7 +26,14 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 
 const PAGE: &str = "/index.html";
 
 /// First parts of pages' addresses.
-const PAGES: [&str; 6] = ["s", "sessions", "analytics", "errors", "settings", "compare"];
+const PAGES: [&str; 6] = [
+    "s",
+    "sessions",
+    "analytics",
+    "errors",
+    "settings",
+    "compare",
+];
 
 /// A file as it is sent.
 struct File {

@@ -28,6 +28,7 @@ export interface Opened {
   foreign: string[];
   /** What the console called an error, and what was thrown. */
   problems: string[];
+  expected: RegExp[];
   /** Tells that the browser itself will complain of what this test does. */
   expectProblems: (pattern: RegExp) => void;
 }
@@ -55,9 +56,10 @@ export function useBrowser(): (server: Server, path: string, wanted?: Wanted) =>
     const all = opened;
     opened = [];
     await Promise.all(all.map(({ context }) => context.close()));
-    for (const { foreign, problems } of all) {
+    for (const { foreign, problems, expected } of all) {
       expect(foreign, "asked of others").toEqual([]);
-      expect(problems, "said in the console").toEqual([]);
+      const others = problems.filter((text) => !expected.some((pattern) => pattern.test(text)));
+      expect(others, "said in the console").toEqual([]);
     }
   });
 
@@ -79,26 +81,24 @@ export function useBrowser(): (server: Server, path: string, wanted?: Wanted) =>
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
     if (now) await page.clock.setFixedTime(now);
-    const allowed: RegExp[] = [];
     const problems: string[] = [];
     const foreign: string[] = [];
-    const problem = (text: string) => {
-      if (!allowed.some((pattern) => pattern.test(text))) problems.push(text);
-    };
+    const expected: RegExp[] = [];
     context.on("request", (request) => {
       const url = request.url();
       if (!url.startsWith(`${server.origin}/`) && !/^(data|blob):/.test(url)) foreign.push(url);
     });
-    page.on("pageerror", (error) => problem(String(error)));
+    page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") problem(message.text());
+      if (message.type() === "error" || message.type() === "warning") problems.push(message.text());
     });
     const all = {
       page,
       context,
       foreign,
       problems,
-      expectProblems: (p: RegExp) => allowed.push(p),
+      expected,
+      expectProblems: (pattern: RegExp) => void expected.push(pattern),
     };
     opened.push(all);
     await page.goto(server.origin + path);

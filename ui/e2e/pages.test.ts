@@ -1,5 +1,6 @@
 /** Every page on a store with a few runs: what is shown, what the keyboard does, what the address says. */
 
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { expectAccessible } from "./axe";
@@ -19,44 +20,80 @@ afterAll(() => server?.close());
 const now = { now: NOW };
 const refund = `/s/${sessionOf(REFUND)}`;
 
+/** Rows of the list, by what stands in them. */
+const row = (page: Page, text: string | RegExp) =>
+  page.getByRole("grid", { name: "Sessions" }).locator("[data-id]").filter({ hasText: text });
+
+const rowCount = (page: Page) =>
+  page.getByRole("grid", { name: "Sessions" }).getAttribute("aria-rowcount");
+
 describe("sessions", () => {
   test("are listed, the newest first, with what became of them", async () => {
     const { page } = await open(server, "/", now);
-    const rows = page.locator("table.list tbody tr");
-    await rows.first().waitFor();
-    expect(await rows.nth(0).textContent()).toContain("nightly-crawl");
-    const failed = await rows.nth(1).textContent();
-    expect(failed).toContain("refund-agent");
-    expect(failed).toContain("failed");
-    expect(await rows.nth(2).textContent()).toContain("triage");
-    expect(await page.locator(".totals").textContent()).toContain(String(MANY + 3));
+    await row(page, "refund-agent").waitFor();
+    const rows = await page.locator("[data-id]").allTextContents();
+    expect(
+      rows.slice(0, 3).map((text) => /nightly-crawl|refund-agent|triage/.exec(text)?.[0]),
+    ).toEqual(["nightly-crawl", "refund-agent", "triage"]);
+    await expect.poll(() => row(page, "refund-agent").textContent()).toMatch(/failed/);
+    // Why it failed, without a click.
+    await expect.poll(() => row(page, "refund-agent").textContent()).toMatch(/timeout after 30 s/);
+    expect(await rowCount(page)).toBe(String(MANY + 3 + 1));
     await expectAccessible(page, "sessions");
   });
 
   test("are filtered by the address, and the address by filters", async () => {
     const { page } = await open(server, "/sessions?end_state=Error&tag=prod", now);
-    const rows = page.locator("table.list tbody tr");
-    await rows.first().waitFor();
-    for (const row of await rows.all()) expect(await row.textContent()).toContain("failed");
-    await page.goto(`${server.origin}/sessions`);
-    await rows.first().waitFor();
-    await page.getByRole("button", { name: "#nightly" }).first().click();
-    await expect.poll(() => rows.count()).toBe(1);
-    expect(new URL(page.url()).searchParams.get("tag")).toBe("nightly");
+    await row(page, "refund-agent").waitFor();
+    for (const text of await page.locator("[data-id]").allTextContents()) {
+      expect(text).toContain("failed");
+    }
+    const some = Number(await rowCount(page));
+    expect(some).toBeGreaterThan(2);
+    await page.getByRole("button", { name: "Clear filters" }).click();
+    await expect.poll(() => new URL(page.url()).search).toBe("");
+    await expect.poll(async () => Number(await rowCount(page))).toBeGreaterThan(some);
     await page.goBack();
-    await expect.poll(() => rows.count()).toBeGreaterThan(50);
+    await expect.poll(async () => Number(await rowCount(page))).toBe(some);
+    expect(new URL(page.url()).searchParams.get("tag")).toBe("prod");
   });
 
   test("no match says so, and takes the filter away", async () => {
     const { page } = await open(server, "/sessions?tag=nowhere", now);
-    await page.getByText("No session fits").waitFor();
+    await page.getByRole("heading", { name: /No session fits/ }).waitFor();
     await expectAccessible(page, "no match");
-    await page
-      .locator("main")
-      .getByRole("button", { name: /nowhere/ })
-      .last()
-      .click();
-    await page.locator("table.list tbody tr").first().waitFor();
+    await page.locator("section.empty").getByRole("button").first().click();
+    await row(page, "refund-agent").waitFor();
+  });
+
+  test("are walked through, opened and left by keyboard", async () => {
+    const { page } = await open(server, "/", now);
+    await row(page, "triage").waitFor();
+    for (const key of ["j", "j", "j", "k", "j"]) await page.keyboard.press(key);
+    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+    await expect.poll(focused).toContain("triage");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/s/${sessionOf(TRIAGE)}`);
+    await page.getByRole("treegrid").waitFor();
+    await page.goBack();
+    await row(page, "triage").waitFor();
+  });
+
+  test("are deleted, and brought back", async () => {
+    const { page } = await open(server, "/sessions?sort=oldest", now);
+    await page.locator("[data-id]").first().waitFor();
+    const all = Number(await rowCount(page));
+    const id = (await page.locator("[data-id]").first().getAttribute("data-id")) ?? "";
+    await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    await page.getByRole("region", { name: "Selected sessions" }).waitFor();
+    await expectAccessible(page, "selected");
+    await page.getByRole("button", { name: "Delete" }).click();
+    await expect.poll(async () => Number(await rowCount(page))).toBe(all - 1);
+    await expect(server.ask(`/sessions/${id}`)).rejects.toThrow(/404/);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expect.poll(async () => Number(await rowCount(page))).toBe(all);
+    expect((await server.ask<{ id: string }>(`/sessions/${id}`)).id).toBe(id);
   });
 });
 
@@ -105,15 +142,6 @@ describe("a session", () => {
     await page.getByRole("heading", { name: "No such session" }).waitFor();
     await expectAccessible(page, "no such session");
   });
-});
-
-test("the keyboard gets from the list into a session", async () => {
-  const { page } = await open(server, "/", now);
-  await page.locator("table.list tbody tr").first().waitFor();
-  await page.getByRole("link", { name: "triage" }).focus();
-  await page.keyboard.press("Enter");
-  await page.waitForURL(`**/s/${sessionOf(TRIAGE)}`);
-  await page.getByRole("treegrid").waitFor();
 });
 
 test("an address that nobody has leads back", async () => {

@@ -61,19 +61,20 @@ export function request({ number, service = "shop", environment = "prod", at = 0
   const spans: unknown[] = [];
   const nanos = (ms: number) =>
     `${START + at + Math.floor(ms)}${String(Math.round((ms % 1) * 1e6)).padStart(6, "0")}`;
-  const walk = (span: SpanSpec, parent: string) => {
+  // By a list of what is to come, as a run may be deeper than calls can be.
+  const coming = [{ span: root, parent: "" }];
+  for (let next = coming.pop(); next; next = coming.pop()) {
+    const { span, parent } = next;
     const id = spanOf(number, spans.length);
-    const events = span.error && [
-      {
-        timeUnixNano: nanos(span.at + span.took),
-        name: "exception",
-        attributes: pairs({
-          "exception.type": span.error.type,
-          "exception.message": span.error.message,
-          ...(span.error.stack ? { "exception.stacktrace": span.error.stack } : {}),
-        }),
-      },
-    ];
+    const error = span.error && {
+      timeUnixNano: nanos(span.at + span.took),
+      name: "exception",
+      attributes: pairs({
+        "exception.type": span.error.type,
+        "exception.message": span.error.message,
+        ...(span.error.stack ? { "exception.stacktrace": span.error.stack } : {}),
+      }),
+    };
     spans.push({
       traceId: traceOf(number),
       spanId: id,
@@ -83,12 +84,11 @@ export function request({ number, service = "shop", environment = "prod", at = 0
       startTimeUnixNano: nanos(span.at),
       endTimeUnixNano: nanos(span.at + span.took),
       attributes: pairs({ "agentops.span.kind": span.kind, ...span.attributes }),
-      events: events ?? [],
+      events: error ? [error] : [],
       status: span.error ? { code: 2, message: span.error.message } : { code: 1 },
     });
-    for (const child of span.children ?? []) walk(child, id);
-  };
-  walk(root, "");
+    for (const child of span.children?.toReversed() ?? []) coming.push({ span: child, parent: id });
+  }
   const resource = { "service.name": service, "deployment.environment.name": environment };
   return {
     resourceSpans: [
@@ -167,7 +167,7 @@ export function tool(
   };
 }
 
-function session(
+export function session(
   name: string,
   took: number,
   tags: string[],

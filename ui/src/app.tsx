@@ -5,7 +5,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Route, print, sessionsRoute } from "./core/url";
 import { connection, listen } from "./live";
 import { follow, go, route } from "./router";
-import { Session } from "./routes/session";
 import { Sessions } from "./routes/sessions";
 import { Icon } from "./ui/icons";
 import { useKeys } from "./ui/keys";
@@ -13,6 +12,7 @@ import { lazy } from "./ui/lazy";
 import { chooseTheme, nextTheme, theme } from "./ui/theme";
 import { Toasts } from "./ui/toast";
 
+const Session = lazy(() => import("./routes/session").then((page) => page.Session));
 const Analytics = lazy(() => import("./routes/analytics").then((page) => page.Analytics));
 const Errors = lazy(() => import("./routes/errors").then((page) => page.Errors));
 const Settings = lazy(() => import("./routes/settings").then((page) => page.Settings));
@@ -69,10 +69,11 @@ export function App() {
           class="command"
           onClick={() => setOverlay("palette")}
           aria-label="Search everything"
+          aria-keyshortcuts="Control+K Meta+K"
         >
           <Icon name="search" />
           <span>Search everything</span>
-          <kbd>{MOD} K</kbd>
+          <kbd aria-hidden="true">{MOD} K</kbd>
         </button>
         <Connection />
         <ThemeSwitch />
@@ -86,7 +87,9 @@ export function App() {
           <Icon name="help" />
         </button>
       </header>
-      <Page here={here} />
+      <div id="main" class="frame" tabIndex={-1}>
+        <Page here={here} />
+      </div>
       {overlay === "palette" && <Palette close={close} help={() => setOverlay("help")} />}
       {overlay === "help" && <Help close={close} />}
       <Toasts />
@@ -108,7 +111,7 @@ function Page({ here }: { here: Route }) {
       return <Settings />;
     case "missing":
       return (
-        <main class="page" id="main">
+        <main class="page">
           <section class="empty">
             <h1>Nothing is here</h1>
             <p>
@@ -143,7 +146,7 @@ function Connection() {
   const { text, title } = STATES[connection.value];
   return (
     <span class={`connection is-${connection.value}`} role="status" title={title}>
-      <span class="dot" aria-hidden="true" />
+      <span class="sign" aria-hidden="true" />
       {text}
     </span>
   );
@@ -172,9 +175,7 @@ function useTitle(here: Route): void {
     const page = PAGES.find(({ to }) => to.page === here.page);
     if (page) document.title = `${page.text} · AgentOps`;
     if (last.current !== here.page) {
-      const place = document.querySelector<HTMLElement>("#main");
-      place?.setAttribute("tabindex", "-1");
-      place?.focus({ preventScroll: true });
+      document.querySelector<HTMLElement>("#main")?.focus({ preventScroll: true });
     }
     last.current = here.page;
   }, [here.page]);

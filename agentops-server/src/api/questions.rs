@@ -693,7 +693,13 @@ async fn import_file(
         .fresh(move |live| {
             let mut commit = |batch: &_| live.commit(batch).map(drop);
             let mut unhide = |ids: &[SessionId]| live.unhide(ids).map(drop);
-            let read = import::read(&**live.store(), &body, &mut commit, &mut unhide)?;
+            let read = import::read(
+                &**live.store(),
+                &body,
+                &mut commit,
+                &mut unhide,
+                &mut |_, _| {},
+            )?;
             live.settle(true)?;
             Ok(ImportAnswer {
                 sessions: read.sessions.iter().map(SessionId::to_string).collect(),

@@ -657,3 +657,25 @@ fn columns_hold_a_tree_whatever_spans_claim() {
         assert_eq!(span["id"], ids[at * 16..at * 16 + 16], "the same order");
     }
 }
+
+#[test]
+fn columns_name_the_parents_that_are_not_there() {
+    let site = Site::new("orphans", |store| {
+        let span = |place, at| {
+            let span = seed::span(LIVE, SpanKind::Operation, "step", place, (at, at + 1));
+            Event::SpanEnded(Box::new(span))
+        };
+        seed::put(
+            store,
+            "",
+            vec![span((1, 0), 1), span((2, 0x99), 2), span((3, 2), 3)],
+        );
+    });
+    let columns = site.json(&format!("/api/v1/sessions/{LIVE}/skeleton"));
+    assert_eq!(columns["parent"], json!([-1, -1, 1]));
+    assert_eq!(columns["flags"], json!([4, 4 | 16, 4]));
+    assert_eq!(
+        columns["orphans"],
+        json!({"at": [1], "parent": ["0000000000000099"]})
+    );
+}

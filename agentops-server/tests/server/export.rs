@@ -3,6 +3,7 @@
 use agentops_core::model::event::Event;
 use agentops_core::model::id::SessionId;
 use agentops_core::model::span::SpanKind;
+use agentops_server::ingest::import::read as read_in;
 use agentops_server::query;
 use agentops_server::store::Store as _;
 use serde_json::{Value, json};
@@ -128,6 +129,22 @@ fn long_sessions_come_in_pieces_and_whole() {
     assert_eq!(import(&to, &export(&site, id, "otlp"))["spans"], 3_001);
     let again: Value = serde_json::from_slice(&export(&to, id, "json")).expect("JSON");
     assert_eq!(again, whole);
+
+    // How far it has come is told with every batch.
+    let store = to.store();
+    for format in ["json", "otlp"] {
+        let mut told = Vec::new();
+        read_in(
+            &store,
+            &export(&site, id, format),
+            &mut |batch| store.commit(batch).map(drop),
+            &mut |_| Ok(()),
+            &mut |done, all| told.push((done, all)),
+        )
+        .expect("it is read");
+        assert!(told.len() >= 2 && told.is_sorted(), "{told:?}");
+        assert_eq!(told.last(), Some(&(3_001, 3_001)), "{format}");
+    }
 }
 
 #[test]

@@ -164,7 +164,28 @@ const skeleton: Skeleton = {
     cost: [0.000_000_12, 0.5],
     time_to_first_token: [0.75, null],
   },
+  orphans: { at: [], parent: [] },
 };
+
+test("a span of the columns waits for its parent by name", () => {
+  const store = new SpanStore();
+  store.load({
+    ...skeleton,
+    parent: [-1, -1, 1],
+    orphans: { at: [1], parent: ["00000000000000bb"] },
+  });
+  expect(store.missingParent(1)).toBe("00000000000000bb");
+  expect(store.isOrphan(1)).toBe(true);
+  store.put(row("00000000000000bb", "0000000000000001"));
+  store.link();
+  expect(store.missingParent(1)).toBeNull();
+  expect(draw(store)).toEqual([
+    "0000000000000001",
+    "  00000000000000bb",
+    "    0000000000000002",
+    "      00000000000000aa",
+  ]);
+});
 
 test("a skeleton is read into columns", () => {
   const store = new SpanStore();

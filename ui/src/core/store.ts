@@ -52,12 +52,10 @@ export const FLAG = {
   estimated: 8,
   /** The server has seen that nothing is missing from its cost. */
   settled: 16,
-  /** Its parent was told, and the server does not have it. */
-  orphan: 32,
 } as const;
 
 /** Bits of `Skeleton.flags`. */
-const WIRE = { open: 1, cancelled: 2, ok: 4, error: 8, orphan: 16, unpriced: 64, estimated: 128 };
+const WIRE = { open: 1, cancelled: 2, ok: 4, error: 8, unpriced: 64, estimated: 128 };
 
 /** The same time told twice may differ by this much, in milliseconds: columns count in microseconds. */
 const SAME_TIME = 0.001_5;
@@ -177,15 +175,7 @@ export class SpanStore {
   }
 
   isOrphan(at: number): boolean {
-    return this.#missing.has(at) || (this.flags[at] & FLAG.orphan) !== 0;
-  }
-
-  /** Whether there are spans without their parent whose id was not told, so that it cannot be known when it comes. */
-  hasUnnamedOrphans(): boolean {
-    for (let at = 0; at < this.n; at++) {
-      if ((this.flags[at] & FLAG.orphan) !== 0) return true;
-    }
-    return false;
+    return this.#missing.has(at);
   }
 
   /** Takes in a whole session; what was there before goes. */
@@ -221,10 +211,10 @@ export class SpanStore {
         (flags & WIRE.open ? FLAG.open : 0) |
         (flags & WIRE.cancelled ? FLAG.cancelled : 0) |
         (flags & WIRE.estimated ? FLAG.estimated : 0) |
-        (flags & WIRE.unpriced ? 0 : FLAG.settled) |
-        (flags & WIRE.orphan ? FLAG.orphan : 0);
+        (flags & WIRE.unpriced ? 0 : FLAG.settled);
       this.thread[at] = skeleton.thread[at] ?? Number.NaN;
     }
+    skeleton.orphans.at.forEach((at, k) => this.#missing.set(at, skeleton.orphans.parent[k]));
     this.model.fill(NONE);
     this.firstToken.fill(Number.NaN);
     this.cost.fill(Number.NaN);

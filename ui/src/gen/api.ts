@@ -335,6 +335,14 @@ export interface Operation {
   type: string;
 }
 
+/** Spans whose parent is not here; it may come. */
+export interface Orphans {
+  /** The places of those spans. */
+  at: number[];
+  /** The ids of their parents. */
+  parent: string[];
+}
+
 export interface Part {
   sessions: number;
   failed: number;
@@ -554,6 +562,7 @@ export interface Skeleton {
   flags: number[];
   thread: (number | null)[];
   calls: Calls;
+  orphans: Orphans;
 }
 
 export interface Source {

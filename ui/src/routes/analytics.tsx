@@ -1,10 +1,10 @@
 /** What all runs together cost and took, over time and by whatever they can be told apart by. Each figure leads to them. */
 
 import { type Signal, useSignal } from "@preact/signals";
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 
 import { count, duration, money, parseTime, percent, whole } from "../core/format";
-import { during, interval, iso, period } from "../core/period";
+import { DAY, during, interval, iso, period } from "../core/period";
 import {
   type AnalyticsRoute,
   type Filter,
@@ -39,6 +39,8 @@ import { Times } from "../views/sessions/filters";
 import "../styles/charts.css";
 
 const USUAL = "30d";
+/** Where nothing is older than this, days say too little. */
+const YOUNG = "24h";
 /** How many groups have a colour of their own. */
 const COLOURS = 6;
 /** How often sums of a server that takes things in are asked for again. */
@@ -62,7 +64,9 @@ const NAMES: Record<Group, { tab: string; one: string; counted: string; filter: 
 export function Analytics({ route }: { route: AnalyticsRoute }) {
   const { by } = route;
   const isUsual = !route.filters.range && !route.filters.since && !route.filters.until;
-  const filters = isUsual ? { ...route.filters, range: USUAL } : route.filters;
+  const [isYoung, setYoung] = useState(false);
+  const range = isYoung ? YOUNG : USUAL;
+  const filters = isUsual ? { ...route.filters, range } : route.filters;
   const query = useMemo(() => {
     const now = Date.now();
     const { since, until } = period(filters, now);
@@ -73,7 +77,7 @@ export function Analytics({ route }: { route: AnalyticsRoute }) {
     if (until !== null) query.set("until", iso(until));
     if (filters.project) query.set("project", filters.project);
     return { text: query.toString(), by: step };
-  }, [route]);
+  }, [route, range]);
   const overTime = useAnswer<Metrics>(`/metrics?${query.text}&interval=${query.by}`);
   const inAll = useAnswer<Metrics>(`/metrics?${query.text}&interval=all`);
   const again = () => {
@@ -81,6 +85,11 @@ export function Analytics({ route }: { route: AnalyticsRoute }) {
     inAll.again();
   };
   useRefresh(again, REFRESH_MS);
+  const points = overTime.answer?.points ?? [];
+  const day = begin(Date.now() - DAY, "day");
+  if (isUsual && !isYoung && points.length > 0) {
+    if (points.every((point) => parseTime(point.time) > day)) setYoung(true);
+  }
   const cursor = useSignal<number | null>(null);
   const error = overTime.error ?? inAll.error;
   // Both of one question, so that no figure is of another time than the one beside it.
@@ -100,7 +109,7 @@ export function Analytics({ route }: { route: AnalyticsRoute }) {
     sessionsRoute({ ...during(filters, step.from, step.to), ...more });
   const inTime = (more: Filters): Route => sessionsRoute({ ...filters, ...more });
   return (
-    <main class="page analytics" id="main">
+    <main class="page analytics">
       <h1 class="unseen">Analytics</h1>
       <div class="controls">
         <Tabs
@@ -158,8 +167,8 @@ function All({ lines, time, to, cursor }: ChartsProps) {
   const tools = of("TOOL");
   const failures = [
     { name: "sessions", line: runs, colour: "bad" },
-    { name: "model calls", line: calls, colour: "series-1" },
-    { name: "tool calls", line: tools, colour: "series-3" },
+    { name: "models", line: calls, colour: "series-1" },
+    { name: "tools", line: tools, colour: "series-3" },
   ];
   const unpriced = sum((point) => point.cost.unpriced);
   const failed = (step: Step) => to(step, { end_state: "Error" });
@@ -254,7 +263,6 @@ function All({ lines, time, to, cursor }: ChartsProps) {
         <Chart
           {...shared}
           title="Time of a session"
-          note="p50, p95, p99"
           kind="lines"
           format={duration}
           series={percentiles(runs, time, "latency_ms")}
@@ -262,7 +270,6 @@ function All({ lines, time, to, cursor }: ChartsProps) {
         <Chart
           {...shared}
           title="Time to the first token"
-          note="p50, p95, p99"
           kind="lines"
           format={duration}
           series={percentiles(calls, time, "time_to_first_token_ms")}
@@ -298,20 +305,26 @@ function Grouped({ by, lines, time, to, cursor }: ChartsProps & { by: Group }) {
     }));
   const left = lines.length > COLOURS ? `${COLOURS} of ${lines.length}` : undefined;
   const hasFirst = lines.some((line) => line.all.time_to_first_token_ms !== null);
+  // Tools have no tokens, and most cost nothing.
+  const has = (value: (point: Point) => number) => lines.some((line) => value(line.all) > 0);
   return (
     <>
       {by === "tag" && (
         <p class="quiet note">A session with several tags counts in each of them.</p>
       )}
       <div class="charts">
-        <Chart
-          {...shared}
-          title="Cost"
-          kind="bars"
-          format={dollars}
-          series={bars((point) => point.cost.usd)}
-        />
-        <Chart {...shared} title="Tokens" kind="bars" format={count} series={bars(tokensOf)} />
+        {has((point) => point.cost.usd) && (
+          <Chart
+            {...shared}
+            title="Cost"
+            kind="bars"
+            format={dollars}
+            series={bars((point) => point.cost.usd)}
+          />
+        )}
+        {has(tokensOf) && (
+          <Chart {...shared} title="Tokens" kind="bars" format={count} series={bars(tokensOf)} />
+        )}
         <Chart
           {...shared}
           title={counted}
@@ -377,6 +390,8 @@ function Groups({
 }) {
   const { counted, filter } = NAMES[by];
   const all = lines.reduce((sum, line) => sum + line.all.cost.usd, 0);
+  const hasCost = lines.some(({ all: { cost } }) => cost.usd > 0 || cost.unpriced > 0);
+  const hasTokens = lines.some((line) => tokensOf(line.all) > 0);
   const hasFirst = lines.some((line) => line.all.time_to_first_token_ms !== null);
   return (
     <div class="table-scroll">
@@ -385,15 +400,23 @@ function Groups({
         <thead>
           <tr>
             <th>{NAMES[by].one}</th>
-            <th class="num">Cost</th>
-            <th>Share</th>
-            <th>Cost over time</th>
+            {hasCost && (
+              <>
+                <th class="num">Cost</th>
+                <th>Share</th>
+              </>
+            )}
+            <th>{hasCost ? "Cost over time" : "Over time"}</th>
             <th class="num">{counted}</th>
             <th class="num">Failed</th>
-            <th class="num">Input</th>
-            <th class="num">Cached</th>
-            <th class="num">Output</th>
-            <th class="num">Reasoning</th>
+            {hasTokens && (
+              <>
+                <th class="num">Input</th>
+                <th class="num">Cached</th>
+                <th class="num">Output</th>
+                <th class="num">Reasoning</th>
+              </>
+            )}
             <th class="num">p50</th>
             <th class="num">p95</th>
             <th class="num">p99</th>
@@ -412,43 +435,51 @@ function Groups({
                     {by === "all" ? (KIND_NAMES[name] ?? name) : name}
                   </a>
                 </th>
-                <td
-                  class="num"
-                  title={
-                    cost.unpriced > 0
-                      ? `${whole(cost.unpriced)} calls have no known price`
-                      : undefined
-                  }
-                >
-                  {cost.usd === 0 && cost.unpriced === 0 ? (
-                    <span class="quiet">–</span>
-                  ) : (
-                    <span class={cost.usd === 0 ? "tone-warn" : undefined}>
-                      {money({
-                        usd: cost.usd === 0 && cost.unpriced > 0 ? null : cost.usd,
-                        partial: cost.unpriced > 0,
-                      })}
-                    </span>
-                  )}
-                </td>
-                <td>{all > 0 && cost.usd > 0 && <Share value={cost.usd / all} />}</td>
+                {hasCost && (
+                  <>
+                    <td
+                      class="num"
+                      title={
+                        cost.unpriced > 0
+                          ? `${whole(cost.unpriced)} calls have no known price`
+                          : undefined
+                      }
+                    >
+                      {cost.usd === 0 && cost.unpriced === 0 ? (
+                        <span class="quiet">–</span>
+                      ) : (
+                        <span class={cost.usd === 0 ? "tone-warn" : undefined}>
+                          {money({
+                            usd: cost.usd === 0 && cost.unpriced > 0 ? null : cost.usd,
+                            partial: cost.unpriced > 0,
+                          })}
+                        </span>
+                      )}
+                    </td>
+                    <td>{all > 0 && cost.usd > 0 && <Share value={cost.usd / all} />}</td>
+                  </>
+                )}
                 <td>
                   <Sparkline
-                    values={points.map((point) => point?.cost.usd ?? 0)}
+                    values={points.map((point) => (hasCost ? point?.cost.usd : point?.count) ?? 0)}
                     colour="series-1"
-                    label={`Cost of ${name} over time`}
+                    label={`${hasCost ? "Cost" : counted} of ${name} over time`}
                   />
                 </td>
                 <td class="num">{count(point.count)}</td>
                 <td class={point.errors > 0 ? "num tone-bad" : "num quiet"}>
                   {point.errors > 0 ? `${count(point.errors)} (${percent(bad ?? 0)})` : "–"}
                 </td>
-                <td class="num">{figure(tokens.input)}</td>
-                <td class="num">
-                  {tokens.input > 0 ? percent(tokens.cache_read / tokens.input) : figure(0)}
-                </td>
-                <td class="num">{figure(tokens.output)}</td>
-                <td class="num">{figure(tokens.reasoning)}</td>
+                {hasTokens && (
+                  <>
+                    <td class="num">{figure(tokens.input)}</td>
+                    <td class="num">
+                      {tokens.input > 0 ? percent(tokens.cache_read / tokens.input) : figure(0)}
+                    </td>
+                    <td class="num">{figure(tokens.output)}</td>
+                    <td class="num">{figure(tokens.reasoning)}</td>
+                  </>
+                )}
                 <td class="num">{duration(latency?.p50)}</td>
                 <td class="num">{duration(latency?.p95)}</td>
                 <td class="num">{duration(latency?.p99)}</td>

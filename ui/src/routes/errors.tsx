@@ -40,14 +40,18 @@ const SORTS: Record<FaultSort, { text: string; by: (a: Fault, b: Fault) => numbe
 };
 
 export function Errors({ route }: { route: ErrorsRoute }) {
-  const query = useMemo(() => asked(route.filters, Date.now()).toString(), [route]);
+  const { q: words = "", ...filters } = route.filters;
+  const query = useMemo(() => asked(filters, Date.now()).toString(), [route]);
   const { answer, error, isStale, again } = useAnswer<ErrorList>(`/errors?${query}&limit=${MOST}`);
   const place = useRef<HTMLTableSectionElement>(null);
   useRefresh(again, REFRESH_MS);
   const faults = useMemo(() => {
-    const found = answer?.errors.filter(({ kind }) => !route.kind || kind === route.kind) ?? [];
+    const found =
+      answer?.errors.filter(
+        (fault) => (!route.kind || fault.kind === route.kind) && says(fault, words),
+      ) ?? [];
     return found.sort(SORTS[route.sort].by);
-  }, [answer, route.sort, route.kind]);
+  }, [answer, route.sort, route.kind, words]);
   const move = (by: number) => {
     const links = [...(place.current?.querySelectorAll<HTMLElement>(".fault-message") ?? [])];
     const at = links.indexOf(document.activeElement as HTMLElement);
@@ -61,10 +65,15 @@ export function Errors({ route }: { route: ErrorsRoute }) {
   const choose = (filters: Filters) => go({ ...route, filters });
   const isFiltered = Object.keys(route.filters).length > 0 || route.kind !== null;
   return (
-    <main class="page errors" id="main">
+    <main class="page errors">
       <h1 class="unseen">Errors</h1>
       <search class="controls">
-        <SearchLine filters={route.filters} choose={choose} label="Search errors" />
+        <SearchLine
+          filters={route.filters}
+          choose={choose}
+          label="Search errors"
+          hint="Search messages, codes, names   /"
+        />
         <Times filters={route.filters} choose={choose} usual="All time" />
         <Menus filters={route.filters} choose={choose} />
         <Clear filters={route.filters} choose={choose} />
@@ -126,7 +135,7 @@ export function Errors({ route }: { route: ErrorsRoute }) {
               </thead>
               <tbody ref={place}>
                 {faults.map((fault) => (
-                  <FaultRow key={fault.id} fault={fault} filters={route.filters} />
+                  <FaultRow key={fault.id} fault={fault} filters={filters} />
                 ))}
               </tbody>
             </table>
@@ -157,6 +166,15 @@ function Kinds({ all, route }: { all: readonly Fault[]; route: ErrorsRoute }) {
       ))}
     </span>
   );
+}
+
+/** Whether all words stand somewhere in what an error is known by. */
+function says({ message, code, name }: Fault, words: string): boolean {
+  const text = `${message} ${code} ${name}`.toLowerCase();
+  return words
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
 function FaultRow({ fault, filters }: { fault: Fault; filters: Filters }) {

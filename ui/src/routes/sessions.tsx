@@ -8,7 +8,7 @@ import { type LiveList, append, change, refresh, show, start } from "../core/liv
 import type { Session, SessionList } from "../core/model";
 import { asked, during } from "../core/period";
 import { label } from "../core/query";
-import { type Filter, type Filters, type SessionsRoute } from "../core/url";
+import { type Filter, type Filters, type SessionsRoute, print } from "../core/url";
 import { listen } from "../live";
 import { go } from "../router";
 import { api, useAnswer } from "../ui/ask";
@@ -17,7 +17,7 @@ import { useKeys } from "../ui/keys";
 import { Menu } from "../ui/menu";
 import { Failure, Figure } from "../ui/primitives";
 import { Selected, remove } from "../views/sessions/actions";
-import { Brush, useHistogram } from "../views/sessions/brush";
+import { Brush, isSpread, useHistogram } from "../views/sessions/brush";
 import { COLUMNS, chooseColumns, shownColumns, usualColumns } from "../views/sessions/columns";
 import { Chips, Clear, Menus, SearchLine, Times } from "../views/sessions/filters";
 import { FirstRun } from "../views/sessions/first-run";
@@ -29,12 +29,27 @@ const REFRESH_MS = 1_000;
 
 type Totals = SessionList["totals"];
 
+/** The list that was left last, so that who comes back to it finds it as it was. */
+let left: { address: string; list: LiveList<Session>; totals: Totals; top: number } | null = null;
+/** As many rows as one request gives. */
+const MOST = 500;
+
 export function Sessions({ route }: { route: SessionsRoute }) {
   const filters = useMemo(() => asked(route.filters, Date.now()).toString(), [route]);
-  const path = `/sessions?${filters}&sort=${route.sort}&limit=${PAGE}`;
+  const address = print(route);
+  // As many as there were, so that those that are gone since are not among them.
+  const limit = useMemo(() => {
+    const rows = left?.address === address ? left.list.rows.length : 0;
+    return Math.min(MOST, Math.max(PAGE, Math.ceil(rows / PAGE) * PAGE));
+  }, [address]);
+  const query = `/sessions?${filters}&sort=${route.sort}`;
+  const path = `${query}&limit=${limit}`;
   const { answer, error, isStale, again } = useAnswer<SessionList>(path);
-  const [list, setList] = useState<LiveList<Session> | null>(null);
-  const [totals, setTotals] = useState<Totals | null>(null);
+  const before = left?.address === address ? left : null;
+  const [list, setList] = useState<LiveList<Session> | null>(before?.list ?? null);
+  const [totals, setTotals] = useState<Totals | null>(before?.totals ?? null);
+  /** The address that the list answers to: while another is asked for, that of before is still shown. */
+  const [listOf, setListOf] = useState(before ? address : "");
   const [shownOf, setShownOf] = useState<Totals | null>(null);
   const [selected, select] = useState<ReadonlyMap<string, Session>>(new Map());
   const [moreError, setMoreError] = useState<unknown>(null);
@@ -48,16 +63,27 @@ export function Sessions({ route }: { route: SessionsRoute }) {
     setList(start(answer.sessions, answer.next_cursor));
     setTotals(answer.totals);
     setShownOf(answer.totals);
+    setListOf(address);
     setMoreError(null);
     isLoading.current = false;
   }, [answer]);
   useEffect(() => {
     select(new Map());
-    if (place.current) place.current.scrollTop = 0;
-  }, [path]);
+    if (place.current) place.current.scrollTop = before?.top ?? 0;
+  }, [address]);
+  useEffect(() => {
+    const box = place.current;
+    if (!box || !list || !totals || listOf !== address) return;
+    const keep = () => {
+      left = { address, list, totals, top: box.scrollTop };
+    };
+    keep();
+    box.addEventListener("scroll", keep, { passive: true });
+    return () => box.removeEventListener("scroll", keep);
+  }, [address, list, totals, listOf]);
 
   const isAtTop = () => (place.current?.scrollTop ?? 0) < 4 && !place.current?.matches(":hover");
-  useLive(path, {
+  useLive(`${query}&limit=${PAGE}`, {
     changed: (sessions, removed) => setList((list) => list && change(list, sessions, removed)),
     page: (page) => {
       setTotals(page.totals);
@@ -79,7 +105,9 @@ export function Sessions({ route }: { route: SessionsRoute }) {
     setMoreError(null);
     const { cursor } = list;
     try {
-      const page = await api.get<SessionList>(`${path}&cursor=${encodeURIComponent(cursor)}`);
+      const page = await api.get<SessionList>(
+        `${query}&limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`,
+      );
       setList((list) =>
         list?.cursor === cursor ? append(list, page.sessions, page.next_cursor) : list,
       );
@@ -114,10 +142,15 @@ export function Sessions({ route }: { route: SessionsRoute }) {
   });
   const isBlank = list === null && error === null;
   return (
-    <main class="page sessions" id="main">
+    <main class="page sessions">
       <h1 class="unseen">Sessions</h1>
       <search class="controls">
-        <SearchLine filters={route.filters} choose={choose} label="Search sessions" />
+        <SearchLine
+          filters={route.filters}
+          choose={choose}
+          label="Search sessions"
+          hint="Search, or state=failed cost>0.05   /"
+        />
         <Times filters={route.filters} choose={choose} usual="All time" />
         <Menus filters={route.filters} choose={choose} />
         <Clear filters={route.filters} choose={choose} />
@@ -129,7 +162,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
       {totals && !(isEmpty && !isFiltered) && (
         <div class="overview">
           <Sums totals={totals} />
-          {histogram && histogram.parts.length > 0 && (
+          {histogram && isSpread(histogram) && (
             <Brush
               histogram={histogram}
               choose={(since, until) => choose(during(route.filters, since, until))}

@@ -21,7 +21,7 @@ export function Settings() {
   const about = useAnswer<About>("/about");
   const prices = useAnswer<PriceList>("/prices");
   return (
-    <main class="page settings" id="main">
+    <main class="page settings">
       <h1 class="unseen">Settings</h1>
       <section aria-labelledby="send">
         <h2 id="send">Send to this server</h2>

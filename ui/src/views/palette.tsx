@@ -142,6 +142,7 @@ export function Palette({ close, help }: { close: () => void; help: () => void }
             key={item.id}
             id={`palette-${index}`}
             role="option"
+            tabIndex={-1}
             aria-selected={index === chosen}
             onPointerMove={() => setAt(index)}
             onClick={item.run}

@@ -276,13 +276,8 @@ export class SessionModel {
     if (session) this.session.value = session;
     if (session) this.#askInsight(this.store.n > MANY ? 10 * INSIGHT_MS : INSIGHT_MS);
     const rows = changes.spans.filter((row) => row.session_id === id);
-    let isAgain = changes.refetch.includes(id);
-    // What waits in the skeleton for a parent is told apart from it only by the server.
-    if (rows.some((row) => this.store.indexOf(row.id) < 0) && this.store.hasUnnamedOrphans()) {
-      isAgain = true;
-    }
     if (rows.length > 0) this.heard.value = Date.now();
-    if (isAgain) {
+    if (changes.refetch.includes(id)) {
       this.#pending = [];
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.load(), 50);

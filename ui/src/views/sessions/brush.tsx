@@ -12,21 +12,37 @@ import { timeLabel, timeTicks } from "../charts/scale";
 const BARS = 120;
 const HEIGHT = 34;
 
-/** What the bars are of; asked for anew when `round` changes, and drawn over what was there before. */
+/** How often bars of what changes are asked for anew: they move far less than rows do. */
+const REFRESH_MS = 5_000;
+
+/** What the bars are of; asked for anew once `round` has changed, and drawn over what was there before. */
 export function useHistogram(query: string, round: number): Histogram | null {
   const [histogram, setHistogram] = useState<Histogram | null>(null);
+  const asked = useRef({ query: "", at: 0 });
   useEffect(() => {
     const stop = new AbortController();
-    api
-      .get<Histogram>(`/histogram?${query}&parts=${BARS}`, stop.signal)
-      .then(setHistogram, (error: unknown) => {
-        // The list says what is wrong; without bars it is as good a list.
-        if (!isAborted(error)) setHistogram(null);
-      });
-    return () => stop.abort();
+    const ask = () => {
+      asked.current = { query, at: Date.now() };
+      api
+        .get<Histogram>(`/histogram?${query}&parts=${BARS}`, stop.signal)
+        .then(setHistogram, (error: unknown) => {
+          // The list says what is wrong; without bars it is as good a list.
+          if (!isAborted(error)) setHistogram(null);
+        });
+    };
+    const wait = asked.current.query === query ? asked.current.at + REFRESH_MS - Date.now() : 0;
+    const timer = setTimeout(ask, Math.max(0, wait));
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
   }, [query, round]);
   return histogram;
 }
+
+/** Whether there is a stretch of time to choose from. */
+export const isSpread = ({ parts, step_ms: step }: Histogram): boolean =>
+  parts.length > 0 && step * parts.length > 1000;
 
 export function Brush({
   histogram,

@@ -37,7 +37,12 @@ const IN_MENUS: ReadonlySet<Filter> = new Set([
 
 const TIMES: readonly Filter[] = ["range", "since", "until"];
 
-export function SearchLine({ filters, choose, label: says }: Props & { label: string }) {
+export function SearchLine({
+  filters,
+  choose,
+  label: says,
+  hint,
+}: Props & { label: string; hint: string }) {
   const place = useRef<HTMLInputElement>(null);
   const typed = print(filters.q ? { q: filters.q } : {});
   const submit = () => {
@@ -62,7 +67,7 @@ export function SearchLine({ filters, choose, label: says }: Props & { label: st
         ref={place}
         id="search"
         type="search"
-        placeholder="Search or filter: refund  state=failed  cost>0.05   /"
+        placeholder={hint}
         aria-label={says}
         spellcheck={false}
         autocomplete="off"

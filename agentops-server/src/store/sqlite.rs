@@ -61,6 +61,8 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct Sqlite {
     path: std::path::PathBuf,
+    /// Which file that was.
+    file: Option<(u64, u64)>,
     /// Nobody writes to it: there is nothing to wait for, and nothing to be made beside it.
     immutable: bool,
     /// Closed before the writer, for who closes last puts all into the one file, and readers may not.
@@ -102,6 +104,7 @@ impl Sqlite {
         let writer = write::Writer::new(conn)?;
         Ok(Self {
             path: path.to_owned(),
+            file: identity(path),
             immutable: false,
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
@@ -135,6 +138,7 @@ impl Sqlite {
         }
         Ok(Self {
             path: path.to_owned(),
+            file: identity(path),
             immutable,
             writer: Mutex::new(write::Writer::new(conn)?),
             readers: Mutex::new(Vec::new()),
@@ -148,6 +152,14 @@ impl Sqlite {
             writer.forget();
             writer
         })
+    }
+
+    /// Fails where another file, or none, is where this one was: what is in this one nobody will open again.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        match self.file == identity(&self.path) {
+            true => Ok(()),
+            false => Err(StoreError(Kind::Removed(self.path.clone()))),
+        }
     }
 
     /// Asks one thing, of one state of the store.
@@ -219,6 +231,19 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Which file is at a place. While it is open no other has the same numbers; where none are told, it cannot be removed
+/// while it is open either.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|of| (of.dev(), of.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> Option<(u64, u64)> {
+    None
 }
 
 /// Prompts are nobody else's business: the file is its owner's alone from the start.
@@ -331,7 +356,10 @@ impl From<rusqlite::Error> for StoreError {
 
 impl Store for Sqlite {
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError> {
-        self.writer().commit(batch)
+        let changes = self.writer().commit(batch)?;
+        // Looked at last, so that nothing is said to be kept that is not.
+        self.is_in_place()?;
+        Ok(changes)
     }
 
     fn position(&self, file: &str) -> Result<u64, StoreError> {
@@ -351,6 +379,7 @@ impl Store for Sqlite {
     }
 
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
+        self.is_in_place()?;
         self.writer().maintain(budget)
     }
 

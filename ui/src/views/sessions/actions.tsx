@@ -10,8 +10,8 @@ import { Icon } from "../../ui/icons";
 import { Menu } from "../../ui/menu";
 import { toast } from "../../ui/toast";
 
-/** How many ids one request takes. */
-const TOGETHER = 1_000;
+/** How many ids one address takes, whatever stands between here and the server. */
+const TOGETHER = 100;
 
 export const FORMATS = [
   { id: "json", text: "JSON, everything" },
@@ -36,7 +36,7 @@ export function Selected({
   const tokens = sessions.reduce((sum, session) => sum + session.tokens.total, 0);
   const time = sessions.reduce((sum, session) => sum + (session.duration_ms ?? 0), 0);
   return (
-    <div class="selected" role="region" aria-label="Selected sessions">
+    <div class="selection" role="region" aria-label="Selected sessions">
       <b>{plural(sessions.length, "session")}</b>
       <span>Σ {money({ usd: priced.length > 0 ? usd : null, partial: isPartial })}</span>
       <span>Σ {count(tokens)} tokens</span>

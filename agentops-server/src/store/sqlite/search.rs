@@ -4,6 +4,7 @@
 //! that are asked for must all be there; a quoted phrase counts as one.
 
 use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agentops_core::model::id::{SessionId, SpanId};
 use agentops_core::model::span::{Log, Span};
@@ -12,11 +13,14 @@ use memchr::memmem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payload::Unpacker;
+use super::tail::Tail;
 use super::{Reader, read, text};
 use crate::store::{Hit, Search, StoreError};
 
-/// How many spans are indexed in one transaction.
-const CHUNK: i64 = 250;
+/// How many spans are indexed in one transaction, and of how many bytes: each makes a segment, and segments are merged
+/// again and again; but whoever commits waits meanwhile.
+const CHUNK: i64 = 1_000;
+const CHUNK_BYTES: usize = 2 << 20;
 
 /// How much stands around a word that was found, in bytes before and after.
 const AROUND: usize = 80;
@@ -57,42 +61,71 @@ pub(super) fn lags(conn: &Connection) -> Result<bool, StoreError> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Indexes some spans. Whether there are more.
-pub(super) fn index(conn: &Connection, unpacker: &mut Unpacker) -> Result<bool, StoreError> {
+/// Indexes some spans, of which the last are in `tail`. The last that is indexed, and whether there are more.
+pub(super) fn index(
+    conn: &Connection,
+    unpacker: &mut Unpacker,
+    tail: &[(i64, Arc<Vec<u8>>)],
+) -> Result<(i64, bool), StoreError> {
     let mut reached = read::meta(conn, "indexed")?;
     // Those that have changed first, half of the room at most, so that neither waits for the other.
-    let mut rows = packed(
+    let again = packed(
         conn,
         "SELECT payload.id, dict, z FROM unindexed JOIN payload ON payload.id = unindexed.id LIMIT ?1",
         params![CHUNK / 2],
     )?;
-    let again = rows.len();
-    let room = CHUNK - again as i64;
-    rows.extend(packed(
-        conn,
-        "SELECT id, dict, z FROM payload WHERE id > ?1 ORDER BY id LIMIT ?2",
-        params![reached, room],
-    )?);
     let has_logs = has_logs(conn)?;
-    for (at, packed) in rows.iter().enumerate() {
+    let mut insert = conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?;
+    let (mut count, mut bytes) = (0, 0);
+    let mut add = |row: i64, whole: Option<&[u8]>| {
+        count += 1;
+        bytes += whole.map_or(0, <[u8]>::len);
         // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
-        let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
-        let words = match whole.and_then(|whole| wire::decode_span(&whole).ok()) {
-            Some(span) => words(conn, packed.row, &span, has_logs)?,
+        let words = match whole.and_then(|whole| wire::decode_span(whole).ok()) {
+            Some(span) => words(conn, row, &span, has_logs)?,
             None => String::new(),
         };
-        conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?
-            .execute(params![packed.row, words])?;
-        if at < again {
-            conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
-                .execute([packed.row])?;
-        } else {
+        insert.execute(params![row, words])?;
+        Ok::<bool, StoreError>(count < CHUNK && bytes < CHUNK_BYTES)
+    };
+    let mut room = true;
+    for packed in again {
+        let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
+        room = add(packed.row, whole.as_deref())?;
+        conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
+            .execute([packed.row])?;
+        if !room {
+            break;
+        }
+    }
+    let before = tail.first().map_or(i64::MAX, |(first, _)| *first);
+    if room && before > reached + 1 {
+        let rows = packed(
+            conn,
+            "SELECT id, dict, z FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+            params![reached, before, CHUNK],
+        )?;
+        for packed in rows {
+            let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
+            room = add(packed.row, whole.as_deref())?;
             reached = packed.row;
+            if !room {
+                break;
+            }
+        }
+    }
+    if room {
+        for (row, whole) in tail {
+            room = add(*row, Some(whole))?;
+            reached = *row;
+            if !room {
+                break;
+            }
         }
     }
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
         .execute([reached])?;
-    Ok(rows.len() as i64 == CHUNK)
+    Ok((reached, !room))
 }
 
 /// A span's payload, as it is stored.
@@ -195,11 +228,13 @@ impl Needle {
     }
 
     /// Whether a span of these bytes may have the words.
-    fn may_be_in(&self, bytes: &mut [u8]) -> bool {
-        bytes.make_ascii_lowercase();
+    fn may_be_in(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        buffer.make_ascii_lowercase();
         self.certain
             .iter()
-            .all(|finder| finder.find(bytes).is_some())
+            .all(|finder| finder.find(buffer).is_some())
     }
 
     fn is_in(&self, words: &str) -> bool {
@@ -220,7 +255,11 @@ fn tokens(text: &str) -> impl Iterator<Item = String> {
 }
 
 impl Reader {
-    pub(super) fn search(&mut self, wanted: &Search) -> Result<Vec<Hit>, StoreError> {
+    pub(super) fn search(
+        &mut self,
+        wanted: &Search,
+        tail: &Mutex<Tail>,
+    ) -> Result<Vec<Hit>, StoreError> {
         let Some(needle) = Needle::new(&wanted.words) else {
             return Ok(Vec::new());
         };
@@ -232,9 +271,9 @@ impl Reader {
             },
         };
         let has_logs = has_logs(&self.conn)?;
-        let mut hits = self.beyond(&needle, session, wanted.limit, has_logs)?;
-        // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
         let from = read::meta(&self.conn, "indexed")?;
+        let mut hits = self.beyond(&needle, session, wanted.limit, has_logs, from, tail)?;
+        // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
         if hits.iter().filter(|(row, _)| *row > from).count() < wanted.limit {
             let rows = packed(
                 &self.conn,
@@ -255,46 +294,90 @@ impl Reader {
         Ok(hits.into_iter().map(|(_, hit)| hit).collect())
     }
 
-    /// What the index has not reached: read, the newest first.
+    /// What the index has not reached: the newest first, those that came last without reading what does not have the
+    /// words.
     fn beyond(
         &mut self,
         needle: &Needle,
         session: Option<i64>,
         limit: usize,
         has_logs: bool,
+        from: i64,
+        tail: &Mutex<Tail>,
     ) -> Result<Vec<(i64, Hit)>, StoreError> {
-        let from = read::meta(&self.conn, "indexed")?;
+        let sequence = read::sequence(&self.conn)?;
+        let tail = {
+            let tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where somebody else has written since, what is in it may be no more.
+            match tail.sequence() >= sequence {
+                true => tail.from(from + 1),
+                false => Vec::new(),
+            }
+        };
         let mut hits = Vec::new();
-        for (rows, values) in [
-            ("payload.id > ?1", from),
-            (
-                "payload.id IN (SELECT id FROM unindexed WHERE id <= ?1)",
-                from,
-            ),
-        ] {
-            let rows = packed(
-                &self.conn,
-                &format!(
-                    "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
-                        CROSS JOIN session ON session.id = span.session
-                     WHERE {rows} AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
-                     ORDER BY payload.id DESC LIMIT ?3"
-                ),
-                params![values, session, BEYOND],
-            )?;
-            let mut found = 0;
-            for packed in rows {
-                let row = packed.row;
-                if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
-                    hits.push((row, hit));
-                    found += 1;
-                }
-                if found >= limit {
-                    break;
-                }
+        let mut buffer = Vec::new();
+        for (row, span) in tail.iter().rev() {
+            if hits.len() >= limit {
+                return Ok(hits);
+            }
+            if has_logs || needle.may_be_in(span, &mut buffer) {
+                let one = self.read_back("payload.id = ?1 AND ?2", [*row, 1], session)?;
+                self.keep_hits(one, needle, has_logs, 1, &mut hits)?;
             }
         }
+        let older = tail.first().map_or(i64::MAX, |(first, _)| *first);
+        let rows = self.read_back(
+            "payload.id > ?1 AND payload.id < ?2",
+            [from, older],
+            session,
+        )?;
+        self.keep_hits(rows, needle, has_logs, limit, &mut hits)?;
+        let changed = "payload.id IN (SELECT id FROM unindexed WHERE id <= ?1 AND id <= ?2)";
+        let rows = self.read_back(changed, [from, from], session)?;
+        self.keep_hits(rows, needle, has_logs, limit, &mut hits)?;
         Ok(hits)
+    }
+
+    /// Spans that the index has not reached, the newest first.
+    fn read_back(
+        &self,
+        which: &str,
+        [one, other]: [i64; 2],
+        session: Option<i64>,
+    ) -> Result<Vec<Packed>, StoreError> {
+        packed(
+            &self.conn,
+            &format!(
+                "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
+                    CROSS JOIN session ON session.id = span.session
+                 WHERE {which} AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
+                 ORDER BY payload.id DESC LIMIT ?4"
+            ),
+            params![one, other, session, BEYOND],
+        )
+    }
+
+    /// Adds those that have the words, some at most.
+    fn keep_hits(
+        &mut self,
+        rows: Vec<Packed>,
+        needle: &Needle,
+        has_logs: bool,
+        limit: usize,
+        hits: &mut Vec<(i64, Hit)>,
+    ) -> Result<(), StoreError> {
+        let mut found = 0;
+        for packed in rows {
+            let row = packed.row;
+            if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
+                hits.push((row, hit));
+                found += 1;
+            }
+            if found >= limit {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A span that may have been found, or is sure to be; `None` where it does not have the words after all.
@@ -305,19 +388,13 @@ impl Reader {
         has_logs: bool,
         sure: bool,
     ) -> Result<Option<Hit>, StoreError> {
-        let mut whole = self
+        let whole = self
             .unpacker
             .unpack(&self.conn, packed.dict, &packed.bytes)?;
-        let span = if sure || has_logs {
-            wire::decode_span(&whole)
-        } else {
-            let span = whole.clone();
-            if !needle.may_be_in(&mut whole) {
-                return Ok(None);
-            }
-            wire::decode_span(&span)
-        };
-        let Ok(span) = span else {
+        if !sure && !has_logs && !needle.may_be_in(&whole, &mut Vec::new()) {
+            return Ok(None);
+        }
+        let Ok(span) = wire::decode_span(&whole) else {
             return Ok(None);
         };
         let words = words(&self.conn, packed.row, &span, has_logs)?;

@@ -45,6 +45,18 @@ pub(super) struct Thin {
     pub(super) trace: Option<TraceId>,
     /// What of it the roll-ups hold.
     pub(super) counted: Counted,
+    /// What else is in its row, where that is not written yet.
+    pub(super) unwritten: Option<Box<Unwritten>>,
+}
+
+/// What a row says of a span besides what counts.
+#[derive(Debug, Clone)]
+pub(super) struct Unwritten {
+    /// There is no row of it yet.
+    pub(super) is_new: bool,
+    pub(super) thread: Option<i64>,
+    pub(super) fault: Option<i64>,
+    pub(super) asked: Option<i64>,
 }
 
 /// What of a span the roll-ups hold, as bits: each is added once, and taken away when it no longer counts.
@@ -179,16 +191,28 @@ impl Memory {
         self.sessions.clear();
     }
 
-    /// Forgets the longest silent, where there are too many; all that they know is in the store.
+    /// Forgets the longest silent, where there are too many; all that they know is in the store. More than must be, so
+    /// that this is not looked at again at once.
     pub(super) fn trim(&mut self) {
         let weight = |known: &Known| known.spans.len() + 50;
         let mut all: usize = self.sessions.values().map(weight).sum();
-        while all > REMEMBERED && self.sessions.len() > 1 {
-            let oldest = self.sessions.values().min_by_key(|known| known.used);
-            let Some(id) = oldest.map(|known| known.id) else {
-                return;
-            };
-            all -= self.sessions.remove(&id).map_or(0, |known| weight(&known));
+        if all <= REMEMBERED {
+            return;
+        }
+        let mut silent: Vec<_> = self.sessions.values().collect();
+        silent.sort_unstable_by_key(|known| known.used);
+        // Whoever spoke last is kept, however much there is of it.
+        silent.pop();
+        let mut gone = Vec::new();
+        for known in silent {
+            if all <= REMEMBERED / 10 * 9 {
+                break;
+            }
+            all -= weight(known);
+            gone.push(known.id);
+        }
+        for id in gone {
+            self.sessions.remove(&id);
         }
     }
 }

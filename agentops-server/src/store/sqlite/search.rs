@@ -65,7 +65,7 @@ pub(super) fn lags(conn: &Connection) -> Result<bool, StoreError> {
 pub(super) fn index(
     conn: &Connection,
     unpacker: &mut Unpacker,
-    tail: &[(i64, Arc<Vec<u8>>)],
+    tail: &[(i64, Arc<str>)],
 ) -> Result<(i64, bool), StoreError> {
     let mut reached = read::meta(conn, "indexed")?;
     // Those that have changed first, half of the room at most, so that neither waits for the other.
@@ -77,21 +77,23 @@ pub(super) fn index(
     let has_logs = has_logs(conn)?;
     let mut insert = conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?;
     let (mut count, mut bytes) = (0, 0);
-    let mut add = |row: i64, whole: Option<&[u8]>| {
+    let mut add = |row: i64, words: &str| {
         count += 1;
-        bytes += whole.map_or(0, <[u8]>::len);
-        // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
-        let words = match whole.and_then(|whole| wire::decode_span(whole).ok()) {
-            Some(span) => words(conn, row, &span, has_logs)?,
-            None => String::new(),
-        };
+        bytes += words.len();
         insert.execute(params![row, words])?;
         Ok::<bool, StoreError>(count < CHUNK && bytes < CHUNK_BYTES)
     };
+    let mut read_back = |packed: &Packed| {
+        let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
+        // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
+        match whole.and_then(|whole| wire::decode_span(&whole).ok()) {
+            Some(span) => words(conn, packed.row, &span, has_logs),
+            None => Ok(String::new()),
+        }
+    };
     let mut room = true;
     for packed in again {
-        let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
-        room = add(packed.row, whole.as_deref())?;
+        room = add(packed.row, &read_back(&packed)?)?;
         conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
             .execute([packed.row])?;
         if !room {
@@ -106,8 +108,7 @@ pub(super) fn index(
             params![reached, before, CHUNK],
         )?;
         for packed in rows {
-            let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
-            room = add(packed.row, whole.as_deref())?;
+            room = add(packed.row, &read_back(&packed)?)?;
             reached = packed.row;
             if !room {
                 break;
@@ -115,8 +116,12 @@ pub(super) fn index(
         }
     }
     if room {
-        for (row, whole) in tail {
-            room = add(*row, Some(whole))?;
+        for (row, words) in tail {
+            room = if has_logs {
+                add(*row, &text::with_logs(words.to_string(), &logs(conn, *row)?))?
+            } else {
+                add(*row, words)?
+            };
             reached = *row;
             if !room {
                 break;
@@ -163,17 +168,21 @@ fn words(conn: &Connection, row: i64, span: &Span, has_logs: bool) -> Result<Str
     if !has_logs {
         return Ok(text::words(span, &[]));
     }
+    Ok(text::words(span, &logs(conn, row)?))
+}
+
+/// The logs of a span that came by themselves.
+fn logs(conn: &Connection, row: i64) -> Result<Vec<Log>, StoreError> {
     let mut ask = conn.prepare_cached(
         "SELECT z FROM log JOIN span ON span.session = log.session AND span.span = log.span
          WHERE span.id = ?1 ORDER BY log.time, log.id",
     )?;
     let records = ask.query_map([row], |row| row.get::<_, Vec<u8>>(0))?;
     let records: Vec<Vec<u8>> = records.collect::<Result<_, _>>()?;
-    let logs: Vec<Log> = records
-        .iter()
+    let logs = records.iter();
+    Ok(logs
         .filter_map(|record| Some(wire::decode_log(record).ok()?.log))
-        .collect();
-    Ok(text::words(span, &logs))
+        .collect())
 }
 
 /// Words as they were asked for: quoted ones together.
@@ -227,14 +236,11 @@ impl Needle {
             .join(" ")
     }
 
-    /// Whether a span of these bytes may have the words.
-    fn may_be_in(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> bool {
-        buffer.clear();
-        buffer.extend_from_slice(bytes);
-        buffer.make_ascii_lowercase();
+    /// Whether a span of these bytes, in small letters, may have the words.
+    fn may_be_in(&self, bytes: &[u8]) -> bool {
         self.certain
             .iter()
-            .all(|finder| finder.find(buffer).is_some())
+            .all(|finder| finder.find(bytes).is_some())
     }
 
     fn is_in(&self, words: &str) -> bool {
@@ -315,12 +321,11 @@ impl Reader {
             }
         };
         let mut hits = Vec::new();
-        let mut buffer = Vec::new();
         for (row, span) in tail.iter().rev() {
             if hits.len() >= limit {
                 return Ok(hits);
             }
-            if has_logs || needle.may_be_in(span, &mut buffer) {
+            if has_logs || needle.may_be_in(span.as_bytes()) {
                 let one = self.read_back("payload.id = ?1 AND ?2", [*row, 1], session)?;
                 self.keep_hits(one, needle, has_logs, 1, &mut hits)?;
             }
@@ -391,7 +396,7 @@ impl Reader {
         let whole = self
             .unpacker
             .unpack(&self.conn, packed.dict, &packed.bytes)?;
-        if !sure && !has_logs && !needle.may_be_in(&whole, &mut Vec::new()) {
+        if !sure && !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
             return Ok(None);
         }
         let Ok(span) = wire::decode_span(&whole) else {

@@ -52,7 +52,7 @@ pub(super) struct Writer {
     pub(super) conn: Connection,
     /// What came last, for those who search; and what came in this transaction.
     tail: Arc<Mutex<Tail>>,
-    came: Vec<(i64, Vec<u8>)>,
+    came: Vec<(i64, String)>,
     /// The write-ahead log, and how large it must be before it is looked after again.
     log: PathBuf,
     log_limit: u64,
@@ -348,8 +348,9 @@ impl Writer {
             asked: asked::number(span),
         };
 
-        let whole = wire::encode_span(span);
-        let (dict, packed) = self.packer.pack(&whole)?;
+        let mut words = text::words(span, &[]);
+        words.make_ascii_lowercase();
+        let (dict, packed) = self.packer.pack(&wire::encode_span(span))?;
         let Self {
             memory,
             rolls,
@@ -372,7 +373,7 @@ impl Writer {
                 conn.prepare_cached("INSERT INTO payload (dict, z) VALUES (?1, ?2)")?
                     .execute(params![dict, packed])?;
                 thin.row = conn.last_insert_rowid();
-                came.push((thin.row, whole));
+                came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
                 known.push(thin);
             }
@@ -385,7 +386,7 @@ impl Writer {
                 conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
                     .execute(params![thin.row, dict, packed])?;
                 search::changed(conn, thin.row)?;
-                came.push((thin.row, whole));
+                came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
                 known.spans[at] = thin;
             }
@@ -860,7 +861,7 @@ fn is_due(known: &Known) -> bool {
     known.summed.is_none_or(|(at, took)| {
         let quiet = known
             .changed
-            .is_some_and(|at| at.elapsed() >= QUIET.max(took));
+            .is_some_and(|at| at.elapsed() >= QUIET.max(took * 4));
         quiet || at.elapsed() >= LAG.max(took * 10)
     })
 }

@@ -418,18 +418,22 @@ impl Reader {
             span: SpanId(span.id.0),
             start: span.start,
             kind: span.kind,
-            excerpt: excerpt(&words, &words.to_lowercase(), &needle.terms),
+            excerpt: excerpt(&words, &needle.terms),
             name: span.name,
         }))
     }
 }
 
 /// The first of the words with what stands around it, on one line.
-fn excerpt(words: &str, small: &str, terms: &[String]) -> String {
-    let first = terms
-        .iter()
-        .filter_map(|term| small.find(&term.to_lowercase()))
-        .min();
+fn excerpt(words: &str, terms: &[String]) -> String {
+    let small = words.to_ascii_lowercase();
+    let place = |term: &String| {
+        let term = term.to_lowercase();
+        let found = memmem::find(small.as_bytes(), term.as_bytes());
+        // Capitals beyond ASCII take longer to look for.
+        found.or_else(|| (!term.is_ascii()).then(|| small.to_lowercase().find(&term))?)
+    };
+    let first = terms.iter().filter_map(place).min();
     // Small letters may be longer or shorter than capitals: near enough is good enough.
     let at = first.unwrap_or(0).min(words.len());
     let from = words.floor_char_boundary(at.saturating_sub(AROUND));

@@ -15,6 +15,8 @@ use agentops_core::model::session::SessionFacts;
 use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 
+use super::write::{Heading, Standing};
+
 /// How many spans are remembered of all sessions together.
 const REMEMBERED: usize = 400_000;
 
@@ -129,6 +131,9 @@ pub(super) struct Known {
     pub(super) summed: Option<(Instant, Duration)>,
     /// When it last changed without.
     pub(super) changed: Option<Instant>,
+    /// What its row says, where that was written since it was remembered.
+    pub(super) standing: Option<Standing>,
+    pub(super) heading: Option<Heading>,
     used: u64,
 }
 
@@ -149,6 +154,8 @@ impl Known {
             dims: std::collections::HashSet::new(),
             summed: None,
             changed: None,
+            standing: None,
+            heading: None,
             used: 0,
         }
     }

@@ -807,6 +807,11 @@ impl Writer {
         if !now && known.spans.len() > SMALL && !is_due(known) {
             known.changed = Some(Instant::now());
             let row = Standing::of(known);
+            if known.standing.as_ref() == Some(&row) {
+                conn.prepare_cached("UPDATE session SET stale = 1, seq = ?2 WHERE id = ?1")?
+                    .execute([row.id, *sequence])?;
+                return Ok(());
+            }
             conn.prepare_cached(
                 "UPDATE session SET stale = 1, seq = ?2, told = ?3, process = ?4, project = ?5, trace = ?6,
                     foreign_only = ?7, lost = ?8, losses = ?9
@@ -823,6 +828,7 @@ impl Writer {
                 row.lost,
                 row.losses
             ])?;
+            known.standing = Some(row);
             return Ok(());
         }
         let started = Instant::now();
@@ -850,8 +856,7 @@ impl Writer {
         }
         known.summed = Some((Instant::now(), started.elapsed()));
         known.changed = None;
-        let status = Standing::of(known);
-        self.write_session(&status, &session)
+        self.write_session(id, &session)
     }
 }
 
@@ -867,7 +872,8 @@ fn is_due(known: &Known) -> bool {
 }
 
 /// What is known of a session besides its sums, as it is written.
-struct Standing {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Standing {
     id: i64,
     process: i64,
     project: i64,
@@ -876,6 +882,15 @@ struct Standing {
     losses: String,
     lost: bool,
     ours: bool,
+}
+
+/// What a session is listed under.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Heading {
+    name: i64,
+    start: i64,
+    parent: Option<SessionId>,
+    errors: u64,
 }
 
 impl Standing {
@@ -956,53 +971,80 @@ fn summarise(
 }
 
 impl Writer {
-    fn write_session(&mut self, status: &Standing, session: &Session) -> Result<(), StoreError> {
+    fn write_session(&mut self, id: SessionId, session: &Session) -> Result<(), StoreError> {
         let name = self.word(&session.facts.name)?.0;
+        let Self {
+            memory,
+            conn,
+            sequence,
+            ..
+        } = self;
+        let Some(known) = memory.get(id) else {
+            return Ok(());
+        };
         let lists = read::Lists::of(session).to_json();
         let (facts, counts, tokens) = (&session.facts, session.counts, session.tokens);
-        self.conn
-            .prepare_cached(
-                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, facts = ?7, start = ?8,
-                    end = ?9, state = ?10, end_state = ?11, is_root = ?12, spans = ?13, open = ?14, errors = ?15,
-                    llm_calls = ?16, tool_calls = ?17, dropped = ?18, input = ?19, output = ?20, cache_read = ?21,
-                    cache_write = ?22, reasoning = ?23, total = ?24, cost = ?25, partial = ?26, lists = ?27,
-                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30, losses = ?31, parent = ?32
+        let standing = Standing::of(known);
+        let heading = Heading {
+            name,
+            start: clamp(facts.start),
+            parent: facts.parent_session_id,
+            errors: counts.errors,
+        };
+        // What it is found and sorted by is in indexes, which are written whether a value changes or not.
+        if known.standing.as_ref() != Some(&standing) || known.heading.as_ref() != Some(&heading) {
+            conn.prepare_cached(
+                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,
+                    is_root = ?8, parent = ?9, errors = ?10, foreign_only = ?11, lost = ?12, losses = ?13
                  WHERE id = ?1",
             )?
             .execute(params![
-                status.id,
-                status.process,
-                status.project,
-                name,
-                status.trace,
-                status.told,
-                wire::encode_facts(facts),
-                clamp(facts.start),
-                facts.end.map(clamp),
-                read::state_number(session.state),
-                facts.end_state.map(read::end_state_number),
-                facts.parent_session_id.is_none(),
-                clamp(counts.spans),
-                clamp(counts.open),
-                clamp(counts.errors),
-                clamp(counts.llm_calls),
-                clamp(counts.tool_calls),
-                clamp(counts.dropped),
-                clamp(tokens.input),
-                clamp(tokens.output),
-                clamp(tokens.cache_read),
-                clamp(tokens.cache_write),
-                clamp(tokens.reasoning),
-                clamp(tokens.total),
-                session.cost.total,
-                session.cost.partial,
-                lists,
-                !status.ours,
-                status.lost,
-                self.sequence,
-                status.losses,
-                facts.parent_session_id.map(|id| id.0.to_be_bytes()),
+                standing.id,
+                standing.process,
+                standing.project,
+                heading.name,
+                standing.trace,
+                standing.told,
+                heading.start,
+                heading.parent.is_none(),
+                heading.parent.map(|id| id.0.to_be_bytes()),
+                clamp(heading.errors),
+                !standing.ours,
+                standing.lost,
+                standing.losses,
             ])?;
+        }
+        conn.prepare_cached(
+            "UPDATE session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
+                llm_calls = ?8, tool_calls = ?9, dropped = ?10, input = ?11, output = ?12, cache_read = ?13,
+                cache_write = ?14, reasoning = ?15, total = ?16, cost = ?17, partial = ?18, lists = ?19, stale = 0,
+                seq = ?20
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            standing.id,
+            wire::encode_facts(facts),
+            facts.end.map(clamp),
+            read::state_number(session.state),
+            facts.end_state.map(read::end_state_number),
+            clamp(counts.spans),
+            clamp(counts.open),
+            clamp(counts.llm_calls),
+            clamp(counts.tool_calls),
+            clamp(counts.dropped),
+            clamp(tokens.input),
+            clamp(tokens.output),
+            clamp(tokens.cache_read),
+            clamp(tokens.cache_write),
+            clamp(tokens.reasoning),
+            clamp(tokens.total),
+            session.cost.total,
+            session.cost.partial,
+            lists,
+            *sequence,
+        ])?;
+        known.standing = Some(standing);
+        known.heading = Some(heading);
         Ok(())
     }
 

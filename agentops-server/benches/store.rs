@@ -3,9 +3,9 @@
 //!
 //! Costs are CPU time of the threads at work, side by side with what SQLite takes for the same bytes at the least, in
 //! turns. How long answers take is measured while spans come in at 10,000 a second, as time and as CPU time of whoever
-//! asks. Only what does not depend on what else the machine does ends the program with an error: spans that are not
-//! there once, sums that are not those of the spans, and with `--gate` costs beyond twice their target; `--strict` adds
-//! all targets. `--keep FILE` leaves the store there, for `tests/interop/duckdb.py`. Phoenix is not run here.
+//! asks. A program that ends with an error has found spans that are not there once, sums that are not those of the
+//! spans, or figures so far beyond their targets that no busy machine explains them; with `--strict`, a target that was
+//! missed. No time but CPU time counts otherwise. `--keep FILE` leaves the store there, for `tests/interop/duckdb.py`. Phoenix is not run here.
 #![expect(clippy::print_stdout, reason = "a program for people to run and read")]
 
 use std::collections::HashMap;
@@ -36,6 +36,9 @@ const BATCH: usize = 500;
 /// Spans of one turn of a comparison, and how many turns there are.
 const TURN: usize = 10_000;
 const TURNS: usize = 7;
+
+/// So many times its target is beyond what other work on the same machine explains.
+const WRONG: f64 = 4.0;
 
 /// What takes less than a moment is asked so often at once: CPU time is told in moments.
 const MANY: usize = 100;
@@ -73,7 +76,6 @@ fn main() -> ExitCode {
     let said = |word: &str| arguments.iter().any(|argument| argument == word);
     let mut report = Report {
         strict: said("--strict"),
-        gate: said("--gate"),
         failed: false,
     };
     if !said("answers") {
@@ -96,7 +98,6 @@ fn main() -> ExitCode {
 
 struct Report {
     strict: bool,
-    gate: bool,
     failed: bool,
 }
 
@@ -114,10 +115,10 @@ impl Report {
         println!("{what:<62} {}", if holds { "yes" } else { "NO" });
     }
 
-    /// A figure that should not be larger than its target.
+    /// A figure that should not be larger than its target; where it is many times as large, something is wrong.
     fn at_most(&mut self, what: &str, found: f64, target: f64) {
         let kept = found <= target;
-        self.failed |= self.strict && !kept || self.gate && found > target * 2.0;
+        self.failed |= self.strict && !kept || found > target * WRONG;
         let verdict = if kept { "" } else { "  MISSED" };
         println!("{what:<62} {found:>10.4}  (at most {target}){verdict}");
     }

@@ -34,7 +34,10 @@ mod write;
 
 /// What this version reads and writes. A step of `MIGRATIONS` leads from each format to the next.
 const FORMAT: i64 = MIGRATIONS.len() as i64;
-const MIGRATIONS: &[&str] = &[include_str!("sqlite/schema.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sqlite/schema.sql"),
+    include_str!("sqlite/format2.sql"),
+];
 
 /// Marks the file as ours: "agnt".
 const APPLICATION_ID: i64 = 0x6167_6e74;
@@ -631,6 +634,33 @@ mod tests {
         }
         assert!(rows_seen > 0);
         assert_ne!(told(), waiting);
+    }
+
+    #[test]
+    fn sums_of_an_older_format_are_made_anew() {
+        let dir = Dir::new();
+        let by_day = Series {
+            by: super::super::GroupBy::Kind,
+            step: super::super::Step::Day,
+            since: 0,
+            until: u64::MAX,
+            project: None,
+        };
+        let store = open(dir.path());
+        store.commit(&suite::two_sessions().0).unwrap();
+        let sums = store.series(&by_day).unwrap();
+        drop(store);
+        let conn = Connection::open(file(dir.path())).unwrap();
+        conn.execute_batch(
+            "DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+             CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(conn);
+        let store = open(dir.path());
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert!(!sums.is_empty());
+        assert_eq!(store.series(&by_day).unwrap(), sums);
     }
 
     #[test]

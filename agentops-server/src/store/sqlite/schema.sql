@@ -70,6 +70,7 @@ CREATE TABLE session_dim (
     session INTEGER NOT NULL, kind INTEGER NOT NULL, dim INTEGER NOT NULL,
     PRIMARY KEY (session, kind, dim)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX session_by_dim ON session_dim (kind, dim, session);
 
 CREATE TABLE span (
     id INTEGER PRIMARY KEY,
@@ -99,7 +100,7 @@ CREATE TABLE span (
 CREATE UNIQUE INDEX span_key ON span (session, span);
 CREATE INDEX span_time ON span (session, start, span);
 CREATE INDEX span_unpriced ON span (id) WHERE cost IS NULL AND input IS NOT NULL;
-CREATE INDEX span_error ON span (error, start, session) WHERE error IS NOT NULL;
+CREATE INDEX span_error ON span (error, start) WHERE error IS NOT NULL;
 
 -- The whole span, as OTLP, compressed; 0 is no dictionary. Its id is the span's.
 CREATE TABLE payload (id INTEGER PRIMARY KEY, dict INTEGER NOT NULL, z BLOB NOT NULL) STRICT;
@@ -122,19 +123,19 @@ CREATE TABLE fault (
     UNIQUE (kind, code, name, shape)
 ) STRICT;
 
--- Sums by hour (period 0) and day (period 1), subtracted from when a session is deleted. How long things took, and how
--- long models took to their first token, is how many fell into each bucket, written by `rolls`.
+-- Sums by hour (period 0) and day (period 1), subtracted from when a session is deleted.
 CREATE TABLE roll (
-    period INTEGER NOT NULL, kind INTEGER NOT NULL, at INTEGER NOT NULL, project INTEGER NOT NULL, dim INTEGER NOT NULL,
+    period INTEGER NOT NULL, at INTEGER NOT NULL, project INTEGER NOT NULL, kind INTEGER NOT NULL, dim INTEGER NOT NULL,
     n INTEGER NOT NULL, errors INTEGER NOT NULL, duration INTEGER NOT NULL,
     input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL,
     reasoning INTEGER NOT NULL, cost INTEGER NOT NULL, unpriced INTEGER NOT NULL,
-    times BLOB NOT NULL, first BLOB NOT NULL,
     PRIMARY KEY (period, kind, at, project, dim)
 ) STRICT, WITHOUT ROWID;
-
--- Changes of these sums that are not added to them yet, one row a commit.
-CREATE TABLE roll_change (id INTEGER PRIMARY KEY, z BLOB NOT NULL) STRICT;
+CREATE TABLE hist (
+    period INTEGER NOT NULL, at INTEGER NOT NULL, project INTEGER NOT NULL, kind INTEGER NOT NULL, dim INTEGER NOT NULL,
+    bucket INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (period, kind, at, project, dim, bucket)
+) STRICT, WITHOUT ROWID;
 
 -- Which process, by its spool files, spoke in which session, and whether it opened it.
 CREATE TABLE voice (
@@ -145,7 +146,5 @@ CREATE TABLE voice (
 CREATE TABLE spool (file TEXT PRIMARY KEY, offset INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE VIRTUAL TABLE words USING fts5 (body, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0');
--- Each word is rewritten every time that segments are merged: fewer and larger ones. What one transaction brings is one.
-INSERT INTO words (words, rank) VALUES ('automerge', 16), ('crisismerge', 64), ('hashsize', 16777216), ('pgsz', 8050);
 -- Spans before `indexed` whose words have changed since.
 CREATE TABLE unindexed (id INTEGER PRIMARY KEY) STRICT;

@@ -118,7 +118,10 @@ pub(super) fn index(
     if room {
         for (row, words) in tail {
             room = if has_logs {
-                add(*row, &text::with_logs(words.to_string(), &logs(conn, *row)?))?
+                add(
+                    *row,
+                    &text::with_logs(words.to_string(), &logs(conn, *row)?),
+                )?
             } else {
                 add(*row, words)?
             };

@@ -160,6 +160,11 @@ impl Known {
         }
     }
 
+    /// How much there is to remember, in spans.
+    fn weight(&self) -> usize {
+        self.spans.len() + 50
+    }
+
     pub(super) fn place(&self, id: SpanId) -> Option<usize> {
         self.places.get(&id).map(|&at| at as usize)
     }
@@ -176,6 +181,8 @@ impl Known {
 pub(super) struct Memory {
     sessions: HashMap<SessionId, Known>,
     clock: u64,
+    /// How much has come since all was last weighed.
+    come: usize,
 }
 
 impl Memory {
@@ -187,6 +194,7 @@ impl Memory {
     }
 
     pub(super) fn insert(&mut self, known: Known) {
+        self.come += known.weight();
         self.sessions.insert(known.id, known);
     }
 
@@ -196,26 +204,28 @@ impl Memory {
 
     pub(super) fn clear(&mut self) {
         self.sessions.clear();
+        self.come = 0;
     }
 
-    /// Forgets the longest silent, where there are too many; all that they know is in the store. More than must be, so
-    /// that this is not looked at again at once.
-    pub(super) fn trim(&mut self) {
-        let weight = |known: &Known| known.spans.len() + 50;
-        let mut all: usize = self.sessions.values().map(weight).sum();
-        if all <= REMEMBERED {
+    /// Forgets the longest silent, where there are too many; all that they know is in the store. `spans` have come.
+    pub(super) fn trim(&mut self, spans: usize) {
+        self.come += spans;
+        // All are weighed only now and then, for they are many.
+        if self.come < REMEMBERED / 20 {
             return;
         }
+        self.come = 0;
+        let mut all: usize = self.sessions.values().map(Known::weight).sum();
         let mut silent: Vec<_> = self.sessions.values().collect();
         silent.sort_unstable_by_key(|known| known.used);
         // Whoever spoke last is kept, however much there is of it.
         silent.pop();
         let mut gone = Vec::new();
         for known in silent {
-            if all <= REMEMBERED / 10 * 9 {
+            if all <= REMEMBERED {
                 break;
             }
-            all -= weight(known);
+            all -= known.weight();
             gone.push(known.id);
         }
         for id in gone {

@@ -141,12 +141,12 @@ impl Writer {
         if done.is_err() {
             self.forget();
         } else {
-            if !self.came.is_empty() {
-                let came = std::mem::take(&mut self.came);
+            let came = std::mem::take(&mut self.came);
+            self.memory.trim(came.len());
+            if !came.is_empty() {
                 let sequence = self.sequence;
                 self.tail().extend(sequence, came.into_iter());
             }
-            self.memory.trim();
             if self.words.len() > WORDS {
                 self.words.clear();
             }
@@ -183,7 +183,8 @@ impl Writer {
     fn refresh(&mut self) -> Result<(), StoreError> {
         let version = self
             .conn
-            .pragma_query_value(None, "data_version", |row| row.get(0))?;
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
         if self.version.replace(version) != Some(version) {
             self.forget_all();
             self.sequence = read::sequence(&self.conn)?;

@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 // A server that runs already answers what the pages ask: AGENTOPS_URL=http://127.0.0.1:4318 npm run dev
-const proxy = {
-  "/api": { target: process.env.AGENTOPS_URL ?? "http://127.0.0.1:4318", changeOrigin: true },
-};
+const target = process.env.AGENTOPS_URL ?? "http://127.0.0.1:4318";
+// The server takes changes from its own pages alone.
+const proxy = { "/api": { target, changeOrigin: true, headers: { origin: target } } };
 
 // Names are stable, without hashes: the server sends an ETag, and an upgrade never leaves an open page asking for a part
 // that is gone.
@@ -28,6 +28,7 @@ export default defineConfig({
   test: {
     environment: "happy-dom",
     css: true,
+    reporters: ["default", "./tests/reporter.ts"],
     include: ["src/**/*.test.{ts,tsx}", "tests/**/*.test.{ts,tsx}"],
   },
 });

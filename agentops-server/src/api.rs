@@ -14,15 +14,18 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::{self, Access};
+use crate::home::Home;
 use crate::ingest::upload::Objects;
 use crate::ingest::writer::Writer;
 use crate::live::Live;
 use crate::stats::{Now, Stats};
+use crate::ui;
 
 mod ingest;
 
 pub use ingest::Room;
 
+mod about;
 pub mod answer;
 pub mod error;
 mod events;
@@ -45,13 +48,15 @@ pub struct App {
     pub room: Room,
     /// What AgentOps' SDKs uploaded.
     pub objects: Objects,
+    /// Where all of it is.
+    pub home: Home,
 }
 
 /// All routes, behind what decides who may ask.
 pub fn router(app: App) -> Router {
     let routes = routes()
         .merge(questions::routes(&app))
-        .fallback(questions::no_route)
+        .fallback(page)
         .method_not_allowed_fallback(questions::no_method);
     guarded(routes, app)
 }
@@ -68,6 +73,14 @@ fn routes() -> Router<App> {
         .route("/v4/logs/upload/", post(ingest::upload_logs))
         .route("/v4/objects/upload/", post(ingest::upload_object))
         .route("/v4/objects/{name}", get(ingest::object))
+}
+
+/// The dashboard, or that there is nothing.
+async fn page(request: Request) -> Response {
+    match ui::answer(&request) {
+        Some(answer) => answer,
+        None => questions::no_route(request.uri()).into_response(),
+    }
 }
 
 /// Nothing is reached but through here: what is added to the routes needs the token unless `auth` opens it.
@@ -121,7 +134,6 @@ mod tests {
     use std::path::Path;
 
     use crate::auth::Token;
-    use crate::home::Home;
     use crate::store::sqlite::{Durability, Sqlite};
 
     fn status(address: SocketAddr, method: &str, path: &str) -> u16 {
@@ -169,6 +181,7 @@ mod tests {
             access: Access::Token(Token::of(&home).expect("a token")),
             room: Room::default(),
             objects: Objects::of(&home),
+            home,
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a port");

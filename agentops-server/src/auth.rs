@@ -13,15 +13,16 @@ use std::path::{Path, PathBuf};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
-    WWW_AUTHENTICATE,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN,
+    REFERRER_POLICY, SET_COOKIE, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
 use crate::home::Home;
+use crate::ui;
 
 /// The file that the token is in, below the data directory.
 const FILE: &str = "token";
@@ -39,6 +40,12 @@ const OPEN: [(Method, &str); 7] = [
     (Method::POST, "/v4/logs/upload/"),
     (Method::POST, "/v4/objects/upload/"),
 ];
+
+/// The page that asks for the token.
+const LOCKED: &str = include_str!("auth/locked.html");
+
+/// More than the form of that page has.
+const FORM: usize = 4 << 10;
 
 /// What lets somebody read.
 #[derive(Clone)]
@@ -188,20 +195,10 @@ pub async fn guard(State(access): State<Access>, request: Request, next: Next) -
     let Access::Token(token) = &access else {
         return next.run(request).await;
     };
-    if let Some(sent) = token_of_address(&request)
+    if let Some((sent, to)) = token_of_address(&request)
         && token.is(sent.as_bytes())
     {
-        let cookie = format!(
-            "{}={sent}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000",
-            cookie_name(&host)
-        );
-        let headers = [
-            (SET_COOKIE, cookie),
-            (LOCATION, "/".to_owned()),
-            (CACHE_CONTROL, "no-store".to_owned()),
-            (REFERRER_POLICY, "no-referrer".to_owned()),
-        ];
-        return (StatusCode::SEE_OTHER, headers).into_response();
+        return remembered(&host, &sent, &to);
     }
     let is_open = OPEN
         .iter()
@@ -210,6 +207,13 @@ pub async fn guard(State(access): State<Access>, request: Request, next: Next) -
     if is_open || sent(request.headers(), &name).any(|sent| token.is(sent)) {
         return next.run(request).await;
     }
+    let path = request.uri().path();
+    if request.method() == Method::POST && ui::is_page(path) {
+        return unlocked(token, &host, request).await;
+    }
+    if request.method() == Method::GET && ui::is_of_people(path, request.headers()) {
+        return locked("");
+    }
     let refusal = refusal(
         StatusCode::UNAUTHORIZED,
         "token",
@@ -217,6 +221,52 @@ pub async fn guard(State(access): State<Access>, request: Request, next: Next) -
          `Authorization: Bearer` with what is in the file `token` of the data directory",
     );
     ([(WWW_AUTHENTICATE, "Bearer")], refusal).into_response()
+}
+
+/// The browser is to send the token from now on, and to go on where it is shown nowhere.
+fn remembered(host: &str, token: &str, to: &str) -> Response {
+    let cookie = format!(
+        "{}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=31536000",
+        cookie_name(host)
+    );
+    let headers = [
+        (SET_COOKIE, cookie),
+        (LOCATION, to.to_owned()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+        (REFERRER_POLICY, "no-referrer".to_owned()),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Asks for the token where somebody wanted to see a page.
+fn locked(said: &str) -> Response {
+    let page = LOCKED.replacen("<form", &format!("{said}<form"), 1);
+    // With `no-referrer` the form would not say where it is from.
+    let headers = [
+        (WWW_AUTHENTICATE, "Bearer"),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "same-origin"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    (StatusCode::UNAUTHORIZED, headers, Html(page)).into_response()
+}
+
+/// Back to where somebody wanted to go, if that was the token.
+async fn unlocked(token: &Token, host: &str, request: Request) -> Response {
+    let to = request.uri().path_and_query().map(ToString::to_string);
+    let body = axum::body::to_bytes(request.into_body(), FORM).await;
+    let body = body.unwrap_or_default();
+    let mut pairs = body.split(|byte| *byte == b'&');
+    let sent = pairs.find_map(|pair| pair.strip_prefix(b"token="));
+    // A token has no letter that a form would write in another way; around it there may be spaces.
+    let sent = String::from_utf8_lossy(sent.unwrap_or_default()).replace('+', "");
+    if token.is(sent.as_bytes()) {
+        return remembered(host, &sent, &to.unwrap_or_else(|| "/".to_owned()));
+    }
+    locked("<p role=\"alert\">That is not this server’s token.</p>\n  ")
 }
 
 /// The host that a request is for, where it is a name of this machine; a site that resolves its own name to this machine
@@ -296,16 +346,20 @@ fn sent<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a
     bearer.chain(cookies)
 }
 
-/// The token in the address that `serve` prints.
-fn token_of_address(request: &Request) -> Option<String> {
-    if request.method() != Method::GET || request.uri().path() != "/" {
+/// The token in an address that `serve` prints, and the address without it.
+fn token_of_address(request: &Request) -> Option<(String, String)> {
+    let path = request.uri().path();
+    if request.method() != Method::GET || !ui::is_page(path) {
         return None;
     }
-    let pairs = request.uri().query()?.split('&');
-    pairs
-        .filter_map(|pair| pair.strip_prefix("token="))
-        .next()
-        .map(str::to_owned)
+    let query = request.uri().query()?;
+    let token = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("token="))?;
+    let rest = query.split('&').filter(|pair| !pair.starts_with("token="));
+    let rest: Vec<&str> = rest.collect();
+    let mark = if rest.is_empty() { "" } else { "?" };
+    Some((token.to_owned(), format!("{path}{mark}{}", rest.join("&"))))
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {

@@ -7,16 +7,14 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use agentops_core::model::options;
 use agentops_core::model::pricing::{self, PriceList};
 use agentops_core::model::tree::{Style, text};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::home::{Home, HomeError};
-use crate::ingest::spool::{ImportError, Importer};
-use crate::store::sqlite::{Durability, Sqlite};
+use crate::home::HomeError;
+use crate::ingest::spool::ImportError;
 use crate::store::{Store, StoreError};
 
 mod completions;
@@ -25,12 +23,16 @@ mod demo;
 mod doctor;
 mod export;
 mod import;
+mod open;
 mod prices;
 mod progress;
+mod recorded;
 mod serve;
 mod sessions;
 mod show;
 mod tail;
+
+use recorded::{DATABASE, Recorded, readable, recorded};
 
 /// What somebody who comes for the first time asks next.
 const PLACES: &str = "\
@@ -118,73 +120,16 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(&args, output),
         Command::Demo(args) => demo::run(&args, output),
-        Command::Sessions(args) => sessions::run(&args, &recorded()?, output),
-        Command::Show(args) => show::run(&args, &recorded()?, output),
-        Command::Tail(args) => tail::run(&args, &recorded()?, output),
-        Command::Export(args) => export::run(&args, &recorded()?, output),
+        Command::Sessions(args) => sessions::run(&args, &readable()?, output),
+        Command::Show(args) => show::run(&args, &readable()?, output),
+        Command::Tail(args) => tail::run(&args, &readable()?, output),
+        Command::Export(args) => export::run(&args, &readable()?, output),
         Command::Import(args) => import::run(&args, &recorded()?, output),
         Command::Delete(args) => delete::run(&args, &recorded()?, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),
         Command::Prices(args) => prices::run(&args, output),
     }
-}
-
-/// All that was recorded on this machine.
-struct Recorded {
-    home: Home,
-    store: Sqlite,
-    /// Something could not be read.
-    problems: bool,
-}
-
-/// The file that the store is in.
-const DATABASE: &str = "agentops.db";
-
-/// For how long another process that imports is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// All that was recorded on this machine until now.
-fn recorded() -> Result<Recorded, Failure> {
-    let home = Home::from_env()?;
-    home.check()?;
-    home.make()?;
-    let store = Sqlite::open(&home.path().join(DATABASE), Durability::Process)?;
-    let problems = take_in(&home, &store)?;
-    Ok(Recorded {
-        home,
-        store,
-        problems,
-    })
-}
-
-/// Takes in what the spool has, or waits for whoever does. Whether something could not be read.
-fn take_in(home: &Home, store: &Sqlite) -> Result<bool, Failure> {
-    let sizes =
-        Importer::sizes(home).map_err(|error| HomeError::unreadable(home.spool(), error))?;
-    let asked = Instant::now();
-    let problems = loop {
-        let importer = Importer::new(home)
-            .map_err(|error| HomeError::unreadable(home.path().into(), error))?;
-        if let Some(mut importer) = importer {
-            let problems = importer.step(store, &mut |batch| store.commit(batch).map(drop))?;
-            for problem in &problems {
-                say(format_args!("warning: {problem}"));
-            }
-            break !problems.is_empty();
-        }
-        // A server follows the spool; what was there when this was asked is what must be in the answer.
-        if Importer::has_caught_up(home, store, &sizes)? || asked.elapsed() > PATIENCE {
-            break false;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    // An answer's sums lag behind nothing that is in it.
-    store.settle(true)?;
-    while store.maintain(Duration::from_millis(20))? && asked.elapsed() < Duration::from_millis(100)
-    {
-    }
-    Ok(problems)
 }
 
 fn variable(name: &str) -> Option<OsString> {

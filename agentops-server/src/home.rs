@@ -28,6 +28,8 @@ pub enum HomeError {
     NoDirectory { path: PathBuf, chosen: bool },
     /// The directory cannot be read.
     Unreadable { path: PathBuf, error: io::Error },
+    /// Nothing can be written there.
+    Unwritable { path: PathBuf, error: io::Error },
 }
 
 impl Home {
@@ -63,7 +65,7 @@ impl Home {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder
             .create(&self.path)
-            .map_err(|error| HomeError::unreadable(self.path.clone(), error))
+            .map_err(|error| HomeError::unwritable(self.path.clone(), error))
     }
 
     /// Checks that it can be read from; one that nobody chose may be missing.
@@ -92,6 +94,10 @@ impl HomeError {
         Self::Unreadable { path, error }
     }
 
+    pub fn unwritable(path: PathBuf, error: io::Error) -> Self {
+        Self::Unwritable { path, error }
+    }
+
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
@@ -104,6 +110,9 @@ impl HomeError {
             }
             Self::Unreadable { .. } => {
                 "what a program records can be read only by the user that ran it: check owner and permissions"
+            }
+            Self::Unwritable { .. } => {
+                "the store is kept there: make it writable, or set AGENTOPS_HOME to another directory"
             }
         }
     }
@@ -126,6 +135,9 @@ impl fmt::Display for HomeError {
             Self::NoDirectory { path, .. } => write!(f, "{} is not a directory", path.display()),
             Self::Unreadable { path, error } => {
                 write!(f, "failed to read {}: {error}", path.display())
+            }
+            Self::Unwritable { path, error } => {
+                write!(f, "{} cannot be written to: {error}", path.display())
             }
         }
     }

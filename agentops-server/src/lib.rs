@@ -23,6 +23,7 @@ pub mod query;
 pub mod serve;
 pub mod stats;
 pub mod store;
+mod ui;
 
 /// Runs the command that the process was started with.
 #[must_use]

@@ -27,6 +27,9 @@ const UNSEEN: usize = 500;
 pub struct Live {
     store: Arc<dyn Store>,
     sender: broadcast::Sender<Arc<Changes>>,
+    /// Held from a commit until it is told, so that commits are told in their order: for as long as the store takes, so
+    /// that whoever only listens never waits for it.
+    writing: Mutex<()>,
     told: Mutex<Told>,
 }
 
@@ -67,6 +70,7 @@ impl Live {
         Self {
             store,
             sender: broadcast::Sender::new(BEHIND),
+            writing: Mutex::default(),
             told: Mutex::new(Told {
                 recent: VecDeque::new(),
                 sequence,
@@ -102,11 +106,12 @@ impl Live {
 
     /// Tells who watches of what other processes wrote.
     pub fn catch_up(&self) -> Result<(), StoreError> {
-        let mut told = self.told();
+        let _writing = self.writing();
+        let seen = self.told().sequence;
         let now = self.store.sequence()?;
-        if now > told.sequence {
-            let elsewhere = self.unseen(told.sequence)?;
-            self.tell(&mut told, elsewhere, now);
+        if now > seen {
+            let elsewhere = self.unseen(seen)?;
+            self.tell(&mut self.told(), elsewhere, now);
         }
         Ok(())
     }
@@ -115,21 +120,18 @@ impl Live {
         &self,
         work: impl FnOnce(&dyn Store) -> Result<Changes, StoreError>,
     ) -> Result<Arc<Changes>, StoreError> {
-        // Held for as long as the commit takes, so that commits are told in their order.
-        let mut told = self.told();
+        let _writing = self.writing();
         let mut changes = work(&*self.store)?;
-        let sequence = changes.sequence;
-        if sequence > told.sequence + 1 {
+        let (seen, sequence) = (self.told().sequence, changes.sequence);
+        if sequence > seen + 1 {
             // Another process wrote in between: before this, as nobody writes twice at once.
-            match self.unseen(told.sequence)? {
+            match self.unseen(seen)? {
                 Some(unseen) => changes.elsewhere.extend(unseen),
-                None => {
-                    self.tell(&mut told, None, sequence - 1);
-                }
+                None => self.tell(&mut self.told(), None, sequence - 1),
             }
         }
         let changes = Arc::new(changes);
-        self.pass_on(&mut told, changes.clone());
+        self.pass_on(&mut self.told(), changes.clone());
         Ok(changes)
     }
 
@@ -138,6 +140,10 @@ impl Live {
         let changed = self.store.changed(after, UNSEEN)?;
         let few = changed.filter(|changed| changed.len() < UNSEEN);
         Ok(few.map(|few| few.into_iter().map(|(id, _)| id).collect()))
+    }
+
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {

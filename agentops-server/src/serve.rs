@@ -20,6 +20,9 @@ use crate::store::{Batch, Store, StoreError};
 /// How often the spool is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long what failed is left alone: what is full or busy now is so in a moment, too, and a line about it is enough.
+const TROUBLE: Duration = Duration::from_secs(1);
+
 /// What can wait is done in pieces of this length, so that a commit never waits for longer.
 const PIECE: Duration = Duration::from_millis(5);
 
@@ -68,6 +71,7 @@ pub fn start(
         access,
         room: Room::default(),
         objects: Objects::of(home),
+        home: home.clone(),
     };
     tokio::spawn(async move { axum::serve(listener, api::router(app)).await });
     Ok(Server {
@@ -100,9 +104,16 @@ fn import(home: &Home, live: &Live, stop: &AtomicBool) {
             let mut commit = |batch: &Batch| live.commit(batch).map(drop);
             match importer.step(&**live.store(), &mut commit) {
                 Ok(problems) => problems.iter().for_each(|problem| log::warn(problem)),
-                Err(ImportError::Store(error)) => log::warn(&error),
-                Err(ImportError::Unreadable { path, error }) => {
-                    log::warn(&format_args!("failed to read {}: {error}", path.display()));
+                Err(why) => {
+                    match why {
+                        ImportError::Store(error) => {
+                            log::warn(&format_args!("{error}; {}", error.help()));
+                        }
+                        ImportError::Unreadable { path, error } => {
+                            log::warn(&format_args!("failed to read {}: {error}", path.display()));
+                        }
+                    }
+                    std::thread::sleep(TROUBLE);
                 }
             }
         }
@@ -118,8 +129,8 @@ fn upkeep(_home: &Home, live: &Live, stop: &AtomicBool) {
             Ok(true) => std::thread::sleep(PIECE),
             Ok(false) => std::thread::sleep(LOOK),
             Err(error) => {
-                log::warn(&error);
-                std::thread::sleep(Duration::from_secs(1));
+                log::warn(&format_args!("{error}; {}", error.help()));
+                std::thread::sleep(TROUBLE);
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +96,18 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Errors by what is the same when they happen again, the most recent first.
     fn faults(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Fault>, StoreError>;
+
+    /// How often an error happened in sessions that fit, in each of `parts` equal parts of a time.
+    fn fault_times(
+        &self,
+        wanted: &Wanted,
+        fault: u64,
+        time: Range<UnixNanos>,
+        parts: u64,
+    ) -> Result<Vec<u64>, StoreError>;
+
+    /// How many of the sessions that fit started when.
+    fn histogram(&self, wanted: &Wanted, parts: u64) -> Result<Histogram, StoreError>;
 
     /// Hides sessions at once, and lets `maintain` purge them once `grace` is over. Which of them there were.
     fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError>;
@@ -190,6 +203,8 @@ pub enum Condition {
     Until(UnixNanos),
     /// In nano-USD.
     MinCost(i64),
+    /// In nano-USD; what has no price does not fit.
+    MaxCost(i64),
     /// A [`Fault`], by its id.
     Fault(u64),
     /// It is one of these.
@@ -328,6 +343,8 @@ pub enum GroupBy {
 pub enum Step {
     Hour,
     Day,
+    /// All of the time that is asked for, as far as it is whole hours.
+    Whole,
 }
 
 /// The sums of a group in one step.
@@ -352,6 +369,17 @@ pub struct Point {
     pub latency: Option<[u64; 3]>,
     /// The same of the time to the first token.
     pub first_token: Option<[u64; 3]>,
+}
+
+/// Sessions over time, in equal parts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Histogram {
+    /// When the first part begins.
+    pub since: UnixNanos,
+    /// How long each is, in nanoseconds; 0 where no session fits.
+    pub step: u64,
+    /// Sessions that started in each, and those of them that failed.
+    pub parts: Vec<(u64, u64)>,
 }
 
 /// Errors of one kind.
@@ -381,8 +409,10 @@ enum Kind {
     Engine(Box<dyn std::error::Error + Send + Sync>),
     /// Another process holds it for writing, and does not let go.
     Busy,
-    /// The disk is full.
+    /// The disk is full, or the store may not grow.
     Full,
+    /// Its file cannot be opened, or not to be written to.
+    Closed(Box<dyn std::error::Error + Send + Sync>),
     /// A newer version wrote it.
     Newer { found: i64, supported: i64 },
     /// What it holds does not read back.
@@ -395,14 +425,19 @@ impl StoreError {
         matches!(self.0, Kind::Busy | Kind::Full)
     }
 
+    /// Whether its file may be there to be read, and not to be written to.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0, Kind::Closed(_))
+    }
+
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self.0 {
-            Kind::Engine(_) => {
+            Kind::Engine(_) | Kind::Closed(_) => {
                 "see whether the data directory can be written to, and whether its disk works"
             }
-            Kind::Busy => "another agentops writes to this data directory; try again, or stop it",
-            Kind::Full => "make room on the disk of the data directory",
+            Kind::Busy => "another agentops writes to this data directory: wait for it, or stop it",
+            Kind::Full => "make room on the disk of the data directory, or raise the limit",
             Kind::Newer { .. } => "update agentops-server",
             Kind::Corrupt(_) => {
                 "move the database out of the data directory, and keep it for a report"
@@ -416,7 +451,10 @@ impl fmt::Display for StoreError {
         match &self.0 {
             Kind::Engine(error) => write!(f, "the store failed: {error}"),
             Kind::Busy => f.write_str("the store is busy"),
-            Kind::Full => f.write_str("the store has no room: the disk is full"),
+            Kind::Full => {
+                f.write_str("the store has no room: the disk is full, or a limit is reached")
+            }
+            Kind::Closed(error) => write!(f, "the store cannot be written to: {error}"),
             Kind::Newer { found, supported } => write!(
                 f,
                 "a newer agentops wrote the store (format {found}, this one knows {supported})"

@@ -18,6 +18,9 @@ use agentops_core::model::span::{Level, Log, Span, SpanKind, Status, Thread};
 use agentops_core::model::wire;
 use serde_json::{Map, Value, json};
 
+#[cfg(target_os = "linux")]
+#[path = "cli/closed.rs"]
+mod closed;
 #[path = "cli/shape.rs"]
 mod shape;
 
@@ -49,11 +52,11 @@ impl Home {
     }
 
     fn run_with(&self, env: &[(&str, &Path)], args: &[&str]) -> Answer {
-        let output = command()
-            .envs(env.iter().copied())
-            .args(args)
-            .output()
-            .expect("agentops runs");
+        self.answer(command().envs(env.iter().copied()).args(args))
+    }
+
+    fn answer(&self, command: &mut Command) -> Answer {
+        let output = command.output().expect("agentops runs");
         let text = |bytes| {
             let text = String::from_utf8(bytes).expect("UTF-8");
             text.replace(&self.0.display().to_string(), "~")
@@ -499,6 +502,7 @@ fn json_is_the_published_shape() {
   "project": "default",
   "name": "research_team",
   "service": "research",
+  "pid": 7,
   "state": "ended",
   "parent_session_id": null,
   "conversation_id": null,
@@ -819,6 +823,7 @@ fn json_is_the_published_shape() {
       "project": "default",
       "name": "other",
       "service": "research",
+      "pid": 7,
       "state": "ended",
       "parent_session_id": null,
       "conversation_id": null,

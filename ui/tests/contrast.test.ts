@@ -48,6 +48,17 @@ const pairs: [string, string, number][] = [
   ["fg", "bad-bg", 4.5],
   ["warn", "warn-bg", 4.5],
   ["fg", "warn-bg", 4.5],
+  // Of charts: as large as pictures, and said in words as well.
+  ...["1", "2", "3", "4", "5", "6", "rest"].flatMap((series) =>
+    ["bg", "bg-raised"].map((surface): [string, string, number] => [
+      `series-${series}`,
+      surface,
+      3,
+    ]),
+  ),
+  ["bar", "bg", 3],
+  ["bar", "bg-raised", 3],
+  ["bad", "bg-raised", 3],
   ["line-strong", "bg", 3],
   ["line-strong", "bg-raised", 3],
 ];

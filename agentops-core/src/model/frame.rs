@@ -234,6 +234,12 @@ impl<'a> Reader<'a> {
         self.follower.damaged()
     }
 
+    /// How far it was read, in bytes from the start of the file.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.follower.offset()
+    }
+
     /// After the last event: what could not be read at the end.
     #[must_use]
     pub fn tail(&self) -> Option<Tail> {

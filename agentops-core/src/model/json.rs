@@ -84,6 +84,10 @@ struct SessionView<'a> {
     project: &'a str,
     name: &'a str,
     service: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u64>,
     state: &'static str,
     parent_session_id: Option<String>,
     conversation_id: Option<&'a str>,
@@ -165,6 +169,8 @@ struct SpanView<'a> {
     status: &'static str,
     cancelled: bool,
     open: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    adopted: bool,
     start_time: String,
     end_time: Option<String>,
     duration_ms: Option<f64>,
@@ -401,6 +407,8 @@ impl<'a> SessionView<'a> {
             project: &session.project,
             name: &facts.name,
             service: &session.service,
+            service_version: session.service_version.as_deref(),
+            pid: session.pid,
             state: session.state.as_str(),
             parent_session_id: facts.parent_session_id.map(|id| id.to_string()),
             conversation_id: facts.conversation_id.as_deref(),
@@ -442,6 +450,7 @@ impl<'a> From<&'a Span> for SpanView<'a> {
             status: span.status.as_str(),
             cancelled: span.cancelled,
             open: span.open,
+            adopted: span.adopted,
             start_time: rfc3339(span.start),
             end_time: span.end.map(rfc3339),
             duration_ms: span.duration().map(millis),
@@ -1035,6 +1044,7 @@ mod tests {
   "project": "default",
   "name": "research_team",
   "service": "research_team",
+  "pid": 7,
   "state": "ended",
   "parent_session_id": null,
   "conversation_id": null,
@@ -1314,7 +1324,7 @@ mod tests {
     #[test]
     fn spans_are_there_only_when_asked_for() {
         let trace = only(traces([said(started())]));
-        let expected = r#"{"id":"019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90","trace_id":"019c6b1e6f2a7c3d9b415d0f6a7e8c90","project":"default","name":"research_team","service":"research_team","state":"running","parent_session_id":null,"conversation_id":null,"user_id":null,"start_time":"2026-11-22T05:00:00.000000000Z","end_time":null,"duration_ms":null,"end_state":null,"end_state_reason":null,"tags":[],"counts":{"spans":0,"open":0,"errors":0,"llm_calls":0,"tool_calls":0,"dropped":0},"agents":[],"models":[],"tokens":{"input":0,"output":0,"cache_read":0,"cache_write":0,"reasoning":0,"total":0},"cost":{"usd":null,"unpriced_models":[],"partial":false},"host":{"os":"linux","arch":null,"hostname":null,"cpu_count":2,"memory_total_bytes":null,"rustc":null,"sdk":null},"video":null,"attributes":{}}"#;
+        let expected = r#"{"id":"019c6b1e-6f2a-7c3d-9b41-5d0f6a7e8c90","trace_id":"019c6b1e6f2a7c3d9b415d0f6a7e8c90","project":"default","name":"research_team","service":"research_team","pid":7,"state":"running","parent_session_id":null,"conversation_id":null,"user_id":null,"start_time":"2026-11-22T05:00:00.000000000Z","end_time":null,"duration_ms":null,"end_state":null,"end_state_reason":null,"tags":[],"counts":{"spans":0,"open":0,"errors":0,"llm_calls":0,"tool_calls":0,"dropped":0},"agents":[],"models":[],"tokens":{"input":0,"output":0,"cache_read":0,"cache_write":0,"reasoning":0,"total":0},"cost":{"usd":null,"unpriced_models":[],"partial":false},"host":{"os":"linux","arch":null,"hostname":null,"cpu_count":2,"memory_total_bytes":null,"rustc":null,"sdk":null},"video":null,"attributes":{}}"#;
         assert_eq!(
             serde_json::to_string(&super::session(&trace, false)).expect("JSON"),
             expected

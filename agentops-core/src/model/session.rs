@@ -42,6 +42,10 @@ pub struct Session {
     pub state: SessionState,
     /// The program: OpenTelemetry's `service.name`.
     pub service: String,
+    /// Version of the program.
+    pub service_version: Option<String>,
+    /// The operating system's number of the process that opened it.
+    pub pid: Option<u64>,
     /// The project, `default` where none was named.
     pub project: String,
     /// Where it ran.

@@ -295,6 +295,8 @@ impl Known {
             facts,
             state,
             service: process.service,
+            service_version: process.service_version,
+            pid: process.pid,
             project,
             host: process.host,
             counts,

@@ -2,13 +2,15 @@
 //!
 //! The field names here are the contract; the user interface's types are read off what these write.
 
+use std::collections::BTreeMap;
+
 use agentops_core::model::id::{SessionId, SpanId};
 use agentops_core::model::json::{self, Usd};
 use agentops_core::model::span::Log;
 use agentops_core::model::time::{millis, rfc3339};
 use serde::Serialize;
 
-use crate::store::{Fault, Hit, Point, Row, Totals};
+use crate::store::{Fault, Histogram, Hit, Point, Row, Totals};
 
 /// A page of sessions.
 #[derive(Debug, Serialize)]
@@ -206,6 +208,9 @@ impl From<Point> for PointAnswer {
 #[derive(Debug, Serialize)]
 pub struct ErrorList {
     pub errors: Vec<FaultAnswer>,
+    /// The time that `over_time` is of: from the first of all these errors to the last; `null` where there is none.
+    pub since: Option<String>,
+    pub until: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -223,6 +228,8 @@ pub struct FaultAnswer {
     pub sessions: u64,
     pub first_time: String,
     pub last_time: String,
+    /// How often, in equal parts of the time of the list.
+    pub over_time: Vec<u64>,
     /// The newest.
     pub sample: Sample,
 }
@@ -233,8 +240,8 @@ pub struct Sample {
     pub span_id: String,
 }
 
-impl From<Fault> for FaultAnswer {
-    fn from(fault: Fault) -> Self {
+impl FaultAnswer {
+    pub fn new(fault: Fault, over_time: Vec<u64>) -> Self {
         let (session, span) = fault.sample;
         Self {
             id: fault.id,
@@ -246,12 +253,104 @@ impl From<Fault> for FaultAnswer {
             sessions: fault.sessions,
             first_time: rfc3339(fault.first),
             last_time: rfc3339(fault.last),
+            over_time,
             sample: Sample {
                 session_id: session.to_string(),
                 span_id: span.to_string(),
             },
         }
     }
+}
+
+/// How many sessions started when.
+#[derive(Debug, Serialize)]
+pub struct HistogramAnswer {
+    /// When the first part begins; `null` where no session fits.
+    pub since: Option<String>,
+    /// How long each part is.
+    pub step_ms: f64,
+    pub parts: Vec<PartAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct PartAnswer {
+    pub sessions: u64,
+    pub failed: u64,
+}
+
+impl From<Histogram> for HistogramAnswer {
+    fn from(histogram: Histogram) -> Self {
+        let parts = histogram.parts.into_iter();
+        Self {
+            since: (histogram.step > 0).then(|| rfc3339(histogram.since)),
+            step_ms: millis(histogram.step),
+            parts: parts
+                .map(|(sessions, failed)| PartAnswer { sessions, failed })
+                .collect(),
+        }
+    }
+}
+
+/// What this server is, and what it keeps.
+#[derive(Debug, Serialize)]
+pub struct AboutAnswer {
+    pub version: &'static str,
+    pub data: DataAnswer,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DataAnswer {
+    /// Where it is.
+    pub path: String,
+    /// What the store takes.
+    pub bytes: u64,
+    /// What programs recorded and was not removed yet.
+    pub spool_bytes: u64,
+    /// Of all sessions that can be seen, those of other programs included.
+    pub totals: TotalsAnswer,
+    /// Spans that went to keep the spool within its limit.
+    pub removed_spans: u64,
+    /// What programs lost, by cause.
+    pub losses: BTreeMap<&'static str, u64>,
+}
+
+/// Prices in use.
+#[derive(Debug, Serialize)]
+pub struct PriceListAnswer {
+    /// The tables and their versions: the one that counts first, and what it is before.
+    pub table: String,
+    /// The user's own prices, which go before every table.
+    pub own: Option<FileAnswer>,
+    /// A newer table than the one that is built in.
+    pub newer: Option<FileAnswer>,
+    /// Models that were called, by what they cost.
+    pub used: Vec<UsedAnswer>,
+}
+
+/// Where something may be kept.
+#[derive(Debug, Serialize)]
+pub struct FileAnswer {
+    pub path: String,
+    pub exists: bool,
+}
+
+/// A model that was called.
+#[derive(Debug, Serialize)]
+pub struct UsedAnswer {
+    pub model: String,
+    pub calls: u64,
+    /// Calls whose price is not known.
+    pub unpriced: u64,
+    pub usd: Usd,
+    /// What a call costs now; `null` where that cannot be told by the name alone.
+    pub quote: Option<QuoteAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct QuoteAnswer {
+    pub price_table: String,
+    /// In USD for a million tokens.
+    pub prices: serde_json::Value,
 }
 
 /// What was deleted.

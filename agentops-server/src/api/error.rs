@@ -4,10 +4,14 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::store::StoreError;
+
+/// When to come again, in seconds.
+pub(super) const LATER: u32 = 1;
 
 /// What is said instead of an answer.
 #[derive(Debug)]
@@ -66,6 +70,10 @@ impl IntoResponse for ApiError {
             code: self.code,
             message: self.message,
         };
-        (self.status, Json(ErrorAnswer { error })).into_response()
+        let mut answer = (self.status, Json(ErrorAnswer { error })).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, LATER.into());
+        }
+        answer
     }
 }

@@ -74,7 +74,11 @@ pub(super) async fn listen(
         spans: session.is_some() || params.flag("spans")?,
         foreign: session.is_some() || params.flag("foreign")?,
     };
-    let events = follow(asked, interest, seen);
+    Ok(answer(follow(asked, interest, seen)))
+}
+
+/// Events as they come, and in between signs that the connection lives.
+fn answer(events: Events) -> Response {
     let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"))
         .into_response();
@@ -83,7 +87,7 @@ pub(super) async fn listen(
         "x-accel-buffering",
         axum::http::HeaderValue::from_static("no"),
     );
-    Ok(response)
+    response
 }
 
 fn follow(asked: Asked, interest: Interest, seen: Option<u64>) -> Events {
@@ -248,4 +252,36 @@ fn reset(sequence: u64) -> Event {
 fn text(answer: &impl serde::Serialize) -> String {
     // Keys are strings and nothing else can fail in memory.
     serde_json::to_string(answer).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use futures_core::Stream as _;
+
+    use super::*;
+
+    /// Time stands still until everybody waits, and then goes on to where somebody waits for.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_happens_is_heard_of_now_and_then() {
+        let (sender, events) = stream::events();
+        let mut told = pin!(answer(events).into_body().into_data_stream());
+        let mut next = async || {
+            let piece = poll_fn(|context| told.as_mut().poll_next(context)).await;
+            let piece = piece.expect("it goes on").expect("it is told");
+            String::from_utf8(piece.to_vec()).expect("text")
+        };
+        let began = tokio::time::Instant::now();
+        for beat in 1..=3 {
+            assert_eq!(next().await, ": heartbeat\n\n");
+            assert_eq!(began.elapsed().as_secs(), beat * 15);
+        }
+        sender.send(Ok(reset(7))).await.expect("somebody listens");
+        let expected = "event: reset\nid: 7\ndata: {\"sequence\":7}\n\n";
+        assert_eq!(next().await, expected);
+        assert_eq!(next().await, ": heartbeat\n\n");
+        assert_eq!(began.elapsed().as_secs(), 60);
+    }
 }

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::App;
+use super::error::LATER;
 use crate::ingest::otlp::{self, Compression, Format, Taken, Unreadable};
 use crate::ingest::upload;
 use crate::ingest::writer::Refused;
@@ -34,9 +35,6 @@ const MAX_UPLOAD: usize = 25 << 20;
 
 /// For how long the rest of a body is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// When to come again, in seconds.
-const LATER: u32 = 1;
 
 /// What bodies may take in memory, all together.
 const ROOM: usize = 256 << 20;

@@ -23,7 +23,7 @@ const MOST: usize = 1_100;
 const CONDITIONS: usize = 50;
 
 /// What selects sessions.
-pub(super) const FILTERS: [&str; 18] = [
+pub(super) const FILTERS: [&str; 19] = [
     "project",
     "state",
     "end_state",
@@ -40,6 +40,7 @@ pub(super) const FILTERS: [&str; 18] = [
     "since",
     "until",
     "min_cost",
+    "max_cost",
     "root",
     "foreign",
 ];
@@ -170,8 +171,10 @@ impl Params {
         conditions.extend(self.time("since")?.map(Condition::Since));
         conditions.extend(self.time("until")?.map(Condition::Until));
         let cost = "US dollars, as 0.05, with nine digits after the point at most";
-        let cost = self.read_one("min_cost", cost, nano_usd)?;
-        conditions.extend(cost.map(Condition::MinCost));
+        let least = self.read_one("min_cost", cost, nano_usd)?;
+        conditions.extend(least.map(Condition::MinCost));
+        let most = self.read_one("max_cost", cost, nano_usd)?;
+        conditions.extend(most.map(Condition::MaxCost));
         if self.flag("root")? {
             conditions.push(Condition::Root);
         }

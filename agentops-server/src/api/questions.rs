@@ -19,15 +19,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::answer::{
-    Deleted, ErrorList, ImportAnswer, LogList, MetricsAnswer, Restored, SearchAnswer, SessionList,
-    SpanLog,
+    Deleted, ErrorList, FaultAnswer, HistogramAnswer, ImportAnswer, LogList, MetricsAnswer,
+    Restored, SearchAnswer, SessionList, SpanLog,
 };
 use super::error::ApiError;
 use super::params::{self, FILTERS, Params};
-use super::{App, events, stream};
+use super::{App, about, events, stream};
+use crate::home::Home;
 use crate::ingest::import;
 use crate::live::Live;
 use crate::query::{self, Export, Format, Unresolved};
@@ -45,6 +47,9 @@ const TOGETHER: usize = 1_000;
 /// The largest file that is read in.
 const LARGEST: usize = 256 << 20;
 
+/// Into how many parts time is cut where nobody says.
+const PARTS: u64 = 24;
+
 /// How far back metrics go where nobody says.
 const RECENT: Duration = Duration::from_secs(30 * 86_400);
 
@@ -52,6 +57,7 @@ const RECENT: Duration = Duration::from_secs(30 * 86_400);
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     live: Arc<Live>,
+    home: Home,
     permits: Arc<Semaphore>,
     /// Tells answers of this process from those of others.
     nonce: Arc<str>,
@@ -61,6 +67,7 @@ pub(super) struct Asked {
 pub(super) fn routes(app: &App) -> Router<App> {
     let asked = Asked {
         live: app.live.clone(),
+        home: app.home.clone(),
         permits: Arc::new(Semaphore::new(AT_ONCE)),
         nonce: nonce().into(),
     };
@@ -75,14 +82,18 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .route("/api/v1/sessions/{id}/logs", get(logs))
         .route("/api/v1/search", get(search))
         .route("/api/v1/metrics", get(metrics))
+        .route("/api/v1/histogram", get(histogram))
         .route("/api/v1/errors", get(errors))
+        .route("/api/v1/prices", get(about::prices))
+        .route("/api/v1/about", get(about::about))
         .route("/api/v1/export/{id}", get(export))
         .route(
             "/api/v1/import",
             post(import_file).layer(DefaultBodyLimit::max(LARGEST)),
         )
         .route("/api/v1/events", get(events::listen))
-        .layer(CompressionLayer::new())
+        // On the way to the same machine more than this takes longer than what it saves.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .with_state(asked)
 }
 
@@ -97,6 +108,10 @@ fn nonce() -> String {
 }
 
 impl Asked {
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// Asks on a thread that may block.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
@@ -157,7 +172,7 @@ impl Asked {
     }
 
     /// Asks for JSON that changes with more than the store.
-    async fn fresh<T: Serialize>(
+    pub(super) async fn fresh<T: Serialize>(
         &self,
         question: impl FnOnce(&Live) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
@@ -450,7 +465,8 @@ async fn metrics(
         )?
         .unwrap_or(GROUPS[0]);
     let (interval, step) = params
-        .read_one("interval", "hour or day", |text| match text {
+        .read_one("interval", "hour, day or all", |text| match text {
+            "all" => Some(("all", Step::Whole)),
             "hour" => Some(("hour", Step::Hour)),
             "day" => Some(("day", Step::Day)),
             _ => None,
@@ -486,7 +502,7 @@ async fn metrics(
         .await
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_nanos() as u64)
 }
@@ -502,9 +518,36 @@ async fn errors(
     asked
         .json(&headers, sequence, move |store| {
             let faults = store.faults(&wanted, limit)?;
+            let first = faults.iter().map(|fault| fault.first).min();
+            let last = faults.iter().map(|fault| fault.last).max();
+            let time = first.unwrap_or(0)..last.map_or(0, |last| last.saturating_add(1));
+            let errors = faults.into_iter().map(|fault| {
+                let times = store.fault_times(&wanted, fault.id, time.clone(), PARTS)?;
+                Ok(FaultAnswer::new(fault, times))
+            });
             Ok(written(&ErrorList {
-                errors: faults.into_iter().map(Into::into).collect(),
+                errors: errors.collect::<Result<_, StoreError>>()?,
+                since: first.map(|_| rfc3339(time.start)),
+                until: first.map(|_| rfc3339(time.end)),
             }))
+        })
+        .await
+}
+
+async fn histogram(
+    State(asked): State<Asked>,
+    RawQuery(text): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let params = Params::read(text.as_deref(), &[&FILTERS, &["parts"]])?;
+    let wanted = params.wanted()?;
+    let parts = params.read_one("parts", "a number from 1 to 500", |text| {
+        text.parse().ok().filter(|parts| (1..=500).contains(parts))
+    })?;
+    asked
+        .json(&headers, sequence, move |store| {
+            let found = store.histogram(&wanted, parts.unwrap_or(PARTS))?;
+            Ok(written(&HistogramAnswer::from(found)))
         })
         .await
 }
@@ -650,7 +693,13 @@ async fn import_file(
         .fresh(move |live| {
             let mut commit = |batch: &_| live.commit(batch).map(drop);
             let mut unhide = |ids: &[SessionId]| live.unhide(ids).map(drop);
-            let read = import::read(&**live.store(), &body, &mut commit, &mut unhide)?;
+            let read = import::read(
+                &**live.store(),
+                &body,
+                &mut commit,
+                &mut unhide,
+                &mut |_, _| {},
+            )?;
             live.settle(true)?;
             Ok(ImportAnswer {
                 sessions: read.sessions.iter().map(SessionId::to_string).collect(),
@@ -671,7 +720,7 @@ impl From<import::Unread> for ApiError {
 }
 
 /// There is nothing of that name.
-pub(super) async fn no_route(uri: axum::http::Uri) -> ApiError {
+pub(super) fn no_route(uri: &axum::http::Uri) -> ApiError {
     let path: String = uri.path().chars().take(200).collect();
     ApiError::missing(
         "no_such_route",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use agentops_core::model::id::SessionId;
+use agentops_core::model::time::UnixNanos;
 use agentops_core::model::tree;
 
 use super::{DATABASE, Failure, Output, say, serve};
@@ -16,8 +17,9 @@ use crate::store::{Batch, StoreError};
 
 /// Watch a recorded run of a small team of agents
 ///
-/// It is a run of the example `research_team` that fails. Serves as `serve` does, on data of its own that goes when this ends, and plays the run in at its own pace. Its model
-/// was a stand-in; what it cost is what the real one would have charged.
+/// It is a run of the example `research_team` that fails. Serves as `serve` does, on data of its own that goes when
+/// this ends, and plays the run in at its own pace. Its model was a stand-in; what it cost is what the real one would
+/// have charged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Stop at the end of the run, and print its tree
@@ -34,9 +36,20 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let home = Home::at(place.0.clone());
     let store = Arc::new(Sqlite::open(&place.0.join(DATABASE), Durability::Process)?);
     let once = args.once;
-    let beside = |live: Arc<Live>| async move {
-        let played = tokio::task::spawn_blocking(move || play(&live)).await;
-        let session = played.map_err(|_| Failure::told("the run could not be played", ""))??;
+    say(
+        "a recorded run of research_team: its model was a rule-based stand-in, costs are what gpt-4o-mini would have charged",
+    );
+    let beside = |live: Arc<Live>, pages: serve::Pages| async move {
+        let (session, now) = demo::session_id(SystemTime::now());
+        let shown = move || {
+            if !once {
+                let page = format!("/s/{session}");
+                say(format_args!("the run is at {}", pages.at(&page)));
+                pages.open(&page);
+            }
+        };
+        let played = tokio::task::spawn_blocking(move || play(&live, session, now, shown)).await;
+        played.map_err(|_| Failure::told("the run could not be played", ""))??;
         if !once {
             say("the run is over; Ctrl-C stops the server");
             std::future::pending::<()>().await;
@@ -52,11 +65,16 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Plays the run in, and says which session it is.
-fn play(live: &Live) -> Result<SessionId, StoreError> {
+/// Plays the run in; `begun` as soon as there is something of it.
+fn play(
+    live: &Live,
+    session: SessionId,
+    now: UnixNanos,
+    begun: impl FnOnce(),
+) -> Result<(), StoreError> {
     let recording = Recording::bundled();
-    let (session, now) = demo::session_id(SystemTime::now());
     let began = Instant::now();
+    let mut begun = Some(begun);
     for step in recording.steps(session, now) {
         if let Some(wait) = step.after.checked_sub(began.elapsed()) {
             std::thread::sleep(wait);
@@ -66,8 +84,11 @@ fn play(live: &Live) -> Result<SessionId, StoreError> {
             ..Batch::default()
         };
         live.commit(&batch)?;
+        if let Some(begun) = begun.take() {
+            begun();
+        }
     }
-    Ok(session)
+    Ok(())
 }
 
 /// A directory that goes with the demo.

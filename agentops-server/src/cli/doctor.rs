@@ -11,7 +11,7 @@ use agentops_core::model::pricing;
 use agentops_core::model::tree::text;
 use serde::Serialize;
 
-use super::{DATABASE, Failure, Output, Recorded, recorded};
+use super::{DATABASE, Failure, Output, Recorded, readable};
 use crate::ingest::spool::Importer;
 use crate::store::{Store, Wanted};
 
@@ -128,7 +128,7 @@ const CLIENTS: &[Known] = &[
 ];
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
-    let recorded = recorded()?;
+    let recorded = readable()?;
     let report = look(&recorded)?;
     if args.json {
         return output.json(&report);
@@ -153,8 +153,7 @@ fn look(recorded: &Recorded) -> Result<Report, Failure> {
         sessions: totals.sessions,
         spans: totals.spans,
         spool_files: Importer::sizes(&recorded.home).map_or(0, |files| files.len()),
-        // Who asks does not hold the lock any more.
-        followed_by_server: Importer::new(&recorded.home).is_ok_and(|importer| importer.is_none()),
+        followed_by_server: Importer::runs(&recorded.home),
         home,
     };
     let settings = options::ALL.iter().filter_map(|option| {

@@ -44,12 +44,25 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
     let store = &recorded.store;
     let mut answers = Vec::new();
     let mut progress = Progress::new("importing");
-    for (at, path) in args.files.iter().enumerate() {
-        progress.at(at as u64, args.files.len() as u64);
+    // What comes by standard input is as long as it is.
+    let sizes = args.files.iter().filter_map(|path| path.metadata().ok());
+    let mut all: u64 = sizes.map(|file| file.len()).sum();
+    let mut before = 0;
+    for path in &args.files {
         let bytes = contents(path)?;
+        let size = bytes.len() as u64;
+        if path == Path::new("-") {
+            all += size;
+        }
+        let mut reached = |part: u64, whole: u64| {
+            let share = u128::from(size) * u128::from(part) / u128::from(whole.max(1));
+            progress.at(before + u64::try_from(share).unwrap_or(size), all);
+        };
         let mut commit = |batch: &_| store.commit(batch).map(drop);
         let mut unhide = |ids: &[SessionId]| store.unhide(ids).map(drop);
-        let read = import::read(store, &bytes, &mut commit, &mut unhide).map_err(|why| {
+        let read = import::read(store, &bytes, &mut commit, &mut unhide, &mut reached);
+        before += size;
+        let read = read.map_err(|why| {
             let what = |why: &dyn std::fmt::Display| {
                 format!("failed to read {} in: {why}", path.display())
             };

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{DATABASE, Failure, Output};
+use super::{DATABASE, Failure, Output, open};
 use crate::auth::{self, Access, Token};
 use crate::home::Home;
 use crate::live::Live;
@@ -41,6 +41,10 @@ pub(super) struct Listen {
     #[arg(long)]
     no_token: bool,
 
+    /// Do not open a browser; AGENTOPS_NO_OPEN and CI say the same
+    #[arg(long)]
+    no_open: bool,
+
     /// How warnings are written to stderr
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     log: log::Format,
@@ -54,8 +58,37 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     args.listen.check()?;
     home.make()?;
     let store = Arc::new(Sqlite::open(&home.path().join(DATABASE), Durability::Full)?);
-    let never = |_| std::future::pending::<Result<(), Failure>>();
-    run_with(&args.listen, &home, store, output, never).map(drop)
+    let beside = |_, pages: Pages| {
+        pages.open("/");
+        std::future::pending::<Result<(), Failure>>()
+    };
+    run_with(&args.listen, &home, store, output, beside).map(drop)
+}
+
+/// Where people find the dashboard.
+pub(super) struct Pages {
+    address: SocketAddr,
+    access: Access,
+    opens: bool,
+}
+
+impl Pages {
+    /// The address of a page, with what lets one in.
+    pub(super) fn at(&self, path: &str) -> String {
+        let address = self.address;
+        match &self.access {
+            Access::Everyone if path == "/" => format!("http://{address}"),
+            Access::Everyone => format!("http://{address}{path}"),
+            Access::Token(token) => format!("http://{address}{path}?token={}", token.as_str()),
+        }
+    }
+
+    /// Opens a page, if there is somebody to see it.
+    pub(super) fn open(&self, path: &str) {
+        if self.opens {
+            open::browser(&self.at(path));
+        }
+    }
 }
 
 impl Listen {
@@ -89,7 +122,7 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
     home: &Home,
     store: Arc<dyn Store>,
     output: &mut Output,
-    beside: impl FnOnce(Arc<Live>) -> F,
+    beside: impl FnOnce(Arc<Live>, Pages) -> F,
 ) -> Result<Option<T>, Failure> {
     log::write_as(listen.log);
     let access = listen.access(home)?;
@@ -101,14 +134,15 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
         let listener = bind(listen.addr).await?;
         let server = serve::start(home, store, listener, access.clone())
             .map_err(|error| Failure::told(format!("failed to start: {error}"), ""))?;
-        let token = match &access {
-            Access::Everyone => String::new(),
-            Access::Token(token) => format!("/?token={}", token.as_str()),
+        let pages = Pages {
+            address: server.address,
+            access,
+            opens: !listen.no_open,
         };
-        output.text(&format!("http://{}{token}\n", server.address))?;
+        output.text(&format!("{}\n", pages.at("/")))?;
         output.flush()?;
         let answer = tokio::select! {
-            answer = beside(server.live.clone()) => answer.map(Some),
+            answer = beside(server.live.clone(), pages) => answer.map(Some),
             () = stopped() => Ok(None),
         };
         tokio::task::spawn_blocking(move || server.stop())

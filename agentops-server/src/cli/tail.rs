@@ -14,9 +14,8 @@ use agentops_core::model::tree::{self, text};
 use serde::Serialize;
 
 use super::{Failure, Output, Recorded};
-use crate::ingest::spool::Importer;
 use crate::query::{self, Filter};
-use crate::store::{Batch, Condition, Row, Store, Wanted};
+use crate::store::{Condition, Row, Store, Wanted};
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(200);
@@ -100,7 +99,7 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
             output.flush()?;
         }
         std::thread::sleep(LOOK);
-        take_in(recorded, &mut importer)?;
+        recorded.take_in_more(&mut importer)?;
         if let Some(news) = store.changed(seen, AT_ONCE)? {
             seen = news.last().map_or(seen, |(_, at)| *at);
             changed = news.into_iter().map(|(id, _)| id).collect();
@@ -118,22 +117,6 @@ fn conditions(args: &Args, mut also: Vec<Condition>) -> Vec<Condition> {
 
 fn ids(sessions: &[Session]) -> Vec<SessionId> {
     sessions.iter().map(|session| session.facts.id).collect()
-}
-
-/// Takes in what the spool has, where no server does.
-fn take_in(recorded: &Recorded, importer: &mut Option<Importer>) -> Result<(), Failure> {
-    let store = &recorded.store;
-    if importer.is_none() {
-        *importer = Importer::new(&recorded.home).ok().flatten();
-    }
-    if let Some(importer) = importer {
-        let mut commit = |batch: &Batch| store.commit(batch).map(drop);
-        for problem in importer.step(store, &mut commit)? {
-            super::say(format_args!("warning: {problem}"));
-        }
-        store.settle(true)?;
-    }
-    Ok(())
 }
 
 fn session_changed(

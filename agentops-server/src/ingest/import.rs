@@ -55,18 +55,24 @@ pub type Commit<'a> = &'a mut dyn FnMut(&Batch) -> Result<(), StoreError>;
 /// Brings deleted sessions back.
 pub type Unhide<'a> = &'a mut dyn FnMut(&[SessionId]) -> Result<(), StoreError>;
 
+/// Hears how much is in the store, of how much.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
 /// Reads a file in, by `commit`; sessions of it that were deleted are brought back by `unhide`.
 pub fn read(
     store: &dyn Store,
     bytes: &[u8],
     commit: Commit<'_>,
     unhide: Unhide<'_>,
+    progress: Progress<'_>,
 ) -> Result<Imported, Unread> {
     let mut sink = Sink {
         batch: Batch::default(),
         sessions: BTreeSet::new(),
         spans: 0,
+        reached: (0, 1),
         commit,
+        progress,
     };
     let begin = bytes.trim_ascii_start();
     let skipped = if bytes.starts_with(&frame::MAGIC) {
@@ -100,7 +106,10 @@ struct Sink<'a> {
     batch: Batch,
     sessions: BTreeSet<SessionId>,
     spans: u64,
+    /// How much has been read, of how much.
+    reached: (u64, u64),
     commit: Commit<'a>,
+    progress: Progress<'a>,
 }
 
 impl Sink<'_> {
@@ -132,7 +141,9 @@ impl Sink<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        (self.commit)(&std::mem::take(&mut self.batch))
+        (self.commit)(&std::mem::take(&mut self.batch))?;
+        (self.progress)(self.reached.0, self.reached.1);
+        Ok(())
     }
 }
 
@@ -157,7 +168,9 @@ fn session(store: &dyn Store, bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, 
         }
     }
     sink.put(&read.resource, Event::Session(Box::new(read.facts)))?;
-    for span in read.spans {
+    let all = read.spans.len() as u64;
+    for (at, span) in (1..).zip(read.spans) {
+        sink.reached = (at, all);
         sink.put(&read.resource, json::Read::event(span))?;
     }
     if read.lost {
@@ -172,7 +185,9 @@ fn otlp(bytes: &[u8], format: Format, sink: &mut Sink<'_>) -> Result<u64, Unread
     if taken.events.is_empty() && skipped == 0 {
         return Err(Unread::Unknown);
     }
-    for (resource, event) in taken.events {
+    let all = taken.events.len() as u64;
+    for (at, (resource, event)) in (1..).zip(taken.events) {
+        sink.reached = (at, all);
         sink.put(&resource, event)?;
     }
     Ok(skipped)
@@ -191,6 +206,7 @@ fn spool(bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, Unread> {
             Event::Loss(_) | Event::Heartbeat(_) => continue,
             _ => {}
         }
+        sink.reached = (reader.offset(), bytes.len() as u64);
         sink.put(&resource, event)?;
     }
     Ok(reader.damaged())

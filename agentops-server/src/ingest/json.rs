@@ -48,6 +48,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, serde_json::Error> {
         project,
         name,
         service,
+        service_version,
+        pid,
         state,
         parent_session_id,
         conversation_id,
@@ -84,6 +86,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, serde_json::Error> {
     };
     let resource = Resource {
         service,
+        service_version,
+        pid,
         project: match &*project {
             DEFAULT_PROJECT => String::new(),
             _ => project,
@@ -97,7 +101,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, serde_json::Error> {
             rustc: host.rustc,
             sdk: host.sdk,
         },
-        ..Resource::default()
     };
     let losses = losses.into_iter().filter_map(|(cause, count)| {
         let known = LossCause::ALL.into_iter();
@@ -202,19 +205,40 @@ impl<'de> Deserialize<'de> for Usd {
     }
 }
 
+/// Exactly, or not at all. With an exponent, too, as programs write small numbers that JSON went through.
 fn nanos(text: &str) -> Option<i64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text),
     };
+    let (digits, exponent) = match digits.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let plain = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
-    if fraction.len() > 9 || !plain(whole) || !plain(fraction) {
+    let digits = format!("{whole}{fraction}");
+    if whole.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
-    let whole: i64 = whole.parse().ok()?;
-    let fraction: i64 = format!("{fraction:0<9}").parse().ok()?;
-    Some(sign * whole.checked_mul(1_000_000_000)?.checked_add(fraction)?)
+    let mut nanos: i64 = digits.trim_start_matches('0').parse().unwrap_or(0);
+    if nanos == 0 {
+        // Nothing, or more than there can be.
+        return digits.trim_start_matches('0').is_empty().then_some(0);
+    }
+    let places = i32::try_from(fraction.len()).ok()?;
+    let mut shift = exponent.checked_sub(places)?.checked_add(9)?;
+    while shift > 0 {
+        nanos = nanos.checked_mul(10)?;
+        shift -= 1;
+    }
+    while shift < 0 {
+        if nanos % 10 != 0 {
+            return None;
+        }
+        nanos /= 10;
+        shift += 1;
+    }
+    Some(sign * nanos)
 }
 
 /// Something that other programs may leave out, or say is null.
@@ -236,6 +260,8 @@ struct SessionIn {
     name: String,
     #[serde(default)]
     service: String,
+    service_version: Option<String>,
+    pid: Option<u64>,
     #[serde(default)]
     state: String,
     parent_session_id: Option<Said<SessionId>>,
@@ -281,6 +307,8 @@ struct SpanIn {
     cancelled: bool,
     #[serde(default)]
     open: bool,
+    #[serde(default)]
+    adopted: bool,
     start_time: Said<UnixNanos>,
     end_time: Option<Said<UnixNanos>>,
     busy_ms: Option<Millis>,
@@ -498,7 +526,7 @@ impl SpanIn {
             status: self.status.0,
             cancelled: self.cancelled,
             open: self.open,
-            adopted: false,
+            adopted: self.adopted,
             start: self.start_time.0,
             end: self.end_time.map(|end| end.0).filter(|_| !self.open),
             busy: self.busy_ms.map(Millis::nanos),
@@ -690,7 +718,25 @@ mod tests {
         assert_eq!(nanos("0.000000001"), Some(1));
         assert_eq!(nanos("-1.5"), Some(-1_500_000_000));
         assert_eq!(nanos("3"), Some(3_000_000_000));
-        for broken in ["0.0000000001", "1e3", "99999999999", "--1", ""] {
+        assert_eq!(nanos("1e3"), Some(1_000_000_000_000));
+        assert_eq!(nanos("-1.25e-7"), Some(-125));
+        assert_eq!(nanos("12E+0"), Some(12_000_000_000));
+        assert_eq!(nanos("0e999999999"), Some(0));
+        assert_eq!(nanos("0.010000000000"), Some(10_000_000));
+        for broken in [
+            "0.0000000001",
+            "1e-10",
+            "1e10",
+            "1e999999999",
+            "1e-999999999",
+            "1e99999999999",
+            "99999999999",
+            "99999999999999999999",
+            "--1",
+            "1e",
+            "e1",
+            "",
+        ] {
             assert_eq!(nanos(broken), None, "{broken}");
         }
     }

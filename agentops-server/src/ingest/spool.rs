@@ -45,7 +45,8 @@ pub struct Importer {
     /// Files that cannot be read, each reported once.
     refused: HashSet<PathBuf>,
     buffer: Vec<u8>,
-    _lock: File,
+    /// Held by who removes files that are in its store; without it they stay.
+    lock: Option<File>,
 }
 
 /// A file that is followed.
@@ -100,13 +101,28 @@ impl Importer {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         Ok(Some(Self {
+            lock: Some(lock),
+            ..Self::that_leaves_files(home)
+        }))
+    }
+
+    /// An importer into a store that does not stay: it leaves all files as they are, and may be one of many.
+    pub fn that_leaves_files(home: &Home) -> Self {
+        Self {
             dir: home.spool(),
             files: HashMap::new(),
             voices: HashSet::new(),
             refused: HashSet::new(),
             buffer: Vec::new(),
-            _lock: lock,
-        }))
+            lock: None,
+        }
+    }
+
+    /// Whether another process takes in the spool of a home, or just did.
+    pub fn runs(home: &Home) -> bool {
+        // Shared, so that two who ask do not take one another for it.
+        let lock = File::open(home.path().join(LOCK));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Takes in what is new in all files, by `commit`, which is told each batch. What could not be read is told once.
@@ -291,7 +307,7 @@ impl Importer {
         for path in &finished {
             self.files.remove(path);
             // A file that stays is read again from where it was read to, which is its end.
-            if fs::remove_file(path).is_ok() {
+            if self.lock.is_some() && fs::remove_file(path).is_ok() {
                 _ = fs::remove_file(lock_of(path));
             }
         }

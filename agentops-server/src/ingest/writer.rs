@@ -121,9 +121,10 @@ impl fmt::Display for Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
+        let why = format!("{error}; {}", error.help());
         match error.may_pass() {
-            true => Self::Later(error.to_string()),
-            false => Self::Failed(error.to_string()),
+            true => Self::Later(why),
+            false => Self::Failed(why),
         }
     }
 }

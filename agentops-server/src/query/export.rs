@@ -164,9 +164,10 @@ fn as_otlp(session: &Session, spans: &[Span]) -> Vec<u8> {
     };
     let resource = Resource {
         service: session.service.clone(),
+        service_version: session.service_version.clone(),
+        pid: session.pid,
         project,
         host: session.host.clone(),
-        ..Resource::default()
     };
     let encoded: Vec<Vec<u8>> = spans
         .iter()

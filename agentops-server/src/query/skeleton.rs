@@ -61,6 +61,16 @@ pub struct Skeleton {
     pub flags: Vec<u8>,
     pub thread: Vec<Option<u64>>,
     pub calls: Calls,
+    pub orphans: Orphans,
+}
+
+/// Spans whose parent is not here; it may come.
+#[derive(Debug, Serialize, Default)]
+pub struct Orphans {
+    /// The places of those spans.
+    pub at: Vec<usize>,
+    /// The ids of their parents.
+    pub parent: Vec<String>,
 }
 
 /// The columns that only some spans have.
@@ -137,6 +147,7 @@ pub fn skeleton(store: &dyn Store, id: SessionId) -> Result<Option<Skeleton>, St
         flags: Vec::with_capacity(count),
         thread: Vec::with_capacity(count),
         calls: Calls::default(),
+        orphans: Orphans::default(),
     };
     for (place, (row, sums)) in rows.iter().zip(&sums).enumerate() {
         skeleton.ids.push_str(&row.id.to_string());
@@ -153,16 +164,19 @@ pub fn skeleton(store: &dyn Store, id: SessionId) -> Result<Option<Skeleton>, St
             Millis::between(row.start, end.max(row.start))
         }));
         skeleton.thread.push(row.thread);
-        let orphan = row.parent_id.is_some() && parent.is_none();
+        let missing = row
+            .parent_id
+            .filter(|_| parent.is_none() && arranged.broken.binary_search(&place).is_err());
+        if let Some(missing) = missing {
+            skeleton.orphans.at.push(place);
+            skeleton.orphans.parent.push(missing.to_string());
+        }
         let flags = [
             (row.open, OPEN),
             (row.cancelled, CANCELLED),
             (row.status == Status::Ok, OK),
             (row.status == Status::Error, ERROR),
-            (
-                orphan && arranged.broken.binary_search(&place).is_err(),
-                ORPHAN,
-            ),
+            (missing.is_some(), ORPHAN),
             (row.usage.is_some() && !sums.counts_usage, REPORTED),
             (sums.lacks_cost, UNPRICED),
             (row.usage.is_some_and(|usage| usage.estimated), ESTIMATED),

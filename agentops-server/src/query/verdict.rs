@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use agentops_core::model::id::{SessionId, SpanId};
-use agentops_core::model::llm::ProviderError;
+use agentops_core::model::llm::{Completion, Part, ProviderError};
 use agentops_core::model::session::{EndState, SessionState};
 use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
@@ -251,7 +251,11 @@ impl<'a> Judge<'a> {
             failure.map_or((None, None), |(failure, session)| (Some(failure), session));
         verdict.failure = failure;
         verdict.text = self.text(outcome, &verdict, session.as_deref(), went_on);
-        verdict.notes = self.notes(outcome, &verdict);
+        let withheld = match outcome {
+            Outcome::Running => None,
+            _ => self.withheld()?,
+        };
+        verdict.notes = self.notes(outcome, &verdict, withheld);
         Ok(verdict)
     }
 
@@ -543,6 +547,25 @@ impl<'a> Judge<'a> {
         spent
     }
 
+    /// The last model call, where there is no answer of it because somebody would not have it said. That is no failure of
+    /// the call, and often why what follows fails.
+    fn withheld(&mut self) -> Result<Option<(usize, Withheld)>, StoreError> {
+        let run = self.run;
+        let calls = (0..run.rows.len()).filter(|&at| {
+            let row = &run.rows[at];
+            row.kind == SpanKind::Llm && !row.open
+        });
+        let Some(last) = calls.max_by_key(|&at| (run.end(at), at)) else {
+            return Ok(None);
+        };
+        let call = self.whole(last)?.and_then(|span| span.llm.as_ref());
+        let answers = call.map_or(&[][..], |call| &call.completions);
+        let withheld: Vec<Withheld> = answers.iter().map_while(withheld).collect();
+        // One of several choices that was given is an answer.
+        let all = withheld.len() == answers.len();
+        Ok(withheld.first().filter(|_| all).map(|&how| (last, how)))
+    }
+
     /// A span with its payload; `None` where it is gone, or too many were read.
     fn whole(&mut self, at: usize) -> Result<Option<&Span>, StoreError> {
         if !self.read.contains_key(&at) {
@@ -614,6 +637,46 @@ impl<'a> Judge<'a> {
             }
         }
         Ok(None)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Withheld {
+    /// A filter of the provider's stopped it.
+    Filtered,
+    /// The model would not give one.
+    Refused,
+}
+
+/// As providers say that a filter has stopped an answer, in small letters.
+const FILTERS: [&str; 11] = [
+    "content_filter",
+    "content_filtered",
+    "guardrail_intervened",
+    "safety",
+    "recitation",
+    "blocklist",
+    "prohibited_content",
+    "spii",
+    "image_safety",
+    "error_toxic",
+    "sensitive",
+];
+
+fn withheld(answer: &Completion) -> Option<Withheld> {
+    let reason = answer.finish_reason.as_deref().map(str::to_lowercase);
+    let reason = reason.as_deref().unwrap_or_default();
+    let has_refused = || {
+        let mut parts = answer.content.iter();
+        parts.any(|part| matches!(part, Part::Refusal(_)))
+    };
+    if FILTERS.contains(&reason) {
+        Some(Withheld::Filtered)
+    } else if reason == "refusal" || has_refused() {
+        Some(Withheld::Refused)
+    } else {
+        None
     }
 }
 

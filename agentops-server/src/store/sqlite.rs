@@ -5,6 +5,8 @@
 //! `reprice` prices calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +18,8 @@ use agentops_core::model::time::UnixNanos;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
-    Batch, Changes, Fault, Hit, Kind, Outline, Page, Point, Row, Search, Series, Store, StoreError,
-    Totals, Wanted,
+    Batch, Changes, Fault, Histogram, Hit, Kind, Outline, Page, Point, Row, Search, Series, Store,
+    StoreError, Totals, Wanted,
 };
 
 mod asked;
@@ -42,8 +44,8 @@ const MIGRATIONS: &[&str] = &[
 /// Marks the file as ours: "agnt".
 const APPLICATION_ID: i64 = 0x6167_6e74;
 
-/// For how long another process that writes is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For how long another process that writes is waited for: shorter than senders of OTLP wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections that are kept for the next reader.
 const IDLE_READERS: usize = 8;
@@ -62,8 +64,11 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct Sqlite {
     path: std::path::PathBuf,
-    writer: Mutex<write::Writer>,
+    /// Nobody writes to it: there is nothing to wait for, and nothing to be made beside it.
+    immutable: bool,
+    /// Closed before the writer, for who closes last puts all into the one file, and readers may not.
     readers: Mutex<Vec<Reader>>,
+    writer: Mutex<write::Writer>,
     tail: Arc<Mutex<tail::Tail>>,
 }
 
@@ -79,6 +84,9 @@ impl Sqlite {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         make_private(path);
         let mut conn = Connection::open(path).map_err(StoreError::from)?;
+        if conn.is_readonly(rusqlite::MAIN_DB)? {
+            return Err(StoreError(Kind::Closed("its file is read-only".into())));
+        }
         conn.busy_timeout(PATIENCE)?;
         conn.set_prepared_statement_cache_capacity(128);
         // Before anything of the file is changed.
@@ -95,14 +103,45 @@ impl Sqlite {
         conn.pragma_update(None, "wal_autocheckpoint", 2_000)?;
         conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
         migrate(&mut conn, MIGRATIONS)?;
+        Self::with(conn, path, false)
+    }
+
+    /// Opens a store that cannot be written to, of this format.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, and where what was written last cannot be read without writing.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let shared = Self::open_as_it_is(path, false);
+        let wal = std::fs::metadata(beside(path, "-wal"));
+        let is_whole = wal.map_or(true, |wal| wal.len() == 0);
+        match shared {
+            // Whoever reads what others may write to makes files beside it; alone one can do without.
+            Err(error) if error.is_closed() && is_whole => Self::open_as_it_is(path, true),
+            shared => shared,
+        }
+    }
+
+    fn open_as_it_is(path: &Path, immutable: bool) -> Result<Self, StoreError> {
+        let Reader { conn, .. } = Reader::open(path, immutable)?;
+        check(&conn)?;
+        let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found != FORMAT {
+            return Err(StoreError(Kind::Closed(
+                format!("it is of format {found}, and would have to be brought to {FORMAT}").into(),
+            )));
+        }
+        Self::with(conn, path, immutable)
+    }
+
+    fn with(conn: Connection, path: &Path, immutable: bool) -> Result<Self, StoreError> {
         let tail = Arc::new(Mutex::new(tail::Tail::default()));
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let writer = write::Writer::new(conn, log.into(), tail.clone())?;
+        let writer = write::Writer::new(conn, beside(path, "-wal"), tail.clone())?;
         Ok(Self {
             path: path.to_owned(),
-            writer: Mutex::new(writer),
+            immutable,
             readers: Mutex::new(Vec::new()),
+            writer: Mutex::new(writer),
             tail,
         })
     }
@@ -128,7 +167,7 @@ impl Sqlite {
             .pop();
         let mut reader = match kept {
             Some(reader) => reader,
-            None => Reader::open(&self.path)?,
+            None => Reader::open(&self.path, self.immutable)?,
         };
         reader.conn.execute_batch("BEGIN")?;
         let answer = ask(&mut reader);
@@ -144,9 +183,15 @@ impl Sqlite {
 }
 
 impl Reader {
-    fn open(path: &Path) -> Result<Self, StoreError> {
+    fn open(path: &Path, immutable: bool) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags)?;
+        let conn = match immutable {
+            true => Connection::open_with_flags(
+                immutable_uri(path),
+                flags | OpenFlags::SQLITE_OPEN_URI,
+            )?,
+            false => Connection::open_with_flags(path, flags)?,
+        };
         conn.busy_timeout(PATIENCE)?;
         conn.set_prepared_statement_cache_capacity(64);
         conn.pragma_update(None, "cache_size", -16_384)?;
@@ -157,6 +202,27 @@ impl Reader {
             unpacker: payload::Unpacker::default(),
         })
     }
+}
+
+/// The name by which SQLite reads a file that nobody writes to.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(byte.into());
+            }
+            _ => _ = write!(uri, "%{byte:02X}"),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// A file that SQLite keeps beside another.
+fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Prompts are nobody else's business: the file is its owner's alone from the start.
@@ -242,11 +308,22 @@ fn migrate(conn: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// How SQLite says that a file did not grow where it was not the disk that was full: a quota, or a limit of the process.
+const CANNOT_GROW: [i32; 2] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+];
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         Self(match error.sqlite_error_code() {
+            _ if extended.is_some_and(|code| CANNOT_GROW.contains(&code)) => Kind::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Busy,
             Some(ErrorCode::DiskFull) => Kind::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Kind::Closed(error.into())
+            }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Kind::Corrupt("its file is damaged, or no database")
             }
@@ -347,6 +424,20 @@ impl Store for Sqlite {
 
     fn faults(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Fault>, StoreError> {
         self.read(|reader| reader.faults(wanted, limit))
+    }
+
+    fn fault_times(
+        &self,
+        wanted: &Wanted,
+        fault: u64,
+        time: Range<UnixNanos>,
+        parts: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        self.read(|reader| reader.fault_times(wanted, fault, &time, parts))
+    }
+
+    fn histogram(&self, wanted: &Wanted, parts: u64) -> Result<Histogram, StoreError> {
+        self.read(|reader| reader.histogram(wanted, parts))
     }
 
     fn hide(&self, ids: &[SessionId], grace: Duration) -> Result<Changes, StoreError> {

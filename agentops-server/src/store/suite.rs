@@ -640,6 +640,10 @@ pub(super) fn lists_are_what_a_look_at_every_session_finds<S: Store>(open: &Open
             naive(&|trace| trace.session.cost.total.is_some_and(|cost| cost >= 5_000))
         );
         assert_eq!(
+            ids(Condition::MaxCost(5_000)),
+            naive(&|trace| trace.session.cost.total.is_some_and(|cost| cost <= 5_000))
+        );
+        assert_eq!(
             ids(Condition::Root),
             naive(&|trace| trace.session.facts.parent_session_id.is_none())
         );
@@ -983,6 +987,7 @@ fn naive_sums(traces: &[Trace], by: GroupBy, step: u64, project: Option<&str>) -
                 .llm
                 .as_ref()
                 .and_then(|llm| llm.model.clone().or(llm.request_model.clone()));
+            let is_known_call = is_call && model.is_some();
             let (group, is_own) = match by {
                 GroupBy::Kind => (Some(span.kind.as_str().to_owned()), true),
                 GroupBy::Model => (model, is_call),
@@ -1031,7 +1036,7 @@ fn naive_sums(traces: &[Trace], by: GroupBy, step: u64, project: Option<&str>) -
             point.cost += adds.cost;
             point.unpriced += adds.unpriced;
             times.extend(took);
-            if by == GroupBy::Model {
+            if is_known_call && [GroupBy::Model, GroupBy::Kind].contains(&by) {
                 firsts.extend(first);
             }
         }
@@ -1059,7 +1064,11 @@ fn assert_percentiles(told: Option<[u64; 3]>, times: &mut [u64]) {
 
 fn assert_sums<S: Store>(store: &S, traces: &[Trace]) {
     for by in [GroupBy::Kind, GroupBy::Model, GroupBy::Tool, GroupBy::Agent] {
-        for (step, nanos) in [(Step::Hour, HOUR), (Step::Day, 24 * HOUR)] {
+        for (step, nanos) in [
+            (Step::Hour, HOUR),
+            (Step::Day, 24 * HOUR),
+            (Step::Whole, u64::MAX),
+        ] {
             for project in [None, Some("shop"), Some("nothing")] {
                 let wanted = Series {
                     by,

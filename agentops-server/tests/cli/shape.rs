@@ -29,6 +29,7 @@ fn whole() -> Spool {
 
     let mut read = span(RUN, SpanKind::Tool, "read_file", 3, 2, ms(700), ms(702));
     read.status = Status::Error;
+    read.adopted = true;
     read.agent = Some(AgentRef {
         id: "a1".into(),
         name: "planner".into(),
@@ -95,7 +96,19 @@ fn whole() -> Spool {
         cause: LossCause::Content,
         count: 2,
     };
+    let resource = Resource {
+        service: "research".into(),
+        service_version: Some("1.2.0".into()),
+        pid: Some(7),
+        host: Host {
+            os: Some("linux".into()),
+            cpu_count: Some(2),
+            ..Host::default()
+        },
+        ..Resource::default()
+    };
     Spool::new()
+        .frame(Kind::Resource, &wire::encode_resource(&resource))
         .frame(Kind::Loss, &wire::encode_loss(&loss))
         .facts(&facts)
         .frame(

@@ -29,6 +29,7 @@ fn whole_answers() {
         ("logs.json", format!("/api/v1/sessions/{GOOD}/logs")),
         ("search.json", "/api/v1/search?q=handbook".to_owned()),
         ("errors.json", "/api/v1/errors".to_owned()),
+        ("histogram.json", "/api/v1/histogram?parts=3".to_owned()),
         (
             "metrics-model.json",
             "/api/v1/metrics?group_by=model&interval=day&since=2026-11-01&until=2026-12-01".to_owned(),
@@ -106,6 +107,8 @@ fn every_filter_selects() {
         ("since=2026-11-23", vec![]),
         ("min_cost=0.0133", vec!["triage"]),
         ("min_cost=0.013300002", vec![]),
+        ("max_cost=0.013300002", vec!["triage"]),
+        ("max_cost=0.01", vec![]),
         ("root=true&state=lost", vec!["nightly"]),
         (
             "sort=oldest",
@@ -133,6 +136,92 @@ fn every_filter_selects() {
         site.json("/api/v1/errors?project=default")["errors"],
         json!([])
     );
+}
+
+fn sum(values: &Value, of: &str) -> u64 {
+    let values = values.as_array().expect("a list");
+    let number = |value: &Value| value.pointer(of).and_then(Value::as_u64);
+    values
+        .iter()
+        .map(|value| number(value).expect("a number"))
+        .sum()
+}
+
+#[test]
+fn parts_of_time_are_all_of_it() {
+    let site = Site::new("parts", seed::all);
+    for filter in [
+        "",
+        "state=ended",
+        "tag=prod&foreign=true",
+        "since=2026-11-23",
+    ] {
+        let totals = &site.json(&format!("/api/v1/sessions?{filter}"))["totals"];
+        for parts in [1, 2, 7, 500] {
+            let path = format!("/api/v1/histogram?{filter}&parts={parts}");
+            let found = site.json(&path)["parts"].clone();
+            assert_eq!(sum(&found, "/sessions"), totals["sessions"], "{path}");
+            assert_eq!(sum(&found, "/failed"), totals["failed"], "{path}");
+        }
+    }
+    for error in site.json("/api/v1/errors")["errors"]
+        .as_array()
+        .expect("errors")
+    {
+        assert_eq!(sum(&error["over_time"], ""), error["count"], "{error}");
+    }
+    for by in ["kind", "model", "agent", "tag", "version"] {
+        let path = format!("/api/v1/metrics?group_by={by}&since=2026-11-01&until=2026-12-01");
+        let hours = site.json(&format!("{path}&interval=hour"));
+        let whole = site.json(&format!("{path}&interval=all"));
+        for figure in ["/count", "/errors", "/tokens/input", "/cost/unpriced"] {
+            let all = sum(&whole["points"], figure);
+            assert_eq!(all, sum(&hours["points"], figure), "{by} {figure}");
+        }
+        let groups: Vec<&Value> = whole["points"]
+            .as_array()
+            .expect("points")
+            .iter()
+            .map(|point| &point["group"])
+            .collect();
+        let mut once = groups.clone();
+        once.dedup();
+        assert_eq!(groups, once, "{by}");
+    }
+}
+
+#[test]
+fn a_server_tells_what_it_keeps_and_by_which_prices_it_counts() {
+    let site = Site::new("about", seed::all);
+    let about = site.json("/api/v1/about");
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert!(
+        about["data"]["bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > 0)
+    );
+    let all = site.json("/api/v1/sessions?foreign=true");
+    assert_eq!(about["data"]["totals"], all["totals"]);
+
+    let prices = site.json("/api/v1/prices");
+    assert!(
+        prices["table"]
+            .as_str()
+            .is_some_and(|table| table.contains("genai-prices"))
+    );
+    let used = prices["used"].as_array().expect("models");
+    let model = |name: &str| {
+        let found = used.iter().find(|used| used["model"] == name);
+        found.unwrap_or_else(|| panic!("{name} is not in {used:?}"))
+    };
+    let unknown = model("made-up-model");
+    assert_eq!(
+        (&unknown["quote"], &unknown["unpriced"]),
+        (&Value::Null, &json!(1))
+    );
+    let known = model("gpt-4o-mini");
+    assert_eq!(known["unpriced"], 0);
+    assert_eq!(known["quote"]["prices"]["model"], "openai/gpt-4o-mini");
 }
 
 /// A session that is nothing but its own span.
@@ -567,4 +656,26 @@ fn columns_hold_a_tree_whatever_spans_claim() {
     for (at, span) in spans.iter().enumerate() {
         assert_eq!(span["id"], ids[at * 16..at * 16 + 16], "the same order");
     }
+}
+
+#[test]
+fn columns_name_the_parents_that_are_not_there() {
+    let site = Site::new("orphans", |store| {
+        let span = |place, at| {
+            let span = seed::span(LIVE, SpanKind::Operation, "step", place, (at, at + 1));
+            Event::SpanEnded(Box::new(span))
+        };
+        seed::put(
+            store,
+            "",
+            vec![span((1, 0), 1), span((2, 0x99), 2), span((3, 2), 3)],
+        );
+    });
+    let columns = site.json(&format!("/api/v1/sessions/{LIVE}/skeleton"));
+    assert_eq!(columns["parent"], json!([-1, -1, 1]));
+    assert_eq!(columns["flags"], json!([4, 4 | 16, 4]));
+    assert_eq!(
+        columns["orphans"],
+        json!({"at": [1], "parent": ["0000000000000099"]})
+    );
 }

@@ -34,6 +34,23 @@ fn the_address_that_serve_prints_sets_a_cookie() {
     assert_eq!(right.status, 303);
     assert_eq!(right.header("set-cookie"), Some(&*expected));
     assert_eq!(right.header("location"), Some("/"));
+    let deep = format!("/sessions/0af7?view=tree&token={}&span=1", server.token);
+    let deep = server.send("GET", &deep, &[], b"");
+    assert_eq!(deep.header("set-cookie"), Some(&*expected));
+    assert_eq!(
+        deep.header("location"),
+        Some("/sessions/0af7?view=tree&span=1")
+    );
+    // Only pages are for people; and no address leads out of here.
+    for path in ["/metrics", "/api/v1/sessions", "//sessions"] {
+        let path = format!("{path}?token={}", server.token);
+        let answer = server.send("GET", &path, &[], b"");
+        assert_eq!(
+            (answer.status, answer.header("set-cookie")),
+            (401, None),
+            "{path}"
+        );
+    }
     let with = |cookie: &str| {
         server
             .send("GET", "/metrics", &[("cookie", cookie)], b"")

@@ -3,6 +3,8 @@
 use agentops_core::model::event::Event;
 use agentops_core::model::id::SessionId;
 use agentops_core::model::span::SpanKind;
+use agentops_server::ingest::import::read as read_in;
+use agentops_server::query;
 use agentops_server::store::Store as _;
 use serde_json::{Value, json};
 
@@ -66,6 +68,34 @@ fn otlp_comes_back_as_the_same_session() {
     }
 }
 
+/// Whatever a record may hold, also what few of them do: not only what is published is the same.
+#[test]
+fn nothing_of_a_record_is_lost() {
+    let id = SessionId(0x019d_3333_0000_7000_8000_0000_0000_0001);
+    let from = Site::new("export-whole", |store| {
+        let spans = [(1, 0), (2, 1), (3, 1)].map(|place| {
+            let mut span = seed::span(id, SpanKind::Operation, "step", place, (1, 20));
+            span.adopted = place.0 == 2;
+            span.busy = Some(1_234_567);
+            span.polls = Some(3);
+            span.cancelled = place.0 == 3;
+            span.version = Some("2".into());
+            span.tags = vec!["a".into(), "b".into()];
+            span.operation_type = Some("function".into());
+            Event::SpanEnded(Box::new(span))
+        });
+        seed::put(store, "", spans.into());
+    });
+    for format in ["json", "otlp"] {
+        let to = Site::new(&format!("import-whole-{format}"), |_| {});
+        import(&to, &export(&from, id, format));
+        let whole = |site: &Site| query::trace(&site.store(), id).expect("the store answers");
+        let (from, to) = (whole(&from), whole(&to));
+        assert!(from.is_some());
+        assert_eq!(to, from, "{format}");
+    }
+}
+
 #[test]
 fn a_table_has_a_row_for_each_span() {
     let site = Site::new("export-csv", seed::all);
@@ -99,6 +129,22 @@ fn long_sessions_come_in_pieces_and_whole() {
     assert_eq!(import(&to, &export(&site, id, "otlp"))["spans"], 3_001);
     let again: Value = serde_json::from_slice(&export(&to, id, "json")).expect("JSON");
     assert_eq!(again, whole);
+
+    // How far it has come is told with every batch.
+    let store = to.store();
+    for format in ["json", "otlp"] {
+        let mut told = Vec::new();
+        read_in(
+            &store,
+            &export(&site, id, format),
+            &mut |batch| store.commit(batch).map(drop),
+            &mut |_| Ok(()),
+            &mut |done, all| told.push((done, all)),
+        )
+        .expect("it is read");
+        assert!(told.len() >= 2 && told.is_sorted(), "{told:?}");
+        assert_eq!(told.last(), Some(&(3_001, 3_001)), "{format}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A server on a port of its own, and requests written by hand, so that nothing is sent but what a test says.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use agentops_core::model::id::SessionId;
@@ -18,6 +19,9 @@ use tokio::runtime::Runtime;
 
 /// 2026-11-22T05:00:00Z
 pub(crate) const START: u64 = 1_795_323_600_000_000_000;
+
+/// The command.
+pub(crate) const SERVER: &str = env!("CARGO_BIN_EXE_agentops");
 
 /// A server with an empty store.
 pub(crate) struct Server {
@@ -77,29 +81,7 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
-        let says = |name: &str| {
-            headers
-                .iter()
-                .any(|(own, _)| own.eq_ignore_ascii_case(name))
-        };
-        if !says("host") {
-            head += &format!("host: {}\r\n", self.address);
-        }
-        if !says("content-length") && !says("transfer-encoding") {
-            head += &format!("content-length: {}\r\n", body.len());
-        }
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += "\r\n";
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
-        stream.write_all(head.as_bytes()).expect("it reads");
-        // Who is refused early may find nobody to read the rest.
-        let _ = stream.write_all(body);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        Answer::read(&answer)
+        send(self.address, method, path, headers, body)
     }
 
     /// Reads something, with the token.
@@ -149,6 +131,105 @@ impl Server {
     }
 }
 
+/// Sends a request as it is written here, but for its host and length where they are not given.
+#[track_caller]
+pub(crate) fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    try_send(address, method, path, headers, body).expect("a whole answer")
+}
+
+/// The same of a server that may be gone; `None` where there is no whole answer.
+pub(crate) fn try_send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    let says = |name: &str| {
+        headers
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
+    if !says("host") {
+        head += &format!("host: {}\r\n", address);
+    }
+    if !says("content-length") && !says("transfer-encoding") {
+        head += &format!("content-length: {}\r\n", body.len());
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head += "\r\n";
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return None;
+    };
+    // Who is refused early, or killed, may find nobody to read the rest.
+    _ = stream.write_all(head.as_bytes());
+    _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    _ = stream.read_to_end(&mut answer);
+    Answer::read(&answer, method != "HEAD")
+}
+
+/// The real server, as a process of its own; killed at the latest when its test fails.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Process {
+    /// Starts it, and waits until it serves.
+    pub(crate) fn start(home: &Path) -> Self {
+        Self::start_by(Command::new(SERVER), home)
+    }
+
+    /// The same, by a command that runs what it is given.
+    pub(crate) fn start_by(mut command: Command, home: &Path) -> Self {
+        let mut child = command
+            .args(["serve", "--no-token", "--addr", "127.0.0.1:0", "--data"])
+            .arg(home)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let stdout = child.stdout.take().expect("its answers");
+        let mut line = String::new();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("an address");
+        let address = line.trim_end().strip_prefix("http://");
+        let address = address.and_then(|address| address.parse().ok());
+        Self {
+            child,
+            address: address.unwrap_or_else(|| panic!("{line:?}")),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
@@ -159,16 +240,19 @@ impl Drop for Server {
 }
 
 impl Answer {
-    fn read(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        let end = end.expect("a whole answer");
+    /// `None` where it is cut short.
+    fn read(bytes: &[u8], has_body: bool) -> Option<Self> {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
         let head = String::from_utf8(bytes[..end].to_vec()).expect("text");
         let status = head.split(' ').nth(1).expect("a status");
-        Self {
+        let answer = Self {
             status: status.parse().expect("a number"),
             headers: head.to_ascii_lowercase(),
             body: bytes[end + 4..].to_vec(),
-        }
+        };
+        let length = answer.header("content-length").map(|length| length.parse());
+        let is_whole = length.is_none_or(|length| !has_body || length == Ok(answer.body.len()));
+        is_whole.then_some(answer)
     }
 
     #[track_caller]

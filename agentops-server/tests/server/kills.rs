@@ -1,7 +1,7 @@
 //! Processes that are killed at any moment: what was acknowledged is there, and is there once.
 //!
 //! Spans are counted by their ids; losses, which nothing tells apart, by their number, so that anything taken in twice
-//! shows. Twenty kills by default; `AGENTOPS_KILLS=200 cargo test -p agentops-server --test server kills` for more.
+//! shows. Twenty kills of each kind by default; `tests/kill-server` is for more.
 
 #![expect(
     clippy::print_stderr,
@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use agentops_server::home::Home;
 use agentops_server::ingest::spool::Importer;
 use agentops_server::store::sqlite::{Durability, Sqlite};
 use agentops_server::store::{Batch, GroupBy, Search, Series, Step, Store, StoreError, Wanted};
+
+use crate::harness::{self, Process};
 
 const START: u64 = 1_795_323_600_000_000_000;
 
@@ -119,6 +122,11 @@ fn span(number: u64) -> Span {
 
 /// All spans up to a number are in the store, each once, and all sums say so; those beyond it are what they may be.
 fn check(database: &Path, acknowledged: u64) -> u64 {
+    check_all(database, std::slice::from_ref(&(0..acknowledged)))
+}
+
+/// The same of several ranges of numbers.
+fn check_all(database: &Path, acknowledged: &[Range<u64>]) -> u64 {
     let store = Sqlite::open(database, Durability::Process).expect("the store opens");
     while store
         .maintain(Duration::from_millis(50))
@@ -153,7 +161,7 @@ fn check(database: &Path, acknowledged: u64) -> u64 {
         assert_eq!(session.cost.total, Some(spans as i64 * 7));
     }
     assert_eq!(there.len() as u64, found, "each is there once");
-    for number in 0..acknowledged {
+    for number in acknowledged.iter().cloned().flatten() {
         assert!(there.contains(&number), "span {number} was acknowledged");
     }
     assert_eq!(ask("SELECT count(*) FROM span"), found as i64);
@@ -173,7 +181,11 @@ fn check(database: &Path, acknowledged: u64) -> u64 {
         ask("SELECT sum(n) FROM roll WHERE period = 0 AND kind = 2"),
         found as i64
     );
-    for number in [0, acknowledged.saturating_sub(1)] {
+    let ends = acknowledged
+        .iter()
+        .filter(|range| !range.is_empty())
+        .flat_map(|range| [range.start, range.end - 1]);
+    for number in ends {
         let search = Search {
             words: format!("word{number}"),
             session: None,
@@ -323,43 +335,6 @@ fn spool_is_empty(home: &Path) -> bool {
     !names.any(|name| name.ends_with(".agentops"))
 }
 
-/// A server that is killed, at the latest when its test fails.
-struct Server(Child);
-
-impl Server {
-    fn kill(mut self) {
-        self.0.kill().expect("it can be killed");
-        self.0.wait().expect("it is gone");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be gone already.
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
-/// Starts the real server, and waits until it serves.
-fn start_server(home: &Path) -> Server {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_agentops"))
-        .args(["serve", "--addr", "127.0.0.1:0", "--data"])
-        .arg(home)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let stdout = child.stdout.take().expect("its answers");
-    let mut line = String::new();
-    BufReader::new(stdout)
-        .read_line(&mut line)
-        .expect("an address");
-    let server = Server(child);
-    assert!(line.starts_with("http://"), "{line:?}");
-    server
-}
-
 #[test]
 fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
     let home = home("kills-server");
@@ -389,7 +364,7 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
             number
         });
         for _ in 0..kills() {
-            let server = start_server(&home);
+            let server = Process::start(&home);
             std::thread::sleep(moments.next(250));
             server.kill();
         }
@@ -398,7 +373,7 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
     });
     assert_eq!(total, written.load(Ordering::Relaxed));
 
-    let server = start_server(&home);
+    let server = Process::start(&home);
     let conn = rusqlite::Connection::open(&database).expect("the file opens");
     let commits = || -> i64 {
         let sql = "SELECT value FROM meta WHERE key = 'sequence'";
@@ -423,6 +398,195 @@ fn a_server_that_is_killed_takes_everything_from_the_spool_once() {
     assert_eq!(lost, total, "each loss is counted once");
     eprintln!("{total} written, {total} there");
     drop(store);
+    fs::remove_dir_all(home).expect("it can be removed");
+}
+
+/// Names what a sender sends to: a home, with the server's address in a file.
+const HOME: &str = "AGENTOPS_TEST_SENDER";
+
+/// The first number of each sender; the last of them writes to the spool, the others send OTLP.
+const SENDERS: [u64; 3] = [0, 1 << 32, 2 << 32];
+const SPOOLS: u64 = SENDERS[2];
+
+/// What a killed sender does. No test of its own: it runs until it is killed.
+#[test]
+#[ignore = "started, and killed, by another test"]
+fn sender() {
+    let (Ok(home), Ok(from)) = (std::env::var(HOME), std::env::var(FROM)) else {
+        panic!("{HOME} and {FROM} are set by who starts this");
+    };
+    let home = Path::new(&home);
+    let mut number: u64 = from.parse().expect("a number");
+    let mut spool = (number >= SPOOLS).then(|| Spool::new(home, number));
+    loop {
+        let numbers = number..number + 1 + number % 37;
+        match &mut spool {
+            Some(spool) => spool.append(numbers.clone()),
+            None => {
+                let body = otlp(numbers.clone());
+                while !is_taken(home, &body) {
+                    std::thread::yield_now();
+                }
+            }
+        }
+        number = numbers.end;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "acknowledged {number}").expect("somebody listens");
+        out.flush().expect("somebody listens");
+        drop(out);
+        if spool.is_some() {
+            // No faster than the others, or nothing but the spool would be taken in.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Spool {
+    fn append(&mut self, numbers: Range<u64>) {
+        let mut bytes = Vec::new();
+        for number in numbers {
+            let span = wire::encode_span(&span(number));
+            frame::append_span(&mut bytes, Kind::Span, &[], &span).expect("it fits");
+        }
+        // In two pieces, so that a kill leaves a frame half written.
+        let (now, then) = bytes.split_at(bytes.len() / 2 + 3);
+        self.file.write_all(now).expect("it is written");
+        self.file.write_all(then).expect("it is written");
+    }
+}
+
+/// Spans as a request of OTLP: each a field of a scope's spans, of a resource's, of the request's.
+fn otlp(numbers: Range<u64>) -> Vec<u8> {
+    let field = |number: u8, bytes: &[u8]| {
+        let mut field = vec![number << 3 | 2];
+        let mut length = bytes.len();
+        while length >= 0x80 {
+            field.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        field.push(length as u8);
+        field.extend_from_slice(bytes);
+        field
+    };
+    let spans = numbers.flat_map(|number| field(2, &wire::encode_span(&span(number))));
+    let spans: Vec<u8> = spans.collect();
+    field(1, &field(2, &spans))
+}
+
+/// Whether the server that runs now, if one does, has taken a request whole.
+fn is_taken(home: &Path, body: &[u8]) -> bool {
+    let address = fs::read_to_string(home.join("address")).expect("an address");
+    let address = address.parse().expect("an address");
+    let protobuf = [("content-type", "application/x-protobuf")];
+    let answer = harness::try_send(address, "POST", "/v1/traces", &protobuf, body);
+    answer.is_some_and(|answer| {
+        assert!(
+            matches!(answer.status, 200 | 429 | 503),
+            "{answer:?} to what is well"
+        );
+        assert!(answer.status != 200 || answer.body.is_empty(), "{answer:?}");
+        answer.status == 200
+    })
+}
+
+/// A sender that runs, and what was acknowledged to it.
+struct Sender {
+    child: Child,
+    heard: std::thread::JoinHandle<u64>,
+}
+
+impl Sender {
+    fn start(home: &Path, from: u64) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "--exact", "kills::sender", "--nocapture"])
+            .env(HOME, home)
+            .env(FROM, from.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("its answers")).lines();
+        let heard = std::thread::spawn(move || {
+            let heard = |line: String| line.strip_prefix("acknowledged ")?.parse().ok();
+            lines
+                .map_while(Result::ok)
+                .filter_map(heard)
+                .last()
+                .unwrap_or(from)
+        });
+        Self { child, heard }
+    }
+
+    /// The first number that was not acknowledged.
+    fn kill(mut self) -> u64 {
+        let ended = self.child.try_wait().expect("it can be asked");
+        assert!(ended.is_none(), "a sender ended by itself: {ended:?}");
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it is gone");
+        self.heard.join().expect("it was heard")
+    }
+}
+
+fn start_with_address(home: &Path) -> Process {
+    let server = Process::start(home);
+    let new = home.join("address.new");
+    fs::write(&new, server.address.to_string()).expect("it can be written");
+    fs::rename(new, home.join("address")).expect("it can be moved");
+    server
+}
+
+#[test]
+fn a_server_and_senders_that_are_killed_keep_what_was_acknowledged() {
+    let home = home("kills-senders");
+    let database = home.join("agentops.db");
+    let mut moments = Moments::new();
+    let mut server = Some(start_with_address(&home));
+    let mut reached = SENDERS;
+    let mut senders = SENDERS.map(|from| Some(Sender::start(&home, from)));
+    for _ in 0..kills() {
+        std::thread::sleep(moments.next(250));
+        // The server as often as all senders together.
+        let victim = moments.next(6).as_millis() as usize;
+        match (senders.get_mut(victim), server.take()) {
+            (Some(sender), running) => {
+                let killed = sender.take().expect("it runs").kill();
+                assert!(killed >= reached[victim]);
+                reached[victim] = killed;
+                *sender = Some(Sender::start(&home, killed));
+                server = running;
+            }
+            (None, running) => {
+                running.expect("it runs").kill();
+                server = Some(start_with_address(&home));
+            }
+        }
+    }
+    for (sender, reached) in senders.into_iter().zip(&mut reached) {
+        *reached = sender.expect("it runs").kill();
+    }
+    // What the last sender wrote to the spool is taken in once its process is gone.
+    let until = Instant::now() + Duration::from_secs(60);
+    while !spool_is_empty(&home) {
+        assert!(Instant::now() < until, "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.expect("it runs").kill();
+    let acknowledged: Vec<Range<u64>> = SENDERS
+        .into_iter()
+        .zip(reached)
+        .map(|(from, to)| from..to)
+        .collect();
+    for range in &acknowledged {
+        assert!(
+            !range.is_empty(),
+            "every sender came to something: {range:?}"
+        );
+    }
+    let found = check_all(&database, &acknowledged);
+    let all: u64 = acknowledged
+        .iter()
+        .map(|range| range.end - range.start)
+        .sum();
+    eprintln!("{all} acknowledged, {found} there");
     fs::remove_dir_all(home).expect("it can be removed");
 }
 

@@ -4,14 +4,18 @@ mod api;
 mod auth;
 mod commands;
 mod export;
+#[cfg(target_os = "linux")]
+mod full;
 mod fuzz;
 mod harness;
 mod hostile;
 mod insight;
 mod kills;
 mod otlp;
+mod pages;
 mod random;
 mod seed;
 mod site;
 mod sse;
+mod types;
 mod verdict;

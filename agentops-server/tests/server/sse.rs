@@ -1,7 +1,7 @@
 //! Changes as they happen: what a listener is told, and what it is told when it comes back.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
 
 use agentops_core::model::event::Event;
 use agentops_core::model::frame::{self, Kind};
@@ -14,7 +14,17 @@ use crate::seed::{self, BAD, GOOD, LIVE};
 use crate::site::Site;
 
 /// A connection that events arrive on.
-struct Listener(BufReader<TcpStream>);
+pub(crate) struct Listener(BufReader<TcpStream>);
+
+/// Listens to a server, and has heard its greeting.
+pub(crate) fn hello(address: SocketAddr) -> Listener {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut listener = Listener::read(stream);
+    assert_eq!(listener.next().event, "hello");
+    listener
+}
 
 #[derive(Debug)]
 struct Told {
@@ -28,7 +38,11 @@ impl Listener {
         let seen = seen.map(|seen| format!("last-event-id: {seen}"));
         let headers: Vec<&str> = seen.iter().map(String::as_str).collect();
         let path = format!("/api/v1/events{query}");
-        let mut reader = BufReader::new(site.send("GET", &path, &headers, b""));
+        Self::read(site.send("GET", &path, &headers, b""))
+    }
+
+    fn read(stream: TcpStream) -> Self {
+        let mut reader = BufReader::new(stream);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(reader.read_line(&mut head).expect("a head"), 0);

@@ -8,7 +8,7 @@ use agentops_core::model::agent::AgentRef;
 use agentops_core::model::error::ErrorRecord;
 use agentops_core::model::event::{Event, Loss, LossCause, Resource};
 use agentops_core::model::id::{SessionId, SpanId};
-use agentops_core::model::llm::{Completion, Cost, LlmCall, Message, ProviderError, Usage};
+use agentops_core::model::llm::{Completion, Cost, LlmCall, Message, Part, ProviderError, Usage};
 use agentops_core::model::session::{EndState, SessionFacts};
 use agentops_core::model::span::{Guardrail, Link, Span, SpanKind, Status};
 use agentops_server::query;
@@ -707,6 +707,57 @@ fn an_error_by_its_own_word() {
             "error",
             "`sql` failed with “timeout after 30 s”; the run was ended as an error: “could not finish”. At 10.0 ms.",
         );
+}
+
+#[test]
+fn an_answer_that_was_not_to_be_said() {
+    let asked = |reason: &str| {
+        Story::new()
+            .span(Agent, "writer", 2, 1, [1, 900])
+            .span(Llm, "ask", 3, 2, [2, 100])
+            .call("Where?", (100, 10), Some(CENT))
+            .span(Llm, "ask", 4, 2, [200, 800])
+            .call("And how?", (100, 0), Some(CENT))
+            .with(|span| {
+                let call = span.llm.as_mut().expect("a call");
+                call.completions = vec![Completion::new().finish_reason(reason)];
+            })
+    };
+    asked("content_filter")
+        .span(Tool, "parse", 5, 1, [900, 950])
+        .failed("Empty", "no JSON in the answer")
+        .root(1_000)
+        .ended(1_000, EndState::Error, Some("could not finish"))
+        .reads(
+            "error",
+            "`parse` failed with “no JSON in the answer”; the run was ended as an error: “could not finish”. At 950 ms, $0.0200 spent by then.\n\
+             The last model call, `ask`, was stopped by a content filter.",
+        );
+    asked("SAFETY")
+        .root(1_000)
+        .ended(1_000, EndState::Error, None)
+        .reads(
+            "error",
+            "Ended as an error by its own word; no span failed of it.\n\
+             The last model call, `ask`, was stopped by a content filter.",
+        );
+    asked("refusal").succeeded(1_000).reads(
+        "ok",
+        "Nothing went wrong.\nIn the last model call, `ask`, the model refused to answer.",
+    );
+    asked("stop")
+        .with(|span| {
+            let call = span.llm.as_mut().expect("a call");
+            call.completions = vec![Completion::new().part(Part::Refusal("I must not.".into()))];
+        })
+        .succeeded(1_000)
+        .reads(
+            "ok",
+            "Nothing went wrong.\nIn the last model call, `ask`, the model refused to answer.",
+        );
+    asked("stop")
+        .succeeded(1_000)
+        .reads("ok", "Nothing went wrong.");
 }
 
 #[test]

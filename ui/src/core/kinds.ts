@@ -4,6 +4,8 @@
  * Columns hold these numbers; everything that is drawn asks here for the name and the letter. Knows no colours.
  */
 
+import type { SpanKind } from "../gen/api";
+
 export const KINDS = [
   "SESSION",
   "AGENT",
@@ -16,9 +18,7 @@ export const KINDS = [
   "CHAIN",
   "HTTP",
   "UNKNOWN",
-] as const;
-
-export type KindName = (typeof KINDS)[number];
+] as const satisfies readonly SpanKind[];
 
 export const KIND = {
   SESSION: 0,
@@ -32,7 +32,7 @@ export const KIND = {
   CHAIN: 8,
   HTTP: 9,
   UNKNOWN: 10,
-} as const satisfies Record<KindName, number>;
+} as const satisfies Record<SpanKind, number>;
 
 /** One letter each, so that a kind is told without its colour. */
 export const LETTERS = ["S", "A", "W", "O", "K", "L", "T", "G", "C", "H", "?"] as const;

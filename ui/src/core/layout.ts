@@ -4,7 +4,8 @@
  * Works on the order that the store made, so that a fold is a step over a stretch of it. Knows nothing of pixels.
  */
 
-import type { SpanStore } from "./store";
+import { NONE, type SpanStore } from "./store";
+import type { Base } from "./url";
 
 export interface Layout {
   /** Spans, top to bottom. */
@@ -15,8 +16,37 @@ export interface Layout {
   matches: Int32Array;
 }
 
-/** What is folded: by id, so that it outlives a session that is loaded again. */
-export type Folds = ReadonlySet<string>;
+/** What is folded: a rule, and by id what is not as the rule has it, so that it outlives a session that is loaded again. */
+export interface Folds {
+  base: Base;
+  others: ReadonlySet<string>;
+}
+
+/** Levels that are open whatever the rule says; more where nothing failed, for then no error shows the way. */
+const OPEN_LEVELS = 1;
+const OPEN_LEVELS_WELL = 2;
+
+/** Which spans are folded; `errors` are those at and beneath each. */
+export function foldedIn(store: SpanStore, folds: Folds, errors: Int32Array): Uint8Array {
+  const { n, kids, depth } = store;
+  const folded = new Uint8Array(n);
+  if (folds.base !== "none") {
+    const isOpenToErrors = folds.base === "errors";
+    const failed = errors.subarray(0, n).some((count) => count > 0);
+    const open = isOpenToErrors && !failed ? OPEN_LEVELS_WELL : OPEN_LEVELS;
+    for (let at = 0; at < n; at++) {
+      if (kids[at] === 0 || depth[at] < open) continue;
+      // Of spans that came after the last sum nothing is known beneath.
+      const beneath = (errors[at] ?? 0) - (store.isError(at) ? 1 : 0);
+      folded[at] = isOpenToErrors && beneath > 0 ? 0 : 1;
+    }
+  }
+  for (const id of folds.others) {
+    const at = store.indexOf(id);
+    if (at !== NONE) folded[at] ^= 1;
+  }
+  return folded;
+}
 
 export interface Search {
   /** In small letters, every word must stand somewhere. */
@@ -30,13 +60,9 @@ export function searchOf(text: string, only: boolean): Search | null {
   return words.length === 0 ? null : { words, only };
 }
 
-export function layOut(store: SpanStore, folds: Folds, search: Search | null): Layout {
+/** What `folded` has is changed where a search wants to see what is beneath. */
+export function layOut(store: SpanStore, folded: Uint8Array, search: Search | null): Layout {
   const { n, order, size, above } = store;
-  const folded = new Uint8Array(n);
-  for (const id of folds) {
-    const at = store.indexOf(id);
-    if (at >= 0) folded[at] = 1;
-  }
   const matches = search ? find(store, search.words) : new Int32Array(0);
   let wanted: Uint8Array | null = null;
   if (search?.only) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import { call, draw, randomRows, row, shuffled, storeOf } from "../../tests/rows";
-import { NONE, type Skeleton, SpanStore } from "./store";
+import { call, draw, random, randomRows, row, shuffled, storeOf } from "../../tests/rows";
+import { NONE, type Row, type Skeleton, SpanStore } from "./store";
 
 const SESSION = { kind: "SESSION" };
 
@@ -98,6 +98,44 @@ test("a tree of 20,000 levels is linked without recursion", () => {
   expect(store.ancestors(store.indexOf("3")).map((at) => store.ids[at])).toEqual(["0", "1", "2"]);
 });
 
+test("what is added bit by bit makes the same tree as what came at once", () => {
+  const all = (store: SpanStore) => ({
+    tree: draw(store),
+    range: [store.from, store.to],
+    columns: [store.kids, store.size, store.depth, store.above, store.parent, store.place].map(
+      (column) => Array.from(column.subarray(0, store.n)),
+    ),
+  });
+  for (let seed = 1; seed <= 30; seed++) {
+    const next = random(seed);
+    const tidy = seed % 2 === 0;
+    // By start, as a run goes on; or as it happens to come.
+    const rows = tidy
+      ? randomRows(150, seed).sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1))
+      : shuffled(randomRows(150, seed), seed);
+    const store = new SpanStore(2);
+    const known: Row[] = [];
+    for (const one of rows) {
+      // It begins, and ends later.
+      store.put({ ...one, open: true, end: null });
+      known.push({ ...one, open: true, end: null });
+      if (next() < 0.4) {
+        const k = Math.floor(next() * known.length);
+        const ended = { ...known[k], open: false, end: known[k].start + Math.floor(next() * 30) };
+        store.put(ended);
+        known[k] = ended;
+      }
+      if (next() < 0.5) store.link();
+    }
+    store.link();
+    const anew = new SpanStore(2);
+    anew.epoch = store.epoch;
+    for (const one of known) anew.put(one);
+    anew.link();
+    expect(all(store)).toEqual(all(anew));
+  }
+});
+
 const skeleton: Skeleton = {
   sequence: 12,
   session_id: "s",
@@ -126,7 +164,28 @@ const skeleton: Skeleton = {
     cost: [0.000_000_12, 0.5],
     time_to_first_token: [0.75, null],
   },
+  orphans: { at: [], parent: [] },
 };
+
+test("a span of the columns waits for its parent by name", () => {
+  const store = new SpanStore();
+  store.load({
+    ...skeleton,
+    parent: [-1, -1, 1],
+    orphans: { at: [1], parent: ["00000000000000bb"] },
+  });
+  expect(store.missingParent(1)).toBe("00000000000000bb");
+  expect(store.isOrphan(1)).toBe(true);
+  store.put(row("00000000000000bb", "0000000000000001"));
+  store.link();
+  expect(store.missingParent(1)).toBeNull();
+  expect(draw(store)).toEqual([
+    "0000000000000001",
+    "  00000000000000bb",
+    "    0000000000000002",
+    "      00000000000000aa",
+  ]);
+});
 
 test("a skeleton is read into columns", () => {
   const store = new SpanStore();

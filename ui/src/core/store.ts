@@ -3,11 +3,14 @@
  *
  * Takes in rows in any order and as often as they come: a row that is known is filled in, parents may come after their
  * children, and a span whose parent is not there yet stands under the run until it is. `link` then makes the tree in
- * time proportional to the number of spans. Knows nothing of the DOM or of what is folded or in view.
+ * time proportional to the number of spans, and adds to it in much less what comes in order. Knows nothing of the DOM or of what is folded or in view.
  */
 
+import type { Skeleton } from "../gen/api";
 import { parseTime } from "./format";
 import { KIND, STATUS, kindOf, statusOf } from "./kinds";
+
+export type { Calls, Skeleton } from "../gen/api";
 
 /** What is known of a span without what it carried. Times are milliseconds since the epoch, money is nano-USD. */
 export interface Row {
@@ -49,48 +52,10 @@ export const FLAG = {
   estimated: 8,
   /** The server has seen that nothing is missing from its cost. */
   settled: 16,
-  /** Its parent was told, and the server does not have it. */
-  orphan: 32,
 } as const;
 
-/** A session's spans as the server sends them: parents before children, siblings by start. */
-export interface Skeleton {
-  sequence: number;
-  session_id: string;
-  start_time: string;
-  spans: number;
-  kinds: string[];
-  strings: string[];
-  /** 16 hex digits for each span. */
-  ids: string;
-  parent: number[];
-  kind: number[];
-  name: number[];
-  agent: number[];
-  start: number[];
-  duration: number[];
-  flags: number[];
-  thread: (number | null)[];
-  calls: Calls;
-}
-
-/** What only some spans have. */
-export interface Calls {
-  at: number[];
-  model: number[];
-  input: (number | null)[];
-  output: (number | null)[];
-  cache_read: (number | null)[];
-  cache_write: (number | null)[];
-  reasoning: (number | null)[];
-  total: (number | null)[];
-  /** In dollars; what the span itself adds. */
-  cost: (number | null)[];
-  time_to_first_token: (number | null)[];
-}
-
 /** Bits of `Skeleton.flags`. */
-const WIRE = { open: 1, cancelled: 2, ok: 4, error: 8, orphan: 16, unpriced: 64, estimated: 128 };
+const WIRE = { open: 1, cancelled: 2, ok: 4, error: 8, unpriced: 64, estimated: 128 };
 
 /** What stands in `parent` and its like where there is nothing. */
 export const NONE = -1;
@@ -176,8 +141,18 @@ export class SpanStore {
   readonly #index = new Map<string, number>();
   /** Parents as they were told, circles and all. */
   #told = new Int32Array(0);
-  /** Ids of parents that are not there, by child. */
+  /** Ids of parents that are not there, by child; and those ids, some of which may be there by now. */
   readonly #missing = new Map<number, string>();
+  readonly #awaited = new Set<string>();
+  /** Children as lists: the first and the last of each span, and who comes after whom. */
+  #first = new Int32Array(0);
+  #last = new Int32Array(0);
+  #next = new Int32Array(0);
+  #top = NONE;
+  /** So many spans are in the tree. */
+  #linked = 0;
+  /** Something is other than at the end of its parent's children: the tree has to be made anew. */
+  #isMoved = true;
   #capacity = 0;
 
   constructor(capacity = 256) {
@@ -194,15 +169,7 @@ export class SpanStore {
   }
 
   isOrphan(at: number): boolean {
-    return this.#missing.has(at) || (this.flags[at] & FLAG.orphan) !== 0;
-  }
-
-  /** Whether there are spans without their parent whose id was not told, so that it cannot be known when it comes. */
-  hasUnnamedOrphans(): boolean {
-    for (let at = 0; at < this.n; at++) {
-      if ((this.flags[at] & FLAG.orphan) !== 0) return true;
-    }
-    return false;
+    return this.#missing.has(at);
   }
 
   /** Takes in a whole session; what was there before goes. */
@@ -210,6 +177,8 @@ export class SpanStore {
     const { spans: n, calls } = skeleton;
     this.#index.clear();
     this.#missing.clear();
+    this.#awaited.clear();
+    this.#isMoved = true;
     this.ids.length = 0;
     this.texts.clear();
     this.epoch = parseTime(skeleton.start_time);
@@ -236,10 +205,10 @@ export class SpanStore {
         (flags & WIRE.open ? FLAG.open : 0) |
         (flags & WIRE.cancelled ? FLAG.cancelled : 0) |
         (flags & WIRE.estimated ? FLAG.estimated : 0) |
-        (flags & WIRE.unpriced ? 0 : FLAG.settled) |
-        (flags & WIRE.orphan ? FLAG.orphan : 0);
+        (flags & WIRE.unpriced ? 0 : FLAG.settled);
       this.thread[at] = skeleton.thread[at] ?? Number.NaN;
     }
+    skeleton.orphans.at.forEach((at, k) => this.#missing.set(at, skeleton.orphans.parent[k]));
     this.model.fill(NONE);
     this.firstToken.fill(Number.NaN);
     this.cost.fill(Number.NaN);
@@ -270,20 +239,41 @@ export class SpanStore {
   put(row: Row): number {
     if (Number.isNaN(this.epoch)) this.epoch = row.start;
     let at = this.#index.get(row.id);
+    const isNew = at === undefined;
     if (at === undefined) {
       if (this.n === this.#capacity) this.#grow(this.#capacity * 2);
       at = this.n++;
       this.#index.set(row.id, at);
       this.ids[at] = row.id;
       this.#told[at] = NONE;
+      if (this.#awaited.has(row.id)) this.#isMoved = true;
     }
+    const told = this.#told[at];
     if (row.parent !== null) {
       const parent = this.indexOf(row.parent);
       this.#told[at] = parent;
-      if (parent === NONE) this.#missing.set(at, row.parent);
-      else this.#missing.delete(at);
+      if (parent === NONE) {
+        this.#missing.set(at, row.parent);
+        this.#awaited.add(row.parent);
+      } else this.#missing.delete(at);
     }
+    const start = this.start[at];
+    const end = this.end[at];
+    const kind = this.kind[at];
     this.#write(at, row);
+    if (isNew) {
+      if (this.kind[at] === KIND.SESSION && this.#told[at] === NONE) this.#isMoved = true;
+    } else if (
+      told !== this.#told[at] ||
+      start !== this.start[at] ||
+      kind !== this.kind[at] ||
+      (end === this.to && end !== this.end[at])
+    ) {
+      this.#isMoved = true;
+    }
+    const last = Number.isNaN(this.end[at]) ? this.start[at] : this.end[at];
+    if (last > this.to) this.to = last;
+    if (this.start[at] < this.from) this.from = this.start[at];
     this.version++;
     return at;
   }
@@ -314,8 +304,52 @@ export class SpanStore {
     this.toolCost[at] = row.toolCost ?? Number.NaN;
   }
 
-  /** Makes the tree of what is there. */
+  /** Makes the tree of what is there; what only came to its end is added to it. */
   link(): void {
+    if (this.#isMoved || this.root === NONE || !this.#append()) this.#linkAll();
+    this.#linked = this.n;
+    this.#isMoved = false;
+    this.version++;
+  }
+
+  /** Adds what is new, where each is the last beneath its parent; false where one is not. */
+  #append(): boolean {
+    const { n, above, kids, size, depth, order, place } = this;
+    const [first, last, next] = [this.#first, this.#last, this.#next];
+    for (let at = this.#linked; at < n; at++) {
+      const up = this.#told[at] === NONE ? this.root : this.#told[at];
+      const before = last[up];
+      if (before !== NONE && this.#before(before, at) > 0) return false;
+      this.parent[at] = this.#told[at];
+      above[at] = up;
+      depth[at] = depth[up] + 1;
+      kids[at] = 0;
+      size[at] = 1;
+      first[at] = last[at] = next[at] = NONE;
+      if (before === NONE) first[up] = at;
+      else next[before] = at;
+      last[up] = at;
+      kids[up]++;
+      for (let over = up; over !== NONE; over = above[over]) size[over]++;
+    }
+    if (n === this.#linked) return true;
+    let placed = 0;
+    let at = this.#top;
+    while (at !== NONE) {
+      place[at] = placed;
+      order[placed++] = at;
+      if (first[at] !== NONE) {
+        at = first[at];
+        continue;
+      }
+      let here: number = at;
+      while (here !== NONE && next[here] === NONE) here = above[here];
+      at = here === NONE ? NONE : next[here];
+    }
+    return true;
+  }
+
+  #linkAll(): void {
     const { n } = this;
     this.#resolve();
     const { start, end, above, kids, size, depth, order, place } = this;
@@ -337,8 +371,10 @@ export class SpanStore {
     for (let at = 1; at < n + 2; at++) until[at] += until[at - 1];
     const list = new Int32Array(n);
     for (let at = 0; at < n; at++) list[until[above[at] + 1]++] = at;
-    const first = new Int32Array(n).fill(NONE);
-    const next = new Int32Array(n).fill(NONE);
+    const [first, lastOf, next] = [this.#first, this.#last, this.#next];
+    first.fill(NONE, 0, n);
+    lastOf.fill(NONE, 0, n);
+    next.fill(NONE, 0, n);
     let roots = NONE;
     for (let up = NONE, begin = 0; up < n; begin = until[up + 1], up++) {
       const stop = until[up + 1];
@@ -346,8 +382,12 @@ export class SpanStore {
       this.#sort(list, begin, stop);
       for (let k = begin; k < stop - 1; k++) next[list[k]] = list[k + 1];
       if (up === NONE) roots = list[begin];
-      else first[up] = list[begin];
+      else {
+        first[up] = list[begin];
+        lastOf[up] = list[stop - 1];
+      }
     }
+    this.#top = roots;
 
     let placed = 0;
     let at = roots;
@@ -370,7 +410,6 @@ export class SpanStore {
       const up = above[here];
       if (up !== NONE) size[up] += size[here];
     }
-    this.version++;
   }
 
   /** Which of two siblings stands first: by start, then by id. */
@@ -397,6 +436,8 @@ export class SpanStore {
       this.#told[child] = there;
       this.#missing.delete(child);
     }
+    this.#awaited.clear();
+    for (const id of this.#missing.values()) this.#awaited.add(id);
     parent.set(this.#told.subarray(0, n));
     // 0 not seen, 1 on the way up from the span at hand, 2 known to end.
     const seen = new Uint8Array(n);
@@ -466,14 +507,16 @@ export class SpanStore {
     this.cost = floats(this.cost);
     this.toolCost = floats(this.toolCost);
     this.#told = words(this.#told);
-    // Made anew by every `link`.
-    this.parent = new Int32Array(capacity);
-    this.above = new Int32Array(capacity);
-    this.depth = new Int32Array(capacity);
-    this.kids = new Int32Array(capacity);
-    this.size = new Int32Array(capacity);
-    this.order = new Int32Array(capacity);
-    this.place = new Int32Array(capacity);
+    this.parent = words(this.parent);
+    this.above = words(this.above);
+    this.depth = words(this.depth);
+    this.kids = words(this.kids);
+    this.size = words(this.size);
+    this.order = words(this.order);
+    this.place = words(this.place);
+    this.#first = words(this.#first);
+    this.#last = words(this.#last);
+    this.#next = words(this.#next);
     this.#capacity = capacity;
   }
 

@@ -1,7 +1,22 @@
 import { expect, test } from "vitest";
 
 import { random } from "../../tests/rows";
-import { FILTERS, type Route, SORTS, TABS, VIEWS, parse, print, sessionRoute } from "./url";
+import {
+  BASES,
+  FAULT_SORTS,
+  FILTERS,
+  GROUPS,
+  LANES_BY,
+  LEVELS,
+  type Route,
+  SORTS,
+  SPEEDS,
+  TABS,
+  VIEWS,
+  parse,
+  print,
+  sessionRoute,
+} from "./url";
 
 const again = (route: Route) => {
   const [path, query = ""] = print(route).split("?");
@@ -12,12 +27,15 @@ test("addresses of plain pages are plain", () => {
   expect(print({ page: "sessions", filters: {}, sort: "newest" })).toBe("/sessions");
   expect(print(sessionRoute("last"))).toBe("/s/last");
   expect(parse("/", "")).toEqual({ page: "sessions", filters: {}, sort: "newest" });
-  expect(parse("/analytics", "")).toEqual({ page: "analytics" });
+  expect(parse("/analytics", "")).toEqual({ page: "analytics", by: "all", filters: {} });
 });
 
 test("a session's address says all that it shows", () => {
   expect(
-    parse("/s/ab%2Fc", "view=lanes&span=8f&t=1.5..20&tab=error&find=a%26b&only=1&fold=aa.bb"),
+    parse(
+      "/s/ab%2Fc",
+      "view=lanes&span=8f&t=1.5..20&tab=error&find=a%26b&only=1&fold=errors.aa.bb&path=0&by=thread&level=WARN&at=12.5&speed=30",
+    ),
   ).toEqual({
     page: "session",
     id: "ab/c",
@@ -27,12 +45,20 @@ test("a session's address says all that it shows", () => {
     time: { from: 1.5, to: 20 },
     find: "a&b",
     only: true,
+    base: "errors",
     folds: ["aa", "bb"],
+    path: false,
+    by: "thread",
+    level: "WARN",
+    at: 12.5,
+    speed: 30,
   });
 });
 
 test("what makes no sense is left out, and what is not there is said", () => {
   expect(parse("/s/x", "view=nonsense&t=9..1&tab=&span=")).toEqual(sessionRoute("x"));
+  expect(parse("/s/x", "by=moon&level=LOUD&at=soon&speed=7&path=1")).toEqual(sessionRoute("x"));
+  expect(parse("/s/x", "fold=aa")).toMatchObject({ base: "none", folds: ["aa"] });
   expect(parse("/s/x", "t=a..b")).toEqual(sessionRoute("x"));
   for (const path of ["/s", "/s/a/b", "/nothing", "/s/%E0"]) {
     expect(parse(path, "")).toEqual({ page: "missing", path });
@@ -54,6 +80,8 @@ test("every state survives its address", () => {
     for (const name of FILTERS) if (next() < 0.2) filters[name] = text() || "v";
     const routes: Route[] = [
       { page: "sessions", filters, sort: pick(SORTS) },
+      { page: "analytics", by: pick(GROUPS), filters },
+      { page: "errors", filters, kind: text() || null, sort: pick(FAULT_SORTS) },
       {
         page: "session",
         id: text() || "id",
@@ -63,7 +91,16 @@ test("every state survives its address", () => {
         time: next() < 0.5 ? null : { from, to: from + 1 + Math.floor(next() * 1e6) },
         find: text(),
         only: next() < 0.5,
-        folds: next() < 0.5 ? [] : ["aa", "0b"],
+        ...pick([
+          { base: null, folds: [] },
+          { base: pick(BASES), folds: [] },
+          { base: pick(BASES), folds: ["aa", "0b"] },
+        ]),
+        path: next() < 0.5,
+        by: pick(LANES_BY),
+        level: pick(LEVELS),
+        at: next() < 0.5 ? null : from,
+        speed: pick(SPEEDS),
       },
     ];
     for (const route of routes) {

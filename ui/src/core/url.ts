@@ -12,10 +12,26 @@ export type View = (typeof VIEWS)[number];
 export const TABS = ["overview", "io", "messages", "error", "attributes", "logs", "raw"] as const;
 export type Tab = (typeof TABS)[number];
 
+/** What is folded where nothing else is said: nothing, everything, or all but the way to what failed. */
+export const BASES = ["none", "all", "errors"] as const;
+export type Base = (typeof BASES)[number];
+
+/** What keeps lanes apart. */
+export const LANES_BY = ["agent", "thread"] as const;
+export type LanesBy = (typeof LANES_BY)[number];
+
+/** The least serious logs that are shown. */
+export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** How much faster than it went a run is replayed. */
+export const SPEEDS = [1, 2, 5, 10, 30, 60] as const;
+export type Speed = (typeof SPEEDS)[number];
+
 export const SORTS = ["newest", "oldest", "cost", "duration", "tokens", "spans", "errors"] as const;
 export type Sort = (typeof SORTS)[number];
 
-/** What of a session is looked for; each is a parameter of the server's list. */
+/** What of a session is looked for; each but `range` is a parameter of the server's list. */
 export const FILTERS = [
   "project",
   "state",
@@ -33,13 +49,36 @@ export const FILTERS = [
   "since",
   "until",
   "min_cost",
+  "max_cost",
+  "range",
 ] as const;
 export type Filter = (typeof FILTERS)[number];
+export type Filters = Partial<Record<Filter, string>>;
+
+export const GROUPS = ["all", "model", "agent", "tool", "tag", "environment", "version"] as const;
+export type Group = (typeof GROUPS)[number];
+
+export const FAULT_SORTS = ["newest", "count", "sessions"] as const;
+export type FaultSort = (typeof FAULT_SORTS)[number];
 
 export interface SessionsRoute {
   page: "sessions";
-  filters: Partial<Record<Filter, string>>;
+  filters: Filters;
   sort: Sort;
+}
+
+export interface AnalyticsRoute {
+  page: "analytics";
+  by: Group;
+  filters: Filters;
+}
+
+export interface ErrorsRoute {
+  page: "errors";
+  filters: Filters;
+  /** The kind of spans that failed; null is any. */
+  kind: string | null;
+  sort: FaultSort;
 }
 
 export interface SessionRoute {
@@ -54,15 +93,24 @@ export interface SessionRoute {
   /** What is searched for, and whether only that is shown. */
   find: string;
   only: boolean;
-  /** Ids of folded spans. */
+  /** What is folded but for `folds`; null is as the view would have it. */
+  base: Base | null;
+  /** Ids of spans that are not as `base` says. */
   folds: string[];
+  /** Whether the critical path is marked. */
+  path: boolean;
+  by: LanesBy;
+  level: Level;
+  /** The moment at which a replay stands, in milliseconds from the start; null is none. */
+  at: number | null;
+  speed: Speed;
 }
 
 export type Route =
   | SessionsRoute
   | SessionRoute
-  | { page: "analytics" }
-  | { page: "errors" }
+  | AnalyticsRoute
+  | ErrorsRoute
   | { page: "settings" }
   | { page: "missing"; path: string };
 
@@ -70,14 +118,9 @@ export function parse(path: string, search: string): Route {
   const parts = path.split("/").filter(Boolean);
   const query = new URLSearchParams(search);
   if (parts.length === 0 || (parts.length === 1 && parts[0] === "sessions")) {
-    const filters: SessionsRoute["filters"] = {};
-    for (const name of FILTERS) {
-      const value = query.get(name);
-      if (value) filters[name] = value;
-    }
-    return { page: "sessions", filters, sort: oneOf(SORTS, query.get("sort")) };
+    return { page: "sessions", filters: filtersOf(query), sort: oneOf(SORTS, query.get("sort")) };
   }
-  if (parts.length === 2 && parts[0] === "s") {
+  if (parts.length === 2 && (parts[0] === "s" || parts[0] === "sessions")) {
     const id = decode(parts[1]);
     if (id !== null) {
       return {
@@ -89,13 +132,24 @@ export function parse(path: string, search: string): Route {
         time: range(query.get("t")),
         find: query.get("find") ?? "",
         only: query.get("only") === "1",
-        folds: (query.get("fold") ?? "").split(".").filter(Boolean),
+        ...folding(query.get("fold")),
+        path: query.get("path") !== "0",
+        by: oneOf(LANES_BY, query.get("by")),
+        level: oneOf(LEVELS, query.get("level")),
+        at: moment(query.get("at")),
+        speed: SPEEDS.find((speed) => String(speed) === query.get("speed")) ?? 1,
       };
     }
   }
   if (parts.length === 1) {
     const page = parts[0];
-    if (page === "analytics" || page === "errors" || page === "settings") return { page };
+    const filters = filtersOf(query);
+    if (page === "analytics") return { page, by: oneOf(GROUPS, query.get("by")), filters };
+    if (page === "errors") {
+      const kind = query.get("kind") || null;
+      return { page, filters, kind, sort: oneOf(FAULT_SORTS, query.get("sort")) };
+    }
+    if (page === "settings") return { page };
   }
   return { page: "missing", path };
 }
@@ -104,12 +158,18 @@ export function print(route: Route): string {
   const query = new URLSearchParams();
   switch (route.page) {
     case "sessions":
-      for (const name of FILTERS) {
-        const value = route.filters[name];
-        if (value) query.set(name, value);
-      }
+      put(route.filters, query);
       if (route.sort !== SORTS[0]) query.set("sort", route.sort);
       return join("/sessions", query);
+    case "analytics":
+      if (route.by !== GROUPS[0]) query.set("by", route.by);
+      put(route.filters, query);
+      return join("/analytics", query);
+    case "errors":
+      put(route.filters, query);
+      if (route.kind) query.set("kind", route.kind);
+      if (route.sort !== FAULT_SORTS[0]) query.set("sort", route.sort);
+      return join("/errors", query);
     case "session":
       if (route.view !== VIEWS[0]) query.set("view", route.view);
       if (route.span) query.set("span", route.span);
@@ -117,12 +177,41 @@ export function print(route: Route): string {
       if (route.time) query.set("t", `${plain(route.time.from)}..${plain(route.time.to)}`);
       if (route.find) query.set("find", route.find);
       if (route.only) query.set("only", "1");
-      if (route.folds.length > 0) query.set("fold", route.folds.join("."));
+      if (route.base || route.folds.length > 0) {
+        query.set("fold", [route.base ?? BASES[0], ...route.folds].join("."));
+      }
+      if (!route.path) query.set("path", "0");
+      if (route.by !== LANES_BY[0]) query.set("by", route.by);
+      if (route.level !== LEVELS[0]) query.set("level", route.level);
+      if (route.at !== null) query.set("at", plain(route.at));
+      if (route.speed !== 1) query.set("speed", String(route.speed));
       return join(`/s/${encodeURIComponent(route.id)}`, query);
     case "missing":
       return route.path;
     default:
       return `/${route.page}`;
+  }
+}
+
+export const sessionsRoute = (filters: Filters = {}): SessionsRoute => ({
+  page: "sessions",
+  filters,
+  sort: SORTS[0],
+});
+
+function filtersOf(query: URLSearchParams): Filters {
+  const filters: Filters = {};
+  for (const name of FILTERS) {
+    const value = query.get(name);
+    if (value) filters[name] = value;
+  }
+  return filters;
+}
+
+function put(filters: Filters, query: URLSearchParams): void {
+  for (const name of FILTERS) {
+    const value = filters[name];
+    if (value) query.set(name, value);
   }
 }
 
@@ -136,7 +225,13 @@ export function sessionRoute(id: string): SessionRoute {
     time: null,
     find: "",
     only: false,
+    base: null,
     folds: [],
+    path: true,
+    by: "agent",
+    level: "TRACE",
+    at: null,
+    speed: 1,
   };
 }
 
@@ -154,6 +249,17 @@ function range(text: string | null): Range | null {
   const from = Number(found[1]);
   const to = Number(found[2]);
   return Number.isFinite(from) && Number.isFinite(to) && from < to ? { from, to } : null;
+}
+
+function moment(text: string | null): number | null {
+  return text !== null && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : null;
+}
+
+function folding(text: string | null): { base: Base | null; folds: string[] } {
+  const words = (text ?? "").split(".").filter(Boolean);
+  const base = BASES.find((base) => base === words[0]);
+  if (base) return { base, folds: words.slice(1) };
+  return { base: words.length > 0 ? BASES[0] : null, folds: words };
 }
 
 /** One of the words that are known, else the first. */

@@ -1,23 +1,39 @@
 /** One run: why it ended as it did, what it cost, and every span of it with its time. */
 
+import { effect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { ApiError } from "../core/api";
-import { clock, count, duration, money, parseTime, percent, shortId, whole } from "../core/format";
-import { culprits, failing, peers, siblings, step } from "../core/layout";
+import { whole } from "../core/format";
+import { failing, peers, siblings, step } from "../core/layout";
 import { type Session as SessionFacts, outcome } from "../core/model";
 import { pan, width, zoom } from "../core/timescale";
-import type { SessionRoute, View } from "../core/url";
+import { type SessionRoute, TABS, type View } from "../core/url";
 import { connection } from "../live";
-import { Failure, Figure, Outcome, Tabs } from "../ui/primitives";
-import { Details } from "../views/details";
+import { lazy } from "../ui/lazy";
+import { toast } from "../ui/toast";
+import { Failure, Tabs } from "../ui/primitives";
 import { Minimap } from "../views/minimap";
+import { Replay } from "../views/replay";
 import { SessionModel } from "../views/session-model";
 import { ROW, Timeline } from "../views/timeline";
+import { Blame, ContextStrip, Head, Why } from "../views/top";
+
+import "../styles/session.css";
+
+const Details = lazy(() => import("../views/details").then((part) => part.Details), "div");
+const LanesView = lazy(() => import("../views/lanes").then((part) => part.LanesView), "div");
+const Chat = lazy(() => import("../views/chat").then((part) => part.Chat), "div");
+const Logs = lazy(() => import("../views/logs").then((part) => part.Logs), "div");
+const Video = lazy(() => import("../views/video").then((part) => part.Video), "div");
 
 const SHOWN: { id: View; text: string }[] = [
   { id: "timeline", text: "Timeline" },
   { id: "tree", text: "Tree" },
+  { id: "lanes", text: "Lanes" },
+  { id: "chat", text: "Chat" },
+  { id: "logs", text: "Logs" },
+  { id: "video", text: "Video" },
 ];
 
 export function Session({ route }: { route: SessionRoute }) {
@@ -35,7 +51,7 @@ export function Session({ route }: { route: SessionRoute }) {
   if (error !== null && session === null) {
     const isMissing = error instanceof ApiError && error.isMissing;
     return (
-      <main class="page">
+      <main id="main" class="page">
         <h1>{isMissing ? "No such session" : "The session could not be loaded"}</h1>
         <Failure error={error} retry={() => void model.load()} />
       </main>
@@ -43,22 +59,27 @@ export function Session({ route }: { route: SessionRoute }) {
   }
   if (!session) {
     return (
-      <main class="page session" aria-busy="true">
+      <main id="main" class="page session" aria-busy="true">
         <div class="skeleton-rows" aria-label="Loading" />
       </main>
     );
   }
-  const view = SHOWN.some(({ id }) => id === route.view) ? route.view : "timeline";
+  const shown = SHOWN.filter(({ id }) => id !== "video" || session.video !== null);
+  const view = shown.some(({ id }) => id === route.view) ? route.view : "timeline";
   const { matches } = model.layout.value;
   return (
-    <main class={route.span ? "page session with-details" : "page session"}>
+    <main id="main" class={route.span ? "page session with-details" : "page session"}>
       <Head session={session} model={model} />
       <Why session={session} model={model} />
-      <Minimap model={model} />
+      <Blame model={model} />
+      <div class="overview">
+        <Minimap model={model} />
+        <ContextStrip model={model} />
+      </div>
       <div class="toolbar">
         <Tabs
           label="Views"
-          tabs={SHOWN}
+          tabs={shown}
           chosen={view}
           choose={(view) => model.change({ view }, false)}
         />
@@ -66,8 +87,8 @@ export function Session({ route }: { route: SessionRoute }) {
           <input
             id="search"
             type="search"
-            placeholder="Find spans…  /"
-            aria-label="Find spans"
+            placeholder={view === "logs" ? "Find in logs…  /" : "Find spans…  /"}
+            aria-label={view === "logs" ? "Find in logs" : "Find spans"}
             value={route.find}
             onInput={(event) => model.change({ find: event.currentTarget.value })}
             onKeyDown={(event) => {
@@ -78,7 +99,7 @@ export function Session({ route }: { route: SessionRoute }) {
               );
             }}
           />
-          {route.find && (
+          {route.find && view !== "logs" && (
             <>
               <span role="status">{whole(matches.length)} found</span>
               <label>
@@ -92,15 +113,11 @@ export function Session({ route }: { route: SessionRoute }) {
             </>
           )}
         </search>
-        {session.counts.dropped > 0 && (
-          <span class="tone-warn">
-            {whole(session.counts.dropped)} spans were lost before they got here
-          </span>
-        )}
-        {connection.value === "retrying" && <span class="tone-warn">● reconnecting…</span>}
+        <Replay model={model} />
       </div>
+      <Notices session={session} model={model} />
       <div class="panes">
-        <Timeline model={model} bars={view === "timeline"} />
+        <Main model={model} view={view} video={session.video} />
         {route.span && (
           <aside class="details" aria-label="Details of the span">
             <Details model={model} />
@@ -111,84 +128,109 @@ export function Session({ route }: { route: SessionRoute }) {
   );
 }
 
-function Head({ session, model }: { session: SessionFacts; model: SessionModel }) {
-  const start = parseTime(session.start_time);
-  const took =
-    session.duration_ms ?? (model.isRunning.value ? Math.max(0, model.now.value - start) : null);
-  const { tokens } = session;
-  return (
-    <header class="session-head">
-      <h1 title={session.id}>{session.name}</h1>
-      <Outcome session={session} />
-      <Figure value={duration(took)} label="" />
-      <Figure
-        value={money(session.cost)}
-        label=""
-        tone={session.cost.partial ? "warn" : "plain"}
-        {...(session.cost.unpriced_models.length > 0
-          ? { title: `no price for ${session.cost.unpriced_models.join(", ")}` }
-          : {})}
-      />
-      <Figure
-        value={count(tokens.total)}
-        label={
-          tokens.cache_read > 0
-            ? `tok (${percent(tokens.cache_read / tokens.input)} cached)`
-            : "tok"
-        }
-        title={`${whole(tokens.input)} in, ${whole(tokens.output)} out`}
-      />
-      <Figure value={whole(session.counts.spans)} label="spans" />
-      <span class="quiet">{clock(start, Date.now())}</span>
-      {session.tags.map((tag) => (
-        <span key={tag} class="tag">
-          #{tag}
-        </span>
-      ))}
-      {session.host?.hostname && <span class="quiet">{session.host.hostname}</span>}
-      <span class="quiet mono">{shortId(session.id)}</span>
-    </header>
-  );
-}
+/** So many are shown whole; beyond, the page says that it is at its limit. */
+const HUGE = 250_000;
 
-/** Why it failed, and a way to the first span that did. */
-function Why({ session, model }: { session: SessionFacts; model: SessionModel }) {
-  if (session.counts.errors === 0 && !session.end_state_reason) return null;
-  const failed = outcome(session).tone === "bad";
-  const found = culprits(model.store, model.sums.value.errors);
-  return (
-    <p class={failed ? "why bad" : "why"}>
-      {session.end_state_reason && <span>{session.end_state_reason}</span>}
-      {found.length > 0 && (
-        <button type="button" onClick={() => model.select(found[found.length - 1])}>
-          go to the failing span
+/** What is not as it should be with what is shown. */
+function Notices({ session, model }: { session: SessionFacts; model: SessionModel }) {
+  const { spans, dropped } = session.counts;
+  const notices: preact.ComponentChildren[] = [];
+  if (model.isDeleted.value) {
+    notices.push(
+      <>
+        This session was deleted.{" "}
+        <button type="button" onClick={() => void model.restore()}>
+          Bring it back
         </button>
-      )}
-      {found.length > 1 && <span class="quiet">one of {whole(found.length)} errors</span>}
-    </p>
+      </>,
+    );
+  } else if (model.error.value !== null) {
+    notices.push(
+      <>
+        What is shown may be old: it could not be loaded anew.{" "}
+        <button type="button" onClick={() => void model.load()}>
+          Try again
+        </button>
+      </>,
+    );
+  }
+  if (dropped > 0) {
+    notices.push(
+      `${whole(spans)} of ${whole(spans + dropped)} spans: ${whole(dropped)} were lost before they got here.`,
+    );
+  }
+  if (spans > HUGE) {
+    notices.push(`${whole(spans)} spans are more than this page is made for: it may be slow.`);
+  }
+  if (connection.value === "retrying") {
+    notices.push("The server does not answer. This goes on by itself once it does.");
+  }
+  if (notices.length === 0) return null;
+  return (
+    <div class="notices" role="status">
+      {notices.map((notice, k) => (
+        <p key={k}>{notice}</p>
+      ))}
+    </div>
   );
 }
 
-/** The part of time in view is in the address once it rests. */
-function useTimeInAddress(model: SessionModel): void {
-  const window = model.window.value;
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      if (model.state.value?.time !== window) model.change({ time: window });
-    }, 200);
-    return () => clearTimeout(timer);
-  }, [model, window]);
+function Main({ model, view, video }: { model: SessionModel; view: View; video: string | null }) {
+  switch (view) {
+    case "lanes":
+      return <LanesView model={model} />;
+    case "chat":
+      return <Chat model={model} />;
+    case "logs":
+      return <Logs model={model} />;
+    case "video":
+      return <Video model={model} source={video ?? ""} />;
+    default:
+      return <Timeline key={view} model={model} bars={view === "timeline"} />;
+  }
 }
+
+/** The part of time in view and the moment of a replay are in the address once they rest. */
+function useTimeInAddress(model: SessionModel): void {
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = effect(() => {
+      const time = model.window.value;
+      const at = model.playhead.value;
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const state = model.state.peek();
+        if (state && (state.time !== time || state.at !== at)) model.change({ time, at });
+      }, 200);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [model]);
+}
+
+/** How long two keys belong together. */
+const PAIR_MS = 900;
 
 function useKeys(model: SessionModel): void {
   const latest = useRef(model);
   latest.current = model;
   useEffect(() => {
+    let afterG = Number.NEGATIVE_INFINITY;
     const onKey = (event: KeyboardEvent) => {
+      // `g` and a letter go to another page.
+      const isPair = event.timeStamp - afterG < PAIR_MS;
+      afterG = event.key === "g" ? event.timeStamp : Number.NEGATIVE_INFINITY;
+      if (isPair || document.querySelector("dialog[open]")) return;
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const target = event.target as HTMLElement;
-      if (target.matches("input, select, textarea")) {
+      if (target.matches("input:not([type=checkbox]), select, textarea")) {
         if (event.key === "Escape") target.blur();
+        return;
+      }
+      // A button that has the focus is pressed by these.
+      if (target.matches("button, a, summary") && (event.key === " " || event.key === "Enter")) {
         return;
       }
       if (press(latest.current, event.key)) event.preventDefault();
@@ -208,8 +250,8 @@ function press(model: SessionModel, key: string): boolean {
     if (rows.length > 0) model.select(rows[Math.max(0, Math.min(rows.length - 1, to))]);
   };
   const page = Math.max(1, Math.floor(innerHeight / ROW / 2));
-  const view = model.view.value;
-  const all = model.whole.value;
+  const view = model.range.peek();
+  const all = model.whole.peek();
   switch (key) {
     case "j":
     case "ArrowDown":
@@ -276,13 +318,31 @@ function press(model: SessionModel, key: string): boolean {
     case "/":
       document.querySelector<HTMLInputElement>("#search")?.focus();
       return true;
+    case "r":
+      model.showRows();
+      return true;
+    case "J":
+      void model.neighbour("before");
+      return true;
+    case "K":
+      void model.neighbour("after");
+      return true;
     case "c":
-      void navigator.clipboard.writeText(location.href);
+      navigator.clipboard.writeText(location.href).then(
+        () => toast("The link is copied"),
+        () => toast("The browser does not let this page copy"),
+      );
+      return true;
+    case " ":
+      if (!model.isRunning.peek()) model.play();
       return true;
     case "Escape":
       model.change({ span: null });
       return true;
-    default:
-      return false;
+    default: {
+      const tab = /^[1-7]$/.test(key) ? TABS[Number(key) - 1] : undefined;
+      if (tab) model.change({ tab });
+      return tab !== undefined;
+    }
   }
 }

@@ -1,387 +1,361 @@
 /** All runs, the newest first: what became of each, what it cost, and what it was about. Rows change where they stand. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { ago, clock, count, duration, money, parseTime, percent, plural } from "../core/format";
-import { type Changes, type Session, type SessionList, outcome } from "../core/model";
-import {
-  FILTERS,
-  type Filter,
-  SORTS,
-  type SessionsRoute,
-  type Sort,
-  print,
-  sessionRoute,
-} from "../core/url";
+import { ApiError, isAborted } from "../core/api";
+import { count, money, percent, whole } from "../core/format";
+import { type LiveList, append, change, refresh, show, start } from "../core/live-list";
+import type { Session, SessionList } from "../core/model";
+import { asked, during } from "../core/period";
+import { label } from "../core/query";
+import { type Filter, type Filters, type SessionsRoute, print } from "../core/url";
 import { listen } from "../live";
-import { follow, go } from "../router";
+import { go } from "../router";
 import { api, useAnswer } from "../ui/ask";
-import { Failure, Figure, Outcome } from "../ui/primitives";
+import { Icon } from "../ui/icons";
+import { useKeys } from "../ui/keys";
+import { Menu } from "../ui/menu";
+import { Failure, Figure } from "../ui/primitives";
+import { Selected, remove } from "../views/sessions/actions";
+import { Brush, isSpread, useHistogram } from "../views/sessions/brush";
+import { COLUMNS, chooseColumns, shownColumns, usualColumns } from "../views/sessions/columns";
+import { Chips, Clear, Menus, SearchLine, Times } from "../views/sessions/filters";
+import { FirstRun } from "../views/sessions/first-run";
+import { List } from "../views/sessions/list";
 
 const PAGE = 100;
-/** How long rows must rest before their sums are asked for. */
-const TOTALS_MS = 400;
+/** How often a list that changes asks what is new in it, and what its sums are. */
+const REFRESH_MS = 1_000;
+
+type Totals = SessionList["totals"];
+
+/** The list that was left last, so that who comes back to it finds it as it was. */
+let left: { address: string; list: LiveList<Session>; totals: Totals; top: number } | null = null;
+/** As many rows as one request gives. */
+const MOST = 500;
 
 export function Sessions({ route }: { route: SessionsRoute }) {
-  const query = new URLSearchParams(route.filters as Record<string, string>);
-  query.set("sort", route.sort);
-  query.set("limit", String(PAGE));
-  const path = `/sessions?${query.toString()}`;
+  const filters = useMemo(() => asked(route.filters, Date.now()).toString(), [route]);
+  const address = print(route);
+  // As many as there were, so that those that are gone since are not among them.
+  const limit = useMemo(() => {
+    const rows = left?.address === address ? left.list.rows.length : 0;
+    return Math.min(MOST, Math.max(PAGE, Math.ceil(rows / PAGE) * PAGE));
+  }, [address]);
+  const query = `/sessions?${filters}&sort=${route.sort}`;
+  const path = `${query}&limit=${limit}`;
   const { answer, error, isStale, again } = useAnswer<SessionList>(path);
-  const [more, setMore] = useState<Session[]>([]);
-  const [cursor, setCursor] = useState<string | null>(null);
-  const [fresh, setFresh] = useState<Map<string, Session>>(new Map());
-  const [arrived, setArrived] = useState(0);
-  const [totals, setTotals] = useState<SessionList["totals"] | null>(null);
-  const shown = useRef(new Set<string>());
+  const before = left?.address === address ? left : null;
+  const [list, setList] = useState<LiveList<Session> | null>(before?.list ?? null);
+  const [totals, setTotals] = useState<Totals | null>(before?.totals ?? null);
+  /** The address that the list answers to: while another is asked for, that of before is still shown. */
+  const [listOf, setListOf] = useState(before ? address : "");
+  const [shownOf, setShownOf] = useState<Totals | null>(null);
+  const [selected, select] = useState<ReadonlyMap<string, Session>>(new Map());
+  const [moreError, setMoreError] = useState<unknown>(null);
+  const [round, setRound] = useState(0);
+  const histogram = useHistogram(filters, round);
+  const place = useRef<HTMLDivElement>(null);
+  const isLoading = useRef(false);
 
   useEffect(() => {
-    setMore([]);
-    setFresh(new Map());
-    setArrived(0);
-    setCursor(answer?.next_cursor ?? null);
-    setTotals(answer?.totals ?? null);
+    if (!answer) return;
+    setList(start(answer.sessions, answer.next_cursor));
+    setTotals(answer.totals);
+    setShownOf(answer.totals);
+    setListOf(address);
+    setMoreError(null);
+    isLoading.current = false;
   }, [answer]);
-
-  // Sums follow the rows, once these rest.
   useEffect(() => {
-    if (fresh.size === 0 && arrived === 0) return;
-    const stop = new AbortController();
-    const timer = setTimeout(() => {
-      const sums = new URLSearchParams(query);
-      sums.set("limit", "1");
-      api.get<SessionList>(`/sessions?${sums.toString()}`, stop.signal).then(
-        (list) => setTotals(list.totals),
-        // The sums of before stay; whoever asks for the rows is told what is wrong.
-        () => {},
-      );
-    }, TOTALS_MS);
-    return () => {
-      clearTimeout(timer);
-      stop.abort();
+    select(new Map());
+    if (place.current) place.current.scrollTop = before?.top ?? 0;
+  }, [address]);
+  useEffect(() => {
+    const box = place.current;
+    if (!box || !list || !totals || listOf !== address) return;
+    const keep = () => {
+      left = { address, list, totals, top: box.scrollTop };
     };
-  }, [fresh, arrived]);
+    keep();
+    box.addEventListener("scroll", keep, { passive: true });
+    return () => box.removeEventListener("scroll", keep);
+  }, [address, list, totals, listOf]);
 
-  useEffect(
-    () =>
-      listen({
-        reset: again,
-        changes: (changes: Changes) => {
-          const known = changes.sessions.filter((session) => shown.current.has(session.id));
-          setArrived((arrived) => arrived + changes.sessions.length - known.length);
-          if (changes.removed.some((id) => shown.current.has(id))) again();
-          if (known.length === 0) return;
-          setFresh((old) => {
-            const all = new Map(old);
-            for (const session of known) all.set(session.id, session);
-            return all;
-          });
-        },
-      }),
-    [],
-  );
+  const isAtTop = () => (place.current?.scrollTop ?? 0) < 4 && !place.current?.matches(":hover");
+  useLive(`${query}&limit=${PAGE}`, {
+    changed: (sessions, removed) => setList((list) => list && change(list, sessions, removed)),
+    page: (page) => {
+      setTotals(page.totals);
+      setRound((round) => round + 1);
+      if (route.sort === "newest") {
+        setList((list) =>
+          list && list.rows.length > 0
+            ? refresh(list, page.sessions, isAtTop())
+            : start(page.sessions, page.next_cursor),
+        );
+      }
+    },
+    reset: again,
+  });
 
-  const isEmpty = answer !== null && answer.sessions.length === 0;
-  const isFiltered = Object.keys(route.filters).length > 0;
-  // The first run of all appears without being asked for.
-  useEffect(() => {
-    if (arrived > 0 && isEmpty) again();
-  }, [arrived, isEmpty]);
-
-  const sessions = [...(answer?.sessions ?? []), ...more].map((one) => fresh.get(one.id) ?? one);
-  shown.current = new Set(sessions.map((session) => session.id));
-
-  const goOn = async () => {
-    const page = await api.get<SessionList>(`${path}&cursor=${encodeURIComponent(cursor ?? "")}`);
-    setMore([...more, ...page.sessions]);
-    setCursor(page.next_cursor);
+  const more = async () => {
+    if (isLoading.current || !list?.cursor) return;
+    isLoading.current = true;
+    setMoreError(null);
+    const { cursor } = list;
+    try {
+      const page = await api.get<SessionList>(
+        `${query}&limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`,
+      );
+      setList((list) =>
+        list?.cursor === cursor ? append(list, page.sessions, page.next_cursor) : list,
+      );
+      isLoading.current = false;
+    } catch (error) {
+      // Stays as if it loaded, so that scrolling alone does not ask again and again.
+      setMoreError(error);
+    }
+  };
+  const take = (ids: string[]) => {
+    setList((list) => list && change(list, [], ids));
+    select(new Map());
+    void remove(ids, again);
   };
 
+  const choose = (filters: Filters) => go({ ...route, filters });
+  const isFiltered = Object.keys(route.filters).length > 0;
+  const isEmpty = list !== null && list.rows.length === 0 && !isStale;
+  // What is on top of another order only the server knows.
+  const news =
+    route.sort === "newest"
+      ? (list?.waiting.length ?? 0)
+      : Math.max(0, (totals?.sessions ?? 0) - (shownOf?.sessions ?? 0));
+  const showNews = () => {
+    if (place.current) place.current.scrollTop = 0;
+    if (route.sort === "newest") setList((list) => list && show(list));
+    else again();
+  };
+  useKeys({
+    "/": () => document.querySelector<HTMLInputElement>("#search")?.focus(),
+    n: () => news > 0 && showNews(),
+  });
+  const isBlank = list === null && error === null;
   return (
     <main class="page sessions">
       <h1 class="unseen">Sessions</h1>
-      <Filters route={route} />
+      <search class="controls">
+        <SearchLine
+          filters={route.filters}
+          choose={choose}
+          label="Search sessions"
+          hint="Search, or state=failed cost>0.05   /"
+        />
+        <Times filters={route.filters} choose={choose} usual="All time" />
+        <Menus filters={route.filters} choose={choose} />
+        <Clear filters={route.filters} choose={choose} />
+        <span class="spring" />
+        <ColumnMenu />
+      </search>
+      <Chips filters={route.filters} choose={choose} />
       {error !== null && <Failure error={error} retry={again} />}
-      {totals && !isEmpty && <Totals totals={totals} />}
-      {isEmpty && !isFiltered && error === null && <FirstRun />}
-      {isEmpty && isFiltered && <NoMatch route={route} />}
-      {arrived > 0 && !isEmpty && (
-        <button type="button" class="arrived" onClick={again}>
-          {plural(arrived, "new session")} ↑
-        </button>
-      )}
-      {sessions.length > 0 && (
-        <div class="table-scroll">
-          <table class="list" aria-busy={isStale}>
-            <thead>
-              <tr>
-                <th>State</th>
-                <th>Session</th>
-                <SortHead route={route} sort="newest" text="Started" />
-                <SortHead route={route} sort="duration" text="Time" numeric />
-                <SortHead route={route} sort="cost" text="Cost" numeric />
-                <SortHead route={route} sort="tokens" text="Tokens" numeric />
-                <SortHead route={route} sort="spans" text="Spans" numeric />
-                <SortHead route={route} sort="errors" text="Errors" numeric />
-                <th>Agents</th>
-                <th>Tags</th>
-              </tr>
-            </thead>
-            <tbody>
-              {sessions.map((session) => (
-                <SessionRow key={session.id} session={session} route={route} />
-              ))}
-            </tbody>
-          </table>
+      {totals && !(isEmpty && !isFiltered) && (
+        <div class="overview">
+          <Sums totals={totals} />
+          {histogram && isSpread(histogram) && (
+            <Brush
+              histogram={histogram}
+              choose={(since, until) => choose(during(route.filters, since, until))}
+            />
+          )}
         </div>
       )}
-      {cursor !== null && (
-        <button type="button" class="more" onClick={() => void goOn()}>
-          Show {PAGE} more
-        </button>
+      {isBlank && <div class="skeleton-rows" role="status" aria-label="Loading" />}
+      {isEmpty && !isFiltered && error === null && <FirstRun />}
+      {isEmpty && isFiltered && error === null && (
+        <NoMatch filters={route.filters} choose={choose} />
+      )}
+      {list !== null && list.rows.length > 0 && (
+        <div class="list-frame">
+          {news > 0 && (
+            <button type="button" class="arrived" onClick={showNews} title="n">
+              {whole(news)} new ↑
+            </button>
+          )}
+          <List
+            route={route}
+            list={list}
+            total={totals?.sessions ?? list.rows.length}
+            isStale={isStale}
+            place={place}
+            selected={selected}
+            select={select}
+            more={() => void more()}
+            remove={take}
+          />
+        </div>
+      )}
+      {moreError !== null && (
+        <Failure
+          error={moreError}
+          retry={() => {
+            isLoading.current = false;
+            void more();
+          }}
+        />
+      )}
+      {selected.size > 0 && (
+        <Selected sessions={[...selected.values()]} clear={() => select(new Map())} remove={take} />
       )}
     </main>
   );
 }
 
-function SessionRow({ session, route }: { session: Session; route: SessionsRoute }) {
-  const target = sessionRoute(session.id);
-  const now = Date.now();
-  const start = parseTime(session.start_time);
-  const isRunning = session.state === "running";
-  const took = session.duration_ms ?? (isRunning ? now - start : null);
-  const failed = outcome(session).tone === "bad";
-  return (
-    <tr onClick={(event) => follow(event, target)} class={failed ? "failed" : undefined}>
-      <td>
-        <Outcome session={session} />
-      </td>
-      <td class="what">
-        <a
-          href={print(target)}
-          onClick={(event) => (event.stopPropagation(), follow(event, target))}
-        >
-          {session.name}
-        </a>
-        {session.end_state_reason && (
-          <span
-            class={failed ? "reason tone-bad" : "reason quiet"}
-            title={session.end_state_reason}
-          >
-            {session.end_state_reason}
-          </span>
-        )}
-      </td>
-      <td title={clock(start, now)} class="nowrap">
-        {ago(start, now)}
-      </td>
-      <td class="num">{duration(took)}</td>
-      <td class={session.cost.partial ? "num tone-warn" : "num"}>{money(session.cost)}</td>
-      <td class="num">{count(session.tokens.total)}</td>
-      <td class="num">{count(session.counts.spans)}</td>
-      <td class={session.counts.errors > 0 ? "num tone-bad" : "num quiet"}>
-        {session.counts.errors > 0 ? count(session.counts.errors) : "–"}
-      </td>
-      <td class="quiet clip">{session.agents.join(", ")}</td>
-      <td class="nowrap">
-        {session.tags.map((tag) => (
-          <button
-            key={tag}
-            type="button"
-            class="tag"
-            onClick={(event) => {
-              event.stopPropagation();
-              go({ ...route, filters: { ...route.filters, tag } });
-            }}
-          >
-            #{tag}
-          </button>
-        ))}
-      </td>
-    </tr>
-  );
+/** Changes as they come, and the first page once they have: at most so often, and always once more at their end. */
+function useLive(
+  path: string,
+  told: {
+    changed: (sessions: Session[], removed: string[]) => void;
+    page: (page: SessionList) => void;
+    reset: () => void;
+  },
+): void {
+  const current = useRef(told);
+  current.current = told;
+  useEffect(() => {
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const ask = () => {
+      timer = null;
+      api.get<SessionList>(path, stop.signal).then(
+        (page) => current.current.page(page),
+        (error: unknown) => {
+          // What was there stays; the connection's state says that it may be old.
+          if (!isAborted(error) && !(error instanceof ApiError)) throw error;
+        },
+      );
+    };
+    const silence = listen({
+      reset: () => current.current.reset(),
+      changes: ({ sessions, removed }) => {
+        if (sessions.length === 0 && removed.length === 0) return;
+        current.current.changed(sessions, removed);
+        timer ??= setTimeout(ask, REFRESH_MS);
+      },
+    });
+    return () => {
+      stop.abort();
+      silence();
+      if (timer !== null) clearTimeout(timer);
+    };
+  }, [path]);
 }
 
-function SortHead({
-  route,
-  sort,
-  text,
-  numeric = false,
-}: {
-  route: SessionsRoute;
-  sort: Sort;
-  text: string;
-  numeric?: boolean;
-}) {
-  const isOldest = route.sort === "oldest" && sort === "newest";
-  const isChosen = route.sort === sort || isOldest;
-  const next = sort === "newest" && route.sort === "newest" ? "oldest" : sort;
-  return (
-    <th
-      class={numeric ? "num" : undefined}
-      aria-sort={isChosen ? (isOldest ? "ascending" : "descending") : undefined}
-    >
-      <button type="button" onClick={() => go({ ...route, sort: next })}>
-        {text}
-        {isChosen && (isOldest ? " ↑" : " ↓")}
-      </button>
-    </th>
-  );
-}
-
-function Totals({ totals }: { totals: SessionList["totals"] }) {
+function Sums({ totals }: { totals: Totals }) {
+  const { sessions, running, failed, cost, tokens } = totals;
   return (
     <p class="totals">
+      <Figure value={whole(sessions)} label={sessions === 1 ? "session" : "sessions"} />
+      {running > 0 && <Figure value={whole(running)} label="running" tone="live" />}
       <Figure
-        value={count(totals.sessions)}
-        label={totals.sessions === 1 ? "session" : "sessions"}
+        value={money(cost)}
+        label="spent"
+        title={cost.partial ? "At least: some calls have no known price" : undefined}
       />
-      {totals.running > 0 && <Figure value={count(totals.running)} label="running" tone="live" />}
-      <Figure value={money(totals.cost)} label="" tone={totals.cost.partial ? "warn" : "plain"} />
-      <Figure value={count(totals.tokens)} label="tokens" />
-      {totals.sessions > 0 && (
-        <Figure
-          value={percent(totals.failed / totals.sessions)}
-          label="failed"
-          tone={totals.failed > 0 ? "bad" : "plain"}
-        />
-      )}
+      <Figure value={count(tokens)} label="tokens" title={`${whole(tokens)} tokens`} />
+      <Figure
+        value={failed > 0 ? percent(failed / sessions) : "0 %"}
+        label={failed > 0 ? `failed, ${whole(failed)}` : "failed"}
+        tone={failed > 0 ? "bad" : "plain"}
+      />
     </p>
   );
 }
 
-const ENDS = ["Success", "Error", "Indeterminate"];
-const STATES = ["running", "ended", "lost"];
-
-function Filters({ route }: { route: SessionsRoute }) {
-  const { filters } = route;
-  const set = (name: Filter, value: string) => {
-    const next = { ...filters };
-    if (value) next[name] = value;
-    else delete next[name];
-    go({ ...route, filters: next });
-  };
-  const others = FILTERS.filter(
-    (name) => filters[name] && !["q", "state", "end_state"].includes(name),
-  );
+function ColumnMenu() {
+  const shown = shownColumns.value;
   return (
-    <search class="filters">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          set("q", String(new FormData(event.currentTarget).get("q") ?? "").trim());
-        }}
-      >
-        <input
-          key={filters.q}
-          id="search"
-          name="q"
-          type="search"
-          placeholder="Search…  /"
-          aria-label="Search sessions"
-          defaultValue={filters.q ?? ""}
-        />
-      </form>
-      <Choice
-        label="End"
-        all={ENDS}
-        value={filters.end_state}
-        set={(one) => set("end_state", one)}
-      />
-      <Choice label="State" all={STATES} value={filters.state} set={(one) => set("state", one)} />
-      {others.map((name) => (
-        <button
-          key={name}
-          type="button"
-          class="tag chosen"
-          aria-label={`Remove the filter ${name}`}
-          onClick={() => set(name, "")}
-        >
-          {name}: {filters[name]} ×
-        </button>
-      ))}
-      <select
-        aria-label="Sort by"
-        value={route.sort}
-        onChange={(event) => go({ ...route, sort: event.currentTarget.value as Sort })}
-      >
-        {SORTS.map((sort) => (
-          <option key={sort}>{sort}</option>
-        ))}
-      </select>
-    </search>
-  );
-}
-
-function Choice({
-  label,
-  all,
-  value,
-  set,
-}: {
-  label: string;
-  all: string[];
-  value: string | undefined;
-  set: (value: string) => void;
-}) {
-  return (
-    <select
-      aria-label={label}
-      value={value ?? ""}
-      onChange={(event) => set(event.currentTarget.value)}
+    <Menu
+      class="right"
+      label={
+        <>
+          <Icon name="columns" /> Columns
+        </>
+      }
     >
-      <option value="">{label}: any</option>
-      {all.map((one) => (
-        <option key={one} value={one}>
-          {one}
-        </option>
-      ))}
-    </select>
+      {() => (
+        <>
+          <ul class="options">
+            {COLUMNS.map(({ id, head }) => (
+              <li key={id}>
+                <label>
+                  <input
+                    type="checkbox"
+                    checked={shown.has(id)}
+                    disabled={id === "name"}
+                    onChange={() => {
+                      const next = new Set(shown);
+                      if (!next.delete(id)) next.add(id);
+                      chooseColumns(next);
+                    }}
+                  />
+                  {head}
+                </label>
+              </li>
+            ))}
+          </ul>
+          <button type="button" class="link" onClick={() => chooseColumns(usualColumns())}>
+            As at first
+          </button>
+        </>
+      )}
+    </Menu>
   );
 }
 
-function NoMatch({ route }: { route: SessionsRoute }) {
+/** Which filter leaves nothing: each with how many there would be without it. */
+function NoMatch({ filters, choose }: { filters: Filters; choose: (filters: Filters) => void }) {
+  const names = Object.keys(filters) as Filter[];
+  const [counts, setCounts] = useState<ReadonlyMap<Filter, number>>(new Map());
+  useEffect(() => {
+    const stop = new AbortController();
+    setCounts(new Map());
+    for (const name of names) {
+      const query = asked(without(filters, name), Date.now());
+      api.get<SessionList>(`/sessions?${query.toString()}&limit=1`, stop.signal).then(
+        ({ totals }) => setCounts((old) => new Map(old).set(name, totals.sessions)),
+        // The button is there without its number.
+        () => {},
+      );
+    }
+    return () => stop.abort();
+  }, [filters]);
+  const sorted = names.toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
   return (
     <section class="empty">
-      <h2>No session fits</h2>
+      <h2>No session fits all of this</h2>
+      <ul class="without">
+        {sorted.map((name) => (
+          <li key={name}>
+            <button type="button" onClick={() => choose(without(filters, name))}>
+              Without {label(name, filters[name] ?? "")}
+            </button>{" "}
+            <span class="quiet">
+              {counts.has(name) && `${whole(counts.get(name) ?? 0)} sessions`}
+            </span>
+          </li>
+        ))}
+      </ul>
       <p>
-        Take away a filter:{" "}
-        {Object.entries(route.filters).map(([name, value]) => {
-          const filters = { ...route.filters };
-          delete filters[name as Filter];
-          return (
-            <button key={name} type="button" class="tag" onClick={() => go({ ...route, filters })}>
-              {name}: {value} ×
-            </button>
-          );
-        })}
+        <button type="button" onClick={() => choose({})}>
+          Clear filters
+        </button>
       </p>
     </section>
   );
 }
 
-/** The three ways to send a first run, with this server's own address. */
-function FirstRun() {
-  const server = location.origin;
-  return (
-    <section class="empty">
-      <h2>
-        <span class="waiting" aria-hidden="true" /> Waiting for the first run
-      </h2>
-      <dl>
-        <dt>A Rust program</dt>
-        <dd>
-          <pre>cargo add agentops # then #[agentops::main] on main, and run it</pre>
-        </dd>
-        <dt>Any OpenTelemetry client</dt>
-        <dd>
-          <pre>OTEL_EXPORTER_OTLP_ENDPOINT={server}</pre>
-        </dd>
-        <dt>A look at a recorded run</dt>
-        <dd>
-          <pre>agentops demo</pre>
-        </dd>
-      </dl>
-    </section>
-  );
+function without(filters: Filters, name: Filter): Filters {
+  const { [name]: _, ...others } = filters;
+  return others;
 }

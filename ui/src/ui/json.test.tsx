@@ -1,7 +1,7 @@
 import { cleanup, fireEvent, render } from "@testing-library/preact";
 import { afterEach, expect, test } from "vitest";
 
-import { Json, Text } from "./json";
+import { Json, Text, Value } from "./json";
 
 afterEach(cleanup);
 
@@ -39,4 +39,18 @@ test("a value of 10,000 levels is shown as far as it is open", () => {
   for (let k = 0; k < 10_000; k++) deep = [deep];
   const { container } = render(<Json value={deep} />);
   expect(container.querySelectorAll("details").length).toBeLessThan(5);
+});
+
+test("a search opens what it found, marks it, and counts", () => {
+  const value = {
+    a: { b: { c: { d: "a needle here" } } },
+    list: Array.from({ length: 300 }, (_, k) => ({ k })),
+  };
+  const { container, getByRole } = render(<Value name="Input" value={value} />);
+  expect(container.textContent).not.toContain("needle");
+  fireEvent.input(getByRole("searchbox"), { target: { value: "needle" } });
+  expect(container.querySelector("mark")?.textContent).toBe("needle");
+  expect(getByRole("status").textContent).toBe("1 found");
+  fireEvent.input(getByRole("searchbox"), { target: { value: "299" } });
+  expect(container.querySelector("mark")?.textContent).toBe("299");
 });

@@ -2,6 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 
+import { useState } from "preact/hooks";
+
 import { ApiError } from "../core/api";
 import { KINDS, LETTERS } from "../core/kinds";
 import { type Session, type Tone, outcome } from "../core/model";
@@ -36,7 +38,7 @@ export function Figure({
   label: string;
   value: ComponentChildren;
   tone?: Tone;
-  title?: string;
+  title?: string | undefined;
 }) {
   return (
     <span class={tone ? `figure tone-${tone}` : "figure"} title={title}>
@@ -48,6 +50,7 @@ export function Figure({
 /** What failed, and what to do about it. */
 export function Failure({ error, retry }: { error: unknown; retry: () => void }) {
   const known = error instanceof ApiError ? error : null;
+  if (known?.status === 401) return <KeyForm retry={retry} />;
   return (
     <div class="failure" role="alert">
       <p>{known?.message ?? "The page made a mistake."}</p>
@@ -56,6 +59,46 @@ export function Failure({ error, retry }: { error: unknown; retry: () => void })
         Try again
       </button>
     </div>
+  );
+}
+
+/** Asks for the token, and goes on where one is. */
+function KeyForm({ retry }: { retry: () => void }) {
+  const [says, setSays] = useState("");
+  const send = async (token: string) => {
+    setSays("");
+    // The server answers with a cookie, which this page cannot read, and every later request has.
+    const asked = await fetch(`/?token=${encodeURIComponent(token)}`).catch(() => null);
+    if (asked === null) setSays("The server does not answer. Is `agentops serve` running?");
+    else if (asked.status === 401) setSays("That is not the token of this server.");
+    else retry();
+  };
+  return (
+    <section class="empty" role="alert">
+      <h2>This server wants its token</h2>
+      <p>
+        Open the address that <code>agentops serve</code> printed, or give what is in the file{" "}
+        <code>token</code> of its data directory.
+      </p>
+      <form
+        class="key-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send(String(new FormData(event.currentTarget).get("token") ?? "").trim());
+        }}
+      >
+        <input
+          class="field"
+          type="password"
+          name="token"
+          aria-label="Token"
+          autocomplete="off"
+          required
+        />
+        <button type="submit">Open</button>
+      </form>
+      {says && <p class="tone-bad">{says}</p>}
+    </section>
   );
 }
 

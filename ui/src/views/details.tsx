@@ -1,22 +1,40 @@
 /** What a span carried: asked for when it is selected, shown as text whatever it is. */
 
-import { clock, count, duration, money, parseTime, percent } from "../core/format";
-import type { ChatMessage, Span } from "../core/model";
-import type { Tab } from "../core/url";
-import { useAnswer } from "../ui/ask";
-import { Json, Text } from "../ui/json";
-import { Copy, Failure, Kind, Tabs } from "../ui/primitives";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { curlOf } from "../core/curl";
+import { clock, count, duration, money, parseTime, percent, plural } from "../core/format";
 import { kindOf } from "../core/kinds";
+import type { Span } from "../core/model";
+import { NONE } from "../core/store";
+import type { Tab } from "../core/url";
+import { follow } from "../router";
+import { useAnswer } from "../ui/ask";
+import { Text, Value } from "../ui/json";
+import { Copy, Failure, Kind, Tabs } from "../ui/primitives";
+import { Peers } from "./details/peers";
+import { Message } from "./message";
 import type { SessionModel } from "./session-model";
 
 export function Details({ model }: { model: SessionModel }) {
   const session = model.session.value;
   const id = model.selectedId.value;
-  // A span that runs is asked for again when it changes.
-  void model.version.value;
   const path = session && id ? `/sessions/${session.id}/spans/${id}` : null;
   const { answer: span, error, isStale, again } = useAnswer<Span>(path);
-  if (error) return <Failure error={error} retry={again} />;
+  useAgain(model, again);
+  if (error) {
+    return (
+      <div class="details-inner">
+        <header class="details-head">
+          <h2>
+            No details
+            <Close model={model} />
+          </h2>
+        </header>
+        <Failure error={error} retry={again} />
+      </div>
+    );
+  }
   if (!span) return <Coming model={model} />;
   const wanted = model.state.value?.tab ?? "overview";
   const tabs = tabsOf(span);
@@ -31,16 +49,34 @@ export function Details({ model }: { model: SessionModel }) {
         choose={(tab) => model.change({ tab })}
       />
       <div class="details-body" role="tabpanel" tabIndex={0} key={span.id + tab}>
-        <Body span={span} tab={tab} />
+        <Body span={span} tab={tab} model={model} />
       </div>
     </div>
   );
 }
 
+/** A span is asked for again when it ends, or is filled in. */
+function useAgain(model: SessionModel, again: () => void): void {
+  void model.version.value;
+  const { store } = model;
+  const at = model.selected.value;
+  const now =
+    at === NONE ? "" : `${store.ids[at]} ${store.flags[at]} ${store.status[at]} ${store.end[at]}`;
+  const before = useRef(now);
+  useEffect(() => {
+    const isSame = before.current.slice(0, 16) === now.slice(0, 16);
+    if (isSame && before.current !== now) again();
+    before.current = now;
+  }, [now]);
+}
+
 export function tabsOf(span: Span): { id: Tab; text: string }[] {
   const tabs: { id: Tab; text: string }[] = [{ id: "overview", text: "Overview" }];
   if (span.error) tabs.push({ id: "error", text: "Error" });
-  if (span.llm) tabs.push({ id: "messages", text: "Messages" });
+  if (span.llm) {
+    const messages = span.llm.messages.length + span.llm.completions.length;
+    tabs.push({ id: "messages", text: messages > 0 ? `Messages ${count(messages)}` : "Messages" });
+  }
   tabs.push({ id: "io", text: "In / Out" });
   if (Object.keys(span.attributes).length > 0) tabs.push({ id: "attributes", text: "Attributes" });
   if (span.logs.length > 0) tabs.push({ id: "logs", text: `Logs ${count(span.logs.length)}` });
@@ -48,17 +84,31 @@ export function tabsOf(span: Span): { id: Tab; text: string }[] {
   return tabs;
 }
 
+function Close({ model }: { model: SessionModel }) {
+  return (
+    <button
+      type="button"
+      class="close"
+      aria-label="Close details"
+      title="Escape"
+      onClick={() => model.change({ span: null })}
+    >
+      ×
+    </button>
+  );
+}
+
 /** What is known of a span before its details are here. */
 function Coming({ model }: { model: SessionModel }) {
   const at = model.selected.value;
-  if (at < 0) return null;
   const { store } = model;
   return (
     <div class="details-inner" aria-busy="true">
       <header class="details-head">
         <h2>
-          <Kind kind={store.kind[at]} />
-          {store.texts.get(store.name[at])}
+          {at >= 0 && <Kind kind={store.kind[at]} />}
+          {at >= 0 ? store.texts.get(store.name[at]) : "…"}
+          <Close model={model} />
         </h2>
       </header>
     </div>
@@ -69,23 +119,20 @@ function Head({ span, model }: { span: Span; model: SessionModel }) {
   const { store } = model;
   const at = store.indexOf(span.id);
   const path = at < 0 ? [] : store.ancestors(at);
+  const curl = span.llm && curlOf(span.llm);
   return (
     <header class="details-head">
       <h2>
         <Kind kind={kindOf(span.kind)} />
-        {span.name}
-        {span.status === "error" && <span class="tone-bad"> ✕ failed</span>}
-        {span.open && <span class="tone-live"> ● running</span>}
-        <button
-          type="button"
-          class="close"
-          aria-label="Close details"
-          onClick={() => model.change({ span: null })}
-        >
-          ×
-        </button>
+        <span class="details-name">{span.name}</span>
+        {span.status === "error" && <span class="tone-bad">✕ failed</span>}
+        {span.cancelled && <span class="tone-warn">cancelled</span>}
+        {span.open && <span class="tone-live">● running</span>}
+        {span.duration_ms !== null && <span class="quiet">{duration(span.duration_ms)}</span>}
+        <Close model={model} />
       </h2>
       <p class="quiet crumbs">
+        {path.length > 4 && "… › "}
         {path.slice(-4).map((up) => (
           <span key={store.ids[up]}>
             <button type="button" class="link" onClick={() => model.select(up)}>
@@ -96,171 +143,310 @@ function Head({ span, model }: { span: Span; model: SessionModel }) {
         ))}
         <span>{span.name}</span>
       </p>
+      <p class="copies">
+        <Copy text={() => location.href} label="Link" />
+        <Copy text={() => JSON.stringify(span, null, 2)} label="JSON" />
+        {curl && <Copy text={() => curl} label="cURL" />}
+      </p>
     </header>
   );
 }
 
-function Body({ span, tab }: { span: Span; tab: Tab }) {
+function Body({ span, tab, model }: { span: Span; tab: Tab; model: SessionModel }) {
   switch (tab) {
     case "overview":
-      return <Overview span={span} />;
+      return <Overview span={span} model={model} />;
     case "io":
-      return (
-        <>
-          <Value name="Input" value={span.input} />
-          <Value name="Output" value={span.output} />
-        </>
-      );
+      return <InOut span={span} />;
     case "messages":
       return <Messages span={span} />;
     case "error":
-      return <ErrorView span={span} />;
+      return <ErrorView span={span} model={model} />;
     case "attributes":
-      return <Json value={span.attributes} />;
+      return <Value name="Attributes" value={span.attributes} />;
     case "logs":
       return <Logs span={span} />;
     case "raw":
-      return (
-        <>
-          <Copy text={() => JSON.stringify(span, null, 2)} label="Copy JSON" />
-          <Json value={span} />
-        </>
-      );
+      return <Value name="As the server answers it" value={span} />;
   }
 }
 
-function Overview({ span }: { span: Span }) {
-  const { llm } = span;
-  const usage = llm?.usage;
-  const start = parseTime(span.start_time);
-  const facts: [string, preact.ComponentChildren][] = [
-    ["Time", duration(span.duration_ms)],
-    ["Started", clock(start, Date.now())],
-  ];
-  if (span.agent) facts.push(["Agent", span.agent.name]);
-  if (llm)
-    facts.push([
-      "Model",
-      [llm.provider, llm.model ?? llm.request_model].filter(Boolean).join(" · "),
-    ]);
-  if (llm?.time_to_first_token_ms)
-    facts.push(["First token", duration(llm.time_to_first_token_ms)]);
-  if (usage) {
-    facts.push(["Tokens", `${count(usage.input)} in → ${count(usage.output)} out`]);
-    if (usage.cache_read) facts.push(["From cache", percent(usage.cache_read / usage.input)]);
-    if (usage.reasoning) facts.push(["Reasoning", count(usage.reasoning)]);
-    const usd = llm?.cost?.usd ?? null;
-    facts.push(["Cost", money({ usd, partial: usd === null, estimated: usage.estimated })]);
-    if (usage.reported) facts.push(["", "repeats what spans beneath it used; not counted again"]);
-  }
-  if (llm?.attempts && llm.attempts > 1) facts.push(["Attempts", String(llm.attempts)]);
-  if (span.thread) facts.push(["Thread", span.thread.name ?? String(span.thread.id)]);
-  if (span.source) facts.push(["Source", `${span.source.file}:${span.source.line}`]);
+function Overview({ span, model }: { span: Span; model: SessionModel }) {
+  const at = model.store.indexOf(span.id);
   return (
     <>
-      {span.error && <ErrorView span={span} short />}
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {!llm && <Value name="Input" value={span.input} />}
-      {!llm && <Value name="Output" value={span.output} />}
-      {llm && <Messages span={span} />}
+      {span.error && <ErrorView span={span} model={model} short />}
+      <Facts span={span} model={model} />
+      {!span.llm && span.input !== null && <Value name="Input" value={span.input} />}
+      {!span.llm && span.output !== null && <Value name="Output" value={span.output} />}
+      {span.llm && <LastWords span={span} />}
+      {at >= 0 && <Peers model={model} at={at} />}
     </>
   );
 }
 
-function Value({ name, value }: { name: string; value: unknown }) {
-  if (value === null || value === undefined) return null;
+function Facts({ span, model }: { span: Span; model: SessionModel }) {
+  const { llm, tool } = span;
+  const usage = llm?.usage;
+  const start = parseTime(span.start_time);
+  const since = duration(start - model.store.epoch - model.store.from);
+  const facts: [string, preact.ComponentChildren][] = [
+    ["Time", span.open ? "still running" : duration(span.duration_ms)],
+    ["Started", `${clock(start, Date.now())}, ${since} in`],
+  ];
+  if (span.busy_ms !== null) {
+    facts.push([
+      "Busy",
+      `${duration(span.busy_ms)}${span.polls ? ` in ${plural(span.polls, "poll")}` : ""}`,
+    ]);
+  }
+  if (span.agent) {
+    facts.push(["Agent", [span.agent.name, span.agent.role].filter(Boolean).join(": ")]);
+  }
+  if (llm) {
+    facts.push([
+      "Model",
+      [llm.provider, llm.model ?? llm.request_model].filter(Boolean).join(" · "),
+    ]);
+    if (llm.time_to_first_token_ms !== null) {
+      facts.push(["First token", duration(llm.time_to_first_token_ms)]);
+    }
+  }
+  if (usage) {
+    facts.push([
+      "Tokens",
+      `${count(usage.input)} in → ${count(usage.output)} out${usage.estimated ? ", estimated" : ""}`,
+    ]);
+    if (usage.cache_read) facts.push(["From cache", percent(usage.cache_read / usage.input)]);
+    if (usage.reasoning) facts.push(["Reasoning", count(usage.reasoning)]);
+  }
+  if (llm && (usage || llm.cost.usd !== null)) facts.push(["Cost", <Cost span={span} />]);
+  if (llm?.attempts && llm.attempts > 1) facts.push(["Attempts", String(llm.attempts)]);
+  if (llm) {
+    for (const [name, value] of Object.entries(llm.parameters).slice(0, 6)) {
+      facts.push([name, typeof value === "object" ? JSON.stringify(value) : String(value)]);
+    }
+  }
+  if (tool?.cost_usd != null) facts.push(["Cost", money({ usd: tool.cost_usd })]);
+  if (span.guardrail) {
+    facts.push([
+      "Guardrail",
+      [span.guardrail.spec, span.guardrail.triggered ? "tripped" : "passed"]
+        .filter(Boolean)
+        .join(", "),
+    ]);
+  }
+  if (span.thread) facts.push(["Thread", span.thread.name ?? String(span.thread.id)]);
+  if (span.source) {
+    facts.push(["Source", <span class="mono">{`${span.source.file}:${span.source.line}`}</span>]);
+    facts.push(["Function", <span class="mono">{span.source.function}</span>]);
+  }
+  if (span.version) facts.push(["Version", span.version]);
+  if (span.tags.length > 0) facts.push(["Tags", span.tags.map((tag) => `#${tag}`).join(" ")]);
   return (
-    <section class="value">
-      <h3>
-        {name}
-        <Copy
-          text={() => (typeof value === "string" ? value : JSON.stringify(value, null, 2))}
-          label="Copy"
-        />
-      </h3>
-      <div class="box">
-        <Json value={value} />
-      </div>
-    </section>
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
-function ErrorView({ span, short = false }: { span: Span; short?: boolean }) {
+function Cost({ span }: { span: Span }) {
+  const cost = span.llm?.cost;
+  if (!cost || cost.usd === null) {
+    const model = span.llm?.model ?? span.llm?.request_model;
+    return (
+      <span class="tone-warn">
+        unpriced{model && `: ${model} is in no price table`} ·{" "}
+        <a href="/settings" onClick={(event) => follow(event, { page: "settings" })}>
+          set a price
+        </a>
+      </span>
+    );
+  }
+  return (
+    <span title={cost.price_table ? `by the table ${cost.price_table}` : undefined}>
+      {money({ usd: cost.usd, estimated: cost.estimated ?? false })}
+      {cost.input_usd !== null && cost.output_usd !== null && (
+        <span class="quiet">
+          {" "}
+          ({money({ usd: cost.input_usd })} in, {money({ usd: cost.output_usd })} out)
+        </span>
+      )}
+    </span>
+  );
+}
+
+function InOut({ span }: { span: Span }) {
+  const isEmpty = span.input === null && span.output === null;
+  if (isEmpty) {
+    return (
+      <p class="quiet">
+        Neither input nor output was recorded. Content may be off in the program (
+        <code>AGENTOPS_CAPTURE_CONTENT</code>), or the function have neither.
+      </p>
+    );
+  }
+  return (
+    <>
+      {span.input !== null && <Value name="Input" value={span.input} />}
+      {span.output !== null && <Value name="Output" value={span.output} />}
+    </>
+  );
+}
+
+function ErrorView({
+  span,
+  model,
+  short = false,
+}: {
+  span: Span;
+  model: SessionModel;
+  short?: boolean;
+}) {
   const { error } = span;
   if (!error) return null;
+  const refused = span.llm?.provider_error;
   return (
-    <section class="error-box">
-      <h3>{[error.code ?? error.type, error.rust_type].filter(Boolean).join(" · ")}</h3>
-      <p class="pre">
-        <Text text={error.details ?? ""} />
-      </p>
-      {!short && error.chain.length > 0 && (
-        <ol class="chain">
-          {error.chain.map((cause, k) => (
-            <li key={k}>
-              <Text text={cause} />
-            </li>
-          ))}
-        </ol>
+    <>
+      <section class="error-box">
+        <h3>
+          <span>{[error.code || error.type, error.rust_type].filter(Boolean).join(" · ")}</span>
+          {!short && <Copy text={() => JSON.stringify(error, null, 2)} label="Copy" />}
+        </h3>
+        <p class="pre">
+          <Text text={error.details} />
+        </p>
+        {!short && error.chain.length > 0 && (
+          <ol class="chain" aria-label="Causes">
+            {error.chain.map((cause, k) => (
+              <li key={k}>
+                <Text text={cause} />
+              </li>
+            ))}
+          </ol>
+        )}
+      </section>
+      {refused && (
+        <p class="refused">
+          {[refused.status, refused.type, refused.code].filter(Boolean).join(" · ")}
+          {refused.retry_after_ms != null &&
+            `, to be tried again in ${duration(refused.retry_after_ms)}`}
+        </p>
       )}
-      {!short && error.span_trace.length > 0 && <p class="quiet">{error.span_trace.join(" › ")}</p>}
+      {!short && error.span_trace.length > 0 && (
+        <section class="value">
+          <h3>Spans around it</h3>
+          <SpanTrace span={span} names={error.span_trace} model={model} />
+        </section>
+      )}
       {!short && error.stack && (
-        <details>
-          <summary>Stack</summary>
-          <pre>
+        <section class="value">
+          <h3>
+            <span>Stack</span>
+            <Copy text={() => error.stack ?? ""} label="Copy" />
+          </h3>
+          <pre class="box">
             <Text text={error.stack} />
           </pre>
-        </details>
+        </section>
       )}
-    </section>
+      {!short && (
+        <dl class="facts">
+          <div>
+            <dt>Type</dt>
+            <dd>{error.type}</dd>
+          </div>
+          <div>
+            <dt>When</dt>
+            <dd>{duration(parseTime(error.time) - model.store.epoch - model.store.from)} in</dd>
+          </div>
+        </dl>
+      )}
+    </>
   );
 }
 
-function Messages({ span }: { span: Span }) {
+/** Names of the spans that it failed in, each leading to its own where that is the one. */
+function SpanTrace({ span, names, model }: { span: Span; names: string[]; model: SessionModel }) {
+  const { store } = model;
+  const at = store.indexOf(span.id);
+  const path = at < 0 ? [] : [...store.ancestors(at), at];
+  return (
+    <ol class="span-trace">
+      {names.map((name, k) => {
+        const here = path[path.length - names.length + k];
+        const isSame = here !== undefined && store.texts.get(store.name[here]) === name;
+        return (
+          <li key={k} style={{ paddingLeft: `${Math.min(k, 12) * 10}px` }}>
+            {isSame ? (
+              <button type="button" class="link" onClick={() => model.select(here)}>
+                {name}
+              </button>
+            ) : (
+              name
+            )}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** Of a long conversation the overview shows how it ended. */
+function LastWords({ span }: { span: Span }) {
   const { llm } = span;
   if (!llm) return null;
-  const all = [...llm.messages, ...llm.completions];
-  if (all.length === 0) return <p class="quiet">No messages were captured.</p>;
+  const last = llm.messages.at(-1);
+  if (!last && llm.completions.length === 0) return <NoMessages />;
   return (
     <ol class="messages">
-      {all.map((message, k) => (
-        <Message key={k} message={message} isAnswer={k >= llm.messages.length} />
+      {last && <Message message={last} />}
+      {llm.completions.map((message, k) => (
+        <Message key={k} message={message} isAnswer />
       ))}
     </ol>
   );
 }
 
-function Message({ message, isAnswer }: { message: ChatMessage; isAnswer: boolean }) {
-  const parts =
-    typeof message.content === "string"
-      ? [{ type: "text", text: message.content }]
-      : message.content;
+const NoMessages = () => (
+  <p class="quiet">
+    No messages were recorded. Content may be off in the program (
+    <code>AGENTOPS_CAPTURE_CONTENT</code>
+    ), or its client not tell them.
+  </p>
+);
+
+/** So many messages are shown at once. */
+const SHOWN = 60;
+
+function Messages({ span }: { span: Span }) {
+  const { llm } = span;
+  const [shown, setShown] = useState(SHOWN);
+  if (!llm) return null;
+  const all = [
+    ...llm.messages.map((message) => ({ message, isAnswer: false })),
+    ...llm.completions.map((message) => ({ message, isAnswer: true })),
+  ];
+  if (all.length === 0) return <NoMessages />;
+  const before = Math.max(0, all.length - shown);
   return (
-    <li class={isAnswer ? "message answer" : "message"}>
-      <h3>
-        {message.role}
-        {message.finish_reason && <span class="quiet"> {message.finish_reason}</span>}
-      </h3>
-      {parts?.map((part, k) => (
-        <div key={k} class="pre">
-          {typeof part.text === "string" ? <Text text={part.text} /> : <Json value={part} />}
-        </div>
-      ))}
-      {message.tool_calls?.map((call, k) => (
-        <div key={call.id ?? k} class="tool-call">
-          <Kind kind={kindOf("TOOL")} />
-          <b>{call.name}</b>
-          <Json value={call.arguments} />
-        </div>
-      ))}
-    </li>
+    <>
+      {before > 0 && (
+        <button type="button" class="more" onClick={() => setShown(shown + SHOWN)}>
+          {plural(before, "earlier message")}
+        </button>
+      )}
+      <ol class="messages">
+        {all.slice(before).map(({ message, isAnswer }, k) => (
+          <Message key={before + k} message={message} isAnswer={isAnswer} />
+        ))}
+      </ol>
+    </>
   );
 }
 
@@ -270,8 +456,16 @@ function Logs({ span }: { span: Span }) {
     <ol class="logs">
       {span.logs.map((log, k) => (
         <li key={k} class={`log level-${log.level.toLowerCase()}`}>
-          <span class="quiet">+{duration(parseTime(log.time) - start)}</span> <b>{log.level}</b>{" "}
-          <Text text={log.message} />
+          <span class="quiet num">+{duration(parseTime(log.time) - start)}</span>
+          <b>{log.level}</b>
+          <span>
+            <Text text={log.message} />{" "}
+            {Object.entries(log.attributes).map(([name, value]) => (
+              <span key={name} class="quiet">
+                {name}={typeof value === "string" ? value : JSON.stringify(value)}{" "}
+              </span>
+            ))}
+          </span>
         </li>
       ))}
     </ol>

@@ -101,7 +101,12 @@ export interface Bars {
   critical: Map<number, Stretch[]>;
   /** Errors at and beneath each span. */
   errors: Int32Array;
+  /** Where a replay stands; what comes after it is only hinted at. */
+  playhead: number | null;
 }
+
+/** How much of its colour has what a replay has not come to. */
+const AHEAD = 0.18;
 
 /** Room beside the bars, so that neither the first tick nor the last duration is cut. */
 export const MARGIN = 12;
@@ -144,13 +149,23 @@ export function drawBars({ context, width, height }: Pen, colours: Palette, bars
     }
     const left = Math.max(-4, from);
     const right = Math.min(width + 4, Math.max(to, from + 2));
+    const isAhead = bars.playhead !== null && end > bars.playhead;
+    const solid = store.isOpen(at) ? 0.55 : 1;
     context.fillStyle = colour;
-    context.globalAlpha = store.isOpen(at) ? 0.55 : 1;
-    context.beginPath();
-    context.roundRect(left, y + 7, right - left, row - 14, Math.min(3, (right - left) / 2));
-    context.fill();
+    context.globalAlpha = isAhead ? AHEAD : solid;
+    bar(context, left, right, y, row);
     context.globalAlpha = 1;
-    if (isError && !isCause) {
+    if (isAhead) {
+      const reached = MARGIN + toPixel(view, bars.playhead ?? 0, wide);
+      context.globalAlpha = solid;
+      if (reached > left) bar(context, left, Math.min(right, reached), y, row);
+      context.globalAlpha = 1;
+      if (store.start[at] > (bars.playhead ?? 0)) continue;
+    }
+    if (store.isOpen(at)) stripe(context, colours.bg, left, right, y, row);
+    if (isError && !isCause && !isAhead) {
+      context.beginPath();
+      context.roundRect(left, y + 7, right - left, row - 14, Math.min(3, (right - left) / 2));
       context.strokeStyle = colours.bad;
       context.lineWidth = 1.5;
       context.stroke();
@@ -174,6 +189,53 @@ export function drawBars({ context, width, height }: Pen, colours: Palette, bars
     const text = duration(end - store.start[at]);
     drawLabel({ context, width, height }, colours.quiet, inside, text, left, right, y + row / 2);
   }
+  if (bars.playhead !== null) {
+    const x = MARGIN + toPixel(view, bars.playhead, wide);
+    drawPlayhead({ context, width, height }, colours, x);
+  }
+}
+
+function bar(
+  context: CanvasRenderingContext2D,
+  left: number,
+  right: number,
+  y: number,
+  row: number,
+): void {
+  context.beginPath();
+  context.roundRect(left, y + 7, right - left, row - 14, Math.min(3, (right - left) / 2));
+  context.fill();
+}
+
+/** What runs is striped, so that it is told from what ended without its colour. */
+function stripe(
+  context: CanvasRenderingContext2D,
+  colour: string,
+  left: number,
+  right: number,
+  y: number,
+  row: number,
+): void {
+  context.save();
+  context.beginPath();
+  context.rect(left, y + 7, right - left, row - 14);
+  context.clip();
+  context.strokeStyle = colour;
+  context.globalAlpha = 0.35;
+  context.lineWidth = 2;
+  context.beginPath();
+  for (let x = Math.floor(left / 8) * 8; x < right + row; x += 8) {
+    context.moveTo(x, y + row - 7);
+    context.lineTo(x + row - 14, y + 7);
+  }
+  context.stroke();
+  context.restore();
+}
+
+/** Where a replay stands. */
+export function drawPlayhead({ context, height }: Pen, colours: Palette, x: number): void {
+  context.fillStyle = colours.accent;
+  context.fillRect(Math.round(x) - 1, 0, 2, height);
 }
 
 /** Beside the bar, before it where there is no room, else inside it. */

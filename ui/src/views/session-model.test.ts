@@ -113,7 +113,7 @@ test("folding and selecting are in the address", async () => {
   const at = model.store.root;
   model.select(at);
   model.fold(at, true);
-  expect(location.search).toBe(`?span=${root}&fold=${root}`);
+  expect(location.search).toBe(`?span=${root}&fold=none.${root}`);
   expect([model.selected.value, model.layout.value.rows.length]).toEqual([at, 1]);
   model.fold(at, false);
   expect(model.layout.value.rows).toHaveLength(skeleton.spans);

@@ -1,18 +1,21 @@
 /**
  * Tree and timeline side by side: rows as elements, of which only those in view are there, and their bars on one canvas.
  *
- * A treegrid with one tab stop: arrows or j and k move, h and l fold, and the address follows.
+ * A treegrid with one tab stop: arrows or j and k move, h and l fold, and the address follows. What is in view stays where
+ * it is when rows come in above it.
  */
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-import { count, duration, money, nanoUsd } from "../core/format";
+import { count, duration, money, nanoUsd, plural } from "../core/format";
 import { SUM, type Sums } from "../core/rollup";
-import { extent, fit, pan, toTime, width as widthOf, zoom } from "../core/timescale";
+import { NONE, type SpanStore } from "../core/store";
 import { Kind } from "../ui/primitives";
-import { MARGIN, drawAxis, drawBars, palette, prepare } from "./paint";
+import { useDraw } from "./draw";
+import { drawAxis, drawBars, palette, prepare } from "./paint";
 import type { SessionModel } from "./session-model";
 import { useSize } from "./size";
+import { useZoom } from "./zoom";
 
 export const ROW = 26;
 const BEYOND = 8;
@@ -26,108 +29,86 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const [top, setTop] = useState(0);
   const size = useSize(scroller);
   const { store } = model;
+  const version = model.version.value;
   const { rows, rowOf } = model.layout.value;
-  const view = model.view.value;
-  const whole = model.whole.value;
-  const now = model.nowHere.value;
   const selected = model.selected.value;
   const sums = model.sums.value;
-  const folds = model.folds.value;
+  const loops = model.loops.value;
+  const tries = model.tries.value;
+  // Rows are dimmed anew only when a span begins.
+  const isReplay = model.begun.value !== null;
+  const playhead = isReplay ? model.playhead.peek() : null;
+  const now = bars ? 0 : model.clock.value - store.epoch;
+  model.rowsInView = [Math.floor(top / ROW), Math.ceil((top + size.height) / ROW)];
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(rows.length, Math.ceil((top + size.height) / ROW) + BEYOND);
 
-  useLayoutEffect(() => {
+  useDraw(() => {
+    if (!bars) return;
+    const view = model.range.value;
+    const origin = model.whole.value.from;
     const pen = canvas.current && prepare(canvas.current);
-    if (!pen || !bars) return;
+    if (!pen) return;
     const colours = palette(canvas.current!.parentElement!);
-    const critical = model.critical.value;
-    const { errors } = sums;
     drawBars(pen, colours, {
       store,
-      origin: whole.from,
-      rows,
+      origin,
+      rows: model.layout.value.rows,
       view,
-      now,
-      top,
+      now: model.nowHere.value,
+      top: scroller.current?.scrollTop ?? 0,
       row: ROW,
-      selected,
-      critical,
-      errors,
+      selected: model.selected.value,
+      critical: model.critical.value,
+      errors: model.sums.value.errors,
+      playhead: model.playhead.value,
     });
     const above = axis.current && prepare(axis.current);
-    if (above) drawAxis(above, colours, view, whole.from);
+    if (above) drawAxis(above, colours, view, origin);
   });
 
-  // What is selected is in view, wherever the selection came from.
+  const anchor = useAnchor(scroller, rows, rowOf, store.ids, model);
+
+  // What is selected is in view, wherever the selection came from, and stays so while the page finds its measures; but not
+  // once the reader has moved on.
+  const isMoved = useRef(false);
+  useLayoutEffect(() => {
+    isMoved.current = false;
+  }, [selected]);
+  const leave = () => {
+    isMoved.current = true;
+    model.followAlong(false);
+  };
   useLayoutEffect(() => {
     const shown = scroller.current;
     const row = selected < 0 ? -1 : rowOf[selected];
-    if (!shown || row < 0 || size.height === 0) return;
+    if (!shown || row < 0 || size.height === 0 || isMoved.current) return;
     const y = row * ROW;
     if (y < shown.scrollTop) shown.scrollTop = y - ROW;
     else if (y + ROW > shown.scrollTop + shown.clientHeight) {
       shown.scrollTop = y - shown.clientHeight + 2 * ROW;
     }
-  }, [selected, size.height > 0]);
+  }, [selected, size.height]);
 
-  const onWheel = (event: WheelEvent) => {
-    const sideways = event.shiftKey ? event.deltaY : event.deltaX;
-    const area = canvas.current?.getBoundingClientRect();
-    if (!area) return;
-    if (event.ctrlKey || event.metaKey) {
-      event.preventDefault();
-      const anchor = toTime(view, event.clientX - area.left - MARGIN, area.width - 2 * MARGIN);
-      model.show(zoom(view, whole, 1.0015 ** event.deltaY, anchor));
-    } else if (
-      sideways !== 0 &&
-      Math.abs(sideways) > Math.abs(event.deltaX === sideways ? event.deltaY : 0)
-    ) {
-      event.preventDefault();
-      model.show(pan(view, whole, (sideways / area.width) * widthOf(view)));
-    }
-  };
+  // The newest span is in view while the reader goes along.
+  const follow = model.follow.value;
+  const followed = useRef(NONE);
   useLayoutEffect(() => {
     const shown = scroller.current;
-    // Not passive, so that zooming does not scroll as well.
-    shown?.addEventListener("wheel", onWheel, { passive: false });
-    return () => shown?.removeEventListener("wheel", onWheel);
-  });
+    if (!shown || !follow || size.height === 0) return;
+    const newest = newestOf(store, followed);
+    followed.current = store.above[newest];
+    const y = (rowOf[newest] ?? 0) * ROW;
+    if (y + ROW > shown.scrollTop + shown.clientHeight || y < shown.scrollTop) {
+      anchor.move(y - shown.clientHeight + 3 * ROW);
+    }
+  }, [version, follow, size.height > 0]);
 
-  const followRows = () => {
-    const from = Math.floor(top / ROW);
-    const to = Math.ceil((top + size.height) / ROW);
-    const range = extent(rows, from, to, store.start, (at) => store.endAt(at, now));
-    if (range) model.show(fit(range, whole, 0.04));
-  };
+  useZoom(scroller, canvas, model, leave);
 
   return (
     <div class={bars ? "timeline" : "timeline no-bars"}>
-      <div class="heads">
-        <span class="head-name">
-          {rows.length === store.n ? "" : `${count(rows.length)} of ${count(store.n)} spans`}
-        </span>
-        <span class="num" title="Tokens of the span and all beneath it">
-          Σ tok
-        </span>
-        <span class="num" title="Cost of the span and all beneath it">
-          Σ $
-        </span>
-        {bars ? (
-          <>
-            <canvas ref={axis} class="axis" aria-hidden="true" />
-            <span class="zooms">
-              <button type="button" title="The whole run (f)" onClick={() => model.show(null)}>
-                all
-              </button>
-              <button type="button" title="The time of the rows in view (r)" onClick={followRows}>
-                rows
-              </button>
-            </span>
-          </>
-        ) : (
-          <span class="num">time</span>
-        )}
-      </div>
+      <Heads model={model} bars={bars} axis={axis} rows={rows.length} />
       <div class="scroll-area">
         <canvas ref={canvas} class="bars" aria-hidden="true" />
         <div
@@ -138,7 +119,14 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
           aria-rowcount={rows.length}
           aria-activedescendant={selected < 0 ? undefined : `row-${store.ids[selected]}`}
           tabIndex={0}
-          onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+          onPointerDown={(event) => {
+            // On the bar at the side.
+            if (event.target === event.currentTarget) leave();
+          }}
+          onScroll={(event) => {
+            anchor.keep();
+            setTop(event.currentTarget.scrollTop);
+          }}
         >
           <div class="rows" style={{ height: `${rows.length * ROW}px` }}>
             {Array.from(rows.subarray(first, last), (at, k) => (
@@ -148,14 +136,144 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
                 sums={sums}
                 at={at}
                 row={first + k}
-                isFolded={folds.has(store.ids[at])}
+                isFolded={model.isFolded(at)}
                 isSelected={at === selected}
+                isAhead={playhead !== null && store.start[at] > playhead}
+                tries={tries.get(at) ?? 0}
+                loop={loops.get(store.ids[at]) ?? null}
                 time={bars ? null : duration(store.endAt(at, now) - store.start[at])}
               />
             ))}
           </div>
         </div>
+        {model.isRunning.value && !follow && (
+          <button type="button" class="newer" onClick={() => model.followAlong(true)}>
+            ▼ {model.arrived.value > 0 ? `${count(model.arrived.value)} new` : "follow"}
+          </button>
+        )}
       </div>
+    </div>
+  );
+}
+
+/** What runs beneath the span that was followed, so that the view does not hop between those that run beside each other; else what began last. */
+function newestOf(store: SpanStore, followed: { current: number }): number {
+  let newest = 0;
+  let beneath = NONE;
+  for (let at = 0; at < store.n; at++) {
+    if (store.start[at] >= store.start[newest]) newest = at;
+    const isBeneath = store.above[at] === followed.current && store.isOpen(at);
+    if (isBeneath && (beneath === NONE || store.start[at] >= store.start[beneath])) beneath = at;
+  }
+  return followed.current === NONE || beneath === NONE ? newest : beneath;
+}
+
+/** Keeps the first row in view where it is on the screen, whatever comes in above it. */
+function useAnchor(
+  scroller: preact.RefObject<HTMLDivElement | null>,
+  rows: Int32Array,
+  rowOf: Int32Array,
+  ids: string[],
+  model: SessionModel,
+): { keep: () => void; move: (to: number) => void } {
+  const kept = useRef<{ id: string; beside: number } | null>(null);
+  const keep = () => {
+    const top = scroller.current?.scrollTop ?? 0;
+    const row = Math.floor(top / ROW);
+    kept.current = row < rows.length ? { id: ids[rows[row]], beside: top - row * ROW } : null;
+  };
+  const move = (to: number) => {
+    if (scroller.current) scroller.current.scrollTop = to;
+    keep();
+  };
+  useLayoutEffect(() => {
+    const anchor = kept.current;
+    const at = anchor ? model.store.indexOf(anchor.id) : -1;
+    // At the very top one stays at the top.
+    if (!anchor || at < 0 || rowOf[at] < 0 || scroller.current?.scrollTop === 0) return;
+    const wanted = rowOf[at] * ROW + anchor.beside;
+    if (scroller.current && Math.abs(scroller.current.scrollTop - wanted) >= 1) move(wanted);
+  }, [rows]);
+  return { keep, move };
+}
+
+function Heads({
+  model,
+  bars,
+  axis,
+  rows,
+}: {
+  model: SessionModel;
+  bars: boolean;
+  axis: preact.RefObject<HTMLCanvasElement | null>;
+  rows: number;
+}) {
+  const { store } = model;
+  const path = model.showsPath.value;
+  return (
+    <div class="heads">
+      <span class="head-name">
+        <button type="button" title="Open all" onClick={() => model.foldAll("none")}>
+          open
+        </button>
+        <button type="button" title="Fold all" onClick={() => model.foldAll("all")}>
+          fold
+        </button>
+        <button
+          type="button"
+          title="Fold all but the way to what failed"
+          onClick={() => model.foldAll("errors")}
+        >
+          errors
+        </button>
+        <span>{rows === store.n ? "" : `${count(rows)} of ${count(store.n)}`}</span>
+      </span>
+      <span class="num" title="Tokens of the span and all beneath it">
+        Σ tok
+      </span>
+      <span class="num" title="Cost of the span and all beneath it">
+        Σ $
+      </span>
+      {bars ? (
+        <>
+          <canvas ref={axis} class="axis" aria-hidden="true" />
+          <span class="zooms">
+            <button
+              type="button"
+              aria-pressed={path}
+              title="Underline the critical path: what the run waited for"
+              onClick={() => model.change({ path: !path })}
+            >
+              path
+            </button>
+            <button
+              type="button"
+              aria-pressed={model.window.value === null}
+              title="The whole run (f)"
+              onClick={() => model.show(null)}
+            >
+              all
+            </button>
+            <button
+              type="button"
+              title="The time of the rows in view (r)"
+              onClick={() => model.showRows()}
+            >
+              rows
+            </button>
+          </span>
+        </>
+      ) : (
+        <>
+          <span class="num" title="Errors at and beneath it">
+            Σ errors
+          </span>
+          <span class="num" title="Spans beneath it">
+            spans
+          </span>
+          <span class="num">time</span>
+        </>
+      )}
     </div>
   );
 }
@@ -168,6 +286,9 @@ function Row({
   row,
   isFolded,
   isSelected,
+  isAhead,
+  tries,
+  loop,
   time,
 }: {
   model: SessionModel;
@@ -176,6 +297,11 @@ function Row({
   row: number;
   isFolded: boolean;
   isSelected: boolean;
+  /** A replay has not come to it. */
+  isAhead: boolean;
+  /** Attempts that failed before it. */
+  tries: number;
+  loop: { round: number; rounds: number } | null;
   /** How long it took, where no bar shows it. */
   time: string | null;
 }) {
@@ -185,11 +311,18 @@ function Row({
   const isRoot = at === store.root;
   // Spans without their parent stand under the run, and count there.
   const tokens = isRoot ? sums.all.tokens : sums.tokens[at];
-  const nano = isRoot ? sums.all.cost : sums.cost[at];
+  const nano = isRoot ? sums.all.cost : (sums.cost[at] ?? Number.NaN);
   const partial = isRoot ? sums.all.partial : (sums.marks[at] & SUM.partial) !== 0;
-  const errors = sums.errors[at] - (isError ? 1 : 0);
+  // What came after the last sum is in none yet.
+  const failed = sums.errors[at] ?? 0;
+  const errors = failed - (isError ? 1 : 0);
   const modelName = store.texts.get(store.model[at]);
-  const classes = ["row", isError && "error", isSelected && "selected"].filter(Boolean).join(" ");
+  const indent = Math.min(store.depth[at], DEEPEST_INDENT) * 14;
+  let classes = "row";
+  if (isError) classes += " error";
+  else if (errors > 0) classes += " to-error";
+  if (isSelected) classes += " selected";
+  if (isAhead) classes += " ahead";
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the page reads keys, wherever the focus is
     <div
@@ -204,11 +337,8 @@ function Row({
       onClick={() => model.select(at)}
       tabIndex={-1}
     >
-      <span
-        role="gridcell"
-        class="name"
-        style={{ paddingLeft: `${8 + Math.min(store.depth[at], DEEPEST_INDENT) * 14}px` }}
-      >
+      <span role="gridcell" class="name" style={{ paddingLeft: `${8 + indent}px` }}>
+        {indent > 0 && <span class="guides" style={{ width: `${indent}px` }} />}
         {kids > 0 ? (
           <button
             type="button"
@@ -234,8 +364,18 @@ function Row({
             ✕<span class="unseen"> failed</span>
           </span>
         )}
+        {tries > 0 && (
+          <span class="chip warn" title={`another attempt, after ${plural(tries, "failure")}`}>
+            ↻ {tries + 1}
+          </span>
+        )}
+        {loop && (
+          <span class="chip warn" title="the same call with the same arguments, again and again">
+            loop {loop.round}/{loop.rounds}
+          </span>
+        )}
         {isFolded && <span class="chip">{count(store.size[at] - 1)}</span>}
-        {isFolded && errors > 0 && <span class="chip bad">{count(errors)}</span>}
+        {isFolded && errors > 0 && <span class="chip bad">{count(errors)} ✕</span>}
         {store.isOrphan(at) && (
           <span class="chip" title="Its parent has not been received">
             waiting for parent
@@ -249,9 +389,18 @@ function Row({
         {Number.isNaN(nano) && !partial ? "" : money({ usd: nanoUsd(nano), partial })}
       </span>
       {time !== null && (
-        <span role="gridcell" class="num">
-          {time}
-        </span>
+        <>
+          <span role="gridcell" class={failed > 0 ? "num tone-bad" : "num"}>
+            {failed > 0 ? count(failed) : ""}
+          </span>
+          <span role="gridcell" class="num">
+            {kids > 0 ? count(store.size[at] - 1) : ""}
+          </span>
+          <span role="gridcell" class="num time">
+            {store.isOpen(at) && <span class="tone-live">● </span>}
+            {time}
+          </span>
+        </>
       )}
     </div>
   );

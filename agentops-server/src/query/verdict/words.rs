@@ -8,7 +8,7 @@ use agentops_core::model::span::SpanKind;
 use agentops_core::model::tree::text::{clean, duration, plural};
 use agentops_core::model::tree::usd;
 
-use super::{Failure, Judge, Outcome, Place, Verdict};
+use super::{Failure, Judge, Outcome, Place, Verdict, Withheld};
 use crate::query::Spent;
 
 /// So much of a message is quoted.
@@ -138,9 +138,25 @@ impl Judge<'_> {
         }
     }
 
-    pub(super) fn notes(&self, outcome: Outcome, verdict: &Verdict) -> Vec<String> {
+    pub(super) fn notes(
+        &self,
+        outcome: Outcome,
+        verdict: &Verdict,
+        withheld: Option<(usize, Withheld)>,
+    ) -> Vec<String> {
         let session = &self.run.session;
         let mut notes = Vec::new();
+        if let Some((at, how)) = withheld {
+            let call = name_of(&self.run.rows[at].name);
+            notes.push(match how {
+                Withheld::Filtered => {
+                    format!("The last model call, {call}, was stopped by a content filter.")
+                }
+                Withheld::Refused => {
+                    format!("In the last model call, {call}, the model refused to answer.")
+                }
+            });
+        }
         if outcome != Outcome::Failed && verdict.other_failures > 0 && verdict.failure.is_some() {
             let more = plural(verdict.other_failures, "other failure");
             notes.push(format!("{more} did not end it either."));

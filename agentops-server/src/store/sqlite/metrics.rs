@@ -3,14 +3,22 @@
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use agentops_core::model::id::{SessionId, SpanId};
+use agentops_core::model::time::UnixNanos;
+use rusqlite::types::Value as Sql;
 use rusqlite::{params, params_from_iter};
 
 use super::Reader;
 use super::read::{self, kind_of};
 use super::rolls::{self, Sums, Times, clamp, kind, middle};
-use crate::store::{Fault, GroupBy, Point, Series, Step, StoreError, Wanted};
+use crate::store::{Condition, Fault, GroupBy, Histogram, Point, Series, Step, StoreError, Wanted};
+
+/// The length of each of equal parts.
+fn step(time: u64, parts: u64) -> i64 {
+    clamp(time.div_ceil(parts).max(1))
+}
 
 /// The percentiles that are told.
 const PERCENTILES: [u64; 3] = [50, 95, 99];
@@ -49,10 +57,11 @@ impl Reader {
     fn rolled(&mut self, wanted: &Series, kind: u8) -> Result<Vec<Point>, StoreError> {
         let project = self.project(wanted.project.as_deref())?;
         let period = match wanted.step {
-            Step::Hour => rolls::HOURS,
+            Step::Hour | Step::Whole => rolls::HOURS,
             Step::Day => rolls::DAYS,
         };
         let (since, until) = (clamp(wanted.since), clamp(wanted.until));
+        let place = placing(wanted);
         let mut points = HashMap::<Place, Sums>::new();
         let mut ask = self.conn.prepare_cached(
             "SELECT n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced, times, first,
@@ -61,7 +70,8 @@ impl Reader {
         )?;
         let mut rows = ask.query(params![period, kind, since, until, project])?;
         while let Some(row) = rows.next()? {
-            let sums = points.entry((row.get(12)?, row.get(13)?)).or_default();
+            let at = place(row.get(12)?);
+            let sums = points.entry((at, row.get(13)?)).or_default();
             sums.add(&Sums::of(row)?, 1);
         }
         rolls::changes(&self.conn, |key, change| {
@@ -70,7 +80,8 @@ impl Reader {
                 && (since..until).contains(&at)
                 && project.is_none_or(|project| project == key.project);
             if is_asked_for {
-                points.entry((at, key.dim)).or_default().add(&change, 1);
+                let sums = points.entry((place(at), key.dim)).or_default();
+                sums.add(&change, 1);
             }
         })?;
         let mut names = HashMap::new();
@@ -109,6 +120,7 @@ impl Reader {
         let step = match wanted.step {
             Step::Hour => 3_600_000_000_000_i64,
             Step::Day => 86_400_000_000_000,
+            Step::Whole => i64::MAX,
         };
         let mut ask = self.conn.prepare_cached(
             "SELECT start - start % ?1 AS at, str.s, end_state IS 1, end - start, input, output, cache_read, cache_write,
@@ -123,9 +135,10 @@ impl Reader {
             clamp(wanted.until),
             project
         ])?;
+        let place = placing(wanted);
         let mut points = BTreeMap::<(i64, String), (Point, Times)>::new();
         while let Some(row) = rows.next()? {
-            let (at, group): (i64, String) = (row.get(0)?, row.get(1)?);
+            let (at, group): (i64, String) = (place(row.get(0)?), row.get(1)?);
             let number =
                 |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.max(0) as u64);
             let (point, times) = points.entry((at, group)).or_default();
@@ -206,6 +219,80 @@ impl Reader {
         groups.iter().map(|group| self.fault(group)).collect()
     }
 
+    pub(super) fn fault_times(
+        &mut self,
+        wanted: &Wanted,
+        fault: u64,
+        time: &Range<UnixNanos>,
+        parts: u64,
+    ) -> Result<Vec<u64>, StoreError> {
+        let parts = parts.max(1);
+        let step = step(time.end.saturating_sub(time.start), parts);
+        let (conditions, values) = read::conditions(wanted);
+        let sql = format!(
+            "SELECT (span.start - ?) / ?, count(*) FROM span JOIN session ON session.id = span.session
+             WHERE span.error = ? AND span.start >= ? AND span.start < ? AND {conditions} GROUP BY 1"
+        );
+        let start = clamp(time.start);
+        let ours = [start, step, clamp(fault), start, clamp(time.end)];
+        let all = ours.into_iter().map(Sql::Integer).chain(values);
+        let mut times = vec![0; parts as usize];
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        let mut rows = ask.query(params_from_iter(all))?;
+        while let Some(row) = rows.next()? {
+            if let Some(count) = times.get_mut(row.get::<_, i64>(0)? as usize) {
+                *count = row.get::<_, i64>(1)? as u64;
+            }
+        }
+        Ok(times)
+    }
+
+    pub(super) fn histogram(
+        &mut self,
+        wanted: &Wanted,
+        parts: u64,
+    ) -> Result<Histogram, StoreError> {
+        let parts = parts.max(1);
+        let (conditions, values) = read::conditions(wanted);
+        let sql = format!("SELECT min(start), max(start) FROM session WHERE {conditions}");
+        let ends: (Option<i64>, Option<i64>) = self
+            .conn
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(values.clone()), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let (Some(first), Some(last)) = ends else {
+            return Ok(Histogram::default());
+        };
+        let (mut since, mut until) = (first, last + 1);
+        // What was asked for is shown, where it says so, and not only the part of it in which there is something.
+        for condition in &wanted.conditions {
+            match condition {
+                Condition::Since(at) => since = clamp(*at),
+                Condition::Until(at) => until = clamp(*at),
+                _ => {}
+            }
+        }
+        let step = step(until.saturating_sub(since).max(0) as u64, parts);
+        let sql = format!(
+            "SELECT (start - ?) / ?, count(*), total(end_state IS 1) FROM session WHERE {conditions} GROUP BY 1"
+        );
+        let all = [since, step].into_iter().map(Sql::Integer).chain(values);
+        let mut histogram = Histogram {
+            since: since.max(0) as u64,
+            step: step as u64,
+            parts: vec![(0, 0); parts as usize],
+        };
+        let mut ask = self.conn.prepare_cached(&sql)?;
+        let mut rows = ask.query(params_from_iter(all))?;
+        while let Some(row) = rows.next()? {
+            if let Some(part) = histogram.parts.get_mut(row.get::<_, i64>(0)? as usize) {
+                *part = (row.get::<_, i64>(1)? as u64, row.get::<_, f64>(2)? as u64);
+            }
+        }
+        Ok(histogram)
+    }
+
     fn fault(&self, group: &Group) -> Result<Fault, StoreError> {
         let sample = self
             .conn
@@ -246,6 +333,12 @@ struct Group {
     first: i64,
     /// The newest: its start, and its row.
     last: (i64, i64),
+}
+
+/// The point that something of a time belongs to.
+fn placing(wanted: &Series) -> impl Fn(i64) -> i64 + Copy {
+    let whole = (wanted.step == Step::Whole).then(|| clamp(wanted.since));
+    move |at| whole.unwrap_or(at)
 }
 
 /// A point without its group.

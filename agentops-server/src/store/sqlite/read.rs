@@ -383,6 +383,8 @@ fn session(row: &SqlRow<'_>) -> rusqlite::Result<(Session, i64)> {
         facts,
         state: state_of(row.get(4)?),
         service: String::new(),
+        service_version: None,
+        pid: None,
         project: row.get(20)?,
         host: Default::default(),
         counts: Counts {
@@ -493,6 +495,8 @@ impl Reader {
     fn complete(&self, (mut session, process_id): (Session, i64)) -> Result<Session, StoreError> {
         let process = process(&self.conn, process_id)?;
         session.service = process.service;
+        session.service_version = process.service_version;
+        session.pid = process.pid;
         session.host = process.host;
         self.blame(&mut session, process_id)?;
         Ok(session)
@@ -1003,6 +1007,7 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
             Condition::Since(at) => add("session.start >= ?", Sql::Integer(clamp(*at))),
             Condition::Until(at) => add("session.start < ?", Sql::Integer(clamp(*at))),
             Condition::MinCost(cost) => add("session.cost >= ?", Sql::Integer(*cost)),
+            Condition::MaxCost(cost) => add("session.cost <= ?", Sql::Integer(*cost)),
             Condition::Fault(id) => add(
                 "EXISTS (SELECT 1 FROM span f WHERE f.error = ? AND f.session = session.id)",
                 Sql::Integer(clamp(*id)),

@@ -151,13 +151,14 @@ impl Rolls {
             };
             self.put([project, dim], span.start, kind, &what, sign);
         };
-        put(kind::KIND, i64::from(kind_number(span.kind)), true, None);
+        // How long models took to their first token is kept by kind, too: that of all of them.
+        let is_call = counted.has(Counted::CALL) && span.model.is_some();
+        let first = span.first_token.filter(|_| ended && is_call).map(bucket);
+        put(kind::KIND, i64::from(kind_number(span.kind)), true, first);
         if span.kind == SpanKind::Tool {
             put(kind::TOOL, span.name.0, true, None);
         }
         if let Some((model, _)) = span.model {
-            let is_call = counted.has(Counted::CALL);
-            let first = span.first_token.filter(|_| ended && is_call).map(bucket);
             put(kind::MODEL, model, is_call, first);
         }
         if let Some((agent, _)) = span.agent {

@@ -1,0 +1,2 @@
+/** Whether the reader asked for little motion. */
+export const isCalm = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;

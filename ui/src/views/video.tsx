@@ -1,0 +1,64 @@
+/**
+ * What was filmed of a run, its clock tied to the playhead: moving either moves both.
+ *
+ * Only films that this server has are played; one from elsewhere is a link, for fetching it would tell somebody.
+ */
+
+import { effect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { safe } from "../core/markdown";
+import { Away } from "./markdown";
+import type { SessionModel } from "./session-model";
+
+/** Closer than this they are the same, in milliseconds. */
+const NEAR = 250;
+
+export function Video({ model, source }: { model: SessionModel; source: string }) {
+  const player = useRef<HTMLVideoElement>(null);
+  useEffect(
+    () =>
+      effect(() => {
+        const film = player.current;
+        const at = model.playhead.value;
+        const isPlaying = model.isPlaying.value;
+        if (!film || at === null) return;
+        const wanted = (at - model.whole.peek().from) / 1000;
+        if (Math.abs(film.currentTime - wanted) * 1000 > NEAR && !film.seeking) {
+          film.currentTime = wanted;
+        }
+        // The replay leads: its speed is not one that every player has.
+        if (isPlaying && !film.paused) film.pause();
+      }),
+    [model],
+  );
+  const isOwn = source.startsWith("/") && !source.startsWith("//");
+  if (!isOwn) {
+    const href = safe(source);
+    return (
+      <p class="nothing">
+        The film of this run lies elsewhere:{" "}
+        {href ? <Away href={href}>{href}</Away> : <code>{source}</code>}
+      </p>
+    );
+  }
+  const follow = () => {
+    const film = player.current;
+    if (film && !model.isPlaying.peek()) {
+      model.seek(model.whole.peek().from + film.currentTime * 1000);
+    }
+  };
+  return (
+    <div class="film">
+      {/* oxlint-disable-next-line jsx-a11y/media-has-caption -- what a recorder filmed has none */}
+      <video
+        ref={player}
+        src={source}
+        controls
+        preload="metadata"
+        onTimeUpdate={follow}
+        onSeeked={follow}
+      />
+    </div>
+  );
+}

@@ -68,7 +68,7 @@ export function App() {
           type="button"
           class="command"
           onClick={() => setOverlay("palette")}
-          aria-label="Search everything"
+          title="Search everything"
           aria-keyshortcuts="Control+K Meta+K"
         >
           <Icon name="search" />

@@ -152,16 +152,11 @@ pub(super) fn end_state_number(state: EndState) -> u8 {
 }
 
 /// What of a span is yes or no.
-pub(super) fn flags(thin: &Thin, span: &Span) -> i64 {
-    let estimated = span
-        .llm
-        .as_ref()
-        .and_then(|llm| llm.usage)
-        .is_some_and(|usage| usage.estimated);
+pub(super) fn flags(thin: &Thin) -> i64 {
     [
         (thin.open, OPEN),
         (thin.cancelled, CANCELLED),
-        (estimated, ESTIMATED),
+        (thin.usage.is_some_and(|usage| usage.estimated), ESTIMATED),
         (thin.is_cost_estimated, COST_ESTIMATED),
     ]
     .iter()
@@ -363,6 +358,7 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         trace: row
             .get::<_, Option<[u8; 16]>>(25)?
             .map(|trace| TraceId(u128::from_be_bytes(trace))),
+        unwritten: None,
     })
 }
 

@@ -23,6 +23,7 @@ use super::{
 };
 
 mod asked;
+mod fold;
 mod metrics;
 mod payload;
 mod read;
@@ -208,6 +209,7 @@ impl Reader {
         conn.pragma_update(None, "cache_size", -16_384)?;
         conn.pragma_update(None, "mmap_size", 1_i64 << 30)?;
         conn.pragma_update(None, "temp_store", "memory")?;
+        fold::install(&conn)?;
         Ok(Self {
             conn,
             unpacker: payload::Unpacker::default(),

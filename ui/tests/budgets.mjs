@@ -45,8 +45,9 @@ const open = async (query = "") => {
   // Interactive: rows are there, and two frames have been painted since.
   const ms = await page.evaluate(
     () =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const look = () => {
+          if (performance.now() > 30_000) return reject(new Error("no rows within 30 s"));
           if (!document.querySelector(".row")) return requestAnimationFrame(look);
           requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now())));
         };

@@ -218,7 +218,7 @@ export function drawBars({ context, width, height }: Pen, colours: Palette, bars
       const wider = MARGIN + toPixel(view, stretch.to, wide) - x;
       if (wider > 1) context.fillRect(x, y + row - 5, wider, 1.5);
     }
-    const inside = store.isOpen(at) ? colours.fg : colours.bg;
+    const inside = store.isOpen(at) || isAhead ? colours.fg : colours.bg;
     const text = duration(end - store.start[at]);
     drawLabel({ context, width, height }, colours.quiet, inside, text, left, right, y + row / 2);
   }

@@ -102,25 +102,24 @@ export async function download(sessions: readonly Session[], format: Format): Pr
   }
 }
 
-/** Deletes sessions, and offers to bring them back; `then` is told when something changed. */
-export async function remove(ids: readonly string[], then: () => void): Promise<boolean> {
+/** Deletes sessions, and offers to bring back those that went; `then` is told when something changed. */
+export async function remove(ids: readonly string[], then: () => void): Promise<void> {
+  const gone: string[] = [];
   try {
-    const gone: string[] = [];
     for (const some of chunks(ids)) {
       const { deleted } = await api.send<Deleted>("DELETE", `/sessions?${query(some)}`);
       gone.push(...deleted);
     }
+  } catch (error) {
+    toast(error instanceof ApiError ? error.message : "Not all were deleted.");
+  }
+  if (gone.length > 0) {
     toast(`${plural(gone.length, "session")} deleted.`, {
       text: "Undo",
       run: () => void restore(gone).then(then),
     });
-    then();
-    return true;
-  } catch (error) {
-    toast(error instanceof ApiError ? error.message : "Nothing was deleted.");
-    then();
-    return false;
   }
+  then();
 }
 
 async function restore(ids: readonly string[]): Promise<void> {

@@ -23,6 +23,7 @@ use super::{
 };
 
 mod asked;
+mod fold;
 mod metrics;
 mod payload;
 mod read;
@@ -64,6 +65,8 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct Sqlite {
     path: std::path::PathBuf,
+    /// Which file that was.
+    file: Option<(u64, u64)>,
     /// Nobody writes to it: there is nothing to wait for, and nothing to be made beside it.
     immutable: bool,
     /// Closed before the writer, for who closes last puts all into the one file, and readers may not.
@@ -139,6 +142,7 @@ impl Sqlite {
         let writer = write::Writer::new(conn, beside(path, "-wal"), tail.clone())?;
         Ok(Self {
             path: path.to_owned(),
+            file: identity(path),
             immutable,
             readers: Mutex::new(Vec::new()),
             writer: Mutex::new(writer),
@@ -153,6 +157,14 @@ impl Sqlite {
             writer.forget();
             writer
         })
+    }
+
+    /// Fails where another file, or none, is where this one was: what is in this one nobody will open again.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        match self.file == identity(&self.path) {
+            true => Ok(()),
+            false => Err(StoreError(Kind::Removed(self.path.clone()))),
+        }
     }
 
     /// Asks one thing, of one state of the store.
@@ -197,6 +209,7 @@ impl Reader {
         conn.pragma_update(None, "cache_size", -16_384)?;
         conn.pragma_update(None, "mmap_size", 1_i64 << 30)?;
         conn.pragma_update(None, "temp_store", "memory")?;
+        fold::install(&conn)?;
         Ok(Self {
             conn,
             unpacker: payload::Unpacker::default(),
@@ -225,14 +238,28 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     name.into()
 }
 
+/// Which file is at a place. While it is open no other has the same numbers; where none are told, it cannot be removed
+/// while it is open either.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|of| (of.dev(), of.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> Option<(u64, u64)> {
+    None
+}
+
 /// Prompts are nobody else's business: the file is its owner's alone from the start.
 #[cfg(unix)]
 fn make_private(path: &Path) {
     use std::os::unix::fs::OpenOptionsExt;
-    // Where this fails, opening it tells why.
+    // Where this fails, opening it tells why. One that is there is not opened here: closing it would give up the locks
+    // that this process may have on it.
     _ = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
+        .create_new(true)
+        .write(true)
         .mode(0o600)
         .open(path);
 }
@@ -334,7 +361,10 @@ impl From<rusqlite::Error> for StoreError {
 
 impl Store for Sqlite {
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError> {
-        self.writer().commit(batch)
+        let changes = self.writer().commit(batch)?;
+        // Looked at last, so that nothing is said to be kept that is not.
+        self.is_in_place()?;
+        Ok(changes)
     }
 
     fn position(&self, file: &str) -> Result<u64, StoreError> {
@@ -354,6 +384,7 @@ impl Store for Sqlite {
     }
 
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
+        self.is_in_place()?;
         self.writer().maintain(budget)
     }
 

@@ -254,11 +254,15 @@ impl Reader {
     ) -> Result<Histogram, StoreError> {
         let parts = parts.max(1);
         let (conditions, values) = read::conditions(wanted);
-        let sql = format!("SELECT min(start), max(start) FROM session WHERE {conditions}");
+        // Not `min` and `max` together, for which every session is looked at.
+        let end = |order| {
+            format!("SELECT start FROM session WHERE {conditions} ORDER BY start {order} LIMIT 1")
+        };
+        let sql = format!("SELECT ({}), ({})", end("ASC"), end("DESC"));
         let ends: (Option<i64>, Option<i64>) = self
             .conn
             .prepare_cached(&sql)?
-            .query_row(params_from_iter(values.clone()), |row| {
+            .query_row(params_from_iter(values.iter().chain(&values)), |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         let (Some(first), Some(last)) = ends else {

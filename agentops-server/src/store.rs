@@ -78,6 +78,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Some spans, whole, with their logs, in the order in which they are asked for; of those that are not there nothing.
     fn some_spans(&self, session: SessionId, spans: &[SpanId]) -> Result<Vec<Span>, StoreError>;
 
+    /// Whether the usage of a span is in the sums of its session, rather than that of spans beneath it; `None` where
+    /// sums lag.
+    fn counts_usage(&self, session: SessionId, span: SpanId) -> Result<Option<bool>, StoreError>;
+
     /// One span, whole, with its logs.
     fn span(&self, session: SessionId, span: SpanId) -> Result<Option<Span>, StoreError>;
 

@@ -108,16 +108,51 @@ pub fn span(store: &dyn Store, session: SessionId, id: SpanId) -> Result<Option<
     let Some(mut span) = store.span(session, id)? else {
         return Ok(None);
     };
-    let error = span.error.as_ref();
-    let depends = error.is_some_and(|error| error.span_trace.is_empty())
-        || span.llm.as_ref().is_some_and(|llm| llm.usage.is_some());
-    if depends && let Some(whole) = Whole::of(store, session)? {
+    if !place_alone(store, session, &mut span)?
+        && let Some(whole) = Whole::of(store, session)?
+    {
         let place = (0..whole.outline.rows.len()).find(|&place| whole.row(place).id == id);
         if let Some(place) = place {
             whole.place(place, &mut span);
         }
     }
     Ok(Some(span))
+}
+
+/// So many spans around one are looked at one by one.
+const STEPS: usize = 1_000;
+
+/// Tells a span what only its place says, from the spans around it; `false` where that takes all of the session.
+fn place_alone(store: &dyn Store, session: SessionId, span: &mut Span) -> Result<bool, StoreError> {
+    let (mut ids, mut names) = (vec![span.id], vec![span.name.clone()]);
+    let mut parent = span.parent_id;
+    while let Some(id) = parent {
+        // Where a circle is cut is decided over all of it.
+        if ids.contains(&id) || ids.len() > STEPS {
+            return Ok(false);
+        }
+        let Some(row) = store.rows(session, &[id])?.pop() else {
+            break;
+        };
+        ids.push(id);
+        names.push(row.name.as_ref().to_owned());
+        parent = row.parent_id;
+    }
+    if let Some(usage) = span.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
+        let Some(counts) = store.counts_usage(session, span.id)? else {
+            return Ok(false);
+        };
+        usage.reported = !counts;
+    }
+    if let Some(error) = &mut span.error
+        && error.span_trace.is_empty()
+    {
+        let parents: Vec<Option<usize>> = (1..=names.len())
+            .map(|at| Some(at).filter(|at| *at < names.len()))
+            .collect();
+        error.span_trace = trace::span_trace(0, &parents, |at| names[at].clone());
+    }
+    Ok(true)
 }
 
 /// The places of an outline's rows.

@@ -433,6 +433,10 @@ impl Store for Sqlite {
         self.read(|reader| reader.some_spans(session, spans))
     }
 
+    fn counts_usage(&self, session: SessionId, span: SpanId) -> Result<Option<bool>, StoreError> {
+        self.read(|reader| reader.counts_usage(session, span))
+    }
+
     fn span(&self, session: SessionId, span: SpanId) -> Result<Option<Span>, StoreError> {
         self.read(|reader| reader.span(session, span))
     }

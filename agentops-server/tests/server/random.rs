@@ -200,6 +200,14 @@ fn check(store: &Sqlite, id: SessionId, spans: &[Span]) -> Result<(), TestCaseEr
         .map(|call| call.input)
         .sum();
     prop_assert_eq!(sent, session.tokens.input);
+    // Each by itself is as it stands among all; of very many some.
+    let whole = query::trace(store, id)
+        .expect("it is read")
+        .expect("it is there");
+    for span in whole.spans.iter().take(40) {
+        let alone = query::span(store, id, span.id).expect("it is read");
+        prop_assert_eq!(alone.as_ref(), Some(span));
+    }
     Ok(())
 }
 

@@ -775,6 +775,24 @@ impl Reader {
         Ok(rows)
     }
 
+    pub(super) fn counts_usage(
+        &mut self,
+        session: SessionId,
+        span: SpanId,
+    ) -> Result<Option<bool>, StoreError> {
+        let counted: Option<u8> = self
+            .conn
+            .prepare_cached(
+                "SELECT counted FROM span JOIN session ON session.id = span.session
+                 WHERE session.key = ?1 AND span = ?2 AND NOT stale",
+            )?
+            .query_row(params![session.0.to_be_bytes(), span.0 as i64], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        Ok(counted.map(|counted| Counted(counted).has(Counted::USAGE)))
+    }
+
     pub(super) fn some_spans(
         &mut self,
         session: SessionId,

@@ -78,11 +78,16 @@ export function Chart(props: Props) {
     cursor.value = found >= 0 && found < time.length ? found : null;
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1, Home: -1e6, End: 1e6 }[event.key];
-    if (by !== undefined) {
+    const last = time.length - 1;
+    const next = {
+      ArrowRight: (at ?? -1) + 1,
+      ArrowLeft: (at ?? time.length) - 1,
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (next !== undefined) {
       event.preventDefault();
-      const next = at === null ? (by > 0 ? 0 : time.length - 1) : at + by;
-      cursor.value = Math.max(0, Math.min(time.length - 1, next));
+      cursor.value = Math.max(0, Math.min(last, next));
     } else if (event.key === "Enter" && step) {
       event.preventDefault();
       go(to(step));

@@ -1,14 +1,15 @@
 // Measures the session page in a browser, against a server that has such a session, with the built files.
 //
-//     node tests/budgets.mjs http://127.0.0.1:4318 <session id>
+//     node tests/budgets.mjs http://127.0.0.1:4318 <session id> [live]
 //
+// With `live` it measures a session that goes on, as tests/live.mjs makes one.
 // Chromium comes from CHROMIUM, or /usr/bin/chromium. Says the numbers, and exits with 1 where one is over its budget;
 // FACTOR allows for a machine that does something else as well.
 import { argv, env, exit } from "node:process";
 
 import { chromium } from "playwright-core";
 
-const [base, id] = argv.slice(2);
+const [base, id, what] = argv.slice(2);
 const factor = Number(env.FACTOR ?? 1);
 const rounds = 5;
 
@@ -44,8 +45,9 @@ const open = async (query = "") => {
   // Interactive: rows are there, and two frames have been painted since.
   const ms = await page.evaluate(
     () =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const look = () => {
+          if (performance.now() > 30_000) return reject(new Error("no rows within 30 s"));
           if (!document.querySelector(".row")) return requestAnimationFrame(look);
           requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now())));
         };
@@ -54,6 +56,48 @@ const open = async (query = "") => {
   );
   return { page, ms };
 };
+
+/** How long frames took, for so many of them; each scrolls by so much. */
+const framesOf = (page, most, scroll) =>
+  page.evaluate(
+    ([most, scroll]) =>
+      new Promise((resolve) => {
+        const area = document.querySelector(".scroller");
+        const took = [];
+        let last = performance.now();
+        const step = (time) => {
+          took.push(time - last);
+          last = time;
+          if (scroll > 0) area.scrollTop += scroll;
+          if (took.length < most) requestAnimationFrame(step);
+          else resolve(took.slice(5));
+        };
+        requestAnimationFrame(step);
+      }),
+    [most, scroll],
+  );
+
+async function live() {
+  const { page, ms } = await open();
+  say("interactive", ms, null);
+  await page.waitForTimeout(2_000);
+  const counted = () =>
+    page.evaluate(() =>
+      Number(document.querySelector("[role=treegrid]").getAttribute("aria-rowcount")),
+    );
+  const before = await counted();
+  const began = performance.now();
+  const frames = await framesOf(page, 480, 0);
+  const seconds = (performance.now() - began) / 1000;
+  say("rows", await counted(), null, "");
+  say("new rows a second", ((await counted()) - before) / seconds, null, "");
+  say("live, p50 of a frame", middle(frames), null);
+  say("live, p95 of a frame", p95(frames), 30);
+  await browser.close();
+  exit(isOver ? 1 : 0);
+}
+
+if (what === "live") await live();
 
 const opened = [];
 for (let k = 0; k < rounds; k++) {
@@ -81,23 +125,7 @@ say("interactive, median of five", middle(opened), 1_000);
 
 const { page } = await open();
 await page.waitForTimeout(2_000);
-// The pieces of work that follow are timed within the page, from the event to the frame that shows it.
-const frames = await page.evaluate(
-  () =>
-    new Promise((resolve) => {
-      const area = document.querySelector(".scroller");
-      const took = [];
-      let last = performance.now();
-      const step = (time) => {
-        took.push(time - last);
-        last = time;
-        area.scrollTop += 260;
-        if (took.length < 240) requestAnimationFrame(step);
-        else resolve(took.slice(5));
-      };
-      requestAnimationFrame(step);
-    }),
-);
+const frames = await framesOf(page, 240, 260);
 say("scrolling, p50 of a frame", middle(frames), null);
 say("scrolling, p95 of a frame", p95(frames), 25);
 await page.evaluate(() => (document.querySelector(".scroller").scrollTop = 0));

@@ -67,14 +67,14 @@ await send([
 ]);
 stdout.write(`${session}\n`);
 
-const work = (id, at, to) => {
-  const agent = agents[at % agents.length];
-  const isCall = at % 3 === 0;
+const work = (id, nth, at, to) => {
+  const agent = agents[nth % agents.length];
+  const isCall = nth % 4 === 0;
   return span(
     id,
     agent.id,
     isCall ? "llm" : "tool",
-    isCall ? "chat" : `tool_${at % 7}`,
+    isCall ? "chat" : `tool_${nth % 7}`,
     begin + at,
     to,
     {
@@ -95,7 +95,7 @@ for (let at = 0; at < Number(first); at += 2_000) {
   const many = Math.min(2_000, Number(first) - at);
   await send(
     Array.from({ length: many }, (_, k) =>
-      work(hex(16), (at + k) / 100, begin + (at + k) / 100 + 5),
+      work(hex(16), at + k, (at + k) / 100, begin + (at + k) / 100 + 5),
     ),
   );
 }
@@ -103,24 +103,26 @@ for (let at = 0; at < Number(first); at += 2_000) {
 // Ten times a second: what ended of what began a while ago, and what begins.
 const each = Math.max(1, Math.round(Number(rate) / 10));
 const open = [];
+const since = Date.now();
 for (let tick = 0; tick < Number(seconds) * 10; tick++) {
   const now = Date.now();
   const ended = open.splice(0, Math.max(0, open.length - 3 * each));
   const begun = Array.from({ length: each }, (_, k) => ({
     id: hex(16),
+    nth: Number(first) + tick * each + k,
     at: now - begin + k / each,
   }));
   open.push(...begun);
   await send([
-    ...ended.map(({ id, at }) => work(id, at, now)),
-    ...begun.map(({ id, at }) => work(id, at, null)),
+    ...ended.map(({ id, nth, at }) => work(id, nth, at, now)),
+    ...begun.map(({ id, nth, at }) => work(id, nth, at, null)),
   ]);
-  const next = begin + (tick + 1) * 100 - Date.now();
+  const next = since + (tick + 1) * 100 - Date.now();
   if (next > 0) await new Promise((resolve) => setTimeout(resolve, next));
 }
 const end = Date.now();
 await send([
-  ...open.map(({ id, at }) => work(id, at, end)),
+  ...open.map(({ id, nth, at }) => work(id, nth, at, end)),
   ...agents.map(({ name, id }) =>
     span(id, root, "agent", name, begin, end, { "gen_ai.agent.name": name }),
   ),

@@ -57,6 +57,11 @@ export const FLAG = {
 /** Bits of `Skeleton.flags`. */
 const WIRE = { open: 1, cancelled: 2, ok: 4, error: 8, unpriced: 64, estimated: 128 };
 
+/** The same time told twice may differ by this much, in milliseconds: columns count in microseconds. */
+const SAME_TIME = 0.001_5;
+/** So far back among its siblings a span is put where it belongs; further back the tree is made anew. */
+const MOST_STEPS = 256;
+
 /** What stands in `parent` and its like where there is nothing. */
 export const NONE = -1;
 
@@ -148,6 +153,7 @@ export class SpanStore {
   #first = new Int32Array(0);
   #last = new Int32Array(0);
   #next = new Int32Array(0);
+  #previous = new Int32Array(0);
   #top = NONE;
   /** So many spans are in the tree. */
   #linked = 0;
@@ -261,13 +267,14 @@ export class SpanStore {
     const end = this.end[at];
     const kind = this.kind[at];
     this.#write(at, row);
+    if (!isNew && Math.abs(this.start[at] - start) < SAME_TIME) this.start[at] = start;
     if (isNew) {
       if (this.kind[at] === KIND.SESSION && this.#told[at] === NONE) this.#isMoved = true;
     } else if (
       told !== this.#told[at] ||
       start !== this.start[at] ||
       kind !== this.kind[at] ||
-      (end === this.to && end !== this.end[at])
+      (end === this.to && this.end[at] < end - SAME_TIME)
     ) {
       this.#isMoved = true;
     }
@@ -312,23 +319,31 @@ export class SpanStore {
     this.version++;
   }
 
-  /** Adds what is new, where each is the last beneath its parent; false where one is not. */
+  /** Adds what is new, where each is among the last beneath its parent; false where one is not. */
   #append(): boolean {
     const { n, above, kids, size, depth, order, place } = this;
-    const [first, last, next] = [this.#first, this.#last, this.#next];
+    const [first, last, next, previous] = [this.#first, this.#last, this.#next, this.#previous];
     for (let at = this.#linked; at < n; at++) {
       const up = this.#told[at] === NONE ? this.root : this.#told[at];
-      const before = last[up];
-      if (before !== NONE && this.#before(before, at) > 0) return false;
+      let before = last[up];
+      // What runs side by side does not come quite in order.
+      for (let steps = 0; before !== NONE && this.#before(before, at) > 0; steps++) {
+        if (steps === MOST_STEPS) return false;
+        before = previous[before];
+      }
       this.parent[at] = this.#told[at];
       above[at] = up;
       depth[at] = depth[up] + 1;
       kids[at] = 0;
       size[at] = 1;
-      first[at] = last[at] = next[at] = NONE;
+      const after = before === NONE ? first[up] : next[before];
+      first[at] = last[at] = NONE;
+      previous[at] = before;
+      next[at] = after;
       if (before === NONE) first[up] = at;
       else next[before] = at;
-      last[up] = at;
+      if (after === NONE) last[up] = at;
+      else previous[after] = at;
       kids[up]++;
       for (let over = up; over !== NONE; over = above[over]) size[over]++;
     }
@@ -371,16 +386,20 @@ export class SpanStore {
     for (let at = 1; at < n + 2; at++) until[at] += until[at - 1];
     const list = new Int32Array(n);
     for (let at = 0; at < n; at++) list[until[above[at] + 1]++] = at;
-    const [first, lastOf, next] = [this.#first, this.#last, this.#next];
+    const [first, lastOf, next, previous] = [this.#first, this.#last, this.#next, this.#previous];
     first.fill(NONE, 0, n);
     lastOf.fill(NONE, 0, n);
     next.fill(NONE, 0, n);
+    previous.fill(NONE, 0, n);
     let roots = NONE;
     for (let up = NONE, begin = 0; up < n; begin = until[up + 1], up++) {
       const stop = until[up + 1];
       if (begin === stop) continue;
       this.#sort(list, begin, stop);
-      for (let k = begin; k < stop - 1; k++) next[list[k]] = list[k + 1];
+      for (let k = begin; k < stop - 1; k++) {
+        next[list[k]] = list[k + 1];
+        previous[list[k + 1]] = list[k];
+      }
       if (up === NONE) roots = list[begin];
       else {
         first[up] = list[begin];
@@ -517,6 +536,7 @@ export class SpanStore {
     this.#first = words(this.#first);
     this.#last = words(this.#last);
     this.#next = words(this.#next);
+    this.#previous = words(this.#previous);
     this.#capacity = capacity;
   }
 

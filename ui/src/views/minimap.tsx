@@ -27,7 +27,7 @@ export function Minimap({ model }: { model: SessionModel }) {
     void model.summed.value;
     const canvas = silhouette.current;
     const pen = canvas && prepare(canvas);
-    if (!pen) return;
+    if (!pen || !model.isSettled.value) return;
     drawMinimap(pen, palette(canvas), model.store, model.whole.peek(), model.nowHere.peek());
   });
 

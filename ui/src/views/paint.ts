@@ -4,6 +4,8 @@
  * Colours are those of the style sheet, read once for each theme. Knows spans only as the store's columns.
  */
 
+import { signal } from "@preact/signals";
+
 import { duration, tick } from "../core/format";
 import { KINDS } from "../core/kinds";
 import type { Stretch } from "../core/critical";
@@ -23,11 +25,21 @@ export interface Palette {
   font: string;
 }
 
-let known: { theme: string; colours: Palette } | null = null;
+/** Counts changes of the theme; who draws with a palette draws anew. */
+const themes = signal(0);
+if (typeof matchMedia !== "undefined") {
+  const changed = () => themes.value++;
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+  new MutationObserver(changed).observe(document.documentElement, {
+    attributeFilter: ["data-theme"],
+  });
+}
+
+let known: { theme: number; colours: Palette } | null = null;
 
 /** The colours as they are at an element; canvas does not know custom properties. Reading them takes time, and is done once for each theme. */
 export function palette(near: HTMLElement): Palette {
-  const theme = getComputedStyle(near).color;
+  const theme = themes.value;
   if (known?.theme !== theme) known = { theme, colours: readPalette(near) };
   return known.colours;
 }
@@ -55,11 +67,32 @@ function readPalette(near: HTMLElement): Palette {
   return read;
 }
 
+/** How large canvases are: asking them makes the browser lay out the page, which is too much for every frame. */
+const sizes = new WeakMap<Element, { width: number; height: number }>();
+const watch =
+  typeof ResizeObserver === "undefined"
+    ? null
+    : new ResizeObserver((entries) => {
+        for (const { target } of entries) measure(target);
+      });
+
+function measure(canvas: Element): { width: number; height: number } {
+  const size = { width: canvas.clientWidth, height: canvas.clientHeight };
+  sizes.set(canvas, size);
+  return size;
+}
+
+function sizeOf(canvas: HTMLCanvasElement): { width: number; height: number } {
+  const known = sizes.get(canvas);
+  if (known) return known;
+  watch?.observe(canvas);
+  return measure(canvas);
+}
+
 /** A canvas as sharp as the screen, cleared; null where there is nothing to draw on. */
 export function prepare(canvas: HTMLCanvasElement): Pen | null {
   const pixels = devicePixelRatio;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
+  const { width, height } = sizeOf(canvas);
   const context = canvas.getContext("2d");
   if (!context || width === 0 || height === 0) return null;
   if (
@@ -185,7 +218,7 @@ export function drawBars({ context, width, height }: Pen, colours: Palette, bars
       const wider = MARGIN + toPixel(view, stretch.to, wide) - x;
       if (wider > 1) context.fillRect(x, y + row - 5, wider, 1.5);
     }
-    const inside = store.isOpen(at) ? colours.fg : colours.bg;
+    const inside = store.isOpen(at) || isAhead ? colours.fg : colours.bg;
     const text = duration(end - store.start[at]);
     drawLabel({ context, width, height }, colours.quiet, inside, text, left, right, y + row / 2);
   }

@@ -35,6 +35,8 @@ const INSIGHT_MS = 1_500;
 export const MANY = 20_000;
 /** How often a large run is summed. */
 const SUMS_MS = 1_000;
+/** A large run is painted before all that is only drawn is worked out. */
+const SETTLING_MS = 80;
 /** A run that says nothing for so long is quiet. */
 const QUIET_MS = 30_000;
 
@@ -84,6 +86,8 @@ export class SessionModel {
   readonly showsPath = computed(() => this.state.value?.path ?? true);
   readonly speed = computed(() => this.state.value?.speed ?? 1);
 
+  /** Rows are there and have been painted: what is only drawn may be worked out. */
+  readonly isSettled = signal(false);
   /** Counts changes that sums know of: those of a large run are summed less often than it changes. */
   readonly summed = signal(0);
   readonly sums = computed(() => {
@@ -127,7 +131,7 @@ export class SessionModel {
   readonly critical = computed<Map<number, Stretch[]>>(() => {
     void this.version.value;
     // While it goes on, it is not known yet what was waited for.
-    if (!this.showsPath.value || this.isRunning.value) return new Map();
+    if (!this.showsPath.value || this.isRunning.value || !this.isSettled.value) return new Map();
     const { store } = this;
     return bySpan(criticalPath(store, store.root, store.to));
   });
@@ -136,8 +140,9 @@ export class SessionModel {
     return startsOf(this.store);
   });
   /** How many attempts failed before a span, by span. */
-  readonly tries = computed(() => {
+  readonly tries = computed<Map<number, number>>(() => {
     void this.summed.value;
+    if (!this.isSettled.value) return new Map();
     return retries(this.store);
   });
   /** How many spans had begun where the replay stands; null where there is none. */
@@ -243,7 +248,9 @@ export class SessionModel {
           this.follow.value = session.state === "running" && this.selectedId.value === null;
         }
       });
-      this.#askInsight(0);
+      if (this.store.n <= MANY) this.isSettled.value = true;
+      else setTimeout(() => (this.isSettled.value = true), SETTLING_MS);
+      this.#askInsight(this.isSettled.value ? 0 : 2 * SETTLING_MS);
     } catch (error) {
       if (!isAborted(error)) this.error.value = error;
     }
@@ -283,7 +290,9 @@ export class SessionModel {
 
   #merge(): void {
     const before = this.store.n;
-    for (const row of this.#pending) this.store.put(rowOf(row));
+    // In the order in which they began, so that they come to the end of the tree's lists.
+    const rows = this.#pending.map(rowOf).sort((a, b) => a.start - b.start);
+    for (const row of rows) this.store.put(row);
     this.#pending = [];
     this.store.link();
     const now = performance.now();

@@ -9,7 +9,7 @@ import { useRef } from "preact/hooks";
 
 import { type Route, print } from "../../core/url";
 import { follow, go } from "../../router";
-import { linePath, niceTicks, stacked, timeLabel, timeTicks } from "./scale";
+import { linePath, niceTicks, stacked, timeLabel, timeTicks, under } from "./scale";
 import type { Step } from "./series";
 import { sized } from "./sized";
 
@@ -18,8 +18,8 @@ export interface Series {
   values: readonly (number | null)[];
   /** A variable of the style sheet. */
   colour: string;
-  /** Where it leads, beside the time; null where to the time alone. */
-  to?: ((route: Step) => Route) | undefined;
+  /** Where it leads; without it, to the time alone. */
+  to?: ((step: Step) => Route) | undefined;
 }
 
 interface Props {
@@ -76,6 +76,16 @@ export function Chart(props: Props) {
     if (!box) return;
     const found = Math.floor((event.clientX - box.left - LEFT) / bar);
     cursor.value = found >= 0 && found < time.length ? found : null;
+  };
+  /** To what is under the pointer: the part of a bar, or the line that is nearest. */
+  const leads = (step: Step, event: MouseEvent): Route => {
+    const box = place.current?.getBoundingClientRect();
+    const found = under(
+      kind === "bars" ? stacks.map((stack) => stack[at ?? 0]) : null,
+      series.map(({ values }) => values[at ?? 0] ?? null),
+      high * (1 - (event.clientY - (box?.top ?? 0) - TOP) / (HEIGHT - TOP - BOTTOM)),
+    );
+    return series[found ?? -1]?.to?.(step) ?? to(step);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const last = time.length - 1;
@@ -137,7 +147,7 @@ export function Chart(props: Props) {
         onPointerEnter={() => (isHere.value = true)}
         onPointerMove={move}
         onPointerLeave={leave}
-        onClick={() => step && !isEmpty && go(to(step))}
+        onClick={(event) => step && !isEmpty && go(leads(step, event))}
       >
         <svg width={width} height={HEIGHT} aria-hidden="true">
           {ticks.map((tick) => (

@@ -114,3 +114,25 @@ export function linePath(
   }
   return path;
 }
+
+/**
+ * Which series is meant by a value that was pointed at: of bars the one that it lies in, of lines the nearest. null where
+ * it lies beyond them.
+ */
+export function under(
+  stack: readonly [number, number][] | null,
+  values: readonly (number | null)[],
+  value: number,
+): number | null {
+  if (stack) {
+    const found = stack.findIndex(([from, to]) => value >= from && value < to);
+    return found < 0 ? null : found;
+  }
+  let nearest: number | null = null;
+  for (const [index, one] of values.entries()) {
+    if (one === null) continue;
+    const best = nearest === null ? null : (values[nearest] ?? null);
+    if (best === null || Math.abs(one - value) < Math.abs(best - value)) nearest = index;
+  }
+  return nearest;
+}

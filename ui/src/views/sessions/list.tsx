@@ -20,6 +20,7 @@ const ROW = 30;
 /** Where there is no room for columns, a row is three lines. */
 const TALL_ROW = 74;
 const NARROW = "(max-width: 720px)";
+const TIGHT = "(max-width: 1180px)";
 
 export interface ListProps {
   route: SessionsRoute;
@@ -46,7 +47,11 @@ export function List(props: ListProps) {
   const focus = useRef<string | null>(null);
   const anchor = useRef<string | null>(null);
   const shown = shownColumns.value;
-  const columns = useMemo(() => COLUMNS.filter((column) => shown.has(column.id)), [shown]);
+  const isTight = useMatch(TIGHT);
+  const columns = useMemo(
+    () => COLUMNS.filter(({ id, isWide }) => shown.has(id) && !(isWide && isTight)),
+    [shown, isTight],
+  );
 
   useEffect(() => {
     if (list.cursor !== null && to > rows.length - 30) more();

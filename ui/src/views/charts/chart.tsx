@@ -9,7 +9,7 @@ import { useRef } from "preact/hooks";
 
 import { type Route, print } from "../../core/url";
 import { follow, go } from "../../router";
-import { linePath, niceTicks, stacked, timeLabel, timeTicks, under } from "./scale";
+import { linePath, niceTicks, stacked, stepLabel, timeLabel, timeTicks, under } from "./scale";
 import type { Step } from "./series";
 import { sized } from "./sized";
 
@@ -381,18 +381,3 @@ const told = (value: number | null | undefined, format: (value: number) => strin
 /** A point that no line goes through, so that it would not be seen. */
 const isAlone = (values: readonly (number | null)[], at: number): boolean =>
   (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
-
-const HOUR = 3_600_000;
-
-function stepLabel({ from, to }: Step): string {
-  // The server's days begin at midnight in UTC.
-  if (to - from > HOUR) {
-    return new Date(from).toLocaleDateString("en", {
-      month: "short",
-      day: "numeric",
-      weekday: "short",
-      timeZone: "UTC",
-    });
-  }
-  return `${timeLabel(from, HOUR, true)} – ${timeLabel(to, 1, false).slice(0, 5)}`;
-}

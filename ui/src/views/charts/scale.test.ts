@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { random } from "../../../tests/rows";
-import { linePath, niceTicks, stacked, timeLabel, timeTicks, under } from "./scale";
+import { linePath, niceTicks, stacked, stepLabel, timeLabel, timeTicks, under } from "./scale";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -96,4 +96,11 @@ test("what is pointed at is the part of a bar, or the nearest line", () => {
   expect(under(null, [1, null, 10], 4)).toBe(0);
   expect(under(null, [1, null, 10], 6)).toBe(2);
   expect(under(null, [null], 6)).toBeNull();
+});
+
+test("a step is told whole, also where it ends at midnight", () => {
+  const evening = new Date(2026, 10, 21, 23).getTime();
+  expect(stepLabel({ from: evening, to: evening + HOUR })).toBe("Nov 21, 23:00 – 00:00");
+  const day = Date.parse("2026-11-22T00:00:00Z");
+  expect(stepLabel({ from: day, to: day + DAY })).toMatch(/^Sun, Nov 22( \(UTC\))?$/);
 });

@@ -134,11 +134,11 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
           the next
         </p>
       )}
-      {verdict.notes.map((note) => (
-        <p key={note} class="tone-warn">
-          <Ticked text={note} />
+      {verdict.notes.length > 0 && (
+        <p class="tone-warn">
+          <Ticked text={verdict.notes.join(" ")} />
         </p>
-      ))}
+      )}
     </section>
   );
 }

@@ -320,7 +320,7 @@ function press(model: SessionModel, key: string): boolean {
       document.querySelector<HTMLInputElement>("#search")?.focus();
       return true;
     case "r":
-      model.showRows();
+      model.followRows();
       return true;
     case "J":
       void model.neighbour("before");

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::api::{self, App, Room};
 use crate::auth::{self, Access};
 use crate::home::Home;
@@ -33,8 +35,28 @@ pub struct Server {
     pub address: SocketAddr,
     /// What goes into its store, and who watches.
     pub live: Arc<Live>,
-    stop: Arc<AtomicBool>,
+    signs: Arc<Signs>,
     threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// What the threads and the rest tell one another.
+#[derive(Debug, Default)]
+struct Signs {
+    stop: AtomicBool,
+    removed: Notify,
+}
+
+impl Signs {
+    /// Whether to go on; what failed is told, and left alone for a while.
+    fn go_on_after(&self, error: &StoreError) -> bool {
+        if error.is_removed() {
+            self.removed.notify_one();
+            return false;
+        }
+        log::warn(&format_args!("{error}; {}", error.help()));
+        std::thread::sleep(TROUBLE);
+        true
+    }
 }
 
 /// Starts everything on a listener: within a tokio runtime.
@@ -52,17 +74,17 @@ pub fn start(
         ));
     }
     let live = Arc::new(Live::new(store));
-    let stop = Arc::new(AtomicBool::new(false));
+    let signs = Arc::new(Signs::default());
     let stats = Arc::new(Stats::default());
     let writer = Writer::start(live.clone(), stats.clone())?;
     let mut threads = Vec::new();
     for (name, work) in [
-        ("agentops-import", import as fn(&Home, &Live, &AtomicBool)),
+        ("agentops-import", import as fn(&Home, &Live, &Signs)),
         ("agentops-upkeep", upkeep),
     ] {
-        let (home, live, stop) = (home.clone(), live.clone(), stop.clone());
+        let (home, live, signs) = (home.clone(), live.clone(), signs.clone());
         let thread = std::thread::Builder::new().name(name.into());
-        threads.push(thread.spawn(move || work(&home, &live, &stop))?);
+        threads.push(thread.spawn(move || work(&home, &live, &signs))?);
     }
     let app = App {
         live: live.clone(),
@@ -77,15 +99,21 @@ pub fn start(
     Ok(Server {
         address,
         live,
-        stop,
+        signs,
         threads,
     })
 }
 
 impl Server {
+    /// Returns once the store is not where it was opened any more, so that nothing more may be taken in.
+    pub fn removed(&self) -> impl Future<Output = ()> + 'static {
+        let signs = self.signs.clone();
+        async move { signs.removed.notified().await }
+    }
+
     /// Stops following the spool, and waits for what is being written.
     pub fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.signs.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
             // A thread that panicked has said so.
             _ = thread.join();
@@ -94,9 +122,9 @@ impl Server {
 }
 
 /// Follows the spool, as soon as nobody else does.
-fn import(home: &Home, live: &Live, stop: &AtomicBool) {
+fn import(home: &Home, live: &Live, signs: &Signs) {
     let mut importer = None;
-    while !stop.load(Ordering::Relaxed) {
+    while !signs.stop.load(Ordering::Relaxed) {
         if importer.is_none() {
             importer = Importer::new(home).ok().flatten();
         }
@@ -104,15 +132,13 @@ fn import(home: &Home, live: &Live, stop: &AtomicBool) {
             let mut commit = |batch: &Batch| live.commit(batch).map(drop);
             match importer.step(&**live.store(), &mut commit) {
                 Ok(problems) => problems.iter().for_each(|problem| log::warn(problem)),
-                Err(why) => {
-                    match why {
-                        ImportError::Store(error) => {
-                            log::warn(&format_args!("{error}; {}", error.help()));
-                        }
-                        ImportError::Unreadable { path, error } => {
-                            log::warn(&format_args!("failed to read {}: {error}", path.display()));
-                        }
+                Err(ImportError::Store(error)) => {
+                    if !signs.go_on_after(&error) {
+                        return;
                     }
+                }
+                Err(ImportError::Unreadable { path, error }) => {
+                    log::warn(&format_args!("failed to read {}: {error}", path.display()));
                     std::thread::sleep(TROUBLE);
                 }
             }
@@ -122,15 +148,16 @@ fn import(home: &Home, live: &Live, stop: &AtomicBool) {
 }
 
 /// Does what can wait, whenever there is something.
-fn upkeep(_home: &Home, live: &Live, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
+fn upkeep(_home: &Home, live: &Live, signs: &Signs) {
+    while !signs.stop.load(Ordering::Relaxed) {
         let kept_up = live.settle(false).and_then(|()| live.catch_up());
         match kept_up.and_then(|()| live.store().maintain(PIECE)) {
             Ok(true) => std::thread::sleep(PIECE),
             Ok(false) => std::thread::sleep(LOOK),
             Err(error) => {
-                log::warn(&format_args!("{error}; {}", error.help()));
-                std::thread::sleep(TROUBLE);
+                if !signs.go_on_after(&error) {
+                    return;
+                }
             }
         }
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -413,6 +414,8 @@ enum Kind {
     Full,
     /// Its file cannot be opened, or not to be written to.
     Closed(Box<dyn std::error::Error + Send + Sync>),
+    /// Its file is not where it was opened any more: what is committed nobody finds again.
+    Removed(PathBuf),
     /// A newer version wrote it.
     Newer { found: i64, supported: i64 },
     /// What it holds does not read back.
@@ -430,9 +433,15 @@ impl StoreError {
         matches!(self.0, Kind::Closed(_))
     }
 
+    /// Whether its file was removed or replaced while it was open.
+    pub fn is_removed(&self) -> bool {
+        matches!(self.0, Kind::Removed(_))
+    }
+
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self.0 {
+            Kind::Removed(_) => "start it again",
             Kind::Engine(_) | Kind::Closed(_) => {
                 "see whether the data directory can be written to, and whether its disk works"
             }
@@ -455,6 +464,10 @@ impl fmt::Display for StoreError {
                 f.write_str("the store has no room: the disk is full, or a limit is reached")
             }
             Kind::Closed(error) => write!(f, "the store cannot be written to: {error}"),
+            Kind::Removed(path) => {
+                let path = path.display();
+                write!(f, "{path} was removed or replaced while it was in use")
+            }
             Kind::Newer { found, supported } => write!(
                 f,
                 "a newer agentops wrote the store (format {found}, this one knows {supported})"

@@ -21,6 +21,8 @@ use serde_json::{Map, Value, json};
 #[cfg(target_os = "linux")]
 #[path = "cli/closed.rs"]
 mod closed;
+#[path = "cli/served.rs"]
+mod served;
 #[path = "cli/shape.rs"]
 mod shape;
 

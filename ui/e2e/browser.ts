@@ -43,8 +43,12 @@ export interface Wanted {
   token?: boolean;
 }
 
-/** One browser for a file of tests; what a test opens is closed, and judged, at its end. */
-export function useBrowser(): (server: Server, path: string, wanted?: Wanted) => Promise<Opened> {
+/** One browser for a file of tests, whose pages go somewhere at once if a path is given; what a test opens is closed, and judged, at its end. */
+export function useBrowser(): (
+  server: Server,
+  path: string | null,
+  wanted?: Wanted,
+) => Promise<Opened> {
   let browser: Browser;
   let opened: Opened[] = [];
 
@@ -101,7 +105,7 @@ export function useBrowser(): (server: Server, path: string, wanted?: Wanted) =>
       expectProblems: (pattern: RegExp) => void expected.push(pattern),
     };
     opened.push(all);
-    await page.goto(server.origin + path);
+    if (path !== null) await page.goto(server.origin + path);
     return all;
   };
 }

@@ -110,12 +110,13 @@ export class Server {
     if (!answer.ok || text.includes("rejected")) throw new Error(`${answer.status}: ${text}`);
   }
 
-  /** Reads a file in, beside the server. */
-  import(file: string): void {
+  /** Reads a file in, beside the server; the session's id. */
+  import(file: string): string {
     const done = spawnSync(BINARY, ["import", file], {
       env: environment(this.home),
       encoding: "utf8",
     });
     if (done.status !== 0) throw new Error(`import: ${done.stdout}${done.stderr}`);
+    return done.stdout.trim();
   }
 }

@@ -68,12 +68,11 @@ export function App() {
           type="button"
           class="command"
           onClick={() => setOverlay("palette")}
-          aria-label="Search everything"
           aria-keyshortcuts="Control+K Meta+K"
         >
           <Icon name="search" />
           <span>Search everything</span>
-          <kbd aria-hidden="true">{MOD} K</kbd>
+          <kbd>{MOD} K</kbd>
         </button>
         <Connection />
         <ThemeSwitch />

@@ -6,13 +6,10 @@ export default class Counts implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };
     for (const module of modules) {
-      let tests = 0;
-      for (const test of module.children.allTests()) {
-        count[test.result().state]++;
-        tests++;
-      }
-      // A file that fails before its first test has none.
-      if (module.state() === "failed" && tests === 0) count.failed++;
+      const before = count.failed;
+      for (const test of module.children.allTests()) count[test.result().state]++;
+      // A file can fail without a test of it that does.
+      if (module.state() === "failed" && count.failed === before) count.failed++;
     }
     const failed = count.failed + count.pending;
     process.stdout.write(

@@ -19,9 +19,6 @@ const LONGEST: usize = 1_000;
 /// How many parameters there may be.
 const MOST: usize = 1_100;
 
-/// How many conditions a session may have to fit.
-const CONDITIONS: usize = 50;
-
 /// What selects sessions.
 pub(super) const FILTERS: [&str; 19] = [
     "project",
@@ -184,10 +181,10 @@ impl Params {
             })?;
             conditions.extend(filter.conditions().iter().cloned());
         }
-        if conditions.len() > CONDITIONS {
+        if conditions.len() > Filter::MOST {
             return Err(ApiError::bad(
                 "too_many_parameters",
-                format!("give at most {CONDITIONS} filters, words of q included"),
+                format!("give at most {} filters, words of q included", Filter::MOST),
             ));
         }
         Ok(Wanted {

@@ -144,6 +144,10 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
         let answer = tokio::select! {
             answer = beside(server.live.clone(), pages) => answer.map(Some),
             () = stopped() => Ok(None),
+            () = server.removed() => Err(Failure::told(
+                format!("{} was removed or replaced while the server ran", home.path().display()),
+                "start it again",
+            )),
         };
         tokio::task::spawn_blocking(move || server.stop())
             .await

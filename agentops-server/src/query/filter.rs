@@ -13,16 +13,21 @@ use crate::store::Condition;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter(Vec<Condition>);
 
-/// A word that is not understood.
+/// Why an expression is not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnknownWord {
     /// Its key.
     Key(String),
     /// What is wanted of `state`.
     State(String),
+    /// There are more words than a store is asked for at once.
+    TooMany,
 }
 
 impl Filter {
+    /// How many words there may be.
+    pub const MOST: usize = 50;
+
     /// What must hold of a session.
     pub fn conditions(&self) -> &[Condition] {
         &self.0
@@ -33,10 +38,15 @@ impl FromStr for Filter {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        text.split_whitespace()
+        let conditions: Vec<Condition> = text
+            .split_whitespace()
+            .take(Self::MOST + 1)
             .map(word)
-            .collect::<Result<_, _>>()
-            .map(Self)
+            .collect::<Result<_, _>>()?;
+        match conditions.len() > Self::MOST {
+            true => Err(UnknownWord::TooMany),
+            false => Ok(Self(conditions)),
+        }
     }
 }
 
@@ -87,6 +97,7 @@ impl fmt::Display for UnknownWord {
                     "state {state:?} is none of running, ended, lost, success, error, indeterminate"
                 )
             }
+            Self::TooMany => write!(f, "more than {} words", Filter::MOST),
         }
     }
 }
@@ -129,5 +140,10 @@ mod tests {
             conditions("state=odd"),
             Err(UnknownWord::State("odd".into()))
         );
+        let many = "a ".repeat(Filter::MOST);
+        assert_eq!(conditions(&many).map(|all| all.len()), Ok(Filter::MOST));
+        let many = many + "a";
+        assert_eq!(conditions(&many), Err(UnknownWord::TooMany));
+        assert_eq!(UnknownWord::TooMany.to_string(), "more than 50 words");
     }
 }

@@ -1,14 +1,14 @@
 //! The store inside the binary: one SQLite file, written by one thread, read by many.
 //!
 //! `write` takes batches in, `asked` tells the same request from another, `thin` holds what it must know of sessions
-//! that go on, `rolls` keeps sums over time, `read` and `metrics` answer, `search` finds text, `payload` packs whole spans,
+//! that go on, `tail` what came last, `rolls` keeps sums over time, `read` and `metrics` answer, `search` finds text, `payload` packs whole spans,
 //! `reprice` prices calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
@@ -23,19 +23,24 @@ use super::{
 };
 
 mod asked;
+mod fold;
 mod metrics;
 mod payload;
 mod read;
 mod reprice;
 mod rolls;
 mod search;
+mod tail;
 mod text;
 mod thin;
 mod write;
 
 /// What this version reads and writes. A step of `MIGRATIONS` leads from each format to the next.
 const FORMAT: i64 = MIGRATIONS.len() as i64;
-const MIGRATIONS: &[&str] = &[include_str!("sqlite/schema.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sqlite/schema.sql"),
+    include_str!("sqlite/format2.sql"),
+];
 
 /// Marks the file as ours: "agnt".
 const APPLICATION_ID: i64 = 0x6167_6e74;
@@ -60,11 +65,14 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct Sqlite {
     path: std::path::PathBuf,
+    /// Which file that was.
+    file: Option<(u64, u64)>,
     /// Nobody writes to it: there is nothing to wait for, and nothing to be made beside it.
     immutable: bool,
     /// Closed before the writer, for who closes last puts all into the one file, and readers may not.
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<write::Writer>,
+    tail: Arc<Mutex<tail::Tail>>,
 }
 
 /// A connection that only reads, and what it keeps between questions.
@@ -98,13 +106,7 @@ impl Sqlite {
         conn.pragma_update(None, "wal_autocheckpoint", 2_000)?;
         conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
         migrate(&mut conn, MIGRATIONS)?;
-        let writer = write::Writer::new(conn)?;
-        Ok(Self {
-            path: path.to_owned(),
-            immutable: false,
-            writer: Mutex::new(writer),
-            readers: Mutex::new(Vec::new()),
-        })
+        Self::with(conn, path, false)
     }
 
     /// Opens a store that cannot be written to, of this format.
@@ -132,11 +134,19 @@ impl Sqlite {
                 format!("it is of format {found}, and would have to be brought to {FORMAT}").into(),
             )));
         }
+        Self::with(conn, path, immutable)
+    }
+
+    fn with(conn: Connection, path: &Path, immutable: bool) -> Result<Self, StoreError> {
+        let tail = Arc::new(Mutex::new(tail::Tail::default()));
+        let writer = write::Writer::new(conn, beside(path, "-wal"), tail.clone())?;
         Ok(Self {
             path: path.to_owned(),
+            file: identity(path),
             immutable,
-            writer: Mutex::new(write::Writer::new(conn)?),
             readers: Mutex::new(Vec::new()),
+            writer: Mutex::new(writer),
+            tail,
         })
     }
 
@@ -147,6 +157,14 @@ impl Sqlite {
             writer.forget();
             writer
         })
+    }
+
+    /// Fails where another file, or none, is where this one was: what is in this one nobody will open again.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        match self.file == identity(&self.path) {
+            true => Ok(()),
+            false => Err(StoreError(Kind::Removed(self.path.clone()))),
+        }
     }
 
     /// Asks one thing, of one state of the store.
@@ -191,6 +209,7 @@ impl Reader {
         conn.pragma_update(None, "cache_size", -16_384)?;
         conn.pragma_update(None, "mmap_size", 1_i64 << 30)?;
         conn.pragma_update(None, "temp_store", "memory")?;
+        fold::install(&conn)?;
         Ok(Self {
             conn,
             unpacker: payload::Unpacker::default(),
@@ -219,14 +238,28 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     name.into()
 }
 
+/// Which file is at a place. While it is open no other has the same numbers; where none are told, it cannot be removed
+/// while it is open either.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|of| (of.dev(), of.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_path: &Path) -> Option<(u64, u64)> {
+    None
+}
+
 /// Prompts are nobody else's business: the file is its owner's alone from the start.
 #[cfg(unix)]
 fn make_private(path: &Path) {
     use std::os::unix::fs::OpenOptionsExt;
-    // Where this fails, opening it tells why.
+    // Where this fails, opening it tells why. One that is there is not opened here: closing it would give up the locks
+    // that this process may have on it.
     _ = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
+        .create_new(true)
+        .write(true)
         .mode(0o600)
         .open(path);
 }
@@ -328,7 +361,10 @@ impl From<rusqlite::Error> for StoreError {
 
 impl Store for Sqlite {
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError> {
-        self.writer().commit(batch)
+        let changes = self.writer().commit(batch)?;
+        // Looked at last, so that nothing is said to be kept that is not.
+        self.is_in_place()?;
+        Ok(changes)
     }
 
     fn position(&self, file: &str) -> Result<u64, StoreError> {
@@ -348,6 +384,7 @@ impl Store for Sqlite {
     }
 
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
+        self.is_in_place()?;
         self.writer().maintain(budget)
     }
 
@@ -409,7 +446,7 @@ impl Store for Sqlite {
     }
 
     fn search(&self, words: &Search) -> Result<Vec<Hit>, StoreError> {
-        self.read(|reader| reader.search(words))
+        self.read(|reader| reader.search(words, &self.tail))
     }
 
     fn series(&self, wanted: &Series) -> Result<Vec<Point>, StoreError> {
@@ -515,7 +552,6 @@ mod tests {
             ("words WHERE words MATCH 'otter'", 1),
             ("words_docsize WHERE id NOT IN (SELECT id FROM span)", 0),
             ("roll WHERE n < 0 OR input < 0 OR cost < 0", 0),
-            ("hist WHERE n < 0", 0),
         ] {
             let count: i64 = ask(dir.path(), &format!("SELECT count(*) FROM {table}"));
             assert_eq!(count, left, "{table}");
@@ -671,8 +707,82 @@ mod tests {
         assert!(store.session(gone).unwrap().is_some());
         let spans = large.events.len() as i64 + 2;
         assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM span"), spans);
+        while store.maintain(Duration::ZERO).unwrap() {}
         let sums = "SELECT sum(n) FROM roll WHERE period = 0 AND kind = 1";
         assert_eq!(ask::<i64>(dir.path(), sums), spans);
+    }
+
+    #[test]
+    fn sums_that_wait_are_told_as_they_are_once_they_are_added_up() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let (batch, gone) = suite::two_sessions();
+        store.commit(&batch).unwrap();
+        store.commit(&suite::large_batch()).unwrap();
+        let all = |by, step| Series {
+            by,
+            step,
+            since: 0,
+            until: u64::MAX,
+            project: None,
+        };
+        let told = || {
+            use super::super::{GroupBy, Step};
+            let by = [GroupBy::Kind, GroupBy::Model, GroupBy::Tool, GroupBy::Agent];
+            let of = |by| [Step::Hour, Step::Day].map(|step| store.series(&all(by, step)).unwrap());
+            by.map(of)
+        };
+        let waiting = told();
+        assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM roll"), 0);
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert_eq!(
+            ask::<i64>(dir.path(), "SELECT count(*) FROM roll_change"),
+            0
+        );
+        assert_eq!(told(), waiting);
+
+        store.hide(&[gone], Duration::ZERO).unwrap();
+        while store.maintain(Duration::ZERO).unwrap() {}
+        // Of all that is counted, and of nothing else, it is kept how long it took.
+        let conn = Connection::open(file(dir.path())).unwrap();
+        let mut ask = conn.prepare("SELECT n, times FROM roll").unwrap();
+        let rows = ask.query_map([], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
+        let mut rows_seen = 0;
+        for row in rows.unwrap() {
+            let (n, times): (i64, _) = row.unwrap();
+            let times = rolls::Times::from_bytes(&times).unwrap();
+            assert_eq!(times.iter().map(|(_, n)| n).sum::<u64>(), n as u64);
+            rows_seen += 1;
+        }
+        assert!(rows_seen > 0);
+        assert_ne!(told(), waiting);
+    }
+
+    #[test]
+    fn sums_of_an_older_format_are_made_anew() {
+        let dir = Dir::new();
+        let by_day = Series {
+            by: super::super::GroupBy::Kind,
+            step: super::super::Step::Day,
+            since: 0,
+            until: u64::MAX,
+            project: None,
+        };
+        let store = open(dir.path());
+        store.commit(&suite::two_sessions().0).unwrap();
+        let sums = store.series(&by_day).unwrap();
+        drop(store);
+        let conn = Connection::open(file(dir.path())).unwrap();
+        conn.execute_batch(
+            "DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+             CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(conn);
+        let store = open(dir.path());
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert!(!sums.is_empty());
+        assert_eq!(store.series(&by_day).unwrap(), sums);
     }
 
     #[test]

@@ -6,11 +6,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use super::served::Server;
 use super::{Home, command, other, run, two_runs};
 
 /// Mounts a directory over itself, to be read only, for what follows.
@@ -163,18 +166,14 @@ fn what_the_store_lacks_is_read_with_it() {
 #[test]
 fn a_store_that_others_write_to_is_read_where_it_is() {
     let home = two_runs("closed-served");
-    let mut server = Command::new(env!("CARGO_BIN_EXE_agentops"))
-        .args(["serve", "--addr", "127.0.0.1:0", "--data"])
-        .arg(&home.0)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut address = String::new();
-    BufReader::new(server.stdout.take().expect("its answers"))
-        .read_line(&mut address)
-        .expect("an address");
-    // What it takes in by itself is waited for.
+    let server = Server::start(&home);
     fs::create_dir_all(home.temp()).expect("a place for what is temporary");
+    // Both runs are one file of the spool each; what the server has taken in it removes.
+    let until = Instant::now() + Duration::from_secs(60);
+    while fs::read_dir(home.0.join("spool")).is_ok_and(|mut dir| dir.next().is_some()) {
+        assert!(Instant::now() < until, "the server takes nothing in");
+        thread::sleep(Duration::from_millis(20));
+    }
     for args in READING {
         let Some(mut closed) = home.closed(args) else {
             break;
@@ -184,8 +183,7 @@ fn a_store_that_others_write_to_is_read_where_it_is() {
         let left = fs::read_dir(home.temp()).expect("a directory").count();
         assert_eq!(left, 0, "{args:?} leaves nothing behind");
     }
-    server.kill().expect("it can be killed");
-    server.wait().expect("it is gone");
+    drop(server);
     fs::remove_dir_all(home.temp()).expect("it is there");
 }
 

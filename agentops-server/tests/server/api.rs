@@ -679,3 +679,29 @@ fn columns_name_the_parents_that_are_not_there() {
         json!({"at": [1], "parent": ["0000000000000099"]})
     );
 }
+
+#[test]
+fn capitals_make_no_difference_to_filters_in_any_script() {
+    let site = Site::new("capitals", |store| {
+        let mut facts = seed::facts(LIVE, "Étude ΟΔΟΣ");
+        facts.tags = vec!["МОСКВА".into()];
+        seed::put(store, "", vec![Event::Session(Box::new(facts))]);
+    });
+    // é, ς and москва, as they stand in addresses.
+    for query in [
+        "name=%C3%A9tude",
+        "name=%C3%89TUDE",
+        "q=%CE%BF%CE%B4%CE%BF%CF%82",
+        "q=%CE%9F%CE%94",
+        "q=%D0%BC%D0%BE%D1%81%D0%BA%D0%B2%D0%B0",
+    ] {
+        let list = site.json(&format!("/api/v1/sessions?{query}"));
+        assert_eq!(
+            list["sessions"].as_array().map(Vec::len),
+            Some(1),
+            "{query}"
+        );
+    }
+    let list = site.json("/api/v1/sessions?name=%C3%A8tude");
+    assert_eq!(list["sessions"], json!([]));
+}

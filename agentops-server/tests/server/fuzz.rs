@@ -1,8 +1,8 @@
-//! What a fuzzer would send: requests that were nearly OTLP, in bytes and in values; each must be taken or refused, and
-//! what was taken must read as well as anything else.
+//! What a fuzzer would send: requests that were nearly OTLP, in bytes, in values and in attributes; each must be taken or
+//! refused, and what was taken must read as well as anything else. `asked` does so with questions, `spool` with files.
 //!
-//! Inputs are made of the requests that other tests send: a thousand, always the same; where `AGENTOPS_FUZZ` is a number
-//! of seconds, others each time, and for as long.
+//! Inputs are made of what other tests send: a thousand, always the same; where `AGENTOPS_FUZZ` is a number of seconds,
+//! others each time, and for as long.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::otlp::{dialects, request, span};
+use crate::otlp::{dialects, pairs, request, span};
+
+mod asked;
+mod spool;
 
 /// Bytes as a request of each kind, compressed in each way.
 fn bytes(input: &[u8]) {
@@ -208,18 +211,29 @@ impl Drop for Input {
     }
 }
 
-#[test]
+/// Does something over and over, with other numbers each time; says how often where it was for long.
 #[expect(clippy::print_stdout, reason = "for the person who runs it for long")]
-fn any_request_is_taken_or_refused() {
+fn rounds(of: &str, few: u64, mut round: impl FnMut(&mut Numbers)) {
     let seconds = std::env::var("AGENTOPS_FUZZ")
         .ok()
         .and_then(|seconds| seconds.parse().ok());
     let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let seed = match until {
+    let mut numbers = Numbers(match until {
         None => 0x5eed,
         Some(_) => std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) | 1,
-    };
-    let mut numbers = Numbers(seed);
+    });
+    let mut count = 0_u64;
+    while until.map_or(count < few, |until| Instant::now() < until) {
+        count += 1;
+        round(&mut numbers);
+    }
+    if until.is_some() {
+        println!("{of}: {count} inputs");
+    }
+}
+
+#[test]
+fn any_request_is_taken_or_refused() {
     let requests = corpus();
     let mut encoded: Vec<Vec<u8>> = Vec::new();
     for request in &requests {
@@ -233,23 +247,104 @@ fn any_request_is_taken_or_refused() {
     }
     encoded.iter().for_each(|input| bytes(input));
     let odd = odd();
-    let mut count = 0_u64;
-    while until.map_or(count < 1_000, |until| Instant::now() < until) {
-        count += 1;
+    rounds("requests, of bytes and of values", 1_000, |numbers| {
         let input = numbers.of(&encoded).clone();
-        let input = damage(input, &encoded, &mut numbers);
+        let input = damage(input, &encoded, numbers);
         let told = Input(input.escape_ascii().to_string());
         bytes(&input);
         drop(told);
         let mut request = numbers.of(&requests).clone();
         for _ in 0..=numbers.below(6) {
-            change(&mut request, &odd, &mut numbers);
+            change(&mut request, &odd, numbers);
         }
         let told = Input(request.to_string());
         mapping(&request);
         drop(told);
-    }
-    if until.is_some() {
-        println!("{count} inputs of each kind");
-    }
+    });
+}
+
+/// The names of all attributes that mean something, in any vocabulary, as the sources have them.
+fn keys() -> Vec<String> {
+    const SOURCES: [&str; 2] = [
+        include_str!("../../../agentops-core/src/model/semconv.rs"),
+        include_str!("../../../agentops-core/src/model/dialect.rs"),
+    ];
+    let texts = SOURCES
+        .iter()
+        .flat_map(|source| source.split('"').skip(1).step_by(2));
+    let names = texts.filter(|text| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !text.is_empty() && text.len() < 80 && text.bytes().all(plain)
+    });
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Values that attributes have, and others.
+fn values() -> Vec<Value> {
+    let mut values: Vec<Value> = dialects()
+        .into_iter()
+        .flat_map(|(_, attributes)| attributes.as_object().cloned().expect("an object"))
+        .map(|(_, value)| value)
+        .collect();
+    values.extend([
+        json!(true),
+        json!(-1),
+        json!(i64::MAX),
+        json!(1.5),
+        json!(-1e300),
+        json!(""),
+        json!("12"),
+        json!("-12.5"),
+        json!("1e9"),
+        json!("nan"),
+        json!("tool"),
+        json!("Success"),
+        json!("[1,2"),
+        json!("{\"input\":1e99,\"output\":-1,\"total\":\"3\"}"),
+        json!("[{\"role\":5,\"content\":[null,{\"type\":\"text\"}],\"tool_calls\":[{}]}]"),
+        json!("\u{0}\u{202e}ä"),
+        json!([]),
+        json!(["a", 1, null]),
+        json!({"": {"a": [{}]}}),
+    ]);
+    values
+}
+
+#[test]
+fn any_attributes_are_taken() {
+    let (keys, values) = (keys(), values());
+    assert!(keys.len() > 200, "{} names", keys.len());
+    rounds("spans of attributes", 1_000, |numbers| {
+        let mut attributes = serde_json::Map::new();
+        for _ in 0..numbers.below(16) {
+            let mut key = numbers.of(&keys).clone();
+            // Many names go on with places and fields.
+            while numbers.below(3) == 0 {
+                let more = [
+                    ".0",
+                    ".1",
+                    ".00",
+                    ".18446744073709551616",
+                    ".role",
+                    ".content",
+                    ".message",
+                    ".",
+                ];
+                key += *numbers.of(&more);
+            }
+            attributes.insert(key, numbers.of(&values).clone());
+        }
+        let mut span = span(1, 0, "any", 0, 5, Value::Object(attributes.clone()));
+        if numbers.below(4) == 0 {
+            span["events"] = json!([{"name": numbers.of::<String>(&keys), "timeUnixNano": "1", "attributes": pairs(&Value::Object(attributes))}]);
+        }
+        let scope: &String = numbers.of(&keys);
+        let input = request(scope, &[span]);
+        let told = Input(input.to_string());
+        mapping(&input);
+        drop(told);
+    });
 }

@@ -178,7 +178,7 @@ fn check_all(database: &Path, acknowledged: &[Range<u64>]) -> u64 {
     let cost: i64 = points.iter().map(|point| point.cost).sum();
     assert_eq!((counts, cost), (found, found as i64 * 7));
     assert_eq!(
-        ask("SELECT sum(n) FROM hist WHERE period = 1 AND kind = 2"),
+        ask("SELECT sum(n) FROM roll WHERE period = 0 AND kind = 2"),
         found as i64
     );
     let ends = acknowledged

@@ -189,7 +189,7 @@ fn ended(spans: Vec<Span>) -> impl Iterator<Item = Event> {
     })
 }
 
-fn good() -> Vec<Event> {
+pub(crate) fn good() -> Vec<Event> {
     let mut root = span(GOOD, SpanKind::Session, "triage", (1, 0), (0, 2_100));
     root.logs
         .push(log(begin(GOOD) + 5_000_000, Level::Info, "begun"));
@@ -228,7 +228,7 @@ fn good() -> Vec<Event> {
     events
 }
 
-fn bad() -> Vec<Event> {
+pub(crate) fn bad() -> Vec<Event> {
     let mut root = span(BAD, SpanKind::Session, "refund-agent", (1, 0), (0, 48_000));
     root.tags = vec!["prod".into()];
     let mut first = span(BAD, SpanKind::Tool, "sql", (2, 1), (100, 30_100));
@@ -253,7 +253,7 @@ fn bad() -> Vec<Event> {
     events
 }
 
-fn live() -> Vec<Event> {
+pub(crate) fn live() -> Vec<Event> {
     let mut root = span(LIVE, SpanKind::Session, "crawl", (1, 0), (0, 0));
     (root.open, root.end, root.status) = (true, None, Status::Unset);
     let step = span(LIVE, SpanKind::Operation, "fetch", (2, 1), (10, 20));
@@ -276,7 +276,7 @@ fn lost() -> Vec<Event> {
     events
 }
 
-fn foreign() -> Vec<Event> {
+pub(crate) fn foreign() -> Vec<Event> {
     let mut root = span(FOREIGN, SpanKind::Unknown, "GET /", (1, 0), (0, 12));
     root.agent = None;
     ended(vec![root]).collect()

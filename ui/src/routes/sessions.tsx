@@ -160,7 +160,7 @@ export function Sessions({ route }: { route: SessionsRoute }) {
       <Chips filters={route.filters} choose={choose} />
       {error !== null && <Failure error={error} retry={again} />}
       {totals && !(isEmpty && !isFiltered) && (
-        <div class="overview">
+        <div class="list-sums">
           <Sums totals={totals} />
           {histogram && isSpread(histogram) && (
             <Brush

@@ -9,7 +9,9 @@ interface Toast {
 }
 
 const TOASTS = 4;
-const SHOWN_MS = 12_000;
+const SHOWN_MS = 8_000;
+/** What can be taken back can be so for a while, also by those who are slow to find it. */
+const OFFERED_MS = 30_000;
 
 const toasts = signal<Toast[]>([]);
 let last = 0;
@@ -17,7 +19,7 @@ let last = 0;
 export function toast(text: string, action: Toast["action"] = null): void {
   const id = ++last;
   toasts.value = [...toasts.value, { id, text, action }].slice(-TOASTS);
-  setTimeout(() => dismiss(id), SHOWN_MS);
+  setTimeout(() => dismiss(id), action ? OFFERED_MS : SHOWN_MS);
 }
 
 const dismiss = (id: number) => {

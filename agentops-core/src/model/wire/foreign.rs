@@ -9,7 +9,7 @@ use super::facts::span_facts;
 use super::proto::{Field, Fields, any, span as number};
 use super::span::{AgentDraft, Draft, ToolDraft};
 use super::value::{json, text, texts};
-use super::{WireError, decode_span};
+use super::{WireError, decode_span, encode_span};
 use crate::model::dialect::{self, Origin, Reading};
 use crate::model::id::SessionId;
 use crate::model::semconv::{self, elsewhere as names};
@@ -161,7 +161,16 @@ fn span(mut draft: Draft, reading: Reading) -> Result<Span, WireError> {
         (Some(ours), Some(read)) => Some(ours.over(read)),
         (ours, read) => ours.or(read),
     };
-    Ok(span)
+    // What has one of our names and not our meaning gives way to ours when it is written: then it is so from the start.
+    match span.attributes.keys().any(|key| may_be_ours(key)) {
+        true => decode_span(&encode_span(&span)),
+        false => Ok(span),
+    }
+}
+
+fn may_be_ours(key: &str) -> bool {
+    let spaces = ["agentops.", "gen_ai.", "thread.", "code.", "error."];
+    spaces.iter().any(|space| key.starts_with(space))
 }
 
 /// What a span says of its session.

@@ -6,6 +6,7 @@
 use agentops_core::model::llm::{LlmCall, Message, Part};
 use agentops_core::model::span::{Span, SpanKind};
 use flate2::Crc;
+use memchr::memmem;
 use serde_json::Value;
 
 /// What recorders leave where a value was too long, and where nobody may see it.
@@ -14,15 +15,18 @@ const HOLES: [&str; 2] = ["\"$truncated\"", "[redacted]"];
 /// The number, which is kept: what it is made of may change in a new format of the store alone.
 pub(super) fn number(span: &Span) -> Option<i64> {
     let text = match (span.kind, &span.llm) {
-        (SpanKind::Llm, Some(call)) if !call.messages.is_empty() => request(call),
-        (SpanKind::Llm | SpanKind::Tool, _) => span.input.as_ref()?.to_string(),
+        (SpanKind::Llm, Some(call)) if !call.messages.is_empty() => request(call).into_bytes(),
+        (SpanKind::Llm | SpanKind::Tool, _) => serde_json::to_vec(span.input.as_ref()?).ok()?,
         _ => return None,
     };
-    if HOLES.iter().any(|hole| text.contains(hole)) {
+    if HOLES
+        .iter()
+        .any(|hole| memmem::find(&text, hole.as_bytes()).is_some())
+    {
         return None;
     }
     let mut crc = Crc::new();
-    crc.update(text.as_bytes());
+    crc.update(&text);
     // Length and checksum together: as good as 64 bits for texts that are not made to collide.
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX) << 32;
     Some((length | u64::from(crc.sum())) as i64)

@@ -1,18 +1,18 @@
 //! Sums over time and groups of errors, from what is kept of them.
 
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use agentops_core::model::id::{SessionId, SpanId};
-use agentops_core::model::span::SpanKind;
 use agentops_core::model::time::UnixNanos;
 use rusqlite::types::Value as Sql;
 use rusqlite::{params, params_from_iter};
 
 use super::Reader;
-use super::read::{self, kind_number, kind_of};
-use super::rolls::{clamp, kind, middle};
+use super::read::{self, kind_of};
+use super::rolls::{self, Sums, Times, clamp, kind, middle};
 use crate::store::{Condition, Fault, GroupBy, Histogram, Point, Series, Step, StoreError, Wanted};
 
 /// The length of each of equal parts.
@@ -22,9 +22,6 @@ fn step(time: u64, parts: u64) -> i64 {
 
 /// The percentiles that are told.
 const PERCENTILES: [u64; 3] = [50, 95, 99];
-
-/// How many durations fell into each bucket, in their order.
-type Buckets = Vec<(i32, u64)>;
 
 /// A point in time, and by what sums are kept apart there.
 type Place = (i64, i64);
@@ -60,70 +57,41 @@ impl Reader {
     fn rolled(&mut self, wanted: &Series, kind: u8) -> Result<Vec<Point>, StoreError> {
         let project = self.project(wanted.project.as_deref())?;
         let period = match wanted.step {
-            Step::Hour | Step::Whole => 0,
-            Step::Day => 1,
+            Step::Hour | Step::Whole => rolls::HOURS,
+            Step::Day => rolls::DAYS,
         };
         let (since, until) = (clamp(wanted.since), clamp(wanted.until));
         let place = placing(wanted);
-        let mut points = BTreeMap::<Place, Point>::new();
+        let mut points = HashMap::<Place, Sums>::new();
         let mut ask = self.conn.prepare_cached(
-            "SELECT at, dim, n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced
+            "SELECT n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced, times, first,
+                at, dim
              FROM roll WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)",
         )?;
         let mut rows = ask.query(params![period, kind, since, until, project])?;
         while let Some(row) = rows.next()? {
-            let (at, dim) = (place(row.get(0)?), row.get(1)?);
-            let point = points.entry((at, dim)).or_default();
-            point.at = at as u64;
-            let mut figures = [
-                &mut point.count,
-                &mut point.errors,
-                &mut point.duration,
-                &mut point.input,
-                &mut point.output,
-                &mut point.cache_read,
-                &mut point.cache_write,
-                &mut point.reasoning,
-            ];
-            // Here, not in SQL, which fails where a sum is too large.
-            for (column, figure) in (2..).zip(&mut figures) {
-                **figure = figure.saturating_add(row.get::<_, i64>(column)?.max(0) as u64);
-            }
-            point.cost = point.cost.saturating_add(row.get(10)?);
-            point.unpriced = point
-                .unpriced
-                .saturating_add(row.get::<_, i64>(11)?.max(0) as u64);
+            let at = place(row.get(12)?);
+            let sums = points.entry((at, row.get(13)?)).or_default();
+            sums.add(&Sums::of(row)?, 1);
         }
-        drop(rows);
-        drop(ask);
-        let asked = (period, since, until, project);
-        for ((at, dim), latency) in self.percentiles(asked, kind, |at, dim| (place(at), dim))? {
-            if let Some(point) = points.get_mut(&(at, dim)) {
-                point.latency = Some(latency);
+        rolls::changes(&self.conn, |key, change| {
+            let at = key.at(period);
+            let is_asked_for = key.kind == kind
+                && (since..until).contains(&at)
+                && project.is_none_or(|project| project == key.project);
+            if is_asked_for {
+                let sums = points.entry((place(at), key.dim)).or_default();
+                sums.add(&change, 1);
             }
-        }
-        if kind == kind::MODEL || kind == kind::KIND {
-            // Only model calls have it; by kind of span, it is that of them all.
-            let calls = (kind == kind::KIND).then(|| i64::from(kind_number(SpanKind::Llm)));
-            let of = move |at, model| (place(at), calls.unwrap_or(model));
-            let first = self.percentiles(asked, kind::FIRST_TOKEN, of)?;
-            for (key, percentiles) in first {
-                if let Some(point) = points.get_mut(&key) {
-                    point.first_token = Some(percentiles);
-                }
-            }
-        }
+        })?;
         let mut names = HashMap::new();
         let mut answer = Vec::with_capacity(points.len());
-        for ((_, dim), mut point) in points {
+        for ((at, dim), sums) in points {
             // What was all taken away again was never there.
-            let nothing = Point {
-                at: point.at,
-                ..Point::default()
-            };
-            if point == nothing {
+            if sums == Sums::default() {
                 continue;
             }
+            let mut point = point(at, &sums);
             if kind == kind::KIND {
                 point.group = kind_of(dim).as_str().to_owned();
             } else {
@@ -144,37 +112,6 @@ impl Reader {
             .conn
             .prepare_cached("SELECT s FROM str WHERE id = ?1")?
             .query_row([id], |row| row.get(0))?)
-    }
-
-    fn percentiles(
-        &self,
-        (period, since, until, project): (i64, i64, i64, Option<i64>),
-        kind: u8,
-        place: impl Fn(i64, i64) -> Place,
-    ) -> Result<Vec<(Place, [u64; 3])>, StoreError> {
-        let mut ask = self.conn.prepare_cached(
-            "SELECT at, dim, bucket, n FROM hist
-             WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5) AND n > 0",
-        )?;
-        let mut rows = ask.query(params![period, kind, since, until, project])?;
-        let mut counts: Vec<(Place, i32, u64)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let place = place(row.get(0)?, row.get(1)?);
-            counts.push((place, row.get(2)?, row.get::<_, i64>(3)? as u64));
-        }
-        // Those of several projects, or hours, stand apart.
-        counts.sort_unstable();
-        let mut groups: Vec<(Place, Buckets)> = Vec::new();
-        for (place, bucket, n) in counts {
-            match groups.last_mut() {
-                Some((last, buckets)) if *last == place => buckets.push((bucket, n)),
-                _ => groups.push((place, vec![(bucket, n)])),
-            }
-        }
-        let found = groups.into_iter();
-        Ok(found
-            .filter_map(|(key, buckets)| Some((key, percentiles(&buckets)?)))
-            .collect())
     }
 
     /// Sums of whole sessions, for what spans do not say.
@@ -199,7 +136,7 @@ impl Reader {
             project
         ])?;
         let place = placing(wanted);
-        let mut points = BTreeMap::<(i64, String), (Point, Buckets)>::new();
+        let mut points = BTreeMap::<(i64, String), (Point, Times)>::new();
         while let Some(row) = rows.next()? {
             let (at, group): (i64, String) = (place(row.get(0)?), row.get(1)?);
             let number =
@@ -210,7 +147,7 @@ impl Reader {
             if let Some(duration) = row.get::<_, Option<i64>>(3)? {
                 let duration = duration.max(0) as u64;
                 point.duration = point.duration.saturating_add(duration);
-                times.push((super::rolls::bucket(duration), 1));
+                times.count(rolls::bucket(duration));
             }
             point.input = point.input.saturating_add(number(4)?);
             point.output = point.output.saturating_add(number(5)?);
@@ -220,15 +157,12 @@ impl Reader {
             point.cost = point.cost.saturating_add(row.get(9)?);
             point.unpriced += u64::from(row.get::<_, bool>(10)?);
         }
-        let points = points
-            .into_iter()
-            .map(|((at, group), (mut point, mut times))| {
-                times.sort_unstable();
-                point.at = at as u64;
-                point.group = group;
-                point.latency = percentiles(&times);
-                point
-            });
+        let points = points.into_iter().map(|((at, group), (mut point, times))| {
+            point.at = at as u64;
+            point.group = group;
+            point.latency = percentiles(&times);
+            point
+        });
         Ok(points.collect())
     }
 
@@ -238,47 +172,51 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<Fault>, StoreError> {
         let (conditions, values) = read::conditions(wanted);
-        let mut groups = values.clone();
-        groups.push(Sql::Integer(limit as i64));
-        let sql = format!(
-            "SELECT fault.id, fault.kind, fault.code, str.s, fault.shape, count(*), count(DISTINCT span.session),
-                min(span.start), max(span.start)
-             FROM span JOIN session ON session.id = span.session JOIN fault ON fault.id = span.error
-                JOIN str ON str.id = fault.name
-             WHERE span.error IS NOT NULL AND {conditions}
-             GROUP BY span.error ORDER BY max(span.start) DESC, fault.id LIMIT ?"
-        );
+        let sql = format!("SELECT id FROM session WHERE {conditions}");
         let mut ask = self.conn.prepare_cached(&sql)?;
-        let rows = ask.query_map(params_from_iter(groups), |row| {
-            Ok(Fault {
-                id: row.get::<_, i64>(0)? as u64,
-                kind: kind_of(row.get(1)?),
-                code: row.get(2)?,
-                name: row.get(3)?,
-                shape: row.get(4)?,
-                count: row.get::<_, i64>(5)? as u64,
-                sessions: row.get::<_, i64>(6)? as u64,
-                first: row.get::<_, i64>(7)? as u64,
-                last: row.get::<_, i64>(8)? as u64,
-                sample: (SessionId(0), SpanId(0)),
-            })
-        })?;
-        let mut faults: Vec<Fault> = rows.collect::<Result<_, _>>()?;
-        // SQL does not say of which row the newest start is.
-        let sql = format!(
-            "SELECT session.key, span.span FROM span JOIN session ON session.id = span.session
-             WHERE {conditions} AND span.error = ? ORDER BY span.start DESC, span.id DESC LIMIT 1"
-        );
-        let mut ask = self.conn.prepare_cached(&sql)?;
-        for fault in &mut faults {
-            let mut values = values.clone();
-            values.push(Sql::Integer(fault.id as i64));
-            fault.sample = ask.query_row(params_from_iter(values), |row| {
-                let key = u128::from_be_bytes(row.get(0)?);
-                Ok((SessionId(key), SpanId(row.get::<_, i64>(1)? as u64)))
-            })?;
+        let mut rows = ask.query(params_from_iter(values))?;
+        // Numbers of sessions follow one another: a place for each takes less than a set of them.
+        let mut wanted = Vec::new();
+        while let Some(row) = rows.next()? {
+            let session = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            if session >= wanted.len() {
+                wanted.resize(session + 1, false);
+            }
+            wanted[session] = true;
         }
-        Ok(faults)
+        drop(rows);
+        // Every span that failed is looked at, in the index alone.
+        let mut ask = self.conn.prepare_cached(
+            "SELECT error, start, session, id FROM span INDEXED BY span_error WHERE error IS NOT NULL ORDER BY error, start, session",
+        )?;
+        let mut rows = ask.query([])?;
+        let mut groups: Vec<Group> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let session: i64 = row.get(2)?;
+            let place = usize::try_from(session).unwrap_or(usize::MAX);
+            if !wanted.get(place).is_some_and(|wanted| *wanted) {
+                continue;
+            }
+            let (error, start): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if groups.last().is_none_or(|last| last.error != error) {
+                groups.push(Group {
+                    error,
+                    count: 0,
+                    sessions: HashSet::new(),
+                    first: start,
+                    last: (start, 0),
+                });
+            }
+            if let Some(group) = groups.last_mut() {
+                group.count += 1;
+                group.sessions.insert(session);
+                group.last = group.last.max((start, row.get(3)?));
+            }
+        }
+        drop(rows);
+        groups.sort_unstable_by_key(|group| (Reverse(group.last.0), group.error));
+        groups.truncate(limit);
+        groups.iter().map(|group| self.fault(group)).collect()
     }
 
     pub(super) fn fault_times(
@@ -316,11 +254,15 @@ impl Reader {
     ) -> Result<Histogram, StoreError> {
         let parts = parts.max(1);
         let (conditions, values) = read::conditions(wanted);
-        let sql = format!("SELECT min(start), max(start) FROM session WHERE {conditions}");
+        // Not `min` and `max` together, for which every session is looked at.
+        let end = |order| {
+            format!("SELECT start FROM session WHERE {conditions} ORDER BY start {order} LIMIT 1")
+        };
+        let sql = format!("SELECT ({}), ({})", end("ASC"), end("DESC"));
         let ends: (Option<i64>, Option<i64>) = self
             .conn
             .prepare_cached(&sql)?
-            .query_row(params_from_iter(values.clone()), |row| {
+            .query_row(params_from_iter(values.iter().chain(&values)), |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         let (Some(first), Some(last)) = ends else {
@@ -354,6 +296,47 @@ impl Reader {
         }
         Ok(histogram)
     }
+
+    fn fault(&self, group: &Group) -> Result<Fault, StoreError> {
+        let sample = self
+            .conn
+            .prepare_cached(
+                "SELECT session.key, span.span FROM span JOIN session ON session.id = span.session WHERE span.id = ?1",
+            )?
+            .query_row([group.last.1], |row| {
+                let key = u128::from_be_bytes(row.get(0)?);
+                Ok((SessionId(key), SpanId(row.get::<_, i64>(1)? as u64)))
+            })?;
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT kind, code, s, shape FROM fault JOIN str ON str.id = fault.name WHERE fault.id = ?1",
+            )?
+            .query_row([group.error], |row| {
+                Ok(Fault {
+                    id: group.error as u64,
+                    kind: kind_of(row.get(0)?),
+                    code: row.get(1)?,
+                    name: row.get(2)?,
+                    shape: row.get(3)?,
+                    count: group.count,
+                    sessions: group.sessions.len() as u64,
+                    first: group.first as u64,
+                    last: group.last.0 as u64,
+                    sample,
+                })
+            })?)
+    }
+}
+
+/// The spans that failed in one way.
+struct Group {
+    error: i64,
+    count: u64,
+    sessions: HashSet<i64>,
+    first: i64,
+    /// The newest: its start, and its row.
+    last: (i64, i64),
 }
 
 /// The point that something of a time belongs to.
@@ -362,19 +345,40 @@ fn placing(wanted: &Series) -> impl Fn(i64) -> i64 + Copy {
     move |at| whole.unwrap_or(at)
 }
 
-/// Of buckets in order.
-fn percentiles(buckets: &[(i32, u64)]) -> Option<[u64; 3]> {
-    let all: u64 = buckets.iter().map(|(_, n)| n).sum();
+/// A point without its group.
+fn point(at: i64, sums: &Sums) -> Point {
+    let f = &sums.figures;
+    let whole = |figure: i64| figure.max(0) as u64;
+    Point {
+        at: at as u64,
+        group: String::new(),
+        count: whole(f.n),
+        errors: whole(f.errors),
+        duration: whole(f.duration),
+        input: whole(f.input),
+        output: whole(f.output),
+        cache_read: whole(f.cache_read),
+        cache_write: whole(f.cache_write),
+        reasoning: whole(f.reasoning),
+        cost: f.cost,
+        unpriced: whole(f.unpriced),
+        latency: percentiles(&sums.times),
+        first_token: percentiles(&sums.first),
+    }
+}
+
+fn percentiles(times: &Times) -> Option<[u64; 3]> {
+    let all: u64 = times.iter().map(|(_, n)| n).sum();
     if all == 0 {
         return None;
     }
     Some(PERCENTILES.map(|percentile| {
         let wanted = (all * percentile).div_ceil(100).max(1);
         let mut seen = 0;
-        let found = buckets.iter().find(|(_, n)| {
+        let found = times.iter().find(|(_, n)| {
             seen += n;
             seen >= wanted
         });
-        found.map_or(0, |(bucket, _)| middle(*bucket))
+        found.map_or(0, |(bucket, _)| middle(bucket))
     }))
 }

@@ -13,8 +13,8 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::store::{Kind, StoreError};
 
-/// Fast, and with a dictionary within a few per cent of the slower ones.
-const LEVEL: i32 = 1;
+/// With a dictionary as fast as those below it, which pack less: what spans repeat is found in it.
+const LEVEL: i32 = 3;
 
 /// The longest span that is believed: longer than any frame or request may be.
 const LONGEST: usize = 256 << 20;

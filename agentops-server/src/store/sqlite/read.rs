@@ -19,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params, params_from
 use serde::{Deserialize, Serialize};
 
 use super::Reader;
+use super::fold::fold;
 use super::rolls::{clamp, kind};
 use super::thin::{Counted, Known, Thin};
 use crate::store::{
@@ -152,16 +153,11 @@ pub(super) fn end_state_number(state: EndState) -> u8 {
 }
 
 /// What of a span is yes or no.
-pub(super) fn flags(thin: &Thin, span: &Span) -> i64 {
-    let estimated = span
-        .llm
-        .as_ref()
-        .and_then(|llm| llm.usage)
-        .is_some_and(|usage| usage.estimated);
+pub(super) fn flags(thin: &Thin) -> i64 {
     [
         (thin.open, OPEN),
         (thin.cancelled, CANCELLED),
-        (estimated, ESTIMATED),
+        (thin.usage.is_some_and(|usage| usage.estimated), ESTIMATED),
         (thin.is_cost_estimated, COST_ESTIMATED),
     ]
     .iter()
@@ -363,6 +359,7 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         trace: row
             .get::<_, Option<[u8; 16]>>(25)?
             .map(|trace| TraceId(u128::from_be_bytes(trace))),
+        unwritten: None,
     })
 }
 
@@ -992,21 +989,21 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
             Condition::Model(model) => add(
                 &format!(
                     "EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
-                        WHERE d.session = session.id AND d.kind = {} AND instr(lower(str.s), ?))",
+                        WHERE d.session = session.id AND d.kind = {} AND instr(folded(str.s), ?))",
                     kind::MODEL
                 ),
-                Sql::Text(model.clone()),
+                Sql::Text(fold(model)),
             ),
             Condition::Name(name) => add(
-                "instr((SELECT lower(s) FROM str WHERE id = session.name), ?)",
-                Sql::Text(name.clone()),
+                "instr((SELECT folded(s) FROM str WHERE id = session.name), ?)",
+                Sql::Text(fold(name)),
             ),
             Condition::Text(text) => add(
-                "(instr((SELECT lower(s) FROM str WHERE id = session.name), ?)
+                "(instr((SELECT folded(s) FROM str WHERE id = session.name), ?)
                     OR EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
-                        WHERE d.session = session.id AND instr(lower(str.s), ?))
+                        WHERE d.session = session.id AND instr(folded(str.s), ?))
                     OR instr(lower(hex(session.key)), nullif(replace(?, '-', ''), '')))",
-                Sql::Text(text.clone()),
+                Sql::Text(fold(text)),
             ),
             Condition::Since(at) => add("session.start >= ?", Sql::Integer(clamp(*at))),
             Condition::Until(at) => add("session.start < ?", Sql::Integer(clamp(*at))),

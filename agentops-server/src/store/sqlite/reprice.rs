@@ -94,7 +94,7 @@ impl Writer {
         thin.counted = Counted::default();
         let entry = Entry::from(&span);
         (thin.cost, thin.is_cost_estimated) = (entry.cost, entry.is_cost_estimated);
-        let flags = read::flags(thin, &span);
+        let flags = read::flags(thin);
         conn.prepare_cached("UPDATE span SET cost = ?2, flags = ?3, counted = 0 WHERE id = ?1")?
             .execute(params![found.row, thin.cost, flags])?;
         conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?

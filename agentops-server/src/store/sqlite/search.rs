@@ -4,6 +4,7 @@
 //! that are asked for must all be there; a quoted phrase counts as one.
 
 use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use agentops_core::model::id::{SessionId, SpanId};
 use agentops_core::model::span::{Log, Span};
@@ -12,11 +13,14 @@ use memchr::memmem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payload::Unpacker;
+use super::tail::Tail;
 use super::{Reader, read, text};
 use crate::store::{Hit, Search, StoreError};
 
-/// How many spans are indexed in one transaction.
-const CHUNK: i64 = 250;
+/// How many spans are indexed in one transaction, and of how many bytes: each makes a segment, and segments are merged
+/// again and again; but whoever commits waits meanwhile.
+const CHUNK: i64 = 1_000;
+const CHUNK_BYTES: usize = 2 << 20;
 
 /// How much stands around a word that was found, in bytes before and after.
 const AROUND: usize = 80;
@@ -57,42 +61,79 @@ pub(super) fn lags(conn: &Connection) -> Result<bool, StoreError> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Indexes some spans. Whether there are more.
-pub(super) fn index(conn: &Connection, unpacker: &mut Unpacker) -> Result<bool, StoreError> {
+/// Indexes some spans, of which the last are in `tail`. The last that is indexed, and whether there are more.
+pub(super) fn index(
+    conn: &Connection,
+    unpacker: &mut Unpacker,
+    tail: &[(i64, Arc<str>)],
+) -> Result<(i64, bool), StoreError> {
     let mut reached = read::meta(conn, "indexed")?;
     // Those that have changed first, half of the room at most, so that neither waits for the other.
-    let mut rows = packed(
+    let again = packed(
         conn,
         "SELECT payload.id, dict, z FROM unindexed JOIN payload ON payload.id = unindexed.id LIMIT ?1",
         params![CHUNK / 2],
     )?;
-    let again = rows.len();
-    let room = CHUNK - again as i64;
-    rows.extend(packed(
-        conn,
-        "SELECT id, dict, z FROM payload WHERE id > ?1 ORDER BY id LIMIT ?2",
-        params![reached, room],
-    )?);
     let has_logs = has_logs(conn)?;
-    for (at, packed) in rows.iter().enumerate() {
-        // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
+    let mut insert = conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?;
+    let (mut count, mut bytes) = (0, 0);
+    let mut add = |row: i64, words: &str| {
+        count += 1;
+        bytes += words.len();
+        insert.execute(params![row, words])?;
+        Ok::<bool, StoreError>(count < CHUNK && bytes < CHUNK_BYTES)
+    };
+    let mut read_back = |packed: &Packed| {
         let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
-        let words = match whole.and_then(|whole| wire::decode_span(&whole).ok()) {
-            Some(span) => words(conn, packed.row, &span, has_logs)?,
-            None => String::new(),
-        };
-        conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?
-            .execute(params![packed.row, words])?;
-        if at < again {
-            conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
-                .execute([packed.row])?;
-        } else {
+        // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
+        match whole.and_then(|whole| wire::decode_span(&whole).ok()) {
+            Some(span) => words(conn, packed.row, &span, has_logs),
+            None => Ok(String::new()),
+        }
+    };
+    let mut room = true;
+    for packed in again {
+        room = add(packed.row, &read_back(&packed)?)?;
+        conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
+            .execute([packed.row])?;
+        if !room {
+            break;
+        }
+    }
+    let before = tail.first().map_or(i64::MAX, |(first, _)| *first);
+    if room && before > reached + 1 {
+        let rows = packed(
+            conn,
+            "SELECT id, dict, z FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+            params![reached, before, CHUNK],
+        )?;
+        for packed in rows {
+            room = add(packed.row, &read_back(&packed)?)?;
             reached = packed.row;
+            if !room {
+                break;
+            }
+        }
+    }
+    if room {
+        for (row, words) in tail {
+            room = if has_logs {
+                add(
+                    *row,
+                    &text::with_logs(words.to_string(), &logs(conn, *row)?),
+                )?
+            } else {
+                add(*row, words)?
+            };
+            reached = *row;
+            if !room {
+                break;
+            }
         }
     }
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
         .execute([reached])?;
-    Ok(rows.len() as i64 == CHUNK)
+    Ok((reached, !room))
 }
 
 /// A span's payload, as it is stored.
@@ -130,17 +171,21 @@ fn words(conn: &Connection, row: i64, span: &Span, has_logs: bool) -> Result<Str
     if !has_logs {
         return Ok(text::words(span, &[]));
     }
+    Ok(text::words(span, &logs(conn, row)?))
+}
+
+/// The logs of a span that came by themselves.
+fn logs(conn: &Connection, row: i64) -> Result<Vec<Log>, StoreError> {
     let mut ask = conn.prepare_cached(
         "SELECT z FROM log JOIN span ON span.session = log.session AND span.span = log.span
          WHERE span.id = ?1 ORDER BY log.time, log.id",
     )?;
     let records = ask.query_map([row], |row| row.get::<_, Vec<u8>>(0))?;
     let records: Vec<Vec<u8>> = records.collect::<Result<_, _>>()?;
-    let logs: Vec<Log> = records
-        .iter()
+    let logs = records.iter();
+    Ok(logs
         .filter_map(|record| Some(wire::decode_log(record).ok()?.log))
-        .collect();
-    Ok(text::words(span, &logs))
+        .collect())
 }
 
 /// Words as they were asked for: quoted ones together.
@@ -194,9 +239,8 @@ impl Needle {
             .join(" ")
     }
 
-    /// Whether a span of these bytes may have the words.
-    fn may_be_in(&self, bytes: &mut [u8]) -> bool {
-        bytes.make_ascii_lowercase();
+    /// Whether a span of these bytes, in small letters, may have the words.
+    fn may_be_in(&self, bytes: &[u8]) -> bool {
         self.certain
             .iter()
             .all(|finder| finder.find(bytes).is_some())
@@ -220,7 +264,11 @@ fn tokens(text: &str) -> impl Iterator<Item = String> {
 }
 
 impl Reader {
-    pub(super) fn search(&mut self, wanted: &Search) -> Result<Vec<Hit>, StoreError> {
+    pub(super) fn search(
+        &mut self,
+        wanted: &Search,
+        tail: &Mutex<Tail>,
+    ) -> Result<Vec<Hit>, StoreError> {
         let Some(needle) = Needle::new(&wanted.words) else {
             return Ok(Vec::new());
         };
@@ -232,9 +280,9 @@ impl Reader {
             },
         };
         let has_logs = has_logs(&self.conn)?;
-        let mut hits = self.beyond(&needle, session, wanted.limit, has_logs)?;
-        // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
         let from = read::meta(&self.conn, "indexed")?;
+        let mut hits = self.beyond(&needle, session, wanted.limit, has_logs, from, tail)?;
+        // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
         if hits.iter().filter(|(row, _)| *row > from).count() < wanted.limit {
             let rows = packed(
                 &self.conn,
@@ -255,46 +303,89 @@ impl Reader {
         Ok(hits.into_iter().map(|(_, hit)| hit).collect())
     }
 
-    /// What the index has not reached: read, the newest first.
+    /// What the index has not reached: the newest first, those that came last without reading what does not have the
+    /// words.
     fn beyond(
         &mut self,
         needle: &Needle,
         session: Option<i64>,
         limit: usize,
         has_logs: bool,
+        from: i64,
+        tail: &Mutex<Tail>,
     ) -> Result<Vec<(i64, Hit)>, StoreError> {
-        let from = read::meta(&self.conn, "indexed")?;
+        let sequence = read::sequence(&self.conn)?;
+        let tail = {
+            let tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where somebody else has written since, what is in it may be no more.
+            match tail.sequence() >= sequence {
+                true => tail.from(from + 1),
+                false => Vec::new(),
+            }
+        };
         let mut hits = Vec::new();
-        for (rows, values) in [
-            ("payload.id > ?1", from),
-            (
-                "payload.id IN (SELECT id FROM unindexed WHERE id <= ?1)",
-                from,
-            ),
-        ] {
-            let rows = packed(
-                &self.conn,
-                &format!(
-                    "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
-                        CROSS JOIN session ON session.id = span.session
-                     WHERE {rows} AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
-                     ORDER BY payload.id DESC LIMIT ?3"
-                ),
-                params![values, session, BEYOND],
-            )?;
-            let mut found = 0;
-            for packed in rows {
-                let row = packed.row;
-                if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
-                    hits.push((row, hit));
-                    found += 1;
-                }
-                if found >= limit {
-                    break;
-                }
+        for (row, span) in tail.iter().rev() {
+            if hits.len() >= limit {
+                return Ok(hits);
+            }
+            if has_logs || needle.may_be_in(span.as_bytes()) {
+                let one = self.read_back("payload.id = ?1 AND ?2", [*row, 1], session)?;
+                self.keep_hits(one, needle, has_logs, 1, &mut hits)?;
             }
         }
+        let older = tail.first().map_or(i64::MAX, |(first, _)| *first);
+        let rows = self.read_back(
+            "payload.id > ?1 AND payload.id < ?2",
+            [from, older],
+            session,
+        )?;
+        self.keep_hits(rows, needle, has_logs, limit, &mut hits)?;
+        let changed = "payload.id IN (SELECT id FROM unindexed WHERE id <= ?1 AND id <= ?2)";
+        let rows = self.read_back(changed, [from, from], session)?;
+        self.keep_hits(rows, needle, has_logs, limit, &mut hits)?;
         Ok(hits)
+    }
+
+    /// Spans that the index has not reached, the newest first.
+    fn read_back(
+        &self,
+        which: &str,
+        [one, other]: [i64; 2],
+        session: Option<i64>,
+    ) -> Result<Vec<Packed>, StoreError> {
+        packed(
+            &self.conn,
+            &format!(
+                "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
+                    CROSS JOIN session ON session.id = span.session
+                 WHERE {which} AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
+                 ORDER BY payload.id DESC LIMIT ?4"
+            ),
+            params![one, other, session, BEYOND],
+        )
+    }
+
+    /// Adds those that have the words, some at most.
+    fn keep_hits(
+        &mut self,
+        rows: Vec<Packed>,
+        needle: &Needle,
+        has_logs: bool,
+        limit: usize,
+        hits: &mut Vec<(i64, Hit)>,
+    ) -> Result<(), StoreError> {
+        let mut found = 0;
+        for packed in rows {
+            let row = packed.row;
+            if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
+                hits.push((row, hit));
+                found += 1;
+            }
+            if found >= limit {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A span that may have been found, or is sure to be; `None` where it does not have the words after all.
@@ -305,19 +396,13 @@ impl Reader {
         has_logs: bool,
         sure: bool,
     ) -> Result<Option<Hit>, StoreError> {
-        let mut whole = self
+        let whole = self
             .unpacker
             .unpack(&self.conn, packed.dict, &packed.bytes)?;
-        let span = if sure || has_logs {
-            wire::decode_span(&whole)
-        } else {
-            let span = whole.clone();
-            if !needle.may_be_in(&mut whole) {
-                return Ok(None);
-            }
-            wire::decode_span(&span)
-        };
-        let Ok(span) = span else {
+        if !sure && !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
+            return Ok(None);
+        }
+        let Ok(span) = wire::decode_span(&whole) else {
             return Ok(None);
         };
         let words = words(&self.conn, packed.row, &span, has_logs)?;
@@ -336,18 +421,22 @@ impl Reader {
             span: SpanId(span.id.0),
             start: span.start,
             kind: span.kind,
-            excerpt: excerpt(&words, &words.to_lowercase(), &needle.terms),
+            excerpt: excerpt(&words, &needle.terms),
             name: span.name,
         }))
     }
 }
 
 /// The first of the words with what stands around it, on one line.
-fn excerpt(words: &str, small: &str, terms: &[String]) -> String {
-    let first = terms
-        .iter()
-        .filter_map(|term| small.find(&term.to_lowercase()))
-        .min();
+fn excerpt(words: &str, terms: &[String]) -> String {
+    let small = words.to_ascii_lowercase();
+    let place = |term: &String| {
+        let term = term.to_lowercase();
+        let found = memmem::find(small.as_bytes(), term.as_bytes());
+        // Capitals beyond ASCII take longer to look for.
+        found.or_else(|| (!term.is_ascii()).then(|| small.to_lowercase().find(&term))?)
+    };
+    let first = terms.iter().filter_map(place).min();
     // Small letters may be longer or shorter than capitals: near enough is good enough.
     let at = first.unwrap_or(0).min(words.len());
     let from = words.floor_char_boundary(at.saturating_sub(AROUND));

@@ -13,7 +13,7 @@ const SHAPE: usize = 200;
 /// All that a span says in words: names, values, messages, errors, attributes, and logs, with those that came by
 /// themselves.
 pub(super) fn words(span: &Span, logs: &[Log]) -> String {
-    let mut words = Words(String::new());
+    let mut words = Words(String::with_capacity(1 << 10));
     words.add(&span.name);
     if let Some(error) = &span.error {
         words.add(&error.code);
@@ -31,7 +31,16 @@ pub(super) fn words(span: &Span, logs: &[Log]) -> String {
         words.value(value);
     }
     span.tags.iter().for_each(|tag| words.add(tag));
-    for log in span.logs.iter().chain(logs) {
+    for log in &span.logs {
+        words.add(&log.message);
+    }
+    with_logs(words.0, logs)
+}
+
+/// The same with logs that came by themselves.
+pub(super) fn with_logs(words: String, logs: &[Log]) -> String {
+    let mut words = Words(words);
+    for log in logs {
         words.add(&log.message);
     }
     words.0

@@ -15,6 +15,8 @@ use agentops_core::model::session::SessionFacts;
 use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 
+use super::write::{Heading, Standing};
+
 /// How many spans are remembered of all sessions together.
 const REMEMBERED: usize = 400_000;
 
@@ -45,6 +47,18 @@ pub(super) struct Thin {
     pub(super) trace: Option<TraceId>,
     /// What of it the roll-ups hold.
     pub(super) counted: Counted,
+    /// What else is in its row, where that is not written yet.
+    pub(super) unwritten: Option<Box<Unwritten>>,
+}
+
+/// What a row says of a span besides what counts.
+#[derive(Debug, Clone)]
+pub(super) struct Unwritten {
+    /// There is no row of it yet.
+    pub(super) is_new: bool,
+    pub(super) thread: Option<i64>,
+    pub(super) fault: Option<i64>,
+    pub(super) asked: Option<i64>,
 }
 
 /// What of a span the roll-ups hold, as bits: each is added once, and taken away when it no longer counts.
@@ -117,6 +131,9 @@ pub(super) struct Known {
     pub(super) summed: Option<(Instant, Duration)>,
     /// When it last changed without.
     pub(super) changed: Option<Instant>,
+    /// What its row says, where that was written since it was remembered.
+    pub(super) standing: Option<Standing>,
+    pub(super) heading: Option<Heading>,
     used: u64,
 }
 
@@ -137,8 +154,15 @@ impl Known {
             dims: std::collections::HashSet::new(),
             summed: None,
             changed: None,
+            standing: None,
+            heading: None,
             used: 0,
         }
+    }
+
+    /// How much there is to remember, in spans.
+    fn weight(&self) -> usize {
+        self.spans.len() + 50
     }
 
     pub(super) fn place(&self, id: SpanId) -> Option<usize> {
@@ -157,6 +181,8 @@ impl Known {
 pub(super) struct Memory {
     sessions: HashMap<SessionId, Known>,
     clock: u64,
+    /// How much has come since all was last weighed.
+    come: usize,
 }
 
 impl Memory {
@@ -168,6 +194,7 @@ impl Memory {
     }
 
     pub(super) fn insert(&mut self, known: Known) {
+        self.come += known.weight();
         self.sessions.insert(known.id, known);
     }
 
@@ -177,18 +204,32 @@ impl Memory {
 
     pub(super) fn clear(&mut self) {
         self.sessions.clear();
+        self.come = 0;
     }
 
-    /// Forgets the longest silent, where there are too many; all that they know is in the store.
-    pub(super) fn trim(&mut self) {
-        let weight = |known: &Known| known.spans.len() + 50;
-        let mut all: usize = self.sessions.values().map(weight).sum();
-        while all > REMEMBERED && self.sessions.len() > 1 {
-            let oldest = self.sessions.values().min_by_key(|known| known.used);
-            let Some(id) = oldest.map(|known| known.id) else {
-                return;
-            };
-            all -= self.sessions.remove(&id).map_or(0, |known| weight(&known));
+    /// Forgets the longest silent, where there are too many; all that they know is in the store. `spans` have come.
+    pub(super) fn trim(&mut self, spans: usize) {
+        self.come += spans;
+        // All are weighed only now and then, for they are many.
+        if self.come < REMEMBERED / 20 {
+            return;
+        }
+        self.come = 0;
+        let mut all: usize = self.sessions.values().map(Known::weight).sum();
+        let mut silent: Vec<_> = self.sessions.values().collect();
+        silent.sort_unstable_by_key(|known| known.used);
+        // Whoever spoke last is kept, however much there is of it.
+        silent.pop();
+        let mut gone = Vec::new();
+        for known in silent {
+            if all <= REMEMBERED {
+                break;
+            }
+            all -= known.weight();
+            gone.push(known.id);
+        }
+        for id in gone {
+            self.sessions.remove(&id);
         }
     }
 }

@@ -5,7 +5,8 @@
 //! forgotten, and the store as it was before the batch is all that counts.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use agentops_core::model::event::{Event, Loss, LossCause, Resource};
@@ -17,8 +18,9 @@ use agentops_core::model::{trace, wire};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payload::{Packer, Unpacker};
-use super::rolls::{Rolls, clamp, kind};
-use super::thin::{self, Counted, Known, Memory, Thin, Word};
+use super::rolls::{self, Rolls, clamp, kind};
+use super::tail::Tail;
+use super::thin::{self, Counted, Known, Memory, Thin, Unwritten, Word};
 use super::{asked, read, reprice, search, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
@@ -38,10 +40,22 @@ const PURGE: usize = 250;
 /// Words that are remembered, so that spans need not look up their names.
 const WORDS: usize = 100_000;
 
+/// How large the write-ahead log may grow before readers are waited for, so that it begins anew; by how much more until
+/// that is tried again; and for how long they are waited for.
+const LOG: u64 = 48 << 20;
+const LOG_MORE: u64 = 8 << 20;
+const LOG_PATIENCE: Duration = Duration::from_millis(500);
+
 /// The connection that writes, and what it remembers.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) conn: Connection,
+    /// What came last, for those who search; and what came in this transaction.
+    tail: Arc<Mutex<Tail>>,
+    came: Vec<(i64, String)>,
+    /// The write-ahead log, and how large it must be before it is looked after again.
+    log: PathBuf,
+    log_limit: u64,
     pub(super) packer: Packer,
     pub(super) unpacker: Unpacker,
     pub(super) memory: Memory,
@@ -73,11 +87,19 @@ impl Touched {
 }
 
 impl Writer {
-    pub(super) fn new(conn: Connection) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        conn: Connection,
+        log: PathBuf,
+        tail: Arc<Mutex<Tail>>,
+    ) -> Result<Self, StoreError> {
         let packer = Packer::new(&conn)?;
         let sequence = read::sequence(&conn)?;
         Ok(Self {
             conn,
+            tail,
+            came: Vec::new(),
+            log,
+            log_limit: LOG,
             packer,
             unpacker: Unpacker::default(),
             memory: Memory::default(),
@@ -119,19 +141,50 @@ impl Writer {
         if done.is_err() {
             self.forget();
         } else {
-            self.memory.trim();
+            let came = std::mem::take(&mut self.came);
+            self.memory.trim(came.len());
+            if !came.is_empty() {
+                let sequence = self.sequence;
+                self.tail().extend(sequence, came.into_iter());
+            }
             if self.words.len() > WORDS {
                 self.words.clear();
             }
+            self.shorten_log();
         }
         done
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the write-ahead log begin anew where it has grown large, which it does by itself only at a moment without
+    /// readers.
+    fn shorten_log(&mut self) {
+        let size = std::fs::metadata(&self.log).map_or(0, |log| log.len());
+        if size < LOG {
+            self.log_limit = LOG;
+        }
+        if size < self.log_limit {
+            return;
+        }
+        // What was committed is so, whatever becomes of this; where a reader stays for longer, it is tried again.
+        let done = self.conn.busy_timeout(LOG_PATIENCE).and_then(|()| {
+            self.conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        });
+        let busy = done.unwrap_or(1) != 0;
+        self.log_limit = if busy { size + LOG_MORE } else { LOG };
+        _ = self.conn.busy_timeout(super::PATIENCE);
     }
 
     /// Another process may have written since: then what is remembered may be wrong.
     fn refresh(&mut self) -> Result<(), StoreError> {
         let version = self
             .conn
-            .pragma_query_value(None, "data_version", |row| row.get(0))?;
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
         if self.version.replace(version) != Some(version) {
             self.forget_all();
             self.sequence = read::sequence(&self.conn)?;
@@ -140,6 +193,8 @@ impl Writer {
     }
 
     fn forget_all(&mut self) {
+        self.tail().clear();
+        self.came.clear();
         self.memory.clear();
         self.words.clear();
         self.processes.clear();
@@ -158,8 +213,11 @@ impl Writer {
             for &session in &batch.lost {
                 writer.lose(session, &mut touched)?;
             }
-            for &session in &touched.order {
-                writer.settle(session, false)?;
+            for session in &touched.order {
+                writer.settle(*session, false)?;
+                if let Some(spans) = touched.spans.get(session) {
+                    writer.write_spans(*session, spans)?;
+                }
             }
             writer.note_positions(batch)?;
             writer.note_sequence()?;
@@ -282,14 +340,23 @@ impl Writer {
                 .map(|nanos| clamp(nanos) as u64),
             trace: None,
             counted: Counted::default(),
+            unwritten: None,
+        };
+        let mut rest = Unwritten {
+            is_new: place.is_none(),
+            thread: span.thread.as_ref().map(|thread| clamp(thread.id)),
+            fault,
+            asked: asked::number(span),
         };
 
-        let whole = wire::encode_span(span);
-        let (dict, packed) = self.packer.pack(&whole)?;
+        let mut words = text::words(span, &[]);
+        words.make_ascii_lowercase();
+        let (dict, packed) = self.packer.pack(&wire::encode_span(span))?;
         let Self {
             memory,
             rolls,
             conn,
+            came,
             ..
         } = self;
         let Some(known) = memory.get(session) else {
@@ -302,70 +369,97 @@ impl Writer {
             known.trace = span.trace_id;
         }
         thin.trace = Some(span.trace_id).filter(|trace| *trace != known.trace);
-        let row = known.row;
-        let usage = thin.usage;
-        let columns = params![
-            row,
-            span.id.0 as i64,
-            span.parent_id.map(|id| id.0 as i64),
-            read::kind_number(span.kind),
-            read::status_number(span.status),
-            read::flags(&thin, span),
-            thin.name.0,
-            thin.agent.as_ref().map(|word| word.0),
-            thin.model.as_ref().map(|word| word.0),
-            clamp(span.start),
-            thin.end.map(clamp),
-            span.thread.as_ref().map(|thread| clamp(thread.id)),
-            fault,
-            usage.map(|usage| clamp(usage.input)),
-            usage.map(|usage| clamp(usage.output)),
-            usage.map(|usage| clamp(usage.cache_read)),
-            usage.map(|usage| clamp(usage.cache_write)),
-            usage.map(|usage| clamp(usage.reasoning)),
-            usage.map(|usage| clamp(usage.total)),
-            thin.cost,
-            thin.tool_cost,
-            thin.first_token.map(clamp),
-            thin.trace.map(|trace| trace.0.to_be_bytes()),
-            asked::number(span),
-        ];
         match place {
             None => {
-                thin.row = conn
-                    .prepare_cached(
-                        "INSERT INTO span (session, span, parent, kind, status, flags, name, agent, model, start, end,
-                            thread, error, input, output, cache_read, cache_write, reasoning, total, cost, tool_cost,
-                            first_token, trace, asked, counted)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                            ?20, ?21, ?22, ?23, ?24, 0)",
-                    )?
-                    .insert(columns)?;
-                conn.prepare_cached("INSERT INTO payload VALUES (?1, ?2, ?3)")?
-                    .execute(params![thin.row, dict, packed])?;
+                conn.prepare_cached("INSERT INTO payload (dict, z) VALUES (?1, ?2)")?
+                    .execute(params![dict, packed])?;
+                thin.row = conn.last_insert_rowid();
+                came.push((thin.row, words));
+                thin.unwritten = Some(Box::new(rest));
                 known.push(thin);
             }
             Some(at) => {
                 // What it added is taken away as it was: it adds what it is now when the session is summed up.
                 let before = &known.spans[at];
                 rolls.change(known.project.0, before, before.counted, Counted::default());
-                conn.prepare_cached(
-                        "UPDATE span SET parent = ?3, kind = ?4, status = ?5, flags = ?6, name = ?7, agent = ?8,
-                            model = ?9, start = ?10, end = ?11, thread = ?12, error = ?13, input = ?14, output = ?15,
-                            cache_read = ?16, cache_write = ?17, reasoning = ?18, total = ?19, cost = ?20,
-                            tool_cost = ?21, first_token = ?22, trace = ?23, asked = ?24, counted = 0
-                         WHERE session = ?1 AND span = ?2",
-                    )?
-                    .execute(columns)?;
-                let row = known.spans[at].row;
+                rest.is_new = before.unwritten.as_ref().is_some_and(|rest| rest.is_new);
+                thin.row = before.row;
                 conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
-                    .execute(params![row, dict, packed])?;
-                search::changed(conn, row)?;
-                thin.row = row;
+                    .execute(params![thin.row, dict, packed])?;
+                search::changed(conn, thin.row)?;
+                came.push((thin.row, words));
+                thin.unwritten = Some(Box::new(rest));
                 known.spans[at] = thin;
             }
         }
         self.dims_of_span(session, span)
+    }
+
+    /// Writes the rows of spans that came, now that it is known what of them counts.
+    fn write_spans(&mut self, session: SessionId, spans: &[SpanId]) -> Result<(), StoreError> {
+        let Self { memory, conn, .. } = self;
+        let Some(known) = memory.get(session) else {
+            return Ok(());
+        };
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO span (id, session, span, parent, kind, status, flags, name, agent, model, start, end,
+                thread, error, input, output, cache_read, cache_write, reasoning, total, cost, tool_cost,
+                first_token, trace, asked, counted)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+        )?;
+        for &span in spans {
+            let Some(at) = known.place(span) else {
+                continue;
+            };
+            // What came twice is written once.
+            let Some(rest) = known.spans[at].unwritten.take() else {
+                continue;
+            };
+            let thin = &known.spans[at];
+            let usage = thin.usage;
+            let columns = params![
+                thin.row,
+                known.row,
+                thin.id.0 as i64,
+                thin.parent.map(|id| id.0 as i64),
+                read::kind_number(thin.kind),
+                read::status_number(thin.status),
+                read::flags(thin),
+                thin.name.0,
+                thin.agent.as_ref().map(|word| word.0),
+                thin.model.as_ref().map(|word| word.0),
+                thin.start as i64,
+                thin.end.map(clamp),
+                rest.thread,
+                rest.fault,
+                usage.map(|usage| clamp(usage.input)),
+                usage.map(|usage| clamp(usage.output)),
+                usage.map(|usage| clamp(usage.cache_read)),
+                usage.map(|usage| clamp(usage.cache_write)),
+                usage.map(|usage| clamp(usage.reasoning)),
+                usage.map(|usage| clamp(usage.total)),
+                thin.cost,
+                thin.tool_cost,
+                thin.first_token.map(clamp),
+                thin.trace.map(|trace| trace.0.to_be_bytes()),
+                rest.asked,
+                thin.counted.0,
+            ];
+            if rest.is_new {
+                insert.execute(columns)?;
+            } else {
+                conn.prepare_cached(
+                    "UPDATE span SET session = ?2, span = ?3, parent = ?4, kind = ?5, status = ?6, flags = ?7,
+                        name = ?8, agent = ?9, model = ?10, start = ?11, end = ?12, thread = ?13, error = ?14,
+                        input = ?15, output = ?16, cache_read = ?17, cache_write = ?18, reasoning = ?19, total = ?20,
+                        cost = ?21, tool_cost = ?22, first_token = ?23, trace = ?24, asked = ?25, counted = ?26
+                     WHERE id = ?1",
+                )?
+                .execute(columns)?;
+            }
+        }
+        Ok(())
     }
 
     fn log(
@@ -714,6 +808,11 @@ impl Writer {
         if !now && known.spans.len() > SMALL && !is_due(known) {
             known.changed = Some(Instant::now());
             let row = Standing::of(known);
+            if known.standing.as_ref() == Some(&row) {
+                conn.prepare_cached("UPDATE session SET stale = 1, seq = ?2 WHERE id = ?1")?
+                    .execute([row.id, *sequence])?;
+                return Ok(());
+            }
             conn.prepare_cached(
                 "UPDATE session SET stale = 1, seq = ?2, told = ?3, process = ?4, project = ?5, trace = ?6,
                     foreign_only = ?7, lost = ?8, losses = ?9
@@ -730,6 +829,7 @@ impl Writer {
                 row.lost,
                 row.losses
             ])?;
+            known.standing = Some(row);
             return Ok(());
         }
         let started = Instant::now();
@@ -749,14 +849,15 @@ impl Writer {
             if thin.counted != now {
                 rolls.change(known.project.0, thin, thin.counted, now);
                 thin.counted = now;
-                conn.prepare_cached("UPDATE span SET counted = ?2 WHERE id = ?1")?
-                    .execute(params![thin.row, now.0])?;
+                if thin.unwritten.is_none() {
+                    conn.prepare_cached("UPDATE span SET counted = ?2 WHERE id = ?1")?
+                        .execute(params![thin.row, now.0])?;
+                }
             }
         }
         known.summed = Some((Instant::now(), started.elapsed()));
         known.changed = None;
-        let status = Standing::of(known);
-        self.write_session(&status, &session)
+        self.write_session(id, &session)
     }
 }
 
@@ -766,13 +867,14 @@ fn is_due(known: &Known) -> bool {
     known.summed.is_none_or(|(at, took)| {
         let quiet = known
             .changed
-            .is_some_and(|at| at.elapsed() >= QUIET.max(took));
+            .is_some_and(|at| at.elapsed() >= QUIET.max(took * 4));
         quiet || at.elapsed() >= LAG.max(took * 10)
     })
 }
 
 /// What is known of a session besides its sums, as it is written.
-struct Standing {
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Standing {
     id: i64,
     process: i64,
     project: i64,
@@ -781,6 +883,15 @@ struct Standing {
     losses: String,
     lost: bool,
     ours: bool,
+}
+
+/// What a session is listed under.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Heading {
+    name: i64,
+    start: i64,
+    parent: Option<SessionId>,
+    errors: u64,
 }
 
 impl Standing {
@@ -861,53 +972,80 @@ fn summarise(
 }
 
 impl Writer {
-    fn write_session(&mut self, status: &Standing, session: &Session) -> Result<(), StoreError> {
+    fn write_session(&mut self, id: SessionId, session: &Session) -> Result<(), StoreError> {
         let name = self.word(&session.facts.name)?.0;
+        let Self {
+            memory,
+            conn,
+            sequence,
+            ..
+        } = self;
+        let Some(known) = memory.get(id) else {
+            return Ok(());
+        };
         let lists = read::Lists::of(session).to_json();
         let (facts, counts, tokens) = (&session.facts, session.counts, session.tokens);
-        self.conn
-            .prepare_cached(
-                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, facts = ?7, start = ?8,
-                    end = ?9, state = ?10, end_state = ?11, is_root = ?12, spans = ?13, open = ?14, errors = ?15,
-                    llm_calls = ?16, tool_calls = ?17, dropped = ?18, input = ?19, output = ?20, cache_read = ?21,
-                    cache_write = ?22, reasoning = ?23, total = ?24, cost = ?25, partial = ?26, lists = ?27,
-                    foreign_only = ?28, lost = ?29, stale = 0, seq = ?30, losses = ?31, parent = ?32
+        let standing = Standing::of(known);
+        let heading = Heading {
+            name,
+            start: clamp(facts.start),
+            parent: facts.parent_session_id,
+            errors: counts.errors,
+        };
+        // What it is found and sorted by is in indexes, which are written whether a value changes or not.
+        if known.standing.as_ref() != Some(&standing) || known.heading.as_ref() != Some(&heading) {
+            conn.prepare_cached(
+                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,
+                    is_root = ?8, parent = ?9, errors = ?10, foreign_only = ?11, lost = ?12, losses = ?13
                  WHERE id = ?1",
             )?
             .execute(params![
-                status.id,
-                status.process,
-                status.project,
-                name,
-                status.trace,
-                status.told,
-                wire::encode_facts(facts),
-                clamp(facts.start),
-                facts.end.map(clamp),
-                read::state_number(session.state),
-                facts.end_state.map(read::end_state_number),
-                facts.parent_session_id.is_none(),
-                clamp(counts.spans),
-                clamp(counts.open),
-                clamp(counts.errors),
-                clamp(counts.llm_calls),
-                clamp(counts.tool_calls),
-                clamp(counts.dropped),
-                clamp(tokens.input),
-                clamp(tokens.output),
-                clamp(tokens.cache_read),
-                clamp(tokens.cache_write),
-                clamp(tokens.reasoning),
-                clamp(tokens.total),
-                session.cost.total,
-                session.cost.partial,
-                lists,
-                !status.ours,
-                status.lost,
-                self.sequence,
-                status.losses,
-                facts.parent_session_id.map(|id| id.0.to_be_bytes()),
+                standing.id,
+                standing.process,
+                standing.project,
+                heading.name,
+                standing.trace,
+                standing.told,
+                heading.start,
+                heading.parent.is_none(),
+                heading.parent.map(|id| id.0.to_be_bytes()),
+                clamp(heading.errors),
+                !standing.ours,
+                standing.lost,
+                standing.losses,
             ])?;
+        }
+        conn.prepare_cached(
+            "UPDATE session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
+                llm_calls = ?8, tool_calls = ?9, dropped = ?10, input = ?11, output = ?12, cache_read = ?13,
+                cache_write = ?14, reasoning = ?15, total = ?16, cost = ?17, partial = ?18, lists = ?19, stale = 0,
+                seq = ?20
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            standing.id,
+            wire::encode_facts(facts),
+            facts.end.map(clamp),
+            read::state_number(session.state),
+            facts.end_state.map(read::end_state_number),
+            clamp(counts.spans),
+            clamp(counts.open),
+            clamp(counts.llm_calls),
+            clamp(counts.tool_calls),
+            clamp(counts.dropped),
+            clamp(tokens.input),
+            clamp(tokens.output),
+            clamp(tokens.cache_read),
+            clamp(tokens.cache_write),
+            clamp(tokens.reasoning),
+            clamp(tokens.total),
+            session.cost.total,
+            session.cost.partial,
+            lists,
+            *sequence,
+        ])?;
+        known.standing = Some(standing);
+        known.heading = Some(heading);
         Ok(())
     }
 
@@ -970,7 +1108,9 @@ impl Writer {
             let purged = self.purge_some()?;
             let priced = self.price_some()?;
             let indexed = self.index_some()?;
-            if !purged && !priced && !indexed {
+            let idle = !purged && !priced && !indexed;
+            let added = self.add_up_some(idle)?;
+            if idle && !added {
                 return Ok(lags);
             }
             if Instant::now() >= until {
@@ -1066,6 +1206,7 @@ impl Writer {
             }
             // What is remembered of it is not what is left of it.
             writer.memory.remove(hidden.id);
+            writer.tail().clear();
             writer.note_sequence()?;
             Ok(true)
         })
@@ -1080,13 +1221,26 @@ impl Writer {
         Ok(true)
     }
 
+    /// Adds changes to sums over time: many at once, or, where there is nothing else to do, whatever waits.
+    fn add_up_some(&mut self, idle: bool) -> Result<bool, StoreError> {
+        let waiting = rolls::waiting(&self.conn)?;
+        if waiting == 0 || !(idle || rolls::are_many(waiting)) {
+            return Ok(false);
+        }
+        self.transaction(|writer| writer.rolls.add_up(&writer.conn))?;
+        Ok(true)
+    }
+
     fn index_some(&mut self) -> Result<bool, StoreError> {
         if !self.packer.may_learn() && !search::lags(&self.conn)? {
             return Ok(false);
         }
-        self.transaction(|writer| {
+        let (reached, more) = self.transaction(|writer| {
             writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
-            search::index(&writer.conn, &mut writer.unpacker)
-        })
+            let tail = writer.tail().from(read::meta(&writer.conn, "indexed")? + 1);
+            search::index(&writer.conn, &mut writer.unpacker, &tail)
+        })?;
+        self.tail().indexed(reached);
+        Ok(more)
     }
 }

@@ -160,7 +160,7 @@ export function Chart(props: Props) {
           })}
           {step && !isEmpty && (
             <rect
-              class="over"
+              class="chart-over"
               x={LEFT + (at ?? 0) * bar}
               y={TOP}
               width={bar}
@@ -194,7 +194,7 @@ export function Chart(props: Props) {
                 </g>
               ))}
         </svg>
-        {isEmpty && <p class="nothing quiet">Nothing in this time</p>}
+        {isEmpty && <p class="chart-nothing quiet">Nothing in this time</p>}
         {step && isHere.value && !isEmpty && (
           <Tip
             step={step}

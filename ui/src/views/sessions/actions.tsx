@@ -10,8 +10,8 @@ import { Icon } from "../../ui/icons";
 import { Menu } from "../../ui/menu";
 import { toast } from "../../ui/toast";
 
-/** How many ids one request takes. */
-const TOGETHER = 1_000;
+/** How many ids one address takes, whatever stands between here and the server. */
+const TOGETHER = 100;
 
 export const FORMATS = [
   { id: "json", text: "JSON, everything" },
@@ -36,7 +36,7 @@ export function Selected({
   const tokens = sessions.reduce((sum, session) => sum + session.tokens.total, 0);
   const time = sessions.reduce((sum, session) => sum + (session.duration_ms ?? 0), 0);
   return (
-    <div class="selected" role="region" aria-label="Selected sessions">
+    <div class="selection" role="region" aria-label="Selected sessions">
       <b>{plural(sessions.length, "session")}</b>
       <span>Σ {money({ usd: priced.length > 0 ? usd : null, partial: isPartial })}</span>
       <span>Σ {count(tokens)} tokens</span>
@@ -102,25 +102,24 @@ export async function download(sessions: readonly Session[], format: Format): Pr
   }
 }
 
-/** Deletes sessions, and offers to bring them back; `then` is told when something changed. */
-export async function remove(ids: readonly string[], then: () => void): Promise<boolean> {
+/** Deletes sessions, and offers to bring back those that went; `then` is told when something changed. */
+export async function remove(ids: readonly string[], then: () => void): Promise<void> {
+  const gone: string[] = [];
   try {
-    const gone: string[] = [];
     for (const some of chunks(ids)) {
       const { deleted } = await api.send<Deleted>("DELETE", `/sessions?${query(some)}`);
       gone.push(...deleted);
     }
+  } catch (error) {
+    toast(error instanceof ApiError ? error.message : "Not all were deleted.");
+  }
+  if (gone.length > 0) {
     toast(`${plural(gone.length, "session")} deleted.`, {
       text: "Undo",
       run: () => void restore(gone).then(then),
     });
-    then();
-    return true;
-  } catch (error) {
-    toast(error instanceof ApiError ? error.message : "Nothing was deleted.");
-    then();
-    return false;
   }
+  then();
 }
 
 async function restore(ids: readonly string[]): Promise<void> {

@@ -23,7 +23,7 @@ const CELLS: Record<string, (props: CellProps) => ComponentChildren> = {
     const target = sessionRoute(session.id);
     return (
       <a
-        class="name"
+        class="run-name"
         href={print(target)}
         tabIndex={-1}
         title={session.name}
@@ -108,7 +108,8 @@ const None = () => <span class="quiet">–</span>;
 function Why({ session, verdict }: CellProps) {
   const { tone } = outcome(session);
   if (verdict && verdict.severity !== "ok") {
-    const at = verdict.span_id;
+    const within = session.state === "running" ? verdict.within : null;
+    const at = within?.span_id ?? verdict.span_id;
     const target = at
       ? {
           ...sessionRoute(verdict.session_id ?? session.id),
@@ -125,7 +126,7 @@ function Why({ session, verdict }: CellProps) {
         title={verdict.text}
         onClick={(event) => (event.stopPropagation(), follow(event, target))}
       >
-        <Code text={verdict.text} />
+        {within ? <Within session={session} within={within} /> : <Code text={verdict.text} />}
       </a>
     );
   }
@@ -142,6 +143,16 @@ function Why({ session, verdict }: CellProps) {
     tools > 0 && `${count(tools)} tool ${tools === 1 ? "call" : "calls"}`,
   ].filter(Boolean);
   return <span class="quiet">{did.join(", ")}</span>;
+}
+
+/** What a session that runs is doing, and for how long. */
+function Within({ session, within }: { session: Session; within: NonNullable<Verdict["within"]> }) {
+  return (
+    <>
+      in <b>{within.name}</b> for{" "}
+      <Running since={parseTime(session.start_time) + within.since_ms} />
+    </>
+  );
 }
 
 /** Text in which names stand between backticks. */

@@ -16,7 +16,7 @@ export interface Column {
 }
 
 export const COLUMNS: readonly Column[] = [
-  { id: "state", head: "State", width: "80px", usual: true },
+  { id: "state", head: "State", width: "88px", usual: true },
   { id: "name", head: "Session", width: "minmax(126px, 1.2fr)", usual: true },
   { id: "why", head: "What happened", width: "minmax(220px, 4fr)", usual: true },
   { id: "started", head: "Started", width: "86px", sort: "newest", usual: true },

@@ -127,7 +127,7 @@ export function List(props: ListProps) {
           <Row
             key={session.id}
             session={session}
-            verdict={verdictOf(session.id)}
+            verdict={verdictOf(session)}
             route={route}
             columns={columns}
             index={from + index}

@@ -33,13 +33,14 @@ function isWanted(session: Session, now: number): boolean {
   if (!isTelling(session)) return false;
   const found = known.get(session.id);
   if (!found) return true;
-  if (found.of === state(session)) return false;
+  if (isKnown(session)) return false;
   return session.state !== "running" || now - found.at > RUNNING_MS;
 }
 
 /** The verdicts on these sessions, as far as they are known. */
-export function useVerdicts(sessions: readonly Session[]): (id: string) => Verdict | null {
+export function useVerdicts(sessions: readonly Session[]): (session: Session) => Verdict | null {
   const [, setRound] = useState(0);
+  const [late, setLate] = useState(0);
   useEffect(() => {
     const stop = new AbortController();
     const waiting = sessions.filter((session) => isWanted(session, Date.now()));
@@ -59,10 +60,22 @@ export function useVerdicts(sessions: readonly Session[]): (id: string) => Verdi
       }
     };
     for (let k = 0; k < AT_ONCE; k++) void work();
-    return () => stop.abort();
-  }, [sessions.map((session) => session.id + state(session)).join()]);
-  return (id) => known.get(id)?.verdict ?? null;
+    // What changed too soon is asked for once it may be.
+    const isBehind = sessions.some((session) => isTelling(session) && !isKnown(session));
+    const timer = isBehind ? setTimeout(() => setLate((late) => late + 1), RUNNING_MS) : undefined;
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [sessions.map((session) => session.id + state(session)).join(), late]);
+  return (session) => {
+    // Of one that runs, what was true a moment ago; of one that has ended, only what is.
+    if (!isTelling(session) || (session.state !== "running" && !isKnown(session))) return null;
+    return known.get(session.id)?.verdict ?? null;
+  };
 }
+
+const isKnown = (session: Session): boolean => known.get(session.id)?.of === state(session);
 
 function keep(id: string, found: Known): void {
   known.delete(id);

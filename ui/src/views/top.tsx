@@ -145,8 +145,8 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
 
 /** What the session itself says, until the server has looked at all of it. */
 function Meanwhile({ session, model }: { session: Session; model: SessionModel }) {
-  if (session.counts.errors === 0 && !session.end_state_reason) return null;
   const failed = outcome(session).tone === "bad";
+  if (!failed && !session.end_state_reason) return null;
   const found = culprits(model.store, model.sums.value.errors);
   return (
     <section class={failed ? "why severity-error" : "why"} aria-label="Verdict">

@@ -185,6 +185,15 @@ export class SessionModel {
     void this.load();
     this.#ends.push(
       listen({ changes: (changes) => this.#take(changes), reset: () => void this.load() }),
+      // Going back and forth in the browser's history.
+      effect(() => {
+        const state = this.state.value;
+        if (!state) return;
+        const shown = this.window.peek();
+        const isSame = state.time?.from === shown?.from && state.time?.to === shown?.to;
+        if (!isSame) this.window.value = state.time;
+        if (state.at !== this.playhead.peek()) this.playhead.value = state.at;
+      }),
       effect(() => {
         if (!this.isRunning.value) return;
         const figures = setInterval(() => (this.clock.value = Date.now()), FIGURES_MS);
@@ -334,7 +343,8 @@ export class SessionModel {
 
   change(part: Partial<SessionRoute>, replace = true): void {
     const state = this.state.value;
-    if (state) go({ ...state, ...part }, { replace });
+    const [time, at] = [this.window.peek(), this.playhead.peek()];
+    if (state) go({ ...state, time, at, ...part }, { replace });
   }
 
   /** Selects a span, and moves the part of time in view to where it is. */

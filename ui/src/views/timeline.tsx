@@ -30,7 +30,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const size = useSize(scroller);
   const { store } = model;
   const version = model.version.value;
-  const { rows, rowOf } = model.layout.value;
+  const { rows, rowOf, isMatch } = model.layout.value;
   const selected = model.selected.value;
   const sums = model.sums.value;
   const loops = model.loops.value;
@@ -40,6 +40,9 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const playhead = isReplay ? model.playhead.peek() : null;
   const now = bars ? 0 : model.clock.value - store.epoch;
   model.rowsInView = [Math.floor(top / ROW), Math.ceil((top + size.height) / ROW)];
+  useLayoutEffect(() => {
+    if (bars && model.followsRows.value && size.height > 0) model.showRows();
+  }, [model.followsRows.value, Math.floor(top / ROW), size.height, rows]);
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(rows.length, Math.ceil((top + size.height) / ROW) + BEYOND);
 
@@ -138,6 +141,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
                 row={first + k}
                 isFolded={model.isFolded(at)}
                 isSelected={at === selected}
+                isFound={isMatch !== null && isMatch[at] === 1}
                 isAhead={playhead !== null && store.start[at] > playhead}
                 tries={tries.get(at) ?? 0}
                 loop={loops.get(store.ids[at]) ?? null}
@@ -248,7 +252,7 @@ function Heads({
             </button>
             <button
               type="button"
-              aria-pressed={model.window.value === null}
+              aria-pressed={model.window.value === null && !model.followsRows.value}
               title="The whole run (f)"
               onClick={() => model.show(null)}
             >
@@ -256,8 +260,9 @@ function Heads({
             </button>
             <button
               type="button"
-              title="The time of the rows in view (r)"
-              onClick={() => model.showRows()}
+              aria-pressed={model.followsRows.value}
+              title="The time of the rows in view, whichever they are (r)"
+              onClick={() => model.followRows()}
             >
               rows
             </button>
@@ -286,6 +291,7 @@ function Row({
   row,
   isFolded,
   isSelected,
+  isFound,
   isAhead,
   tries,
   loop,
@@ -297,6 +303,8 @@ function Row({
   row: number;
   isFolded: boolean;
   isSelected: boolean;
+  /** The search wants it. */
+  isFound: boolean;
   /** A replay has not come to it. */
   isAhead: boolean;
   /** Attempts that failed before it. */
@@ -322,6 +330,7 @@ function Row({
   if (isError) classes += " error";
   else if (errors > 0) classes += " to-error";
   if (isSelected) classes += " selected";
+  if (isFound) classes += " found";
   if (isAhead) classes += " ahead";
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the page reads keys, wherever the focus is

@@ -143,6 +143,9 @@ pub struct Batch {
     pub silent: Vec<String>,
     /// Sessions whose process is gone.
     pub lost: Vec<SessionId>,
+    /// Somebody hands the events in: sessions of them that were deleted and are gone come back. Whatever else comes of
+    /// such a session is not taken in.
+    pub restores: bool,
 }
 
 impl Batch {

@@ -67,7 +67,7 @@ pub fn read(
     progress: Progress<'_>,
 ) -> Result<Imported, Unread> {
     let mut sink = Sink {
-        batch: Batch::default(),
+        batch: handed_in(),
         sessions: BTreeSet::new(),
         spans: 0,
         reached: (0, 1),
@@ -99,6 +99,13 @@ pub fn read(
         spans,
         skipped,
     })
+}
+
+fn handed_in() -> Batch {
+    Batch {
+        restores: true,
+        ..Batch::default()
+    }
 }
 
 /// Where events go: into batches, and those to the store.
@@ -141,7 +148,7 @@ impl Sink<'_> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        (self.commit)(&std::mem::take(&mut self.batch))?;
+        (self.commit)(&std::mem::replace(&mut self.batch, handed_in()))?;
         (self.progress)(self.reached.0, self.reached.1);
         Ok(())
     }

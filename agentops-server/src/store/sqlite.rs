@@ -40,6 +40,7 @@ const FORMAT: i64 = MIGRATIONS.len() as i64;
 const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/format2.sql"),
+    include_str!("sqlite/format3.sql"),
 ];
 
 /// Marks the file as ours: "agnt".
@@ -640,6 +641,12 @@ mod tests {
         command.hide(&[gone], Duration::ZERO).unwrap();
         while command.maintain(Duration::ZERO).unwrap() {}
         server.commit(&batch).unwrap();
+        assert!(server.session(gone).unwrap().is_none());
+        let handed_in = Batch {
+            restores: true,
+            ..batch
+        };
+        server.commit(&handed_in).unwrap();
         assert!(server.session(gone).unwrap().is_some());
         assert_eq!(server.spans(gone, None, 10).unwrap().len(), 1);
         let strays = "SELECT count(*) FROM span WHERE session NOT IN (SELECT id FROM session)";
@@ -774,7 +781,7 @@ mod tests {
         drop(store);
         let conn = Connection::open(file(dir.path())).unwrap();
         conn.execute_batch(
-            "DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+            "DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
              CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
         )
         .unwrap();

@@ -95,6 +95,8 @@ struct History {
     /// After how many events a batch ends, and whether the store is closed then.
     batches: Vec<(u8, bool)>,
     lost: Vec<SessionId>,
+    /// Somebody hands them in.
+    restores: bool,
 }
 
 fn history(longest: usize) -> impl Strategy<Value = History> {
@@ -102,6 +104,7 @@ fn history(longest: usize) -> impl Strategy<Value = History> {
     let batches = proptest::collection::vec((1_u8..12, proptest::bool::weighted(0.2)), 1..8);
     let lost = proptest::collection::vec(0_u8..4, 0..3);
     (words, batches, lost).prop_map(|(words, batches, lost)| History {
+        restores: false,
         events: (0..)
             .zip(&words)
             .map(|(at, words)| event(at, words))
@@ -327,6 +330,7 @@ fn fill<S: Store>(open: &Open<S>, dir: &Path, history: &History) -> S {
         let (now, later) = rest.split_at(usize::from(size).min(rest.len()));
         let batch = Batch {
             events: now.to_vec(),
+            restores: history.restores,
             ..Batch::default()
         };
         store.commit(&batch).unwrap();
@@ -1231,8 +1235,11 @@ pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) 
         assert_eq!(store.session(gone).unwrap(), None);
         assert!(store.outline(gone).unwrap().is_none());
         assert_eq!(store.spans(gone, None, 10).unwrap(), []);
+        let others: Vec<Trace> = traces[1..].to_vec();
+        assert_sums(&store, &others);
         assert_eq!(store.unhide(&[gone]).unwrap().sessions.len(), 1);
         assert_same(&store, &traces);
+        assert_sums(&store, &traces);
         assert_eq!(
             store.hide(&[gone], Duration::ZERO).unwrap().sessions.len(),
             1
@@ -1259,8 +1266,8 @@ pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) 
             );
         }
 
-        // All of it again is as if it had never been there; what is new is found.
-        let again = History {
+        // What goes on sending it changes nothing.
+        let mut again = History {
             events: history
                 .events
                 .iter()
@@ -1269,6 +1276,17 @@ pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) 
                 .collect(),
             ..history.clone()
         };
+        let store = {
+            drop(store);
+            fill(open, dir.path(), &again)
+        };
+        rest(&store);
+        assert_eq!(store.session(gone).unwrap(), None);
+        assert_same(&store, &traces);
+        assert_sums(&store, &traces);
+
+        // Who hands all of it in finds it as if it had never been gone; what is new is found.
+        again.restores = true;
         let store = {
             drop(store);
             fill(open, dir.path(), &again)
@@ -1340,6 +1358,7 @@ fn large(count: usize) -> History {
         events.push((resource(0), Event::SpanEnded(Box::new(span))));
     }
     History {
+        restores: false,
         events,
         batches: vec![(100, false)],
         lost: Vec::new(),

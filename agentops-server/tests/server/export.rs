@@ -164,6 +164,11 @@ fn what_was_deleted_comes_back_by_import() {
         .expect("it is purged")
     {}
     assert_eq!(site.get(&format!("/api/v1/sessions/{GOOD}")).status, 404);
+    // What goes on coming of it does not bring it back, and a file does.
+    seed::put(&store, "", seed::good());
+    assert_eq!(site.get(&format!("/api/v1/sessions/{GOOD}")).status, 404);
+    import(&site, &out);
+    assert_eq!(export(&site, GOOD, "json"), out);
     let restore = site.ask(
         "POST",
         &format!("/api/v1/sessions/{GOOD}/restore"),

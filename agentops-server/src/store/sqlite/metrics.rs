@@ -72,7 +72,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let at = place(row.get(12)?);
             let sums = points.entry((at, row.get(13)?)).or_default();
-            sums.add(&Sums::of(row)?, 1);
+            sums.add(&Sums::of(row)?);
         }
         rolls::changes(&self.conn, |key, change| {
             let at = key.at(period);
@@ -81,7 +81,7 @@ impl Reader {
                 && project.is_none_or(|project| project == key.project);
             if is_asked_for {
                 let sums = points.entry((place(at), key.dim)).or_default();
-                sums.add(&change, 1);
+                sums.add(&change);
             }
         })?;
         let mut names = HashMap::new();
@@ -147,7 +147,7 @@ impl Reader {
             if let Some(duration) = row.get::<_, Option<i64>>(3)? {
                 let duration = duration.max(0) as u64;
                 point.duration = point.duration.saturating_add(duration);
-                times.count(rolls::bucket(duration));
+                times.count(rolls::bucket(duration), 1);
             }
             point.input = point.input.saturating_add(number(4)?);
             point.output = point.output.saturating_add(number(5)?);

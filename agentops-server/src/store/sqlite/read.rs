@@ -94,7 +94,6 @@ const VISIBLE: &str = "NOT session.hidden AND (session.spans > 0 OR session.told
 pub(super) struct Hidden {
     pub(super) row: i64,
     pub(super) id: SessionId,
-    pub(super) project: i64,
 }
 
 pub(super) fn kind_number(kind: SpanKind) -> u8 {
@@ -222,15 +221,13 @@ pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
 
 /// A session that is to be purged by now.
 pub(super) fn to_purge(conn: &Connection, now: i64) -> Result<Option<Hidden>, StoreError> {
-    let mut ask = conn.prepare_cached(
-        "SELECT id, key, project FROM session WHERE hidden AND hidden <= ?1 LIMIT 1",
-    )?;
+    let mut ask =
+        conn.prepare_cached("SELECT id, key FROM session WHERE hidden AND hidden <= ?1 LIMIT 1")?;
     Ok(ask
         .query_row([now], |row| {
             Ok(Hidden {
                 row: row.get(0)?,
                 id: session_id(row.get_ref(1)?.as_blob()?),
-                project: row.get(2)?,
             })
         })
         .optional()?)
@@ -243,7 +240,7 @@ fn session_id(key: &[u8]) -> SessionId {
 /// What the writer must know of a session.
 pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, StoreError> {
     let mut ask = conn.prepare_cached(
-        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost
+        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost, hidden <> 0
          FROM session JOIN str ON str.id = project WHERE key = ?1",
     )?;
     let found = ask
@@ -253,6 +250,7 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
             known.trace = TraceId(session_id(row.get_ref(4)?.as_blob()?).0);
             known.ours = !row.get::<_, bool>(7)?;
             known.lost = row.get(8)?;
+            known.hidden = row.get(9)?;
             Ok((
                 known,
                 row.get::<_, Option<Vec<u8>>>(5)?,

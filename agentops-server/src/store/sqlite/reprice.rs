@@ -90,7 +90,9 @@ impl Writer {
             return Ok(false);
         };
         let thin = &mut known.spans[at];
-        rolls.change(known.project.0, thin, thin.counted, Counted::default());
+        if !known.hidden {
+            rolls.change(known.project.0, thin, thin.counted, Counted::default());
+        }
         thin.counted = Counted::default();
         let entry = Entry::from(&span);
         (thin.cost, thin.is_cost_estimated) = (entry.cost, entry.is_cost_estimated);

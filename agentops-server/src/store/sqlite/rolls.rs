@@ -144,12 +144,25 @@ impl Rolls {
 
         let time = ended.then(|| bucket(span.duration()));
         let mut put = |kind, dim, does: bool, first: Option<i32>| {
-            let what = Sums {
-                figures: if does { own.and(spent) } else { spent },
-                times: Times::of(time.filter(|_| does)),
-                first: Times::of(first),
+            let figures = if does { own.and(spent) } else { spent };
+            let time = time.filter(|_| does);
+            if figures == Figures::default() && time.or(first).is_none() {
+                return;
+            }
+            let key = Key {
+                period: HOURS,
+                kind,
+                at: clamp(span.start - span.start % HOUR),
+                project,
+                dim,
             };
-            self.put([project, dim], span.start, kind, &what, sign);
+            let sums = self.changes.entry(key).or_default();
+            sums.figures.add(figures, sign);
+            time.into_iter()
+                .for_each(|bucket| sums.times.count(bucket, sign));
+            first
+                .into_iter()
+                .for_each(|bucket| sums.first.count(bucket, sign));
         };
         // How long models took to their first token is kept by kind, too: that of all of them.
         let is_call = counted.has(Counted::CALL) && span.model.is_some();
@@ -164,20 +177,6 @@ impl Rolls {
         if let Some((agent, _)) = span.agent {
             put(kind::AGENT, agent, span.kind == SpanKind::Agent, None);
         }
-    }
-
-    fn put(&mut self, [project, dim]: [i64; 2], start: u64, kind: u8, what: &Sums, sign: i64) {
-        if *what == Sums::default() {
-            return;
-        }
-        let key = Key {
-            period: HOURS,
-            kind,
-            at: clamp(start - start % HOUR),
-            project,
-            dim,
-        };
-        self.changes.entry(key).or_default().add(what, sign);
     }
 
     /// Writes what was gathered, to be added to the sums.
@@ -216,7 +215,7 @@ impl Rolls {
                     for period in [HOURS, DAYS] {
                         let at = key.at(period);
                         let key = Key { period, at, ..key };
-                        changes.entry(key).or_default().add(&change, 1);
+                        changes.entry(key).or_default().add(&change);
                     }
                 },
             )?;
@@ -229,12 +228,21 @@ impl Rolls {
         let mut put = conn.prepare_cached(
             "REPLACE INTO roll VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?;
+        let mut begins = None;
+        let mut is_new = false;
         for (key, change) in changes {
+            // Of a time that nothing is known of yet there is nothing to be read.
+            if begins.replace((key.period, key.kind, key.at))
+                != Some((key.period, key.kind, key.at))
+            {
+                is_new = !is_there(conn, &key)?;
+            }
             let sums = match self.written.entry(key) {
                 Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) if is_new => entry.insert(Sums::default()),
                 Entry::Vacant(entry) => entry.insert(read(conn, &key)?.unwrap_or_default()),
             };
-            sums.add(&change, 1);
+            sums.add(&change);
             let f = &sums.figures;
             put.execute(params![
                 key.period,
@@ -389,6 +397,15 @@ fn decode(mut bytes: &[u8], mut show: impl FnMut(Key, Sums)) -> Result<(), Store
     Ok(())
 }
 
+/// Whether there are sums of this kind and time.
+fn is_there(conn: &Connection, key: &Key) -> Result<bool, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM roll WHERE period = ?1 AND kind = ?2 AND at = ?3)",
+        )?
+        .query_row(params![key.period, key.kind, key.at], |row| row.get(0))?)
+}
+
 fn read(conn: &Connection, key: &Key) -> Result<Option<Sums>, StoreError> {
     let mut ask = conn.prepare_cached(
         "SELECT n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced, times, first
@@ -421,10 +438,10 @@ impl Sums {
         })
     }
 
-    pub(super) fn add(&mut self, more: &Self, sign: i64) {
-        self.figures.add(more.figures, sign);
-        self.times.add(&more.times, sign);
-        self.first.add(&more.first, sign);
+    pub(super) fn add(&mut self, more: &Self) {
+        self.figures.add(more.figures, 1);
+        self.times.add(&more.times);
+        self.first.add(&more.first);
     }
 }
 
@@ -449,26 +466,22 @@ impl Figures {
 }
 
 impl Times {
-    fn of(bucket: Option<i32>) -> Self {
-        Self(bucket.map(|bucket| (bucket, 1)).into_iter().collect())
-    }
-
-    /// One more.
-    pub(super) fn count(&mut self, bucket: i32) {
-        self.add(&Self::of(Some(bucket)), 1);
-    }
-
-    fn add(&mut self, more: &Self, sign: i64) {
-        for &(bucket, n) in &more.0 {
-            match self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
-                Ok(at) => {
-                    self.0[at].1 += sign * n;
-                    if self.0[at].1 == 0 {
-                        self.0.remove(at);
-                    }
+    /// So many more.
+    pub(super) fn count(&mut self, bucket: i32, n: i64) {
+        match self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+            Ok(at) => {
+                self.0[at].1 += n;
+                if self.0[at].1 == 0 {
+                    self.0.remove(at);
                 }
-                Err(at) => self.0.insert(at, (bucket, sign * n)),
             }
+            Err(at) => self.0.insert(at, (bucket, n)),
+        }
+    }
+
+    fn add(&mut self, more: &Self) {
+        for &(bucket, n) in &more.0 {
+            self.count(bucket, n);
         }
     }
 
@@ -562,7 +575,7 @@ mod tests {
     fn times(pairs: &[(i32, i64)]) -> Times {
         let mut times = Times::default();
         for &(bucket, n) in pairs {
-            times.add(&Times(vec![(bucket, n)]), 1);
+            times.count(bucket, n);
         }
         times
     }
@@ -615,9 +628,9 @@ mod tests {
     #[test]
     fn what_is_taken_away_is_gone() {
         let mut all = times(&[(5, 2), (7, 1)]);
-        all.add(&times(&[(5, 2)]), -1);
+        all.add(&times(&[(5, -2)]));
         assert_eq!(all, times(&[(7, 1)]));
-        all.add(&times(&[(7, 1)]), -1);
+        all.count(7, -1);
         assert!(all.to_bytes().is_empty());
     }
 

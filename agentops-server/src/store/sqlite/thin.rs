@@ -121,6 +121,8 @@ pub(super) struct Known {
     pub(super) told: Option<SessionFacts>,
     pub(super) losses: BTreeMap<LossCause, u64>,
     pub(super) lost: bool,
+    /// It was deleted: no sum over time holds anything of it.
+    pub(super) hidden: bool,
     /// Something of it is not just another program's.
     pub(super) ours: bool,
     pub(super) spans: Vec<Thin>,
@@ -148,6 +150,7 @@ impl Known {
             told: None,
             losses: BTreeMap::new(),
             lost: false,
+            hidden: false,
             ours: false,
             spans: Vec::new(),
             places: HashMap::new(),

@@ -37,6 +37,9 @@ const QUIET: Duration = Duration::from_millis(10);
 /// How many spans of a deleted session go in one transaction.
 const PURGE: usize = 250;
 
+/// For how long nothing must have come of a session that was deleted until it may come again.
+const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
+
 /// Words that are remembered, so that spans need not look up their names.
 const WORDS: usize = 100_000;
 
@@ -208,7 +211,9 @@ impl Writer {
             writer.sequence += 1;
             let mut touched = Touched::default();
             for (resource, event) in &batch.events {
-                writer.apply(resource, event, &mut touched)?;
+                if writer.is_wanted(event, batch.restores)? {
+                    writer.apply(resource, event, &mut touched)?;
+                }
             }
             for &session in &batch.lost {
                 writer.lose(session, &mut touched)?;
@@ -261,6 +266,42 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether the session of an event may be in the store: one that was deleted and is gone may not, unless somebody
+    /// hands it in.
+    fn is_wanted(&mut self, event: &Event, restores: bool) -> Result<bool, StoreError> {
+        let session = match event {
+            Event::SpanStarted(span) | Event::SpanEnded(span) => session_of(span),
+            Event::Log { session, .. } => *session,
+            Event::Session(facts) => facts.id,
+            Event::Loss(Loss {
+                session: Some(session),
+                ..
+            }) => *session,
+            _ => return Ok(true),
+        };
+        if self.remembered(session)?.is_some() {
+            return Ok(true);
+        }
+        let key = session.0.to_be_bytes();
+        let is_gone: bool = self
+            .conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM gone WHERE key = ?1)")?
+            .query_row([key], |row| row.get(0))?;
+        if !is_gone {
+            return Ok(true);
+        }
+        if restores {
+            self.conn
+                .prepare_cached("DELETE FROM gone WHERE key = ?1")?
+                .execute([key])?;
+        } else {
+            self.conn
+                .prepare_cached("UPDATE gone SET at = ?2 WHERE key = ?1")?
+                .execute(params![key, now()])?;
+        }
+        Ok(restores)
+    }
+
     fn apply(
         &mut self,
         resource: &Arc<Resource>,
@@ -285,11 +326,7 @@ impl Writer {
         open: bool,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
-        let session = match span.session_id {
-            // Of its trace, where it comes from elsewhere and names no session.
-            SessionId(0) => SessionId(span.trace_id.0),
-            session => session,
-        };
+        let session = session_of(span);
         let process = self.process(resource)?;
         let place = {
             let known = self.known(session, process, resource)?;
@@ -381,7 +418,9 @@ impl Writer {
             Some(at) => {
                 // What it added is taken away as it was: it adds what it is now when the session is summed up.
                 let before = &known.spans[at];
-                rolls.change(known.project.0, before, before.counted, Counted::default());
+                if !known.hidden {
+                    rolls.change(known.project.0, before, before.counted, Counted::default());
+                }
                 rest.is_new = before.unwritten.as_ref().is_some_and(|rest| rest.is_new);
                 thin.row = before.row;
                 conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
@@ -660,7 +699,7 @@ impl Writer {
         let Some(known) = memory.get(id) else {
             return Ok(());
         };
-        if known.project.0 != project.0 && !known.spans.is_empty() {
+        if known.project.0 != project.0 && !known.hidden {
             for span in &known.spans {
                 rolls.change(known.project.0, span, span.counted, Counted::default());
                 rolls.change(project.0, span, Counted::default(), span.counted);
@@ -847,7 +886,9 @@ impl Writer {
             };
             let thin = &mut known.spans[at];
             if thin.counted != now {
-                rolls.change(known.project.0, thin, thin.counted, now);
+                if !known.hidden {
+                    rolls.change(known.project.0, thin, thin.counted, now);
+                }
                 thin.counted = now;
                 if thin.unwritten.is_none() {
                     conn.prepare_cached("UPDATE span SET counted = ?2 WHERE id = ?1")?
@@ -906,6 +947,14 @@ impl Standing {
             lost: known.lost,
             ours: known.ours,
         }
+    }
+}
+
+/// The session of a span: of its trace, where it comes from elsewhere and names none.
+fn session_of(span: &Span) -> SessionId {
+    match span.session_id {
+        SessionId(0) => SessionId(span.trace_id.0),
+        session => session,
     }
 }
 
@@ -1072,6 +1121,24 @@ impl Writer {
         )
     }
 
+    /// Adds a session to the sums over time that it is in, or takes it out of them.
+    fn weigh(&mut self, id: SessionId, counts: bool) -> Result<(), StoreError> {
+        if self.remembered(id)?.is_none() {
+            return Ok(());
+        }
+        let Self { memory, rolls, .. } = self;
+        let Some(known) = memory.get(id) else {
+            return Ok(());
+        };
+        known.hidden = !counts;
+        for span in &known.spans {
+            let (none, all) = (Counted::default(), span.counted);
+            let (before, now) = if counts { (none, all) } else { (all, none) };
+            rolls.change(known.project.0, span, before, now);
+        }
+        Ok(())
+    }
+
     fn change_hidden(
         &mut self,
         ids: &[SessionId],
@@ -1091,6 +1158,7 @@ impl Writer {
                     hidden
                 ])?;
                 if changed > 0 {
+                    writer.weigh(id, hidden == 0)?;
                     changes.sessions.push((id, Vec::new()));
                 }
             }
@@ -1160,9 +1228,6 @@ impl Writer {
             }
             let spans = read::thin_spans(&writer.conn, hidden.row, PURGE)?;
             for span in &spans {
-                writer
-                    .rolls
-                    .change(hidden.project, span, span.counted, Counted::default());
                 search::removed(&writer.conn, span.row)?;
                 let fault: Option<i64> = writer
                     .conn
@@ -1196,6 +1261,14 @@ impl Writer {
                          ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
                     )?
                     .execute([hidden.row])?;
+                writer
+                    .conn
+                    .prepare_cached("DELETE FROM gone WHERE at < ?1")?
+                    .execute([now - clamp(REMEMBERED.as_nanos() as u64)])?;
+                writer
+                    .conn
+                    .prepare_cached("INSERT OR REPLACE INTO gone VALUES (?1, ?2)")?
+                    .execute(params![hidden.id.0.to_be_bytes(), now])?;
                 for sql in [
                     "DELETE FROM log WHERE session = ?1",
                     "DELETE FROM session_dim WHERE session = ?1",

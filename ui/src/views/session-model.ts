@@ -37,6 +37,8 @@ export const MANY = 20_000;
 const SUMS_MS = 1_000;
 /** How long the view takes to go to another part of time. */
 const GLIDE_MS = 160;
+/** Changes of a large run have come to rest. */
+const REST_MS = 1_500;
 /** A large run is painted before all that is only drawn is worked out. */
 const SETTLING_MS = 80;
 /** A run that says nothing for so long is quiet. */
@@ -132,8 +134,10 @@ export class SessionModel {
   });
   /** The part of time in view. */
   readonly range = computed<Range>(() => this.window.value ?? this.whole.value);
+  /** Counts changes that the critical path knows of: for a large run it is walked once changes have come to rest. */
+  readonly rested = signal(0);
   readonly critical = computed<Map<number, Stretch[]>>(() => {
-    void this.version.value;
+    void this.rested.value;
     // While it goes on, it is not known yet what was waited for.
     if (!this.showsPath.value || this.isRunning.value || !this.isSettled.value) return new Map();
     const { store } = this;
@@ -168,6 +172,7 @@ export class SessionModel {
   #pending: Changes["spans"] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopGliding: () => void = () => {};
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
   #sumsTimer: ReturnType<typeof setTimeout> | undefined;
   #summedAt = Number.NEGATIVE_INFINITY;
   #insightTimer: ReturnType<typeof setTimeout> | undefined;
@@ -228,6 +233,7 @@ export class SessionModel {
     clearTimeout(this.#timer);
     clearTimeout(this.#insightTimer);
     clearTimeout(this.#sumsTimer);
+    clearTimeout(this.#restTimer);
     for (const end of this.#ends) end();
   }
 
@@ -258,6 +264,7 @@ export class SessionModel {
         this.isDeleted.value = false;
         this.version.value++;
         this.summed.value++;
+        this.rested.value++;
         if (isFirst) {
           this.heard.value = this.store.epoch + this.store.to;
           this.follow.value = session.state === "running" && this.selectedId.value === null;
@@ -313,6 +320,9 @@ export class SessionModel {
     const now = performance.now();
     batch(() => {
       this.version.value++;
+      clearTimeout(this.#restTimer);
+      if (this.store.n <= MANY) this.rested.value++;
+      else this.#restTimer = setTimeout(() => this.rested.value++, REST_MS);
       if (this.store.n <= MANY || now - this.#summedAt >= SUMS_MS) {
         this.#summedAt = now;
         this.summed.value++;

@@ -27,6 +27,8 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const canvas = useRef<HTMLCanvasElement>(null);
   const axis = useRef<HTMLCanvasElement>(null);
   const [top, setTop] = useState(0);
+  // How far it is scrolled, known without asking the browser, who would lay out the page to answer.
+  const topNow = useRef(0);
   const size = useSize(scroller);
   const { store } = model;
   const version = model.version.value;
@@ -59,7 +61,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
       rows: model.layout.value.rows,
       view,
       now: model.nowHere.value,
-      top: scroller.current?.scrollTop ?? 0,
+      top: topNow.current,
       row: ROW,
       selected: model.selected.value,
       critical: model.critical.value,
@@ -70,7 +72,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
     if (above) drawAxis(above, colours, view, origin);
   });
 
-  const anchor = useAnchor(scroller, rows, rowOf, store.ids, model);
+  const anchor = useAnchor(scroller, topNow, rows, rowOf, model);
 
   // What is selected is in view, wherever the selection came from, and stays so while the page finds its measures; but not
   // once the reader has moved on.
@@ -83,27 +85,23 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
     model.followAlong(false);
   };
   useLayoutEffect(() => {
-    const shown = scroller.current;
     const row = selected < 0 ? -1 : rowOf[selected];
-    if (!shown || row < 0 || size.height === 0 || isMoved.current) return;
+    if (row < 0 || size.height === 0 || isMoved.current) return;
     const y = row * ROW;
-    if (y < shown.scrollTop) shown.scrollTop = y - ROW;
-    else if (y + ROW > shown.scrollTop + shown.clientHeight) {
-      shown.scrollTop = y - shown.clientHeight + 2 * ROW;
-    }
+    if (y < topNow.current) anchor.move(y - ROW);
+    else if (y + ROW > topNow.current + size.height) anchor.move(y - size.height + 2 * ROW);
   }, [selected, size.height]);
 
   // The newest span is in view while the reader goes along.
   const follow = model.follow.value;
   const followed = useRef(NONE);
   useLayoutEffect(() => {
-    const shown = scroller.current;
-    if (!shown || !follow || size.height === 0) return;
+    if (!follow || size.height === 0) return;
     const newest = newestOf(store, followed);
     followed.current = store.above[newest];
     const y = (rowOf[newest] ?? 0) * ROW;
-    if (y + ROW > shown.scrollTop + shown.clientHeight || y < shown.scrollTop) {
-      anchor.move(y - shown.clientHeight + 3 * ROW);
+    if (y + ROW > topNow.current + size.height || y < topNow.current) {
+      anchor.move(y - size.height + 3 * ROW);
     }
   }, [version, follow, size.height > 0]);
 
@@ -175,16 +173,18 @@ function newestOf(store: SpanStore, followed: { current: number }): number {
 /** Keeps the first row in view where it is on the screen, whatever comes in above it. */
 function useAnchor(
   scroller: preact.RefObject<HTMLDivElement | null>,
+  topNow: { current: number },
   rows: Int32Array,
   rowOf: Int32Array,
-  ids: string[],
   model: SessionModel,
 ): { keep: () => void; move: (to: number) => void } {
   const kept = useRef<{ id: string; beside: number } | null>(null);
   const keep = () => {
     const top = scroller.current?.scrollTop ?? 0;
+    topNow.current = top;
     const row = Math.floor(top / ROW);
-    kept.current = row < rows.length ? { id: ids[rows[row]], beside: top - row * ROW } : null;
+    const at = rows[row];
+    kept.current = at === undefined ? null : { id: model.store.ids[at], beside: top - row * ROW };
   };
   const move = (to: number) => {
     if (scroller.current) scroller.current.scrollTop = to;
@@ -194,9 +194,9 @@ function useAnchor(
     const anchor = kept.current;
     const at = anchor ? model.store.indexOf(anchor.id) : -1;
     // At the very top one stays at the top.
-    if (!anchor || at < 0 || rowOf[at] < 0 || scroller.current?.scrollTop === 0) return;
+    if (!anchor || at < 0 || rowOf[at] < 0 || topNow.current === 0) return;
     const wanted = rowOf[at] * ROW + anchor.beside;
-    if (scroller.current && Math.abs(scroller.current.scrollTop - wanted) >= 1) move(wanted);
+    if (Math.abs(topNow.current - wanted) >= 1) move(wanted);
   }, [rows]);
   return { keep, move };
 }

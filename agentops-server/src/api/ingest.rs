@@ -436,20 +436,31 @@ pub(super) async fn upload_logs(
     let size = text.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_nanos() as u64);
-    let mut events = [upload::printed(trace, text, now)];
+    let mut events = vec![upload::printed(trace, text, now)];
     let worker = app.clone();
     let found = tokio::task::spawn_blocking(move || {
         at_home(&worker, &mut events);
-        events
+        let mut session = trace;
+        if let Some((
+            _,
+            Event::Log {
+                session: home, log, ..
+            },
+        )) = events.first()
+        {
+            session = *home;
+            // Where the store does not say, the commit after this will say why.
+            let store = &**worker.live.store();
+            if upload::is_kept(store, session, &log.message).unwrap_or(false) {
+                events.clear();
+            }
+        }
+        (session, events)
     });
-    let Ok(events) = found.await else {
+    let Ok((session, events)) = found.await else {
         return Problem::Broken.plain();
     };
-    let session = match &events[0].1 {
-        Event::Log { session, .. } => *session,
-        _ => trace,
-    };
-    if let Err(refused) = app.writer.commit(events.into()).await {
+    if let Err(refused) = app.writer.commit(events).await {
         let problem = Problem::Refused(refused);
         app.stats.refused("uploads", problem.cause(), 1);
         return problem.plain();

@@ -14,6 +14,7 @@ use agentops_core::model::span::{Level, Log};
 use agentops_core::model::time::UnixNanos;
 
 use crate::home::Home;
+use crate::store::{Store, StoreError};
 
 /// Who logged what a program printed.
 const PRINTED: &str = "agentops.logs";
@@ -102,6 +103,18 @@ pub fn printed(session: SessionId, text: String, time: UnixNanos) -> (Arc<Resour
         ..Resource::default()
     };
     (Arc::new(resource), event)
+}
+
+/// Whether a program's output is among its session's logs already: who is not sure that it was taken sends it again, and
+/// it says nothing of when it was printed.
+pub fn is_kept(store: &dyn Store, session: SessionId, text: &str) -> Result<bool, StoreError> {
+    let root = store.session(session)?.and_then(|known| known.facts.root);
+    let Some(root) = root else {
+        return Ok(false);
+    };
+    let own = store.span(session, root)?;
+    let mut logs = own.iter().flat_map(|own| &own.logs);
+    Ok(logs.any(|log| log.target == PRINTED && log.message == text))
 }
 
 #[cfg(test)]

@@ -376,6 +376,9 @@ fn what_agentops_python_sends() {
     };
     let logs = upload("/v4/logs/upload/", r#"{"body": "line one\nline two"}"#);
     assert_eq!((logs.status, &logs.json()["size"]), (200, &json!(17)));
+    // Who is not sure sends it again.
+    let again = upload("/v4/logs/upload/", r#"{"body": "line one\nline two"}"#);
+    assert_eq!((again.status, again.json()), (200, logs.json()));
 
     let session = server.session(TRACE);
     let of_session = |key: &str| session[key].clone();
@@ -411,6 +414,7 @@ fn what_agentops_python_sends() {
         (&logs[0]["target"], &logs[0]["message"]),
         (&json!("agentops.logs"), &json!("line one\nline two"))
     );
+    assert_eq!(logs.as_array().map(Vec::len), Some(1));
 
     // It names no trace.
     let body = r#"{"body": "<svg/>"}"#.as_bytes();

@@ -366,30 +366,32 @@ function Row({
         )}
         <Kind kind={store.kind[at]} />
         <span class="text">{store.texts.get(store.name[at])}</span>
-        {modelName && <span class="quiet model"> {modelName}</span>}
         {isError && (
           <span class="tone-bad" title="failed">
             {" "}
             ✕<span class="unseen"> failed</span>
           </span>
         )}
-        {tries > 0 && (
-          <span class="chip warn" title={`another attempt, after ${plural(tries, "failure")}`}>
-            ↻ {tries + 1}
-          </span>
-        )}
-        {loop && (
-          <span class="chip warn" title="the same call with the same arguments, again and again">
-            loop {loop.round}/{loop.rounds}
-          </span>
-        )}
-        {isFolded && <span class="chip">{count(store.size[at] - 1)}</span>}
-        {isFolded && errors > 0 && <span class="chip bad">{count(errors)} ✕</span>}
-        {store.isOrphan(at) && (
-          <span class="chip" title="Its parent has not been received">
-            waiting for parent
-          </span>
-        )}
+        <span class="beside">
+          {isFolded && <span class="chip">{count(store.size[at] - 1)}</span>}
+          {isFolded && errors > 0 && <span class="chip bad">{count(errors)} ✕</span>}
+          {tries > 0 && (
+            <span class="chip warn" title={`another attempt, after ${plural(tries, "failure")}`}>
+              ↻ {tries + 1}
+            </span>
+          )}
+          {loop && (
+            <span class="chip warn" title="the same call with the same arguments, again and again">
+              loop {loop.round}/{loop.rounds}
+            </span>
+          )}
+          {store.isOrphan(at) && (
+            <span class="chip" title="Its parent has not been received">
+              waiting for parent
+            </span>
+          )}
+          {modelName && <span class="quiet model"> {modelName}</span>}
+        </span>
       </span>
       <span role="gridcell" class="num">
         {tokens > 0 ? count(tokens) : ""}

@@ -200,18 +200,18 @@ pub async fn guard(State(access): State<Access>, request: Request, next: Next) -
     {
         return remembered(&host, &sent, &to);
     }
-    let is_open = OPEN
-        .iter()
-        .any(|(method, path)| request.method() == *method && request.uri().path() == *path);
+    let (method, path) = (request.method(), request.uri().path());
+    // Pages load parts when they are first wanted, and those ask for the token where the API does.
+    let is_part = matches!(*method, Method::GET | Method::HEAD) && ui::is_part(path);
+    let is_open = is_part || OPEN.iter().any(|open| (&open.0, open.1) == (method, path));
     let name = cookie_name(&host);
     if is_open || sent(request.headers(), &name).any(|sent| token.is(sent)) {
         return next.run(request).await;
     }
-    let path = request.uri().path();
-    if request.method() == Method::POST && ui::is_page(path) {
+    if *method == Method::POST && ui::is_page(path) {
         return unlocked(token, &host, request).await;
     }
-    if request.method() == Method::GET && ui::is_of_people(path, request.headers()) {
+    if *method == Method::GET && ui::is_of_people(path, request.headers()) {
         return locked("");
     }
     let refusal = refusal(

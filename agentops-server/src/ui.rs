@@ -84,6 +84,11 @@ pub(crate) fn answer(request: &Request) -> Option<Response> {
     }
 }
 
+/// Whether there is a part of pages of that name: these are the same for everybody, and hold nothing of anybody.
+pub(crate) fn is_part(path: &str) -> bool {
+    path != PAGE && find(path).is_some()
+}
+
 fn find(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }

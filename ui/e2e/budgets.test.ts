@@ -1,25 +1,26 @@
 /**
  * How soon large sessions are there, how smoothly they scroll and grow, and what they take.
  *
- * Frames, heap and elements are what the browser itself counts. Others work on the machine meanwhile, so everything may
- * take twice what is promised of it; the best of a few tries counts, as load only ever adds.
+ * Frames, heap and elements are what the browser itself counts. Others may work on the machine meanwhile, so everything
+ * may take longer by its load, and the best of a few tries counts; what frames take of a processor is not stretched.
  */
 
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 
 import type { CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { useBrowser } from "./browser";
-import { NOW, REFUND, runs, sessionOf } from "./seed";
+import { REFUND, runs, sessionOf } from "./seed";
 import { Server } from "./server";
 
 const SPANS = 100_000;
 const MANY_SPANS = 250_000;
-/** What is allowed where others work as well. */
-const LOAD = 2;
+/** How much longer everything may take: twice, and as often as the processors have more to do than they can. */
+const LOAD = 2 * Math.max(1, (loadavg()[0] ?? 0) / cpus().length);
 
 let server: Server;
 const ids: Record<number, string> = {};
@@ -66,30 +67,72 @@ function watch(): void {
   Object.assign(globalThis, { interactiveAt: new Promise<number>(painted) });
 }
 
+/** How many spans one request brings. */
+const TOGETHER = 100;
+
+/** The id of a span that comes while one looks. */
+const late = (number: number): string => (0xabc0_0000_0000 + number).toString(16).padStart(16, "0");
+
 const quantile = (values: number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 
-/** The times between frames while something goes on, from the browser's own trace. */
-async function frames(cdp: CDPSession, during: () => Promise<void>): Promise<number[]> {
-  const starts: number[] = [];
-  cdp.on("Tracing.dataCollected", ({ value }) => {
-    for (const event of value as { name?: string; ts?: number }[]) {
-      if (event.name === "FireAnimationFrame" && event.ts) starts.push(event.ts / 1_000);
-    }
-  });
+interface Frames {
+  /** Between one and the next, in milliseconds: the value that 95 % stay below. */
+  apart: number;
+  /** The same of what each took of a processor. */
+  work: number;
+  count: number;
+}
+
+interface TraceEvent {
+  name: string;
+  /** Microseconds. */
+  ts: number;
+  /** Of the thread's own time. */
+  tdur?: number;
+  pid: number;
+  tid: number;
+}
+
+/** What frames cost while something goes on, from the browser's own trace. */
+async function frames(cdp: CDPSession, during: () => Promise<void>): Promise<Frames> {
+  const events: TraceEvent[] = [];
+  const gather = ({ value }: { value: object[] }) => void events.push(...(value as TraceEvent[]));
+  cdp.on("Tracing.dataCollected", gather);
   await cdp.send("Tracing.start", {
-    traceConfig: { includedCategories: ["devtools.timeline"] },
+    traceConfig: {
+      includedCategories: ["devtools.timeline", "disabled-by-default-devtools.timeline"],
+    },
     transferMode: "ReportEvents",
   });
   await during();
   const complete = new Promise<void>((done) => cdp.once("Tracing.tracingComplete", () => done()));
   await cdp.send("Tracing.end");
   await complete;
-  // Several callbacks of one frame are one frame.
-  const sorted = starts.toSorted((a, b) => a - b);
-  const times = sorted.slice(1).map((at, k) => at - (sorted[k] ?? at));
-  return times.filter((time) => time > 2);
+  cdp.off("Tracing.dataCollected", gather);
+  const starts = events
+    .filter(({ name }) => name === "FireAnimationFrame")
+    .toSorted((a, b) => a.ts - b.ts);
+  const first = starts[0];
+  const tasks = events.filter(
+    ({ name, tid, pid }) => name === "RunTask" && tid === first?.tid && pid === first.pid,
+  );
+  const apart: number[] = [];
+  const work: number[] = [];
+  let begin = first?.ts ?? 0;
+  for (const { ts } of starts) {
+    // Several callbacks of one frame are one frame.
+    if (ts - begin < 2_000) continue;
+    apart.push((ts - begin) / 1_000);
+    const within = tasks.filter((task) => task.ts >= begin && task.ts < ts);
+    work.push(within.reduce((sum, { tdur = 0 }) => sum + tdur, 0) / 1_000);
+    begin = ts;
+  }
+  return { apart: quantile(apart, 0.95), work: quantile(work, 0.95), count: apart.length };
 }
+
+const told = ({ apart, work, count }: Frames): string =>
+  `${count} frames, p95 ${apart.toFixed(1)} ms apart with ${work.toFixed(1)} ms of work`;
 
 /** Keeps frames coming, and scrolls if that is wanted. */
 function animate({ pixels, ms }: { pixels: number; ms: number }): Promise<void> {
@@ -107,7 +150,7 @@ function animate({ pixels, ms }: { pixels: number; ms: number }): Promise<void> 
 
 test("every page loads at most 60 kB of scripts first", async () => {
   for (const address of ["/", `/s/${sessionOf(REFUND)}`, "/analytics", "/errors", "/settings"]) {
-    const { page } = await open(server, null, { now: NOW });
+    const { page } = await open(server, null);
     let bytes = 0;
     const sizes: Promise<void>[] = [];
     page.on("requestfinished", (request) => {
@@ -126,7 +169,7 @@ test("every page loads at most 60 kB of scripts first", async () => {
 test(`${SPANS} spans are there within a second`, async () => {
   const times: number[] = [];
   for (let round = 0; round < 3; round++) {
-    const { page, context } = await open(server, null, { now: NOW });
+    const { page, context } = await open(server, null);
     await context.addInitScript(watch);
     await page.goto(server.origin + path(SPANS));
     times.push(await interactive(page));
@@ -137,7 +180,7 @@ test(`${SPANS} spans are there within a second`, async () => {
 }, 60_000);
 
 test(`${SPANS} spans scroll smoothly, and take little`, async () => {
-  const { page, context } = await open(server, null, { now: NOW });
+  const { page, context } = await open(server, null);
   await context.addInitScript(watch);
   await page.goto(server.origin + path(SPANS));
   await interactive(page);
@@ -145,11 +188,9 @@ test(`${SPANS} spans scroll smoothly, and take little`, async () => {
   const grid = page.getByRole("treegrid");
   await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe(String(SPANS));
   const cdp = await context.newCDPSession(page);
-  const tries: number[] = [];
+  const tries: Frames[] = [];
   for (let round = 0; round < 3; round++) {
-    const times = await frames(cdp, () => page.evaluate(animate, { pixels: 700, ms: 2_500 }));
-    expect(times.length).toBeGreaterThan(20);
-    tries.push(quantile(times, 0.95));
+    tries.push(await frames(cdp, () => page.evaluate(animate, { pixels: 700, ms: 2_500 })));
   }
   await cdp.send("HeapProfiler.collectGarbage");
   await cdp.send("Performance.enable");
@@ -158,10 +199,14 @@ test(`${SPANS} spans scroll smoothly, and take little`, async () => {
     metrics.find(({ name }) => name === wanted)?.value ?? Number.NaN;
   const heap = metric("JSHeapUsedSize") / 1e6;
   process.stdout.write(
-    `scroll p95: ${tries.map((time) => time.toFixed(1)).join(", ")} ms; heap ${heap.toFixed(1)} MB; ` +
+    `scroll: ${tries.map(told).join("; ")}; heap ${heap.toFixed(1)} MB; ` +
       `${metric("Nodes")} nodes\n`,
   );
-  expect(Math.min(...tries)).toBeLessThan(25 * LOAD);
+  expect(Math.min(...tries.map(({ count }) => count))).toBeGreaterThan(5);
+  expect(Math.min(...tries.map(({ apart }) => apart))).toBeLessThan(25 * LOAD);
+  const work = Math.min(...tries.map(({ work }) => work));
+  expect(work).toBeGreaterThan(0);
+  expect(work).toBeLessThan(25 * 2);
   expect(heap).toBeLessThan(100);
   expect(metric("Nodes")).toBeLessThan(5_000);
 }, 90_000);
@@ -175,22 +220,19 @@ test("a thousand spans a second come in while one looks", async () => {
   const { ids: known } = await server.ask<{ ids: string }>(`/sessions/${id}/skeleton`);
   const root = known.slice(0, 16);
   const trace = id.replaceAll("-", "");
-  const counted = () =>
-    page.locator("main").evaluate((main) => /of ([\d.,k ]+)/.exec(main.textContent ?? "")?.[1]);
-  let sent = 0;
   const seconds = 5;
-  const late: number[] = [];
+  const all = seconds * 1_000;
+  const waits: number[] = [];
   const send = async () => {
     const began = Date.now();
-    while (sent < seconds * 1_000) {
-      const spans = Array.from({ length: 100 }, () => {
-        sent++;
+    for (let sent = 0; sent < all; sent += TOGETHER) {
+      const spans = Array.from({ length: TOGETHER }, (_, k) => {
         const start = BigInt(Date.now()) * 1_000_000n;
         return {
           traceId: trace,
-          spanId: (0xabc0_0000_0000 + sent).toString(16).padStart(16, "0"),
+          spanId: late(sent + k),
           parentSpanId: root,
-          name: `late ${sent % 17}`,
+          name: `late ${k % 17}`,
           kind: 1,
           startTimeUnixNano: String(start),
           endTimeUnixNano: String(start + 1_000_000n),
@@ -199,31 +241,32 @@ test("a thousand spans a second come in while one looks", async () => {
       });
       const at = performance.now();
       await server.send({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
-      late.push(performance.now() - at);
-      const ahead = sent - (Date.now() - began);
+      waits.push(performance.now() - at);
+      const ahead = sent + TOGETHER - (Date.now() - began);
       if (ahead > 0) await new Promise((done) => setTimeout(done, ahead));
     }
   };
   const cdp = await context.newCDPSession(page);
-  const times = await frames(cdp, async () => {
+  const seen = await frames(cdp, async () => {
     const sending = send();
     await page.evaluate(animate, { pixels: 1, ms: seconds * 1_000 });
     await sending;
   });
   const acknowledged = performance.now();
-  // Each span is a child of the root, whose badge counts them.
-  const last = (0xabc0_0000_0000 + sent).toString(16).padStart(16, "0");
-  await page.goto(`${server.origin}${path(SPANS)}?span=${last}`);
+  await page.goto(`${server.origin}${path(SPANS)}?span=${late(all - 1)}`);
   await page.locator("aside.details").getByText(/^late/).first().waitFor();
   process.stdout.write(
-    `live p95: ${quantile(times, 0.95).toFixed(1)} ms a frame; ${(performance.now() - acknowledged).toFixed(0)} ms; ` +
-      `acknowledged in ${quantile(late, 0.95).toFixed(0)} ms; ${await counted()}\n`,
+    `live: ${told(seen)}; ${(performance.now() - acknowledged).toFixed(0)} ms; ` +
+      `acknowledged in ${quantile(waits, 0.95).toFixed(0)} ms\n`,
   );
-  expect(quantile(times, 0.95)).toBeLessThan(30 * LOAD);
+  expect(seen.apart).toBeLessThan(30 * LOAD);
+  expect(seen.work).toBeGreaterThan(0);
+  // Processors that share caches take longer for the same.
+  expect(seen.work).toBeLessThan(30 * 2);
 }, 90_000);
 
 test(`${MANY_SPANS} spans open as well`, async () => {
-  const { page, context } = await open(server, null, { now: NOW });
+  const { page, context } = await open(server, null);
   await context.addInitScript(watch);
   await page.goto(server.origin + path(MANY_SPANS));
   const time = await interactive(page);

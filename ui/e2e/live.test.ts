@@ -129,6 +129,51 @@ test("without the token nothing is shown but who has it", async () => {
   expect(page.url()).toBe(`${server.origin}/s/${sessionOf(TRIAGE)}?tab=raw`);
 });
 
+test("a run that grew while the server was away is caught up with", async () => {
+  server = await Server.start();
+  const steps = (count: number) =>
+    request({
+      number: 9,
+      root: session(
+        "away",
+        60_000,
+        [],
+        Array.from({ length: count }, (_, k) => tool(`step ${k}`, k, 1, k, k)),
+      ),
+    });
+  await server.send(steps(2));
+  const { page, expectProblems } = await open(server, `/s/${sessionOf(9)}`);
+  expectProblems(/ERR_/);
+  const grid = page.getByRole("treegrid");
+  await grid.waitFor();
+  await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("3");
+  await page.getByText("live").first().waitFor();
+  await server.kill();
+  await page
+    .getByText(/reconnecting/)
+    .first()
+    .waitFor();
+  await server.restart();
+  await server.send(steps(7));
+  await expect.poll(() => grid.getAttribute("aria-rowcount"), { timeout: 20_000 }).toBe("8");
+});
+
+test("a token that is lost while one looks is asked for", async () => {
+  server = await Server.start();
+  await server.send(runs.triage);
+  const { page, context, expectProblems } = await open(server, "/", { now: NOW });
+  expectProblems(/401/);
+  await page.locator(`[data-id="${sessionOf(TRIAGE)}"]`).waitFor();
+  await context.clearCookies();
+  await page.getByRole("link", { name: "Analytics" }).click();
+  await expect.poll(async () => page.locator("body").textContent()).toMatch(/token/i);
+  await expectAccessible(page, "token lost");
+  const field = page.getByLabel(/token/i).first();
+  await field.fill(server.token);
+  await field.press("Enter");
+  await expect.poll(async () => page.locator("main").textContent()).toContain("Cost");
+});
+
 test("times are of the reader, whatever the sender's clock says", async () => {
   server = await Server.start();
   const future = request({

@@ -128,7 +128,7 @@ export function chat(
     took,
     attributes: {
       "gen_ai.operation.name": "chat",
-      "gen_ai.provider.name": "openai",
+      "gen_ai.provider.name": model.startsWith("claude") ? "anthropic" : "openai",
       "gen_ai.request.model": model,
       "gen_ai.usage.input_tokens": input,
       "gen_ai.usage.output_tokens": output,
@@ -142,7 +142,12 @@ export function chat(
 }
 
 export function agent(name: string, at: number, took: number, children: SpanSpec[]): SpanSpec {
-  return { name, kind: "agent", at, took, attributes: { "gen_ai.agent.name": name }, children };
+  const own = { "gen_ai.agent.name": name };
+  const named = children.map((child) => ({
+    ...child,
+    attributes: { ...(child.kind === "agent" ? {} : own), ...child.attributes },
+  }));
+  return { name, kind: "agent", at, took, attributes: own, children: named };
 }
 
 export function tool(
@@ -227,9 +232,17 @@ export const runs = {
       [
         agent("planner", 50, 3_000, [chat(100, 1_800, { input: 4_000, cached: 2_000 })]),
         agent("coder", 3_100, 92_800, [
-          chat(3_200, 2_000, { input: 9_000, output: 700 }),
+          chat(3_200, 2_000, {
+            input: 9_000,
+            output: 700,
+            asked: [message("user", "Refund order A-1009.")],
+          }),
           tool("sql", 5_300, 30_000, DEBTS, undefined, TIMEOUT),
-          chat(35_400, 1_500, { input: 12_000, output: 200 }),
+          chat(35_400, 1_500, {
+            input: 12_000,
+            output: 200,
+            asked: [message("user", "It timed out.")],
+          }),
           tool("sql", 37_000, 30_000, DEBTS, undefined, TIMEOUT),
           tool("sql", 67_100, 28_500, DEBTS, undefined, TIMEOUT),
         ]),

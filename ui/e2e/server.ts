@@ -12,9 +12,10 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const BINARY =
-  process.env["AGENTOPS_BIN"] ??
-  join(resolve(ROOT, process.env["CARGO_TARGET_DIR"] ?? "target"), "debug/agentops");
+/** What a debug build says is the same, later; what is measured runs on a release build. */
+const PROFILE = process.env["AGENTOPS_PROFILE"] ?? "debug";
+const TARGET = resolve(ROOT, process.env["CARGO_TARGET_DIR"] ?? "target");
+const BINARY = join(TARGET, PROFILE, "agentops");
 
 /** Nothing of whoever runs the tests reaches the command. */
 const environment = (home: string): NodeJS.ProcessEnv => ({

@@ -8,6 +8,8 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // A browser on a machine that does other things is late now and then; what is wrong is wrong twice.
+    retry: 1,
     reporters: ["default", "./tests/reporter.ts"],
   },
 });

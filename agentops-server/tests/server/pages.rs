@@ -181,11 +181,17 @@ fn people_without_the_token_are_asked_for_it() {
         text.contains("<form method=\"post\">") && !text.contains("not this server"),
         "{text}"
     );
-    // Programs get what they can read, and files of the dashboard are locked as well.
-    for (path, accept) in [
-        ("/api/v1/sessions", HTML),
-        ("/assets/index.js", ("accept", "*/*")),
+    // Programs get what they can read.
+    for path in [
+        "/api/v1/sessions",
+        "/index.html",
+        "/assets/",
+        "/assets/nothing.js",
     ] {
+        let accept = match path {
+            "/api/v1/sessions" => HTML,
+            _ => ("accept", "*/*"),
+        };
         let answer = server.send("GET", path, &[accept], b"");
         assert_eq!(
             (answer.status, answer.json()["error"]["code"].clone()),
@@ -193,6 +199,11 @@ fn people_without_the_token_are_asked_for_it() {
             "{path}"
         );
     }
+
+    // A page that is open loads its parts when they are wanted, and these are everybody's; for this machine alone.
+    let part = |host: &str| server.send("GET", "/assets/index.js", &[("host", host)], b"");
+    assert_eq!(part("localhost").status, 200);
+    assert_eq!(part("evil.example").status, 403);
 
     let form = ("content-type", "application/x-www-form-urlencoded");
     let origin = format!("http://{}", server.address);

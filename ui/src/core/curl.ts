@@ -8,10 +8,13 @@
 import type { ChatMessage, Llm } from "./model";
 import { textOf } from "./model";
 
-/** The command; null for what is not a conversation, or where what was sent is not known. */
+/** Whether it was a conversation, of which is known what was sent. */
+export const canCurl = (llm: Llm): boolean =>
+  (llm.operation === null || llm.operation === "chat") && llm.messages.length > 0;
+
+/** The command; null where there can be none. */
 export function curlOf(llm: Llm): string | null {
-  const isChat = llm.operation === null || llm.operation === "chat";
-  if (!isChat || llm.messages.length === 0) return null;
+  if (!canCurl(llm)) return null;
   const model = llm.request_model ?? llm.model ?? "";
   const [url, headers, body] =
     llm.provider === "anthropic" ? anthropic(llm, model) : openai(llm, model);

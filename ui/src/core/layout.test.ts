@@ -63,6 +63,9 @@ test("a search finds names, agents and models, and every word counts", () => {
   expect(found("planner")).toBe("2");
   expect(found("nothing")).toBe("");
   expect(searchOf("  ", true)).toBeNull();
+  const { matches, isMatch } = layOut(store, folded(store), searchOf("chat", false));
+  expect(Array.from(isMatch ?? []).flatMap((one, at) => (one ? [at] : []))).toEqual([...matches]);
+  expect(layOut(store, folded(store), null).isMatch).toBeNull();
 });
 
 test("only what was found is shown with all it stands under, folded or not", () => {

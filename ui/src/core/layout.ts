@@ -14,6 +14,8 @@ export interface Layout {
   rowOf: Int32Array;
   /** Spans that the search itself found, in order. */
   matches: Int32Array;
+  /** The same by span: 1 where it was found; null where nothing is searched. */
+  isMatch: Uint8Array | null;
 }
 
 /** What is folded: a rule, and by id what is not as the rule has it, so that it outlives a session that is loaded again. */
@@ -64,6 +66,8 @@ export function searchOf(text: string, only: boolean): Search | null {
 export function layOut(store: SpanStore, folded: Uint8Array, search: Search | null): Layout {
   const { n, order, size, above } = store;
   const matches = search ? find(store, search.words) : new Int32Array(0);
+  const isMatch = search ? new Uint8Array(n) : null;
+  if (isMatch) for (const at of matches) isMatch[at] = 1;
   let wanted: Uint8Array | null = null;
   if (search?.only) {
     wanted = new Uint8Array(n);
@@ -87,7 +91,7 @@ export function layOut(store: SpanStore, folded: Uint8Array, search: Search | nu
     }
     k += isShown && !folded[at] ? 1 : size[at];
   }
-  return { rows: rows.subarray(0, count), rowOf, matches };
+  return { rows: rows.subarray(0, count), rowOf, matches, isMatch };
 }
 
 /** Looks through names, agents and models; each text once, however many spans carry it. */

@@ -222,11 +222,12 @@ test("rows go on where a skeleton ended", () => {
   expect([store.isOpen(0), store.to]).toEqual([false, 9]);
 });
 
-test("100,000 spans are taken in within a second", () => {
+test("100,000 spans are taken in within a second of a processor", () => {
   const n = 100_000;
   const column = <T>(value: (at: number) => T) => Array.from({ length: n }, (_, at) => value(at));
   const store = new SpanStore();
-  const began = performance.now();
+  // Not by the clock: the machine may do other things, too.
+  const began = process.cpuUsage();
   store.load({
     ...skeleton,
     spans: n,
@@ -241,5 +242,5 @@ test("100,000 spans are taken in within a second", () => {
     thread: column(() => null),
   });
   expect(store.order[0]).toBe(0);
-  expect(performance.now() - began).toBeLessThan(1000);
+  expect(process.cpuUsage(began).user).toBeLessThan(1_000_000);
 });

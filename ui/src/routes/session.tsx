@@ -154,7 +154,8 @@ function Notices({ session, model }: { session: SessionFacts; model: SessionMode
       </>,
     );
   }
-  if (dropped > 0) {
+  // The verdict tells of it, too, once it is here.
+  if (dropped > 0 && model.insight.value === null) {
     notices.push(
       `${whole(spans)} of ${whole(spans + dropped)} spans: ${whole(dropped)} were lost before they got here.`,
     );
@@ -319,7 +320,7 @@ function press(model: SessionModel, key: string): boolean {
       document.querySelector<HTMLInputElement>("#search")?.focus();
       return true;
     case "r":
-      model.showRows();
+      model.followRows();
       return true;
     case "J":
       void model.neighbour("before");

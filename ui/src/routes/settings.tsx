@@ -79,7 +79,10 @@ function Addresses() {
     { what: "OTLP traces", text: `${server}/v1/traces` },
     { what: "OTLP logs", text: `${server}/v1/logs` },
     { what: "Any OpenTelemetry client", text: `OTEL_EXPORTER_OTLP_ENDPOINT=${server}` },
-    { what: "AgentOps' SDKs", text: `AGENTOPS_API_ENDPOINT=${server}` },
+    {
+      what: "AgentOps' Python SDK",
+      text: `AGENTOPS_API_ENDPOINT=${server} AGENTOPS_EXPORTER_ENDPOINT=${server}/v1/traces`,
+    },
   ];
   return (
     <>

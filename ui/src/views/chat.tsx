@@ -45,6 +45,7 @@ function Speaker({ model, spans, column }: { model: SessionModel; spans: Spans; 
   const { store } = model;
   const { calls } = column;
   const scroller = useRef<HTMLDivElement>(null);
+  const isSeen = useSeen(scroller);
   const size = useSize(scroller);
   const [top, setTop] = useState(0);
   const [, setMeasured] = useState(0);
@@ -127,7 +128,7 @@ function Speaker({ model, spans, column }: { model: SessionModel; spans: Spans; 
       >
         {/* oxlint-enable */}
         <div style={{ height: `${heights.total}px`, position: "relative" }}>
-          {calls.slice(first, last + 1).map((at, k) => (
+          {(isSeen ? calls.slice(first, last + 1) : []).map((at, k) => (
             <Card
               key={store.ids[at]}
               model={model}
@@ -144,6 +145,21 @@ function Speaker({ model, spans, column }: { model: SessionModel; spans: Spans; 
       </div>
     </section>
   );
+}
+
+/** Whether an element is in view, or beside it: of many columns only some are. */
+function useSeen(element: preact.RefObject<HTMLElement | null>): boolean {
+  const [isSeen, setSeen] = useState(false);
+  useEffect(() => {
+    const shown = element.current;
+    if (!shown) return;
+    const observer = new IntersectionObserver((entries) =>
+      setSeen(entries[entries.length - 1].isIntersecting),
+    );
+    observer.observe(shown);
+    return () => observer.disconnect();
+  }, [element]);
+  return isSeen;
 }
 
 function Card({

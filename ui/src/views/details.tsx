@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { curlOf } from "../core/curl";
+import { canCurl, curlOf } from "../core/curl";
 import { clock, count, duration, money, parseTime, percent, plural } from "../core/format";
 import { kindOf } from "../core/kinds";
 import type { Span } from "../core/model";
@@ -119,7 +119,7 @@ function Head({ span, model }: { span: Span; model: SessionModel }) {
   const { store } = model;
   const at = store.indexOf(span.id);
   const path = at < 0 ? [] : store.ancestors(at);
-  const curl = span.llm && curlOf(span.llm);
+  const { llm } = span;
   return (
     <header class="details-head">
       <h2>
@@ -146,7 +146,7 @@ function Head({ span, model }: { span: Span; model: SessionModel }) {
       <p class="copies">
         <Copy text={() => location.href} label="Link" />
         <Copy text={() => JSON.stringify(span, null, 2)} label="JSON" />
-        {curl && <Copy text={() => curl} label="cURL" />}
+        {llm && canCurl(llm) && <Copy text={() => curlOf(llm) ?? ""} label="cURL" />}
       </p>
     </header>
   );

@@ -1,6 +1,6 @@
 /** A message of a conversation: its words as markdown, what it asks of tools, and what they said to that. */
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import { KIND } from "../core/kinds";
 import { type ChatMessage, textOf } from "../core/model";
@@ -121,7 +121,7 @@ function Content({ message }: { message: ChatMessage }) {
 
 /** What tools say is data more often than words. */
 function ToolText({ text }: { text: string }) {
-  const value = json(text);
+  const value = useMemo(() => json(text), [text]);
   return value === undefined ? (
     <div class="pre mono">
       <Text text={text} />
@@ -135,7 +135,7 @@ function ToolText({ text }: { text: string }) {
 const LINE = 90;
 
 function Small({ value }: { value: unknown }) {
-  const line = JSON.stringify(value) ?? "";
+  const line = useMemo(() => JSON.stringify(value) ?? "", [value]);
   return line.length <= LINE ? <div class="mono">{line}</div> : <Json value={value} depth={1} />;
 }
 

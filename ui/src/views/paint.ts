@@ -350,7 +350,10 @@ export function drawMinimap(
   const high = height / levels;
   const filled = new Uint8Array(Math.ceil(width) * levels);
   const span = (at: number, least: number) => {
-    const level = Math.min(levels - 1, Math.floor((store.depth[at] / deepest) * levels));
+    // Of a very deep run the upper levels, in which most of it lies, get most of the room.
+    const depth = store.depth[at];
+    const share = deepest <= LEVELS ? depth / deepest : Math.log1p(depth) / Math.log1p(deepest);
+    const level = Math.min(levels - 1, Math.floor(share * levels));
     const x = toPixel(whole, store.start[at], width);
     const to = Math.max(x + least, toPixel(whole, store.endAt(at, now), width));
     return { level, x, to };

@@ -118,3 +118,40 @@ test("folding and selecting are in the address", async () => {
   model.fold(at, false);
   expect(model.layout.value.rows).toHaveLength(skeleton.spans);
 });
+
+test("the part of time in view and the replay follow the browser's history, and nothing else sets them back", async () => {
+  server.get = (path) => Promise.resolve(answer(path));
+  model = new SessionModel("last");
+  await vi.advanceTimersByTimeAsync(0);
+  model.show({ from: 1, to: 5 });
+  model.seek(3);
+  // The address is behind; what is selected meanwhile takes it along.
+  model.select(model.store.root);
+  expect(model.window.value).toEqual({ from: 1, to: 5 });
+  expect(location.search).toBe(`?span=${root}&t=1..5&at=3`);
+  go({ ...sessionRoute("last"), time: { from: 2, to: 4 }, at: null });
+  expect([model.window.value, model.playhead.value]).toEqual([{ from: 2, to: 4 }, null]);
+});
+
+test("what is deleted is said to be, and is there again once it is brought back", async () => {
+  server.get = (path) => Promise.resolve(answer(path));
+  model = new SessionModel("last");
+  await vi.advanceTimersByTimeAsync(0);
+  live.changes(changes(skeleton.sequence + 1, [], { removed: [session.id] }));
+  expect(model.isDeleted.value).toBe(true);
+  await model.load();
+  expect(model.isDeleted.value).toBe(false);
+});
+
+test("a run that says nothing for long is quiet, until it says something", async () => {
+  vi.setSystemTime(Date.parse(skeleton.start_time) + 5_000);
+  server.get = (path) => Promise.resolve(answer(path));
+  model = new SessionModel("last");
+  await vi.advanceTimersByTimeAsync(300);
+  expect(model.quietFor.value).toBeNull();
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(model.quietFor.value).toBeGreaterThan(30_000);
+  live.changes(changes(skeleton.sequence + 1, [row("bbbbbbbbbbbbbbbb", root)]));
+  await vi.advanceTimersByTimeAsync(300);
+  expect(model.quietFor.value).toBeNull();
+});

@@ -15,7 +15,7 @@ import { advance, beginning, begun, startsOf } from "../core/replay";
 import { retries } from "../core/repeats";
 import { rollUp } from "../core/rollup";
 import { type Skeleton, SpanStore } from "../core/store";
-import { type Range, extent, fit, pan } from "../core/timescale";
+import { type Range, between, extent, fit, pan } from "../core/timescale";
 import { type Base, type SessionRoute, sessionRoute } from "../core/url";
 import type { SessionList } from "../gen/api";
 import { listen } from "../live";
@@ -35,6 +35,10 @@ const INSIGHT_MS = 1_500;
 export const MANY = 20_000;
 /** How often a large run is summed. */
 const SUMS_MS = 1_000;
+/** How long the view takes to go to another part of time. */
+const GLIDE_MS = 160;
+/** Changes of a large run have come to rest. */
+const REST_MS = 1_500;
 /** A large run is painted before all that is only drawn is worked out. */
 const SETTLING_MS = 80;
 /** A run that says nothing for so long is quiet. */
@@ -62,6 +66,8 @@ export class SessionModel {
   readonly follow = signal(false);
   /** How many spans came since it does not. */
   readonly arrived = signal(0);
+  /** Whether the part of time goes along with the rows in view. */
+  readonly followsRows = signal(false);
   /** The first row in view, and the one after the last. */
   rowsInView: [number, number] = [0, 0];
   /** When a span of it changed last, by this machine's clock. */
@@ -128,8 +134,10 @@ export class SessionModel {
   });
   /** The part of time in view. */
   readonly range = computed<Range>(() => this.window.value ?? this.whole.value);
+  /** Counts changes that the critical path knows of: for a large run it is walked once changes have come to rest. */
+  readonly rested = signal(0);
   readonly critical = computed<Map<number, Stretch[]>>(() => {
-    void this.version.value;
+    void this.rested.value;
     // While it goes on, it is not known yet what was waited for.
     if (!this.showsPath.value || this.isRunning.value || !this.isSettled.value) return new Map();
     const { store } = this;
@@ -163,6 +171,8 @@ export class SessionModel {
   readonly #ends: (() => void)[] = [];
   #pending: Changes["spans"] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopGliding: () => void = () => {};
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
   #sumsTimer: ReturnType<typeof setTimeout> | undefined;
   #summedAt = Number.NEGATIVE_INFINITY;
   #insightTimer: ReturnType<typeof setTimeout> | undefined;
@@ -180,6 +190,15 @@ export class SessionModel {
     void this.load();
     this.#ends.push(
       listen({ changes: (changes) => this.#take(changes), reset: () => void this.load() }),
+      // Going back and forth in the browser's history.
+      effect(() => {
+        const state = this.state.value;
+        if (!state) return;
+        const shown = this.window.peek();
+        const isSame = state.time?.from === shown?.from && state.time?.to === shown?.to;
+        if (!isSame) this.window.value = state.time;
+        if (state.at !== this.playhead.peek()) this.playhead.value = state.at;
+      }),
       effect(() => {
         if (!this.isRunning.value) return;
         const figures = setInterval(() => (this.clock.value = Date.now()), FIGURES_MS);
@@ -210,9 +229,11 @@ export class SessionModel {
 
   close(): void {
     this.#stop.abort();
+    this.#stopGliding();
     clearTimeout(this.#timer);
     clearTimeout(this.#insightTimer);
     clearTimeout(this.#sumsTimer);
+    clearTimeout(this.#restTimer);
     for (const end of this.#ends) end();
   }
 
@@ -243,6 +264,7 @@ export class SessionModel {
         this.isDeleted.value = false;
         this.version.value++;
         this.summed.value++;
+        this.rested.value++;
         if (isFirst) {
           this.heard.value = this.store.epoch + this.store.to;
           this.follow.value = session.state === "running" && this.selectedId.value === null;
@@ -298,6 +320,9 @@ export class SessionModel {
     const now = performance.now();
     batch(() => {
       this.version.value++;
+      clearTimeout(this.#restTimer);
+      if (this.store.n <= MANY) this.rested.value++;
+      else this.#restTimer = setTimeout(() => this.rested.value++, REST_MS);
       if (this.store.n <= MANY || now - this.#summedAt >= SUMS_MS) {
         this.#summedAt = now;
         this.summed.value++;
@@ -328,7 +353,8 @@ export class SessionModel {
 
   change(part: Partial<SessionRoute>, replace = true): void {
     const state = this.state.value;
-    if (state) go({ ...state, ...part }, { replace });
+    const [time, at] = [this.window.peek(), this.playhead.peek()];
+    if (state) go({ ...state, time, at, ...part }, { replace });
   }
 
   /** Selects a span, and moves the part of time in view to where it is. */
@@ -366,11 +392,36 @@ export class SessionModel {
   /** Shows the time of the rows in view. */
   showRows(): void {
     const [from, to] = this.rowsInView;
-    const { rows } = this.layout.peek();
     const { store } = this;
     const now = this.nowHere.peek();
-    const range = extent(rows, from, to, store.start, (at) => store.endAt(at, now));
-    if (range) this.show(fit(range, this.whole.peek(), 0.04));
+    // What stands above others in view lasts longer than they do, and would be all that counts.
+    const rows = this.layout
+      .peek()
+      .rows.slice(Math.max(0, from), to)
+      .filter((at, k, all) => store.above[all[k + 1]] !== at);
+    const range = extent(rows, 0, rows.length, store.start, (at) => store.endAt(at, now));
+    if (range) this.#glide(fit(range, this.whole.peek(), 0.04));
+  }
+
+  followRows(): void {
+    this.followsRows.value = !this.followsRows.value;
+    if (this.followsRows.value) this.showRows();
+  }
+
+  /** Goes to a part of time in a few frames, so that the eye can follow. */
+  #glide(to: Range): void {
+    this.#stopGliding();
+    const from = this.range.peek();
+    if (isCalm()) {
+      this.window.value = to;
+      return;
+    }
+    const began = performance.now();
+    this.#stopGliding = frames(0, (time) => {
+      const share = Math.min(1, Math.max(0, time - began) / GLIDE_MS);
+      this.window.value = between(from, to, 1 - (1 - share) ** 3);
+      if (share === 1) this.#stopGliding();
+    });
   }
 
   /** Goes to the session that began before this one, or after it. */
@@ -401,6 +452,8 @@ export class SessionModel {
   }
 
   show(window: Range | null): void {
+    this.#stopGliding();
+    this.followsRows.value = false;
     this.window.value = window;
   }
 

@@ -27,10 +27,12 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const canvas = useRef<HTMLCanvasElement>(null);
   const axis = useRef<HTMLCanvasElement>(null);
   const [top, setTop] = useState(0);
+  // How far it is scrolled, known without asking the browser, who would lay out the page to answer.
+  const topNow = useRef(0);
   const size = useSize(scroller);
   const { store } = model;
   const version = model.version.value;
-  const { rows, rowOf } = model.layout.value;
+  const { rows, rowOf, isMatch } = model.layout.value;
   const selected = model.selected.value;
   const sums = model.sums.value;
   const loops = model.loops.value;
@@ -40,6 +42,9 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
   const playhead = isReplay ? model.playhead.peek() : null;
   const now = bars ? 0 : model.clock.value - store.epoch;
   model.rowsInView = [Math.floor(top / ROW), Math.ceil((top + size.height) / ROW)];
+  useLayoutEffect(() => {
+    if (bars && model.followsRows.value && size.height > 0) model.showRows();
+  }, [model.followsRows.value, Math.floor(top / ROW), size.height, rows]);
   const first = Math.max(0, Math.floor(top / ROW) - BEYOND);
   const last = Math.min(rows.length, Math.ceil((top + size.height) / ROW) + BEYOND);
 
@@ -56,7 +61,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
       rows: model.layout.value.rows,
       view,
       now: model.nowHere.value,
-      top: scroller.current?.scrollTop ?? 0,
+      top: topNow.current,
       row: ROW,
       selected: model.selected.value,
       critical: model.critical.value,
@@ -67,7 +72,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
     if (above) drawAxis(above, colours, view, origin);
   });
 
-  const anchor = useAnchor(scroller, rows, rowOf, store.ids, model);
+  const anchor = useAnchor(scroller, topNow, rows, rowOf, model);
 
   // What is selected is in view, wherever the selection came from, and stays so while the page finds its measures; but not
   // once the reader has moved on.
@@ -80,27 +85,23 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
     model.followAlong(false);
   };
   useLayoutEffect(() => {
-    const shown = scroller.current;
     const row = selected < 0 ? -1 : rowOf[selected];
-    if (!shown || row < 0 || size.height === 0 || isMoved.current) return;
+    if (row < 0 || size.height === 0 || isMoved.current) return;
     const y = row * ROW;
-    if (y < shown.scrollTop) shown.scrollTop = y - ROW;
-    else if (y + ROW > shown.scrollTop + shown.clientHeight) {
-      shown.scrollTop = y - shown.clientHeight + 2 * ROW;
-    }
+    if (y < topNow.current) anchor.move(y - ROW);
+    else if (y + ROW > topNow.current + size.height) anchor.move(y - size.height + 2 * ROW);
   }, [selected, size.height]);
 
   // The newest span is in view while the reader goes along.
   const follow = model.follow.value;
   const followed = useRef(NONE);
   useLayoutEffect(() => {
-    const shown = scroller.current;
-    if (!shown || !follow || size.height === 0) return;
+    if (!follow || size.height === 0) return;
     const newest = newestOf(store, followed);
     followed.current = store.above[newest];
     const y = (rowOf[newest] ?? 0) * ROW;
-    if (y + ROW > shown.scrollTop + shown.clientHeight || y < shown.scrollTop) {
-      anchor.move(y - shown.clientHeight + 3 * ROW);
+    if (y + ROW > topNow.current + size.height || y < topNow.current) {
+      anchor.move(y - size.height + 3 * ROW);
     }
   }, [version, follow, size.height > 0]);
 
@@ -138,6 +139,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
                 row={first + k}
                 isFolded={model.isFolded(at)}
                 isSelected={at === selected}
+                isFound={isMatch !== null && isMatch[at] === 1}
                 isAhead={playhead !== null && store.start[at] > playhead}
                 tries={tries.get(at) ?? 0}
                 loop={loops.get(store.ids[at]) ?? null}
@@ -171,16 +173,18 @@ function newestOf(store: SpanStore, followed: { current: number }): number {
 /** Keeps the first row in view where it is on the screen, whatever comes in above it. */
 function useAnchor(
   scroller: preact.RefObject<HTMLDivElement | null>,
+  topNow: { current: number },
   rows: Int32Array,
   rowOf: Int32Array,
-  ids: string[],
   model: SessionModel,
 ): { keep: () => void; move: (to: number) => void } {
   const kept = useRef<{ id: string; beside: number } | null>(null);
   const keep = () => {
     const top = scroller.current?.scrollTop ?? 0;
+    topNow.current = top;
     const row = Math.floor(top / ROW);
-    kept.current = row < rows.length ? { id: ids[rows[row]], beside: top - row * ROW } : null;
+    const at = rows[row];
+    kept.current = at === undefined ? null : { id: model.store.ids[at], beside: top - row * ROW };
   };
   const move = (to: number) => {
     if (scroller.current) scroller.current.scrollTop = to;
@@ -190,9 +194,9 @@ function useAnchor(
     const anchor = kept.current;
     const at = anchor ? model.store.indexOf(anchor.id) : -1;
     // At the very top one stays at the top.
-    if (!anchor || at < 0 || rowOf[at] < 0 || scroller.current?.scrollTop === 0) return;
+    if (!anchor || at < 0 || rowOf[at] < 0 || topNow.current === 0) return;
     const wanted = rowOf[at] * ROW + anchor.beside;
-    if (scroller.current && Math.abs(scroller.current.scrollTop - wanted) >= 1) move(wanted);
+    if (Math.abs(topNow.current - wanted) >= 1) move(wanted);
   }, [rows]);
   return { keep, move };
 }
@@ -248,7 +252,7 @@ function Heads({
             </button>
             <button
               type="button"
-              aria-pressed={model.window.value === null}
+              aria-pressed={model.window.value === null && !model.followsRows.value}
               title="The whole run (f)"
               onClick={() => model.show(null)}
             >
@@ -256,8 +260,9 @@ function Heads({
             </button>
             <button
               type="button"
-              title="The time of the rows in view (r)"
-              onClick={() => model.showRows()}
+              aria-pressed={model.followsRows.value}
+              title="The time of the rows in view, whichever they are (r)"
+              onClick={() => model.followRows()}
             >
               rows
             </button>
@@ -286,6 +291,7 @@ function Row({
   row,
   isFolded,
   isSelected,
+  isFound,
   isAhead,
   tries,
   loop,
@@ -297,6 +303,8 @@ function Row({
   row: number;
   isFolded: boolean;
   isSelected: boolean;
+  /** The search wants it. */
+  isFound: boolean;
   /** A replay has not come to it. */
   isAhead: boolean;
   /** Attempts that failed before it. */
@@ -322,6 +330,7 @@ function Row({
   if (isError) classes += " error";
   else if (errors > 0) classes += " to-error";
   if (isSelected) classes += " selected";
+  if (isFound) classes += " found";
   if (isAhead) classes += " ahead";
   return (
     // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the page reads keys, wherever the focus is
@@ -357,30 +366,32 @@ function Row({
         )}
         <Kind kind={store.kind[at]} />
         <span class="text">{store.texts.get(store.name[at])}</span>
-        {modelName && <span class="quiet model"> {modelName}</span>}
         {isError && (
           <span class="tone-bad" title="failed">
             {" "}
             ✕<span class="unseen"> failed</span>
           </span>
         )}
-        {tries > 0 && (
-          <span class="chip warn" title={`another attempt, after ${plural(tries, "failure")}`}>
-            ↻ {tries + 1}
-          </span>
-        )}
-        {loop && (
-          <span class="chip warn" title="the same call with the same arguments, again and again">
-            loop {loop.round}/{loop.rounds}
-          </span>
-        )}
-        {isFolded && <span class="chip">{count(store.size[at] - 1)}</span>}
-        {isFolded && errors > 0 && <span class="chip bad">{count(errors)} ✕</span>}
-        {store.isOrphan(at) && (
-          <span class="chip" title="Its parent has not been received">
-            waiting for parent
-          </span>
-        )}
+        <span class="beside">
+          {isFolded && <span class="chip">{count(store.size[at] - 1)}</span>}
+          {isFolded && errors > 0 && <span class="chip bad">{count(errors)} ✕</span>}
+          {tries > 0 && (
+            <span class="chip warn" title={`another attempt, after ${plural(tries, "failure")}`}>
+              ↻ {tries + 1}
+            </span>
+          )}
+          {loop && (
+            <span class="chip warn" title="the same call with the same arguments, again and again">
+              loop {loop.round}/{loop.rounds}
+            </span>
+          )}
+          {store.isOrphan(at) && (
+            <span class="chip" title="Its parent has not been received">
+              waiting for parent
+            </span>
+          )}
+          {modelName && <span class="quiet model"> {modelName}</span>}
+        </span>
       </span>
       <span role="gridcell" class="num">
         {tokens > 0 ? count(tokens) : ""}

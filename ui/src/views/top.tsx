@@ -134,19 +134,19 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
           the next
         </p>
       )}
-      {verdict.notes.map((note) => (
-        <p key={note} class="tone-warn">
-          <Ticked text={note} />
+      {verdict.notes.length > 0 && (
+        <p class="tone-warn">
+          <Ticked text={verdict.notes.join(" ")} />
         </p>
-      ))}
+      )}
     </section>
   );
 }
 
 /** What the session itself says, until the server has looked at all of it. */
 function Meanwhile({ session, model }: { session: Session; model: SessionModel }) {
-  if (session.counts.errors === 0 && !session.end_state_reason) return null;
   const failed = outcome(session).tone === "bad";
+  if (!failed && !session.end_state_reason) return null;
   const found = culprits(model.store, model.sums.value.errors);
   return (
     <section class={failed ? "why severity-error" : "why"} aria-label="Verdict">

@@ -5,7 +5,7 @@
  */
 
 import { effect } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { safe } from "../core/markdown";
 import { Away } from "./markdown";
@@ -16,6 +16,7 @@ const NEAR = 250;
 
 export function Video({ model, source }: { model: SessionModel; source: string }) {
   const player = useRef<HTMLVideoElement>(null);
+  const [isGone, setGone] = useState(false);
   useEffect(
     () =>
       effect(() => {
@@ -42,6 +43,13 @@ export function Video({ model, source }: { model: SessionModel; source: string }
       </p>
     );
   }
+  if (isGone) {
+    return (
+      <p class="nothing">
+        The film at <code>{source}</code> is not there, or is none that this browser plays.
+      </p>
+    );
+  }
   const follow = () => {
     const film = player.current;
     if (film && !model.isPlaying.peek()) {
@@ -56,6 +64,7 @@ export function Video({ model, source }: { model: SessionModel; source: string }
         src={source}
         controls
         preload="metadata"
+        onError={() => setGone(true)}
         onTimeUpdate={follow}
         onSeeked={follow}
       />

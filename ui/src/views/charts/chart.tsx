@@ -9,7 +9,7 @@ import { useRef } from "preact/hooks";
 
 import { type Route, print } from "../../core/url";
 import { follow, go } from "../../router";
-import { linePath, niceTicks, stacked, timeLabel, timeTicks } from "./scale";
+import { linePath, niceTicks, stacked, stepLabel, timeLabel, timeTicks, under } from "./scale";
 import type { Step } from "./series";
 import { sized } from "./sized";
 
@@ -18,8 +18,8 @@ export interface Series {
   values: readonly (number | null)[];
   /** A variable of the style sheet. */
   colour: string;
-  /** Where it leads, beside the time; null where to the time alone. */
-  to?: ((route: Step) => Route) | undefined;
+  /** Where it leads; without it, to the time alone. */
+  to?: ((step: Step) => Route) | undefined;
 }
 
 interface Props {
@@ -77,12 +77,27 @@ export function Chart(props: Props) {
     const found = Math.floor((event.clientX - box.left - LEFT) / bar);
     cursor.value = found >= 0 && found < time.length ? found : null;
   };
+  /** To what is under the pointer: the part of a bar, or the line that is nearest. */
+  const leads = (step: Step, event: MouseEvent): Route => {
+    const box = place.current?.getBoundingClientRect();
+    const found = under(
+      kind === "bars" ? stacks.map((stack) => stack[at ?? 0]) : null,
+      series.map(({ values }) => values[at ?? 0] ?? null),
+      high * (1 - (event.clientY - (box?.top ?? 0) - TOP) / (HEIGHT - TOP - BOTTOM)),
+    );
+    return series[found ?? -1]?.to?.(step) ?? to(step);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1, Home: -1e6, End: 1e6 }[event.key];
-    if (by !== undefined) {
+    const last = time.length - 1;
+    const next = {
+      ArrowRight: (at ?? -1) + 1,
+      ArrowLeft: (at ?? time.length) - 1,
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (next !== undefined) {
       event.preventDefault();
-      const next = at === null ? (by > 0 ? 0 : time.length - 1) : at + by;
-      cursor.value = Math.max(0, Math.min(time.length - 1, next));
+      cursor.value = Math.max(0, Math.min(last, next));
     } else if (event.key === "Enter" && step) {
       event.preventDefault();
       go(to(step));
@@ -132,7 +147,7 @@ export function Chart(props: Props) {
         onPointerEnter={() => (isHere.value = true)}
         onPointerMove={move}
         onPointerLeave={leave}
-        onClick={() => step && !isEmpty && go(to(step))}
+        onClick={(event) => step && !isEmpty && go(leads(step, event))}
       >
         <svg width={width} height={HEIGHT} aria-hidden="true">
           {ticks.map((tick) => (
@@ -366,18 +381,3 @@ const told = (value: number | null | undefined, format: (value: number) => strin
 /** A point that no line goes through, so that it would not be seen. */
 const isAlone = (values: readonly (number | null)[], at: number): boolean =>
   (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
-
-const HOUR = 3_600_000;
-
-function stepLabel({ from, to }: Step): string {
-  // The server's days begin at midnight in UTC.
-  if (to - from > HOUR) {
-    return new Date(from).toLocaleDateString("en", {
-      month: "short",
-      day: "numeric",
-      weekday: "short",
-      timeZone: "UTC",
-    });
-  }
-  return `${timeLabel(from, HOUR, true)} – ${timeLabel(to, 1, false).slice(0, 5)}`;
-}

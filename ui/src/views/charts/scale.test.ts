@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { random } from "../../../tests/rows";
-import { linePath, niceTicks, stacked, timeLabel, timeTicks } from "./scale";
+import { linePath, niceTicks, stacked, stepLabel, timeLabel, timeTicks, under } from "./scale";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -82,4 +82,25 @@ test("a line breaks where nothing is known", () => {
     (value) => value,
   );
   expect(path).toBe("M0.0 1.0L10.0 2.0M30.0 3.0");
+});
+
+test("what is pointed at is the part of a bar, or the nearest line", () => {
+  const stack: [number, number][] = [
+    [0, 2],
+    [2, 2],
+    [2, 5],
+  ];
+  expect(under(stack, [], 1)).toBe(0);
+  expect(under(stack, [], 2)).toBe(2);
+  expect(under(stack, [], 7)).toBeNull();
+  expect(under(null, [1, null, 10], 4)).toBe(0);
+  expect(under(null, [1, null, 10], 6)).toBe(2);
+  expect(under(null, [null], 6)).toBeNull();
+});
+
+test("a step is told whole, also where it ends at midnight", () => {
+  const evening = new Date(2026, 10, 21, 23).getTime();
+  expect(stepLabel({ from: evening, to: evening + HOUR })).toBe("Nov 21, 23:00 – 00:00");
+  const day = Date.parse("2026-11-22T00:00:00Z");
+  expect(stepLabel({ from: day, to: day + DAY })).toMatch(/^Sun, Nov 22( \(UTC\))?$/);
 });

@@ -70,6 +70,7 @@ export function timeTicks(since: number, until: number, count: number): TimeTick
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const two = (value: number) => String(value).padStart(2, "0");
 
 /** A time, no more exact than a step of it; `isWhole` says its day, whatever the step. */
@@ -81,6 +82,17 @@ export function timeLabel(ms: number, step: number, isWhole = false): string {
   const time = `${two(at.getHours())}:${two(at.getMinutes())}${step < MINUTE ? `:${two(at.getSeconds())}` : ""}`;
   if (isWhole) return `${day}, ${time}`;
   return at.getHours() === 0 && at.getMinutes() === 0 && at.getSeconds() === 0 ? day : time;
+}
+
+/** A step of time in words: an hour of the reader's, or a day of the server's, which begins at midnight in UTC. */
+export function stepLabel({ from, to }: { from: number; to: number }): string {
+  if (to - from <= HOUR) {
+    const end = new Date(to);
+    return `${timeLabel(from, HOUR, true)} – ${two(end.getHours())}:${two(end.getMinutes())}`;
+  }
+  const at = new Date(from);
+  const day = `${DAYS[at.getUTCDay()]}, ${MONTHS[at.getUTCMonth()]} ${at.getUTCDate()}`;
+  return at.getTimezoneOffset() === 0 ? day : `${day} (UTC)`;
 }
 
 /** Each series upon those before it: from where to where, by series and place. What is not known is nothing high. */
@@ -113,4 +125,26 @@ export function linePath(
     isDown = true;
   }
   return path;
+}
+
+/**
+ * Which series is meant by a value that was pointed at: of bars the one that it lies in, of lines the nearest. null where
+ * it lies beyond them.
+ */
+export function under(
+  stack: readonly [number, number][] | null,
+  values: readonly (number | null)[],
+  value: number,
+): number | null {
+  if (stack) {
+    const found = stack.findIndex(([from, to]) => value >= from && value < to);
+    return found < 0 ? null : found;
+  }
+  let nearest: number | null = null;
+  for (const [index, one] of values.entries()) {
+    if (one === null) continue;
+    const best = nearest === null ? null : (values[nearest] ?? null);
+    if (best === null || Math.abs(one - value) < Math.abs(best - value)) nearest = index;
+  }
+  return nearest;
 }

@@ -13,6 +13,8 @@ export interface Column {
   sort?: Sort;
   /** Shown until somebody says otherwise. */
   usual?: boolean;
+  /** Left out where there is little room. */
+  isWide?: boolean;
 }
 
 export const COLUMNS: readonly Column[] = [
@@ -25,8 +27,8 @@ export const COLUMNS: readonly Column[] = [
   { id: "tokens", head: "Tokens", width: "68px", isNumber: true, sort: "tokens", usual: true },
   { id: "spans", head: "Spans", width: "56px", isNumber: true, sort: "spans", usual: true },
   { id: "errors", head: "Errors", width: "56px", isNumber: true, sort: "errors", usual: true },
-  { id: "agents", head: "Agents", width: "minmax(66px, 0.8fr)", usual: true },
-  { id: "models", head: "Models", width: "minmax(78px, 0.8fr)", usual: true },
+  { id: "agents", head: "Agents", width: "minmax(66px, 0.8fr)", usual: true, isWide: true },
+  { id: "models", head: "Models", width: "minmax(78px, 0.8fr)", usual: true, isWide: true },
   { id: "tags", head: "Tags", width: "minmax(72px, 0.7fr)", usual: true },
   { id: "calls", head: "Calls", width: "60px", isNumber: true },
   { id: "tools", head: "Tools", width: "60px", isNumber: true },

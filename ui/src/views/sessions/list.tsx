@@ -4,7 +4,7 @@
  */
 
 import type { RefObject } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { type LiveList, visible } from "../../core/live-list";
 import { outcome } from "../../core/model";
@@ -20,6 +20,7 @@ const ROW = 30;
 /** Where there is no room for columns, a row is three lines. */
 const TALL_ROW = 74;
 const NARROW = "(max-width: 720px)";
+const TIGHT = "(max-width: 1180px)";
 
 export interface ListProps {
   route: SessionsRoute;
@@ -38,14 +39,19 @@ export function List(props: ListProps) {
   const { rows } = list;
   const isNarrow = useMatch(NARROW);
   const height = isNarrow ? TALL_ROW : ROW;
-  const { top, room } = useScroll(place);
+  const { top, room } = useScroll(place, height);
   const { from, to } = visible(rows.length, height, top, room);
   const drawn = rows.slice(from, to);
   const verdictOf = useVerdicts(drawn);
   const [active, setActive] = useState<string | null>(null);
   const focus = useRef<string | null>(null);
   const anchor = useRef<string | null>(null);
-  const columns = COLUMNS.filter((column) => shownColumns.value.has(column.id));
+  const shown = shownColumns.value;
+  const isTight = useMatch(TIGHT);
+  const columns = useMemo(
+    () => COLUMNS.filter(({ id, isWide }) => shown.has(id) && !(isWide && isTight)),
+    [shown, isTight],
+  );
 
   useEffect(() => {
     if (list.cursor !== null && to > rows.length - 30) more();
@@ -164,6 +170,14 @@ function Row(props: RowProps) {
   const { session, verdict, route, columns, index, top, isActive, isSelected, isFresh } = props;
   const target = sessionRoute(session.id);
   const failed = outcome(session).tone === "bad";
+  // Scrolling moves rows, and changes nothing in them.
+  const cells = useMemo(
+    () =>
+      columns.map((column) => (
+        <Cell key={column.id} column={column} session={session} verdict={verdict} route={route} />
+      )),
+    [columns, session, verdict, route],
+  );
   return (
     <div
       role="row"
@@ -196,9 +210,7 @@ function Row(props: RowProps) {
           }}
         />
       </div>
-      {columns.map((column) => (
-        <Cell key={column.id} column={column} session={session} verdict={verdict} route={route} />
-      ))}
+      {cells}
     </div>
   );
 }
@@ -235,12 +247,20 @@ function Head({ column, route }: { column: Column; route: SessionsRoute }) {
 }
 
 /** How far something is scrolled, and how much of it is seen. */
-function useScroll(place: RefObject<HTMLElement | null>): { top: number; room: number } {
+function useScroll(
+  place: RefObject<HTMLElement | null>,
+  row: number,
+): { top: number; room: number } {
   const [at, setAt] = useState({ top: 0, room: 800 });
   useLayoutEffect(() => {
     const box = place.current;
     if (!box) return;
-    const measure = () => setAt({ top: box.scrollTop, room: box.clientHeight });
+    const measure = () => {
+      // By the row: what moves by less shows the same rows.
+      const top = Math.floor(box.scrollTop / row) * row;
+      const room = box.clientHeight;
+      setAt((at) => (at.top === top && at.room === room ? at : { top, room }));
+    };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(box);
@@ -249,7 +269,7 @@ function useScroll(place: RefObject<HTMLElement | null>): { top: number; room: n
       observer.disconnect();
       box.removeEventListener("scroll", measure);
     };
-  }, []);
+  }, [row]);
   return at;
 }
 

@@ -15,16 +15,17 @@ const PLACE = join(import.meta.dirname, "../../docs/dashboard");
 /** Less than an hour after the run of two agents in which much goes wrong. */
 const NOW = new Date("2026-11-22T12:40:00Z");
 
-const SHOTS: [name: string, path: (id: string) => string][] = [
-  ["sessions", () => "/"],
-  ["session", (id) => `/s/${id}`],
-  ["tree", (id) => `/s/${id}?view=tree`],
-  ["lanes", (id) => `/s/${id}?view=lanes`],
-  ["chat", (id) => `/s/${id}?view=chat`],
-  ["logs", (id) => `/s/${id}?view=logs`],
-  ["analytics", () => "/analytics"],
-  ["errors", () => "/errors"],
-  ["settings", () => "/settings"],
+/** What is on a page once all of it is there. */
+const SHOTS: [name: string, path: (id: string) => string, says: RegExp[]][] = [
+  ["sessions", () => "/", [/gave up/]],
+  ["session", (id) => `/s/${id}`, [/gave up/, /by agent/]],
+  ["tree", (id) => `/s/${id}?view=tree`, [/gave up/, /by agent/, /loop 1/]],
+  ["lanes", (id) => `/s/${id}?view=lanes`, [/gave up/, /by agent/, /at once/]],
+  ["chat", (id) => `/s/${id}?view=chat`, [/gave up/, /by agent/, /You plan/, /You execute/]],
+  ["logs", (id) => `/s/${id}?view=logs`, [/gave up/, /by agent/, /page is slow/]],
+  ["analytics", () => "/analytics", [/model calls/]],
+  ["errors", () => "/errors", [/timeout after/]],
+  ["settings", () => "/settings", [/Priced as/]],
 ];
 
 let server: Server;
@@ -44,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => server?.close());
 const open = useBrowser();
 
-test.each(SHOTS)("%s", async (name, path) => {
+test.each(SHOTS)("%s", async (name, path, says) => {
   for (const theme of ["dark", "light"] as const) {
     const { page, context } = await open(server, path(refund), {
       theme,
@@ -52,7 +53,9 @@ test.each(SHOTS)("%s", async (name, path) => {
       width: 1280,
       height: 760,
     });
-    await page.locator("main").waitFor();
+    for (const words of says) {
+      await expect.poll(() => page.locator("main").textContent()).toMatch(words);
+    }
     // Where a session fails, that is shown: the first thing anybody would press.
     if (name === "session")
       await page.getByRole("button", { name: /go to the failing span/ }).click();

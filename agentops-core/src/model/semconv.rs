@@ -3,6 +3,10 @@
 //! Sources: OpenTelemetry semantic conventions 1.42 (`gen_ai.*`, then in development; `code.*`, `thread.*`,
 //! `exception.*`, `host.*`, `os.*`, `process.*`, `service.*`), and AgentOps' Python SDK 0.4 (`agentops.*`).
 
+/// What the names of all that is written of a span begin with.
+pub(in crate::model) const SPACES: [&str; 5] =
+    ["agentops.", "gen_ai.", "thread.", "code.", "error."];
+
 // Sessions.
 /// The session that a span belongs to, as a hyphenated UUID; on every span.
 pub const SESSION_ID: &str = "agentops.session.id";

@@ -169,8 +169,7 @@ fn span(mut draft: Draft, reading: Reading) -> Result<Span, WireError> {
 }
 
 fn may_be_ours(key: &str) -> bool {
-    let spaces = ["agentops.", "gen_ai.", "thread.", "code.", "error."];
-    spaces.iter().any(|space| key.starts_with(space))
+    semconv::SPACES.iter().any(|space| key.starts_with(space))
 }
 
 /// What a span says of its session.

@@ -351,7 +351,7 @@ pub enum GroupBy {
 pub enum Step {
     Hour,
     Day,
-    /// All of the time that is asked for, as far as it is whole hours.
+    /// All of the time that is asked for.
     Whole,
 }
 

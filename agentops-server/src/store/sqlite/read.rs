@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use agentops_core::model::event::{LossCause, Resource};
@@ -290,6 +291,29 @@ pub(super) fn thin_spans(
     }
     Ok(spans)
 }
+
+/// Shows the spans that sums over time hold and that began in a time, each with its project.
+pub(super) fn spans_of_time(
+    conn: &Connection,
+    time: &Range<i64>,
+    mut show: impl FnMut(i64, &Thin),
+) -> Result<(), StoreError> {
+    let mut ask = conn.prepare_cached(THIN_OF_TIME)?;
+    let mut words = Words::default();
+    let mut rows = ask.query(params![time.start, time.end])?;
+    while let Some(row) = rows.next()? {
+        show(row.get(28)?, &thin(row, &mut words)?);
+    }
+    Ok(())
+}
+
+const THIN_OF_TIME: &str = "SELECT span.id, span, span.parent, kind, status, flags, counted, span.start, span.end, thread,
+        span.name, n.s, agent, a.s, model, m.s,
+        span.input, span.output, span.cache_read, span.cache_write, span.reasoning, span.total, span.cost, tool_cost,
+        first_token, span.trace, asked, error, session.project
+    FROM span INDEXED BY span_start JOIN session ON session.id = span.session
+        JOIN str n ON n.id = span.name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
+    WHERE span.start >= ?1 AND span.start < ?2 AND counted <> 0 AND NOT hidden";
 
 const THIN: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
         name, n.s, agent, a.s, model, m.s,

@@ -16,7 +16,7 @@ use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 use agentops_core::model::wire;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, ToSql, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::Reader;
@@ -915,7 +915,37 @@ impl Reader {
         Ok(span)
     }
 
-    /// Gives each log that came by itself to its span; to the session's own where its span never arrived.
+    /// The span of a session that has the logs of spans that never arrived.
+    fn home_of_logs(&self, session: i64) -> Result<Option<SpanId>, StoreError> {
+        let told: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT told FROM session WHERE id = ?1")?
+            .query_row([session], |row| row.get(0))?;
+        let told = told
+            .and_then(|told| wire::decode_facts(&told).ok())
+            .and_then(|facts| facts.root)
+            .map(|root| root.0 as i64);
+        let first = |condition: &str, values: &[&dyn ToSql]| {
+            // Ids are written as signed numbers: those below zero are the largest.
+            let sql = format!(
+                "SELECT span FROM span WHERE session = ?1 {condition} ORDER BY start, span < 0, span LIMIT 1"
+            );
+            let mut ask = self.conn.prepare_cached(&sql)?;
+            let found = ask.query_row(values, |row| row.get::<_, i64>(0));
+            found.optional()
+        };
+        let mut found = first("AND span = ?2", &[&session, &told])?;
+        if found.is_none() {
+            found = first("AND parent IS NULL", &[&session])?;
+        }
+        if found.is_none() {
+            found = first("", &[&session])?;
+        }
+        Ok(found.map(|span| SpanId(span as u64)))
+    }
+
+    /// Gives each log that came by itself to its span; where that never arrived to the session's own, or else to the
+    /// first without a parent.
     fn join_logs(&mut self, session: i64, spans: &mut [Span]) -> Result<(), StoreError> {
         let any: bool = self
             .conn
@@ -924,13 +954,7 @@ impl Reader {
         if !any {
             return Ok(());
         }
-        let told: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached("SELECT told FROM session WHERE id = ?1")?
-            .query_row([session], |row| row.get(0))?;
-        let root = told
-            .and_then(|told| wire::decode_facts(&told).ok())
-            .and_then(|facts| facts.root);
+        let home = self.home_of_logs(session)?;
         let mut of_span = self
             .conn
             .prepare_cached("SELECT id, z FROM log WHERE session = ?1 AND span = ?2")?;
@@ -943,7 +967,7 @@ impl Reader {
             let mut records: Vec<(i64, Vec<u8>)> = of_span
                 .query_map(params![session, span.id.0 as i64], record)?
                 .collect::<Result<_, _>>()?;
-            if Some(span.id) == root {
+            if Some(span.id) == home {
                 let lost = of_nobody.query_map([session], record)?;
                 records.extend(lost.collect::<Result<Vec<_>, _>>()?);
             }

@@ -1535,6 +1535,33 @@ pub(super) fn logs_and_losses_alone_make_no_session<S: Store>(open: &Open<S>) {
         .unwrap();
     let span = store.span(session_id(0), SpanId(1)).unwrap().unwrap();
     assert_eq!(span.logs.len(), 1);
+
+    // Of a trace a log alone came first, then two sessions with ids of their own.
+    let trace = SessionId(0xabc);
+    let mut log = event(4, &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    if let Event::Log { session, .. } = &mut log.1 {
+        *session = trace;
+    }
+    let of = |number: u8, id: u64| {
+        let mut span = event(5, &[4, number, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
+        if let Event::SpanEnded(span) = &mut span.1 {
+            (span.id, span.trace_id) = (SpanId(id), TraceId(trace.0));
+        }
+        span
+    };
+    let home = || store.session_of(TraceId(trace.0)).unwrap();
+    for (event, found) in [
+        (log, trace),
+        (of(1, 11), session_id(1)),
+        (of(2, 12), session_id(1)),
+    ] {
+        let batch = Batch {
+            events: vec![event],
+            ..Batch::default()
+        };
+        store.commit(&batch).unwrap();
+        assert_eq!(home(), Some(found));
+    }
 }
 
 /// That a failure says what it is and what to do.

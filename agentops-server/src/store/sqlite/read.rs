@@ -608,7 +608,8 @@ impl Reader {
         let found = self
             .conn
             .prepare_cached(
-                "SELECT key FROM session WHERE key = ?1 OR trace = ?1 ORDER BY key = ?1 DESC, id LIMIT 1",
+                "SELECT key FROM session WHERE key = ?1 OR trace = ?1
+                 ORDER BY spans = 0 AND told IS NULL, key = ?1 DESC, id LIMIT 1",
             )?
             .query_row([trace.0.to_be_bytes()], |row| {
                 Ok(session_id(row.get_ref(0)?.as_blob()?))

@@ -63,7 +63,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// One session with its sums.
     fn session(&self, id: SessionId) -> Result<Option<Session>, StoreError>;
 
-    /// The session that runs in a trace; where several do, the one that has its id, else the first.
+    /// The session that runs in a trace; where several do, the one that has its id, else the first. One of which there
+    /// are only logs is the last.
     fn session_of(&self, trace: TraceId) -> Result<Option<SessionId>, StoreError>;
 
     /// The ids of sessions that begin or end with these hex digits, newest first, a few at most.
@@ -351,7 +352,7 @@ pub enum GroupBy {
 pub enum Step {
     Hour,
     Day,
-    /// All of the time that is asked for, as far as it is whole hours.
+    /// All of the time that is asked for.
     Whole,
 }
 

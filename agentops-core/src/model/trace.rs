@@ -255,11 +255,19 @@ impl Draft {
         }
     }
 
-    /// Gives each log to its span; to the session's own where its span never arrived.
+    /// Gives each log to its span; where that never arrived to the session's own, or else to the first without a
+    /// parent.
     fn join_logs(&mut self, root: Option<SpanId>) {
+        let told = root.and_then(|root| self.places.get(&root).copied());
+        let home = told.or_else(|| {
+            let spans = self.spans.iter().enumerate();
+            let first =
+                spans.min_by_key(|(_, span)| (span.parent_id.is_some(), span.start, span.id))?;
+            Some(first.0)
+        });
         for (span, log) in std::mem::take(&mut self.logs) {
-            let place = self.places.get(&span).or_else(|| self.places.get(&root?));
-            if let Some(&at) = place {
+            let place = self.places.get(&span).copied().or(home);
+            if let Some(at) = place {
                 self.spans[at].logs.push(log);
             }
         }
@@ -846,6 +854,16 @@ mod tests {
         };
         assert_eq!(logged(1), ["sooner", "later"]);
         assert_eq!(logged(0), ["of nobody"]);
+
+        // Nobody said which span is the session's own.
+        let trace = only(traces([
+            ended(span(Tool, "grep", 2, 1, 1, 2)),
+            ended(span(Agent, "root", 1, 0, 1, 9)),
+            ended(span(Agent, "stray", 3, 0, 2, 9)),
+            log(77, 5, "of nobody"),
+        ]));
+        let own = trace.spans.iter().find(|span| span.name == "root").unwrap();
+        assert_eq!(own.logs.len(), 1);
     }
 
     #[test]

@@ -41,6 +41,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/schema.sql"),
     include_str!("sqlite/format2.sql"),
     include_str!("sqlite/format3.sql"),
+    include_str!("sqlite/format4.sql"),
 ];
 
 /// Marks the file as ours: "agnt".
@@ -785,7 +786,7 @@ mod tests {
         drop(store);
         let conn = Connection::open(file(dir.path())).unwrap();
         conn.execute_batch(
-            "DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+            "DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
              CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
         )
         .unwrap();

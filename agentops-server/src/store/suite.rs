@@ -5,6 +5,7 @@
 //! nothing of SQL.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -969,8 +970,14 @@ fn beneath(trace: &Trace, fits: impl Fn(&Span) -> bool) -> HashSet<SpanId> {
 /// What spans come to, by when and by whom, with how long they took and when their first tokens came.
 type Sums = BTreeMap<(u64, String), (Point, Vec<u64>, Vec<u64>)>;
 
-/// Sums of whole traces, made the long way round.
-fn naive_sums(traces: &[Trace], by: GroupBy, step: u64, project: Option<&str>) -> Sums {
+/// Sums of what began in a time, made the long way round.
+fn naive_sums(
+    traces: &[Trace],
+    by: GroupBy,
+    step: u64,
+    time: &Range<u64>,
+    project: Option<&str>,
+) -> Sums {
     let mut sums = Sums::new();
     let of_project =
         |trace: &&Trace| project.is_none_or(|project| trace.session.project == project);
@@ -1005,8 +1012,13 @@ fn naive_sums(traces: &[Trace], by: GroupBy, step: u64, project: Option<&str>) -
                 ),
                 _ => (None, false),
             };
-            let Some(group) = group else { continue };
-            let at = span.start - span.start % step;
+            let Some(group) = group.filter(|_| time.contains(&span.start)) else {
+                continue;
+            };
+            let at = match step {
+                u64::MAX => time.start,
+                step => span.start - span.start % step,
+            };
             let mut adds = Point::default();
             let (mut took, mut first) = (None, None);
             if is_own && !span.open {
@@ -1073,20 +1085,29 @@ fn assert_sums<S: Store>(store: &S, traces: &[Trace]) {
             (Step::Day, 24 * HOUR),
             (Step::Whole, u64::MAX),
         ] {
-            for project in [None, Some("shop"), Some("nothing")] {
+            // All there is; from and to the midst of an hour, of days apart, of one day, and of one hour.
+            let times = [
+                (None, 0..u64::MAX),
+                (Some("shop"), 0..u64::MAX),
+                (Some("nothing"), 0..u64::MAX),
+                (None, BASE + HOUR / 3..BASE + 60 * HOUR + 7),
+                (Some("shop"), BASE + HOUR / 3..BASE + 9 * HOUR / 4),
+                (None, BASE + HOUR / 8..BASE + HOUR / 2),
+            ];
+            for (project, time) in times {
                 let wanted = Series {
                     by,
                     step,
-                    since: 0,
-                    until: u64::MAX,
+                    since: time.start,
+                    until: time.end,
                     project: project.map(str::to_owned),
                 };
                 let told = store.series(&wanted).unwrap();
-                let mut expected = naive_sums(traces, by, nanos, project);
+                let mut expected = naive_sums(traces, by, nanos, &time, project);
                 assert_eq!(
                     told.len(),
                     expected.len(),
-                    "{by:?} {step:?} {project:?}: {told:?} for {expected:?}"
+                    "{by:?} {step:?} {project:?} {time:?}: {told:?} for {expected:?}"
                 );
                 for point in told {
                     let key = (point.at, point.group.clone());
@@ -1098,7 +1119,7 @@ fn assert_sums<S: Store>(store: &S, traces: &[Trace]) {
                         first_token: None,
                         ..point
                     };
-                    assert_eq!(figures, *sum, "{by:?} {step:?} {project:?}");
+                    assert_eq!(figures, *sum, "{by:?} {step:?} {project:?} {time:?}");
                 }
             }
         }
@@ -1514,6 +1535,33 @@ pub(super) fn logs_and_losses_alone_make_no_session<S: Store>(open: &Open<S>) {
         .unwrap();
     let span = store.span(session_id(0), SpanId(1)).unwrap().unwrap();
     assert_eq!(span.logs.len(), 1);
+
+    // Of a trace a log alone came first, then two sessions with ids of their own.
+    let trace = SessionId(0xabc);
+    let mut log = event(4, &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    if let Event::Log { session, .. } = &mut log.1 {
+        *session = trace;
+    }
+    let of = |number: u8, id: u64| {
+        let mut span = event(5, &[4, number, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0]);
+        if let Event::SpanEnded(span) = &mut span.1 {
+            (span.id, span.trace_id) = (SpanId(id), TraceId(trace.0));
+        }
+        span
+    };
+    let home = || store.session_of(TraceId(trace.0)).unwrap();
+    for (event, found) in [
+        (log, trace),
+        (of(1, 11), session_id(1)),
+        (of(2, 12), session_id(1)),
+    ] {
+        let batch = Batch {
+            events: vec![event],
+            ..Batch::default()
+        };
+        store.commit(&batch).unwrap();
+        assert_eq!(home(), Some(found));
+    }
 }
 
 /// That a failure says what it is and what to do.

@@ -12,7 +12,8 @@ use rusqlite::{params, params_from_iter};
 
 use super::Reader;
 use super::read::{self, kind_of};
-use super::rolls::{self, Sums, Times, clamp, kind, middle};
+use super::rolls::{self, Key, Rolls, Sums, Times, clamp, kind, middle};
+use super::thin::Counted;
 use crate::store::{Condition, Fault, GroupBy, Histogram, Point, Series, Step, StoreError, Wanted};
 
 /// The length of each of equal parts.
@@ -56,34 +57,66 @@ impl Reader {
 
     fn rolled(&mut self, wanted: &Series, kind: u8) -> Result<Vec<Point>, StoreError> {
         let project = self.project(wanted.project.as_deref())?;
-        let period = match wanted.step {
-            Step::Hour | Step::Whole => rolls::HOURS,
-            Step::Day => rolls::DAYS,
-        };
         let (since, until) = (clamp(wanted.since), clamp(wanted.until));
-        let place = placing(wanted);
+        if since >= until {
+            return Ok(Vec::new());
+        }
+        let [hour, day] = [rolls::HOUR, rolls::DAY].map(clamp);
+        // Whole hours, of which what lies outside is taken away; in the midst of them whole days, where that will do.
+        let hours = down(since, hour)..up(until, hour);
+        let days = match wanted.step {
+            Step::Hour => hours.end..hours.end,
+            Step::Day | Step::Whole => {
+                let begin = up(since, day).min(hours.end);
+                begin..down(until, day).max(begin)
+            }
+        };
+        let place = |at: i64| match wanted.step {
+            Step::Hour => at,
+            Step::Day => down(at, day),
+            Step::Whole => since,
+        };
         let mut points = HashMap::<Place, Sums>::new();
         let mut ask = self.conn.prepare_cached(
             "SELECT n, errors, duration, input, output, cache_read, cache_write, reasoning, cost, unpriced, times, first,
                 at, dim
              FROM roll WHERE period = ?1 AND kind = ?2 AND at >= ?3 AND at < ?4 AND (?5 IS NULL OR project = ?5)",
         )?;
-        let mut rows = ask.query(params![period, kind, since, until, project])?;
-        while let Some(row) = rows.next()? {
-            let at = place(row.get(12)?);
-            let sums = points.entry((at, row.get(13)?)).or_default();
-            sums.add(&Sums::of(row)?);
+        for (period, from, to) in [
+            (rolls::HOURS, hours.start, days.start),
+            (rolls::DAYS, days.start, days.end),
+            (rolls::HOURS, days.end, hours.end),
+        ] {
+            let mut rows = ask.query(params![period, kind, from, to, project])?;
+            while let Some(row) = rows.next()? {
+                let at = place(row.get(12)?);
+                let sums = points.entry((at, row.get(13)?)).or_default();
+                sums.add(&Sums::of(row)?);
+            }
         }
-        rolls::changes(&self.conn, |key, change| {
-            let at = key.at(period);
+        let mut add = |key: Key, change: &Sums| {
+            let at = key.at(rolls::HOURS);
             let is_asked_for = key.kind == kind
-                && (since..until).contains(&at)
+                && hours.contains(&at)
                 && project.is_none_or(|project| project == key.project);
             if is_asked_for {
                 let sums = points.entry((place(at), key.dim)).or_default();
-                sums.add(&change);
+                sums.add(change);
             }
-        })?;
+        };
+        rolls::changes(&self.conn, |key, change| add(key, &change))?;
+        let mut outside = Rolls::default();
+        for time in [hours.start..since, until..hours.end] {
+            if time.is_empty() {
+                continue;
+            }
+            read::spans_of_time(&self.conn, &time, |project, span| {
+                outside.change(project, span, span.counted, Counted::default());
+            })?;
+        }
+        for (key, change) in outside.into_changes() {
+            add(key, &change);
+        }
         let mut names = HashMap::new();
         let mut answer = Vec::with_capacity(points.len());
         for ((at, dim), sums) in points {
@@ -337,6 +370,15 @@ struct Group {
     first: i64,
     /// The newest: its start, and its row.
     last: (i64, i64),
+}
+
+/// The last border of steps that is not after a time, and the first that is not before it.
+fn down(at: i64, step: i64) -> i64 {
+    at - at % step
+}
+
+fn up(at: i64, step: i64) -> i64 {
+    down(at.saturating_add(step - 1), step)
 }
 
 /// The point that something of a time belongs to.

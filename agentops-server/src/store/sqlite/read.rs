@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use agentops_core::model::event::{LossCause, Resource};
@@ -15,7 +16,7 @@ use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 use agentops_core::model::wire;
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, ToSql, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::Reader;
@@ -290,6 +291,29 @@ pub(super) fn thin_spans(
     }
     Ok(spans)
 }
+
+/// Shows the spans that sums over time hold and that began in a time, each with its project.
+pub(super) fn spans_of_time(
+    conn: &Connection,
+    time: &Range<i64>,
+    mut show: impl FnMut(i64, &Thin),
+) -> Result<(), StoreError> {
+    let mut ask = conn.prepare_cached(THIN_OF_TIME)?;
+    let mut words = Words::default();
+    let mut rows = ask.query(params![time.start, time.end])?;
+    while let Some(row) = rows.next()? {
+        show(row.get(28)?, &thin(row, &mut words)?);
+    }
+    Ok(())
+}
+
+const THIN_OF_TIME: &str = "SELECT span.id, span, span.parent, kind, status, flags, counted, span.start, span.end, thread,
+        span.name, n.s, agent, a.s, model, m.s,
+        span.input, span.output, span.cache_read, span.cache_write, span.reasoning, span.total, span.cost, tool_cost,
+        first_token, span.trace, asked, error, session.project
+    FROM span INDEXED BY span_start JOIN session ON session.id = span.session
+        JOIN str n ON n.id = span.name LEFT JOIN str a ON a.id = agent LEFT JOIN str m ON m.id = model
+    WHERE span.start >= ?1 AND span.start < ?2 AND counted <> 0 AND NOT hidden";
 
 const THIN: &str = "SELECT span.id, span, parent, kind, status, flags, counted, start, end, thread,
         name, n.s, agent, a.s, model, m.s,
@@ -584,7 +608,8 @@ impl Reader {
         let found = self
             .conn
             .prepare_cached(
-                "SELECT key FROM session WHERE key = ?1 OR trace = ?1 ORDER BY key = ?1 DESC, id LIMIT 1",
+                "SELECT key FROM session WHERE key = ?1 OR trace = ?1
+                 ORDER BY spans = 0 AND told IS NULL, key = ?1 DESC, id LIMIT 1",
             )?
             .query_row([trace.0.to_be_bytes()], |row| {
                 Ok(session_id(row.get_ref(0)?.as_blob()?))
@@ -891,7 +916,37 @@ impl Reader {
         Ok(span)
     }
 
-    /// Gives each log that came by itself to its span; to the session's own where its span never arrived.
+    /// The span of a session that has the logs of spans that never arrived.
+    fn home_of_logs(&self, session: i64) -> Result<Option<SpanId>, StoreError> {
+        let told: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT told FROM session WHERE id = ?1")?
+            .query_row([session], |row| row.get(0))?;
+        let told = told
+            .and_then(|told| wire::decode_facts(&told).ok())
+            .and_then(|facts| facts.root)
+            .map(|root| root.0 as i64);
+        let first = |condition: &str, values: &[&dyn ToSql]| {
+            // Ids are written as signed numbers: those below zero are the largest.
+            let sql = format!(
+                "SELECT span FROM span WHERE session = ?1 {condition} ORDER BY start, span < 0, span LIMIT 1"
+            );
+            let mut ask = self.conn.prepare_cached(&sql)?;
+            let found = ask.query_row(values, |row| row.get::<_, i64>(0));
+            found.optional()
+        };
+        let mut found = first("AND span = ?2", &[&session, &told])?;
+        if found.is_none() {
+            found = first("AND parent IS NULL", &[&session])?;
+        }
+        if found.is_none() {
+            found = first("", &[&session])?;
+        }
+        Ok(found.map(|span| SpanId(span as u64)))
+    }
+
+    /// Gives each log that came by itself to its span; where that never arrived to the session's own, or else to the
+    /// first without a parent.
     fn join_logs(&mut self, session: i64, spans: &mut [Span]) -> Result<(), StoreError> {
         let any: bool = self
             .conn
@@ -900,13 +955,7 @@ impl Reader {
         if !any {
             return Ok(());
         }
-        let told: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached("SELECT told FROM session WHERE id = ?1")?
-            .query_row([session], |row| row.get(0))?;
-        let root = told
-            .and_then(|told| wire::decode_facts(&told).ok())
-            .and_then(|facts| facts.root);
+        let home = self.home_of_logs(session)?;
         let mut of_span = self
             .conn
             .prepare_cached("SELECT id, z FROM log WHERE session = ?1 AND span = ?2")?;
@@ -919,7 +968,7 @@ impl Reader {
             let mut records: Vec<(i64, Vec<u8>)> = of_span
                 .query_map(params![session, span.id.0 as i64], record)?
                 .collect::<Result<_, _>>()?;
-            if Some(span.id) == root {
+            if Some(span.id) == home {
                 let lost = of_nobody.query_map([session], record)?;
                 records.extend(lost.collect::<Result<Vec<_>, _>>()?);
             }

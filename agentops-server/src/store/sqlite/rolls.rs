@@ -19,8 +19,8 @@ use crate::store::{Kind, StoreError};
 pub(super) const HOURS: u8 = 0;
 pub(super) const DAYS: u8 = 1;
 
-const HOUR: u64 = 3_600_000_000_000;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 3_600_000_000_000;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// Steps to twice the time: neighbours differ by 9 %.
 const BUCKETS_PER_OCTAVE: f64 = 8.0;
@@ -177,6 +177,11 @@ impl Rolls {
         if let Some((agent, _)) = span.agent {
             put(kind::AGENT, agent, span.kind == SpanKind::Agent, None);
         }
+    }
+
+    /// What was gathered, where it is not to be written.
+    pub(super) fn into_changes(self) -> impl Iterator<Item = (Key, Sums)> {
+        self.changes.into_iter()
     }
 
     /// Writes what was gathered, to be added to the sums.

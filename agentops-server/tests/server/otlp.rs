@@ -337,6 +337,35 @@ fn the_first_end_counts() {
     );
 }
 
+/// OTLP's status has no message where nobody gave one.
+#[test]
+fn who_failed_without_a_word_is_among_the_errors() {
+    let server = Server::start("otlp-silent-failure");
+    let mut silent = span(
+        1,
+        0,
+        "refund",
+        0,
+        100,
+        json!({"gen_ai.operation.name": "execute_tool"}),
+    );
+    silent["status"] = json!({"code": 2});
+    server.spans(&request("", &[silent]));
+    let told = server.get("/api/v1/errors").json();
+    let error = &told["errors"][0];
+    assert_eq!(
+        (&error["name"], &error["count"], &error["sessions"]),
+        (&json!("refund"), &json!(1), &json!(1)),
+        "{told}"
+    );
+    let found = server.get(&format!("/api/v1/sessions?fault={}", error["id"]));
+    assert_eq!(
+        found.json()["sessions"].as_array().map(Vec::len),
+        Some(1),
+        "{told}"
+    );
+}
+
 #[test]
 fn what_agentops_python_sends() {
     let server = Server::start("otlp-agentops");

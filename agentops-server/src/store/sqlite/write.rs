@@ -13,7 +13,7 @@ use agentops_core::model::event::{Event, Loss, LossCause, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::rollup::{self, Entry, Rollup};
 use agentops_core::model::session::{Session, SessionFacts};
-use agentops_core::model::span::{Log, Span, SpanKind};
+use agentops_core::model::span::{Log, Span, SpanKind, Status};
 use agentops_core::model::{trace, wire};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -769,14 +769,16 @@ impl Writer {
         Ok(id)
     }
 
-    /// The group that a span's error belongs to.
+    /// The group that a span's failure belongs to.
     fn fault(&mut self, span: &Span, name: &Word) -> Result<Option<i64>, StoreError> {
-        let Some(error) = &span.error else {
-            return Ok(None);
+        let (code, shape) = match &span.error {
+            Some(error) => (error.code.as_str(), text::shape(&error.details)),
+            // It failed, and does not say why.
+            None if span.status == Status::Error => ("", String::new()),
+            None => return Ok(None),
         };
-        let shape = text::shape(&error.details);
         let kind = read::kind_number(span.kind);
-        let key = params![kind, error.code, name.0, shape];
+        let key = params![kind, code, name.0, shape];
         let found = self
             .conn
             .prepare_cached(

@@ -366,6 +366,27 @@ fn who_failed_without_a_word_is_among_the_errors() {
     );
 }
 
+/// Whoever sends again sends later facts too.
+#[test]
+fn what_a_session_said_at_its_end_stays() {
+    let server = Server::start("otlp-first-session-end");
+    let root = |name: &str, took, user: &str| {
+        let said = json!({"agentops.span.kind": "session", "user.id": user});
+        span(1, 0, name, 0, took, said)
+    };
+    server.spans(&request("", &[root("first.session", 100, "")]));
+    server.spans(&request("", &[root("second.session", 200, "ann")]));
+    let session = server.session(TRACE);
+    assert_eq!(
+        (
+            &session["name"],
+            &session["duration_ms"],
+            &session["user_id"]
+        ),
+        (&json!("first"), &json!(100.0), &json!("ann"))
+    );
+}
+
 #[test]
 fn what_agentops_python_sends() {
     let server = Server::start("otlp-agentops");

@@ -552,12 +552,15 @@ impl Writer {
         if known.spans.is_empty() && known.trace.0 == 0 {
             known.trace = facts.trace_id;
         }
-        match &mut known.told {
-            Some(told) => trace::complete(told, facts.clone()),
-            told => *told = Some(facts.clone()),
-        }
-        let tags = facts.tags.clone();
-        let environment = facts
+        let told = match &mut known.told {
+            Some(told) => {
+                trace::complete(told, facts.clone());
+                &*told
+            }
+            told => &*told.insert(facts.clone()),
+        };
+        let tags = told.tags.clone();
+        let environment = told
             .attributes
             .get("deployment.environment.name")
             .or_else(|| facts.attributes.get("environment"));

@@ -207,11 +207,12 @@ impl Traces {
 }
 
 impl Draft {
-    /// The first END wins over all else, a later start over an earlier one.
+    /// The first END wins over all else and a later one fills its gaps; a later start wins over an earlier one.
     fn span(&mut self, span: Span) {
         match self.places.get(&span.id) {
             Some(&at) if self.spans[at].open => self.spans[at] = span,
-            Some(_) => {}
+            Some(_) if span.open => {}
+            Some(&at) => _ = fill(&mut self.spans[at], &span),
             None => {
                 self.places.insert(span.id, self.spans.len());
                 self.spans.push(span);
@@ -344,6 +345,22 @@ pub fn complete(known: &mut SessionFacts, later: SessionFacts) {
             known.attributes.insert(key, value);
         }
     }
+}
+
+/// A later END of a span says what its model call took, where the first did not; whether it did.
+pub fn fill(known: &mut Span, later: &Span) -> bool {
+    let (Some(call), Some(later)) = (&mut known.llm, &later.llm) else {
+        return false;
+    };
+    let has_usage = call.usage.is_none() && later.usage.is_some();
+    let has_cost = call.cost.is_none() && later.cost.is_some();
+    if has_usage {
+        call.usage = later.usage;
+    }
+    if has_cost {
+        call.cost.clone_from(&later.cost);
+    }
+    has_usage || has_cost
 }
 
 /// Takes what was said later; what is there already stays where it is `settled`.

@@ -366,6 +366,32 @@ fn who_failed_without_a_word_is_among_the_errors() {
     );
 }
 
+/// Some count tokens only after they have sent the call.
+#[test]
+fn a_later_end_says_what_the_first_did_not() {
+    let server = Server::start("otlp-later-usage");
+    let call = |tokens: Option<u64>| {
+        let mut said = json!({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"});
+        if let Some(tokens) = tokens {
+            said["gen_ai.usage.input_tokens"] = tokens.into();
+            said["gen_ai.usage.output_tokens"] = 0.into();
+        }
+        span(1, 0, "chat gpt-4o", 0, 100, said)
+    };
+    for tokens in [None, Some(1_000_000), Some(5)] {
+        server.spans(&request("", &[call(tokens)]));
+    }
+    let session = server.session(TRACE);
+    assert_eq!(session["tokens"]["total"], 1_000_000, "{session}");
+    assert_eq!(session["cost"]["usd"], 2.5);
+    assert_eq!(session["cost"]["partial"], false);
+    let path = "/api/v1/metrics?group_by=model&interval=all&since=2026-11-01&until=2026-12-01";
+    let models = server.get(path).json();
+    assert_eq!(models["points"][0]["group"], "gpt-4o", "{models}");
+    assert_eq!(models["points"][0]["tokens"]["input"], 1_000_000);
+    assert_eq!(models["points"][0]["count"], 1);
+}
+
 /// Whoever sends again sends later facts too.
 #[test]
 fn what_a_session_said_at_its_end_stays() {

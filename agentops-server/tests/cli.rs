@@ -1200,7 +1200,7 @@ gpt-9
         &format!(
             "
 {}: {} models with a price, 1 added, 1 changed, 1 removed since {}
-kept as ~/config/agentops/price-table.json
+kept as ~/config/agentops/price-table.json; a server that runs takes it when it is started again
 ",
             version(short),
             models,

@@ -13,7 +13,7 @@ use agentops_core::model::pricing::{self, PriceList};
 use agentops_core::model::tree::{Style, text};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::home::HomeError;
+use crate::home::{Home, HomeError};
 use crate::ingest::spool::ImportError;
 use crate::store::{Store, StoreError};
 
@@ -124,7 +124,14 @@ fn answer(command: Command, output: &mut Output) -> Result<(), Failure> {
         Command::Show(args) => show::run(&args, &readable()?, output),
         Command::Tail(args) => tail::run(&args, &readable()?, output),
         Command::Export(args) => export::run(&args, &readable()?, output),
-        Command::Import(args) => import::run(&args, &recorded()?, output),
+        Command::Import(args) => {
+            let home = Home::from_env()?;
+            // What is read in may be the first that there is.
+            if !home.path().exists() {
+                home.make()?;
+            }
+            import::run(&args, &recorded()?, output)
+        }
         Command::Delete(args) => delete::run(&args, &recorded()?, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions(args) => completions::run(&args, output),

@@ -371,6 +371,19 @@ help: set AGENTOPS_HOME to the directory that your programs record into, or unse
     chosen(&home.0.join("file")).is(1, expected);
 }
 
+/// There may have been nothing until now.
+#[test]
+fn import_makes_the_home_that_it_reads_into() {
+    let home = Home::new("import_new_home");
+    let file = home.spool("a", &run().0);
+    let new = home.0.join("not").join("yet");
+    let at_new = |args: &[&str]| home.run_with(&[("AGENTOPS_HOME", &new)], args);
+    let answer = at_new(&["import", file.to_str().expect("UTF-8")]);
+    assert_eq!((answer.code, &*answer.err), (Some(0), ""));
+    let listed = at_new(&["sessions"]).out;
+    assert!(listed.contains("research_team"), "{listed}");
+}
+
 /// A directory that cannot be read even by root, who may run the tests.
 #[cfg(target_os = "linux")]
 #[test]
@@ -1187,7 +1200,7 @@ gpt-9
         &format!(
             "
 {}: {} models with a price, 1 added, 1 changed, 1 removed since {}
-kept as ~/config/agentops/price-table.json
+kept as ~/config/agentops/price-table.json; a server that runs takes it when it is started again
 ",
             version(short),
             models,

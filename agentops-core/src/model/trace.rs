@@ -207,11 +207,12 @@ impl Traces {
 }
 
 impl Draft {
-    /// The first END wins over all else, a later start over an earlier one.
+    /// The first END wins over all else and a later one fills its gaps; a later start wins over an earlier one.
     fn span(&mut self, span: Span) {
         match self.places.get(&span.id) {
             Some(&at) if self.spans[at].open => self.spans[at] = span,
-            Some(_) => {}
+            Some(_) if span.open => {}
+            Some(&at) => _ = fill(&mut self.spans[at], &span),
             None => {
                 self.places.insert(span.id, self.spans.len());
                 self.spans.push(span);
@@ -317,16 +318,13 @@ impl Known {
     }
 }
 
-/// Later facts complete earlier ones; what a session's end has said stays.
+/// Later facts complete earlier ones; once a session has ended they only fill gaps.
 pub fn complete(known: &mut SessionFacts, later: SessionFacts) {
-    fn set<T>(known: &mut Option<T>, later: Option<T>) {
-        if later.is_some() {
-            *known = later;
-        }
-    }
-    if known.end.is_none() {
-        set(&mut known.end, later.end);
-        set(&mut known.end_state, later.end_state);
+    let has_ended = known.end.is_some();
+    let set = |known: &mut Option<String>, later: Option<String>| replace(has_ended, known, later);
+    if !has_ended {
+        replace(false, &mut known.end, later.end);
+        replace(false, &mut known.end_state, later.end_state);
         set(&mut known.end_state_reason, later.end_state_reason);
     }
     if known.trace_id.0 == 0 {
@@ -335,18 +333,49 @@ pub fn complete(known: &mut SessionFacts, later: SessionFacts) {
     if known.start == 0 {
         known.start = later.start;
     }
-    if !later.name.is_empty() {
+    if !later.name.is_empty() && (!has_ended || known.name.is_empty()) {
         known.name = later.name;
     }
-    if !later.tags.is_empty() {
+    if !later.tags.is_empty() && (!has_ended || known.tags.is_empty()) {
         known.tags = later.tags;
     }
-    set(&mut known.root, later.root);
-    set(&mut known.parent_session_id, later.parent_session_id);
+    replace(has_ended, &mut known.root, later.root);
+    replace(
+        has_ended,
+        &mut known.parent_session_id,
+        later.parent_session_id,
+    );
     set(&mut known.conversation_id, later.conversation_id);
     set(&mut known.user_id, later.user_id);
     set(&mut known.video, later.video);
-    known.attributes.extend(later.attributes);
+    for (key, value) in later.attributes {
+        if !has_ended || !known.attributes.contains_key(&key) {
+            known.attributes.insert(key, value);
+        }
+    }
+}
+
+/// A later END of a span says what its model call took, where the first did not; whether it did.
+pub fn fill(known: &mut Span, later: &Span) -> bool {
+    let (Some(call), Some(later)) = (&mut known.llm, &later.llm) else {
+        return false;
+    };
+    let has_usage = call.usage.is_none() && later.usage.is_some();
+    let has_cost = call.cost.is_none() && later.cost.is_some();
+    if has_usage {
+        call.usage = later.usage;
+    }
+    if has_cost {
+        call.cost.clone_from(&later.cost);
+    }
+    has_usage || has_cost
+}
+
+/// Takes what was said later; what is there already stays where it is `settled`.
+fn replace<T>(settled: bool, known: &mut Option<T>, later: Option<T>) {
+    if later.is_some() && !(settled && known.is_some()) {
+        *known = later;
+    }
 }
 
 /// Fills what the facts do not say from the spans; all of it, where a session is known from nothing else.

@@ -10,8 +10,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use agentops_core::model::event::{Event, Resource};
+use agentops_core::model::llm::Usage;
+use agentops_core::model::session::SessionFacts;
 use agentops_core::model::span::Span;
 use agentops_core::model::wire::{self, ResourceSpans};
+use serde_json::{Map, Value};
 
 use super::price;
 
@@ -26,6 +29,18 @@ const MAX_ATTRIBUTES: usize = 1_000;
 
 /// How many bytes of a name are kept: names are columns of every list.
 const MAX_NAME: usize = 1_024;
+
+/// How many tags of a span or a session are kept.
+const MAX_TAGS: usize = 1_000;
+
+/// How many bytes are kept of what a session says in its own words.
+const MAX_TEXT: usize = 64 << 10;
+
+/// How many tokens a call may have taken: no model takes as many, and sums of them must fit.
+const MAX_TOKENS: u64 = 1_000_000_000_000;
+
+/// What a call may have cost, in nano-USD.
+const COSTS: std::ops::RangeInclusive<i64> = 0..=1_000_000_000_000_000;
 
 /// How far back a compressed text may refer: what decompressing takes in memory.
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -162,7 +177,10 @@ pub fn traces(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
                     let mut span = received.span;
                     limit(&mut span, &mut taken.refused);
                     price(&mut span);
-                    let facts = received.facts.map(|facts| Event::Session(Box::new(facts)));
+                    let facts = received.facts.map(|mut facts| {
+                        limit_facts(&mut facts, &mut taken.refused);
+                        Event::Session(Box::new(facts))
+                    });
                     let event = match span.open {
                         true => Event::SpanStarted(Box::new(span)),
                         false => Event::SpanEnded(Box::new(span)),
@@ -200,14 +218,7 @@ pub fn logs(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
             }
             match wire::decode_log(log.bytes) {
                 Ok(mut record) => {
-                    let over = record.log.attributes.len().saturating_sub(MAX_ATTRIBUTES);
-                    if over > 0 {
-                        *taken.refused.parts.entry("attributes").or_default() += over as u64;
-                        let keys = record.log.attributes.keys().skip(MAX_ATTRIBUTES);
-                        let keys: Vec<String> = keys.cloned().collect();
-                        keys.iter()
-                            .for_each(|key| drop(record.log.attributes.remove(key)));
-                    }
+                    limit_attributes(&mut record.log.attributes, &mut taken.refused);
                     if record.log.target.is_empty() {
                         record.log.target = log.scope.to_owned();
                     }
@@ -248,24 +259,86 @@ fn limit(span: &mut Span, refused: &mut Refused) {
     if let Some(error) = &mut span.error {
         cuts += u64::from(cut(&mut error.code));
     }
-    for tag in &mut span.tags {
-        cuts += u64::from(cut(tag));
+    refused.part("names", cuts);
+    limit_tags(&mut span.tags, refused);
+    limit_attributes(&mut span.attributes, refused);
+    limit_numbers(span, refused);
+}
+
+/// The same of what a session says of itself.
+fn limit_facts(facts: &mut SessionFacts, refused: &mut Refused) {
+    let mut cuts = u64::from(cut(&mut facts.name));
+    for name in [&mut facts.user_id, &mut facts.conversation_id] {
+        cuts += name.as_mut().map_or(0, |name| u64::from(cut(name)));
     }
-    if cuts > 0 {
-        *refused.parts.entry("names").or_default() += cuts;
+    // These are words that sessions are found by.
+    for key in ["deployment.environment.name", "environment"] {
+        if let Some(Value::String(name)) = facts.attributes.get_mut(key) {
+            cuts += u64::from(cut(name));
+        }
     }
-    let over = span.attributes.len().saturating_sub(MAX_ATTRIBUTES);
-    if over > 0 {
-        let keys: Vec<String> = span
-            .attributes
-            .keys()
-            .skip(MAX_ATTRIBUTES)
-            .cloned()
-            .collect();
-        keys.iter()
-            .for_each(|key| drop(span.attributes.remove(key)));
-        *refused.parts.entry("attributes").or_default() += over as u64;
+    refused.part("names", cuts);
+    let texts = [&mut facts.end_state_reason, &mut facts.video];
+    let cuts = texts.into_iter().flatten();
+    let cuts = cuts.filter_map(|text| cut_to(text, MAX_TEXT).then_some(()));
+    refused.part("texts", cuts.count() as u64);
+    limit_tags(&mut facts.tags, refused);
+    limit_attributes(&mut facts.attributes, refused);
+}
+
+fn limit_tags(tags: &mut Vec<String>, refused: &mut Refused) {
+    refused.part("tags", tags.len().saturating_sub(MAX_TAGS) as u64);
+    tags.truncate(MAX_TAGS);
+    let cuts = tags.iter_mut().filter_map(|tag| cut(tag).then_some(()));
+    refused.part("names", cuts.count() as u64);
+}
+
+fn limit_attributes(attributes: &mut Map<String, Value>, refused: &mut Refused) {
+    let keys: Vec<String> = attributes.keys().skip(MAX_ATTRIBUTES).cloned().collect();
+    keys.iter().for_each(|key| drop(attributes.remove(key)));
+    refused.part("attributes", keys.len() as u64);
+}
+
+/// What no call took or cost is not known: sums would never be right again.
+fn limit_numbers(span: &mut Span, refused: &mut Refused) {
+    let mut wrong = 0;
+    if let Some(call) = &mut span.llm {
+        let tokens = |usage: &Usage| {
+            [
+                usage.input,
+                usage.output,
+                usage.cache_read,
+                usage.cache_write,
+                usage.cache_write_1h,
+                usage.reasoning,
+                usage.input_audio,
+                usage.cache_read_audio,
+                usage.output_audio,
+                usage.web_searches,
+                usage.total,
+            ]
+        };
+        let is_taken = |usage: &mut Usage| tokens(usage).into_iter().all(|n| n <= MAX_TOKENS);
+        wrong += u64::from(keep(&mut call.usage, is_taken));
+        wrong += u64::from(keep(&mut call.cost, |cost| {
+            let parts = [Some(cost.total), cost.input, cost.output];
+            parts
+                .into_iter()
+                .flatten()
+                .all(|cost| COSTS.contains(&cost))
+        }));
     }
+    if let Some(tool) = &mut span.tool {
+        wrong += u64::from(keep(&mut tool.cost, |cost| COSTS.contains(cost)));
+    }
+    refused.part("numbers", wrong);
+}
+
+/// Takes away what is not as it should be; whether it did.
+fn keep<T>(value: &mut Option<T>, is_right: impl FnOnce(&mut T) -> bool) -> bool {
+    let was_there = value.is_some();
+    *value = value.take_if(is_right);
+    was_there && value.is_none()
 }
 
 fn cut_resource(mut resource: Resource) -> Resource {
@@ -280,14 +353,24 @@ fn cut_resource(mut resource: Resource) -> Resource {
 
 /// Whether a name had to be cut.
 fn cut(name: &mut String) -> bool {
-    if name.len() <= MAX_NAME {
+    cut_to(name, MAX_NAME)
+}
+
+fn cut_to(text: &mut String, longest: usize) -> bool {
+    if text.len() <= longest {
         return false;
     }
-    name.truncate(name.floor_char_boundary(MAX_NAME));
+    text.truncate(text.floor_char_boundary(longest));
     true
 }
 
 impl Refused {
+    fn part(&mut self, cause: &'static str, count: u64) {
+        if count > 0 {
+            *self.parts.entry(cause).or_default() += count;
+        }
+    }
+
     /// How many spans or logs were not taken.
     pub fn count(&self) -> u64 {
         self.items.values().sum()
@@ -318,6 +401,11 @@ fn reason(cause: &'static str) -> &'static str {
         "too_many" => "a request may have 100000; send them in several",
         "attributes" => "attributes left out: 1000 are kept beside those that have a meaning here",
         "names" => "names cut to 1024 bytes",
+        "texts" => "texts cut to 64 KiB",
+        "tags" => "tags left out: 1000 are kept",
+        "numbers" => {
+            "numbers left out: a call has at most 10^12 tokens, and costs from 0 to a million USD"
+        }
         other => other,
     }
 }

@@ -1178,13 +1178,12 @@ fn assert_faults<S: Store>(store: &S, traces: &[Trace]) {
     let mut expected = BTreeMap::<(SpanKind, String, String, String), Found>::new();
     for trace in traces {
         for span in &trace.spans {
-            let Some(error) = &span.error else { continue };
-            let key = (
-                span.kind,
-                error.code.clone(),
-                span.name.clone(),
-                error.details.clone(),
-            );
+            let (code, details) = match &span.error {
+                Some(error) => (error.code.clone(), error.details.clone()),
+                None if span.status == Status::Error => Default::default(),
+                None => continue,
+            };
+            let key = (span.kind, code, span.name.clone(), details);
             let here = (trace.session.facts.id, span.id);
             let found = expected
                 .entry(key)

@@ -213,6 +213,38 @@ fn names_are_cut_and_attributes_counted() {
     );
 }
 
+/// What a session says of itself stands in every list, as names do.
+#[test]
+fn what_sessions_say_is_cut_too() {
+    let server = Server::start("hostile-facts");
+    let tags: Vec<String> = (0..1_500).map(|n| format!("t{n:04}")).collect();
+    let long = "ä".repeat(100_000);
+    let said = json!({"agentops.span.kind": "session", "entity.name": long, "user.id": long, "langfuse.session.id": long,
+        "agentops.tags": tags, "deployment.environment.name": long});
+    let body = request("", &[span(1, 0, "s", 0, 1, said)]).to_string();
+    let answer = server.send("POST", "/v1/traces", &[JSON], body.as_bytes());
+    let told = answer.json()["partialSuccess"]["errorMessage"].to_string();
+    assert!(
+        told.contains("names cut to 1024 bytes") && told.contains("tags left out: 1000 are kept"),
+        "{told}"
+    );
+    let session = server.session(TRACE);
+    let cut = json!("ä".repeat(512));
+    for found in [
+        &session["user_id"],
+        &session["conversation_id"],
+        &session["attributes"]["deployment.environment.name"],
+    ] {
+        assert_eq!(found, &cut, "{session}");
+    }
+    assert_eq!(session["tags"].as_array().map(Vec::len), Some(1_000));
+    assert!(
+        session["name"]
+            .as_str()
+            .is_some_and(|name| name.len() <= 1_024)
+    );
+}
+
 #[test]
 fn times_and_numbers_may_be_absurd() {
     let server = Server::start("hostile-numbers");
@@ -243,8 +275,18 @@ fn times_and_numbers_may_be_absurd() {
     }
     spans.push(json!({"traceId": format!("{TRACE:032x}"), "spanId": "00000000000000ff",
         "attributes": pairs(&json!({"gen_ai.usage.input_tokens": -5, "gen_ai.usage.output_tokens": "many"}))}));
-    server.spans(&request("", &spans));
-    assert_eq!(server.session(TRACE)["counts"]["spans"], 6);
+    let body = request("", &spans).to_string();
+    let answer = server.send("POST", "/v1/traces", &[JSON], body.as_bytes());
+    let said = answer.json()["partialSuccess"]["errorMessage"].to_string();
+    // Of each call its tokens and its cost.
+    assert!(said.contains("10 numbers left out"), "{said}");
+    let session = server.session(TRACE);
+    assert_eq!(session["counts"]["spans"], 6);
+    assert_eq!(session["tokens"]["total"], 0);
+    assert_eq!(
+        (&session["cost"]["usd"], &session["cost"]["partial"]),
+        (&Value::Null, &json!(true))
+    );
     server.tree(TRACE);
     assert_eq!(server.send("GET", "/healthz", &[], b"").status, 200);
 }

@@ -337,6 +337,82 @@ fn the_first_end_counts() {
     );
 }
 
+/// OTLP's status has no message where nobody gave one.
+#[test]
+fn who_failed_without_a_word_is_among_the_errors() {
+    let server = Server::start("otlp-silent-failure");
+    let mut silent = span(
+        1,
+        0,
+        "refund",
+        0,
+        100,
+        json!({"gen_ai.operation.name": "execute_tool"}),
+    );
+    silent["status"] = json!({"code": 2});
+    server.spans(&request("", &[silent]));
+    let told = server.get("/api/v1/errors").json();
+    let error = &told["errors"][0];
+    assert_eq!(
+        (&error["name"], &error["count"], &error["sessions"]),
+        (&json!("refund"), &json!(1), &json!(1)),
+        "{told}"
+    );
+    let found = server.get(&format!("/api/v1/sessions?fault={}", error["id"]));
+    assert_eq!(
+        found.json()["sessions"].as_array().map(Vec::len),
+        Some(1),
+        "{told}"
+    );
+}
+
+/// Some count tokens only after they have sent the call.
+#[test]
+fn a_later_end_says_what_the_first_did_not() {
+    let server = Server::start("otlp-later-usage");
+    let call = |tokens: Option<u64>| {
+        let mut said = json!({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"});
+        if let Some(tokens) = tokens {
+            said["gen_ai.usage.input_tokens"] = tokens.into();
+            said["gen_ai.usage.output_tokens"] = 0.into();
+        }
+        span(1, 0, "chat gpt-4o", 0, 100, said)
+    };
+    for tokens in [None, Some(1_000_000), Some(5)] {
+        server.spans(&request("", &[call(tokens)]));
+    }
+    let session = server.session(TRACE);
+    assert_eq!(session["tokens"]["total"], 1_000_000, "{session}");
+    assert_eq!(session["cost"]["usd"], 2.5);
+    assert_eq!(session["cost"]["partial"], false);
+    let path = "/api/v1/metrics?group_by=model&interval=all&since=2026-11-01&until=2026-12-01";
+    let models = server.get(path).json();
+    assert_eq!(models["points"][0]["group"], "gpt-4o", "{models}");
+    assert_eq!(models["points"][0]["tokens"]["input"], 1_000_000);
+    assert_eq!(models["points"][0]["count"], 1);
+}
+
+/// Whoever sends again sends later facts too.
+#[test]
+fn what_a_session_said_at_its_end_stays() {
+    let server = Server::start("otlp-first-session-end");
+    let root = |name: &str, took, user: &str| {
+        let said = json!({"agentops.span.kind": "session", "user.id": user});
+        span(1, 0, name, 0, took, said)
+    };
+    server.spans(&request("", &[root("first.session", 100, "")]));
+    server.spans(&request("", &[root("second.session", 200, "ann")]));
+    let session = server.session(TRACE);
+    assert_eq!(
+        (
+            &session["name"],
+            &session["duration_ms"],
+            &session["user_id"]
+        ),
+        (&json!("first"), &json!(100.0), &json!("ann"))
+    );
+}
+
 #[test]
 fn what_agentops_python_sends() {
     let server = Server::start("otlp-agentops");

@@ -116,7 +116,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         }));
     }
     output.text(&format!(
-        "{}: {} with a price, {} added, {} changed, {} removed since {}\nkept as {}\n",
+        "{}: {} with a price, {} added, {} changed, {} removed since {}\nkept as {}; a server that runs takes it when it is started again\n",
         newer.table(),
         plural(models.len() as u64, "model"),
         changes.added,

@@ -13,7 +13,7 @@ use agentops_core::model::event::{Event, Loss, LossCause, Resource};
 use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::rollup::{self, Entry, Rollup};
 use agentops_core::model::session::{Session, SessionFacts};
-use agentops_core::model::span::{Log, Span, SpanKind};
+use agentops_core::model::span::{Log, Span, SpanKind, Status};
 use agentops_core::model::{trace, wire};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -318,7 +318,7 @@ impl Writer {
         }
     }
 
-    /// The first END wins over all else, a later start over an earlier one.
+    /// The first END wins over all else and a later one fills its gaps; a later start wins over an earlier one.
     fn span(
         &mut self,
         resource: &Arc<Resource>,
@@ -328,13 +328,22 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let session = session_of(span);
         let process = self.process(resource)?;
-        let place = {
-            let known = self.known(session, process, resource)?;
-            let place = known.place(span.id);
-            if place.is_some_and(|at| !known.spans[at].open) {
-                return Ok(());
+        let known = self.known(session, process, resource)?;
+        let place = known.place(span.id);
+        let ended = place.map(|at| &known.spans[at]).filter(|thin| !thin.open);
+        let filled;
+        let span = match ended {
+            None => span,
+            Some(_) if open => return Ok(()),
+            Some(thin) if !has_more(span, thin) => return Ok(()),
+            Some(thin) => {
+                let row = thin.row;
+                match self.fill(row, span)? {
+                    Some(whole) => filled = whole,
+                    None => return Ok(()),
+                }
+                &filled
             }
-            place
         };
         touched.session(session).push(span.id);
 
@@ -432,6 +441,20 @@ impl Writer {
             }
         }
         self.dims_of_span(session, span)
+    }
+
+    /// A span as it is stored, with what a later END of it says and it does not; `None` where that is nothing.
+    fn fill(&mut self, row: i64, later: &Span) -> Result<Option<Span>, StoreError> {
+        let (dict, packed): (i64, Vec<u8>) = self
+            .conn
+            .prepare_cached("SELECT dict, z FROM payload WHERE id = ?1")?
+            .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let whole = self.unpacker.unpack(&self.conn, dict, &packed);
+        // What does not read back is told of where it is asked for.
+        let Some(mut span) = whole.ok().and_then(|whole| wire::decode_span(&whole).ok()) else {
+            return Ok(None);
+        };
+        Ok(trace::fill(&mut span, later).then_some(span))
     }
 
     /// Writes the rows of spans that came, now that it is known what of them counts.
@@ -552,12 +575,15 @@ impl Writer {
         if known.spans.is_empty() && known.trace.0 == 0 {
             known.trace = facts.trace_id;
         }
-        match &mut known.told {
-            Some(told) => trace::complete(told, facts.clone()),
-            told => *told = Some(facts.clone()),
-        }
-        let tags = facts.tags.clone();
-        let environment = facts
+        let told = match &mut known.told {
+            Some(told) => {
+                trace::complete(told, facts.clone());
+                &*told
+            }
+            told => &*told.insert(facts.clone()),
+        };
+        let tags = told.tags.clone();
+        let environment = told
             .attributes
             .get("deployment.environment.name")
             .or_else(|| facts.attributes.get("environment"));
@@ -769,14 +795,16 @@ impl Writer {
         Ok(id)
     }
 
-    /// The group that a span's error belongs to.
+    /// The group that a span's failure belongs to.
     fn fault(&mut self, span: &Span, name: &Word) -> Result<Option<i64>, StoreError> {
-        let Some(error) = &span.error else {
-            return Ok(None);
+        let (code, shape) = match &span.error {
+            Some(error) => (error.code.as_str(), text::shape(&error.details)),
+            // It failed, and does not say why.
+            None if span.status == Status::Error => ("", String::new()),
+            None => return Ok(None),
         };
-        let shape = text::shape(&error.details);
         let kind = read::kind_number(span.kind);
-        let key = params![kind, error.code, name.0, shape];
+        let key = params![kind, code, name.0, shape];
         let found = self
             .conn
             .prepare_cached(
@@ -956,6 +984,13 @@ fn session_of(span: &Span) -> SessionId {
         SessionId(0) => SessionId(span.trace_id.0),
         session => session,
     }
+}
+
+/// Whether a span may say of a model call what is not known of it.
+fn has_more(span: &Span, known: &Thin) -> bool {
+    span.llm.as_ref().is_some_and(|call| {
+        call.usage.is_some() && known.usage.is_none() || call.cost.is_some() && known.cost.is_none()
+    })
 }
 
 /// The time, as the store writes it.

@@ -620,6 +620,12 @@ impl Processor {
         }
     }
 
+    /// Whether its name has come: a span by hand may say it right after its START.
+    fn is_named(&self, open: &Open) -> bool {
+        let meta = &self.sites[open.site as usize - 1].callsite.meta;
+        !meta.name.is_empty() || self.dynamic_name(meta.kind, open).is_some()
+    }
+
     /// Settles how a session ended, when its own span does. `in_its_words`: the END itself carries the error.
     fn end_session(
         &mut self,
@@ -966,6 +972,11 @@ impl Processor {
             let Some(mut open) = self.open.remove(&id) else {
                 continue;
             };
+            if !self.is_named(&open) {
+                self.open.insert(id, open);
+                self.opened.push(id);
+                continue;
+            }
             let mut bytes = mem::take(&mut self.span);
             bytes.clear();
             encode::pending(&mut bytes, &self.own(id, &open));
@@ -1516,6 +1527,43 @@ mod tests {
             (5, 0)
         );
         assert!(processor.open.is_empty());
+    }
+
+    /// A look that comes between a span's START and its name tells nobody of a span without one.
+    #[test]
+    fn a_span_is_told_of_once_its_name_has_come() {
+        static NAMELESS: Callsite =
+            Callsite::new(Meta::new(SpanKind::Operation, "", "m", "", &[], true));
+        let mut name = Vec::new();
+        crate::record::capture::Sink::new(&mut name, true).serialize(&"late");
+        let first = word::first(word::NOTE, 0, name.len(), note::NAME);
+        name.resize(name.len().next_multiple_of(8), 0);
+        let mut named = vec![first, 5, clock::raw()];
+        let bytes = name.chunks(8);
+        named.extend(bytes.map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))));
+
+        let mut processor = processor();
+        let tap = processor.outlets.tap();
+        let mut told = Vec::new();
+        for words in [
+            [scope(7, 70), start_of(&NAMELESS, 5, 1)].concat(),
+            named,
+            Vec::new(),
+        ] {
+            processor.chunk(chunk(0, words));
+            processor.pass_ended();
+            let batches = tap.take();
+            let started = batches.iter().flat_map(|batch| batch.events());
+            told.push(
+                started
+                    .filter_map(|event| match event {
+                        crate::model::event::Event::SpanStarted(span) => Some(span.name),
+                        _ => None,
+                    })
+                    .collect::<Vec<_>>(),
+            );
+        }
+        assert_eq!(told.concat(), ["late"]);
     }
 
     static CALL: Callsite = Callsite::new(Meta::new(SpanKind::Llm, "call", "m", "call", &[], true));

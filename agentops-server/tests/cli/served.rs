@@ -41,7 +41,10 @@ impl Drop for Server {
 fn a_server_whose_data_directory_is_removed_stops_and_takes_nothing_along() {
     let home = two_runs("served-removed");
     let mut server = Server::start(&home);
-    fs::remove_dir_all(&home.0).expect("it is ours");
+    // At once, for the server writes there meanwhile.
+    let gone = home.0.with_extension("gone");
+    _ = fs::remove_dir_all(&gone);
+    fs::rename(&home.0, &gone).expect("it is ours");
     let home = two_runs("served-removed");
     let mut said = String::new();
     let mut errors = server.0.stderr.take().expect("it is piped");
@@ -54,4 +57,5 @@ fn a_server_whose_data_directory_is_removed_stops_and_takes_nothing_along() {
     assert!(said.ends_with(&expected), "{said}");
     let answer = home.run(&["sessions"]);
     assert_eq!(answer.out.lines().count(), 3, "{}", answer.out);
+    fs::remove_dir_all(&gone).expect("nobody writes there now");
 }

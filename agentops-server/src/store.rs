@@ -36,7 +36,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// nobody known did, whoever speaks last.
     fn deserted(&self, alive: &[String]) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Makes the sums that lag behind: those that are due, or all.
+    /// Makes the sums that lag behind: those that are due, or all. Ends sessions that have waited for their root for long
+    /// enough.
     fn settle(&self, all: bool) -> Result<Changes, StoreError>;
 
     /// Does what can wait, for about `budget`: sums that lag, text to be found, sessions to be purged. Whether there is

@@ -4,7 +4,7 @@
 //! a [`Trace`], ordered and summed up. Knows nothing of files, of which process is alive, or of how a trace is shown.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use super::event::{Event, Loss, LossCause, Resource};
@@ -81,6 +81,8 @@ pub struct Known {
     pub losses: BTreeMap<LossCause, u64>,
     /// The process that opened it is gone.
     pub lost: bool,
+    /// The span that it all ran in is not there, as [`lacks_root`] says, and may still come: until then it goes on.
+    pub waits: bool,
 }
 
 /// What is known of a session so far.
@@ -245,6 +247,7 @@ impl Draft {
             facts: self.facts,
             losses: self.losses,
             lost: self.lost,
+            waits: false,
         };
         let process = processes.get(self.process).cloned().unwrap_or_default();
         let totals = sums.spans.clone();
@@ -283,7 +286,7 @@ impl Known {
     /// by start, `sums` what they come to, `process` where it was opened.
     #[must_use]
     pub fn summarise(self, spans: &[Entry<'_>], sums: Rollup, process: Resource) -> Session {
-        let mut facts = derive(self.id, self.trace_id, self.facts, spans);
+        let mut facts = derive(self.id, self.trace_id, self.facts, spans, self.waits);
         let state = match facts.end {
             Some(_) => SessionState::Ended,
             None if self.lost => SessionState::Lost,
@@ -384,6 +387,7 @@ fn derive(
     trace_id: TraceId,
     facts: Option<SessionFacts>,
     spans: &[Entry<'_>],
+    waits: bool,
 ) -> SessionFacts {
     let mut facts = facts.unwrap_or_default();
     facts.id = id;
@@ -409,7 +413,7 @@ fn derive(
     if facts.end.is_none() {
         let end = match own {
             Some(own) => own.end,
-            None if facts.root.is_none() => last_end(spans),
+            None if facts.root.is_none() && !waits => last_end(spans),
             None => None,
         };
         facts.end = end;
@@ -422,6 +426,22 @@ fn derive(
         }
     }
     facts
+}
+
+/// Whether all spans of a session that nobody told the root of ran in one that is not among them.
+#[must_use]
+pub fn lacks_root(spans: &[Entry<'_>]) -> bool {
+    if spans.iter().any(|span| is_own(span)) {
+        return false;
+    }
+    let ids: HashSet<SpanId> = spans.iter().map(|span| span.id).collect();
+    let is_orphan = |span: &Entry<'_>| span.parent_id.is_some_and(|id| !ids.contains(&id));
+    spans.iter().any(is_orphan)
+}
+
+/// Whether a span is in no other.
+fn is_own(span: &Entry<'_>) -> bool {
+    span.kind == SpanKind::Session || span.parent_id.is_none_or(|parent| parent == span.id)
 }
 
 /// When the last span ended, once all have.

@@ -220,6 +220,16 @@ pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
+/// Sessions that have waited for long enough for the span that all of them ran in.
+pub(super) fn waited(conn: &Connection, now: i64) -> Result<Vec<SessionId>, StoreError> {
+    let mut ask =
+        conn.prepare_cached("SELECT key FROM session WHERE waits <> 0 AND waits <= ?1")?;
+    let ids = ask.query_map([now], |row| {
+        Ok(session_id(row.get_ref(0)?.as_blob().unwrap_or_default()))
+    })?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// A session that is to be purged by now.
 pub(super) fn to_purge(conn: &Connection, now: i64) -> Result<Option<Hidden>, StoreError> {
     let mut ask =
@@ -241,7 +251,7 @@ fn session_id(key: &[u8]) -> SessionId {
 /// What the writer must know of a session.
 pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, StoreError> {
     let mut ask = conn.prepare_cached(
-        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost, hidden <> 0
+        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost, hidden <> 0, waits
          FROM session JOIN str ON str.id = project WHERE key = ?1",
     )?;
     let found = ask
@@ -252,6 +262,7 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
             known.ours = !row.get::<_, bool>(7)?;
             known.lost = row.get(8)?;
             known.hidden = row.get(9)?;
+            known.waits = row.get(10)?;
             Ok((
                 known,
                 row.get::<_, Option<Vec<u8>>>(5)?,

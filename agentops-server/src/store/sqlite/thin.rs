@@ -123,6 +123,8 @@ pub(super) struct Known {
     pub(super) lost: bool,
     /// It was deleted: no sum over time holds anything of it.
     pub(super) hidden: bool,
+    /// Until when the span that all of it ran in is waited for, where that has not come.
+    pub(super) waits: i64,
     /// Something of it is not just another program's.
     pub(super) ours: bool,
     pub(super) spans: Vec<Thin>,
@@ -151,6 +153,7 @@ impl Known {
             losses: BTreeMap::new(),
             lost: false,
             hidden: false,
+            waits: 0,
             ours: false,
             spans: Vec::new(),
             places: HashMap::new(),

@@ -34,6 +34,10 @@ const LAG: Duration = Duration::from_millis(200);
 /// After so long without a change they lag no longer.
 const QUIET: Duration = Duration::from_millis(10);
 
+/// For how long nothing must have come of a trace whose root is not there until it is taken to be over: exporters try
+/// again for five minutes, and few model calls, of which nothing comes before they are over, take longer.
+const SILENCE: Duration = Duration::from_secs(300);
+
 /// How many spans of a deleted session go in one transaction.
 const PURGE: usize = 250;
 
@@ -68,6 +72,8 @@ pub(super) struct Writer {
     process: Option<(Arc<Resource>, i64)>,
     pub(super) rolls: Rolls,
     sequence: i64,
+    /// For how long the root of a trace is waited for.
+    pub(super) silence: Duration,
     /// Tells whether another process has written.
     version: Option<i64>,
 }
@@ -111,6 +117,7 @@ impl Writer {
             process: None,
             rolls: Rolls::default(),
             sequence,
+            silence: SILENCE,
             version: None,
         })
     }
@@ -218,7 +225,15 @@ impl Writer {
             for &session in &batch.lost {
                 writer.lose(session, &mut touched)?;
             }
+            // What is handed in is all there is of it.
+            let waits = match batch.restores {
+                true => 0,
+                false => now().saturating_add(clamp(writer.silence.as_nanos() as u64)),
+            };
             for session in &touched.order {
+                if let Some(known) = writer.memory.get(*session) {
+                    known.waits = waits;
+                }
                 writer.settle(*session, false)?;
                 if let Some(spans) = touched.spans.get(session) {
                     writer.write_spans(*session, spans)?;
@@ -861,7 +876,7 @@ impl Writer {
     }
 
     /// Makes the sums of a session that changed, or says that they lag.
-    pub(super) fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self, id: SessionId, at_once: bool) -> Result<(), StoreError> {
         let Self {
             memory,
             rolls,
@@ -872,7 +887,7 @@ impl Writer {
         let Some(known) = memory.get(id) else {
             return Ok(());
         };
-        if !now && known.spans.len() > SMALL && !is_due(known) {
+        if !at_once && known.spans.len() > SMALL && !is_due(known) {
             known.changed = Some(Instant::now());
             let row = Standing::of(known);
             if known.standing.as_ref() == Some(&row) {
@@ -901,13 +916,21 @@ impl Writer {
         }
         let started = Instant::now();
         let entries = in_order(known);
+        let is_told = known
+            .told
+            .as_ref()
+            .is_some_and(|told| told.root.is_some() || told.end.is_some());
+        let waits = known.waits > now() && !known.lost && !is_told && trace::lacks_root(&entries);
         let sums = rollup::sum(&entries);
         let counted: Vec<(SpanId, Counted)> = entries
             .iter()
             .zip(&sums.spans)
             .map(|(entry, totals)| (entry.id, counts(entry, totals)))
             .collect();
-        let session = summarise(conn, known, &entries, sums)?;
+        let session = summarise(conn, known, &entries, sums, waits)?;
+        if !waits {
+            known.waits = 0;
+        }
         for (span, now) in counted {
             let Some(at) = known.place(span) else {
                 continue;
@@ -1040,6 +1063,7 @@ fn summarise(
     known: &Known,
     entries: &[Entry<'_>],
     sums: Rollup,
+    waits: bool,
 ) -> Result<Session, StoreError> {
     let own = entries.first().and_then(|own| known.place(own.id));
     let facts = trace::Known {
@@ -1050,6 +1074,7 @@ fn summarise(
         facts: known.told.clone(),
         losses: known.losses.clone(),
         lost: known.lost,
+        waits,
     };
     let process = read::process(conn, known.process)?;
     Ok(facts.summarise(entries, sums, process))
@@ -1103,7 +1128,7 @@ impl Writer {
             "UPDATE session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
                 llm_calls = ?8, tool_calls = ?9, dropped = ?10, input = ?11, output = ?12, cache_read = ?13,
                 cache_write = ?14, reasoning = ?15, total = ?16, cost = ?17, partial = ?18, lists = ?19, stale = 0,
-                seq = ?20
+                seq = ?20, waits = ?21
              WHERE id = ?1",
         )?
         .execute(params![
@@ -1127,6 +1152,7 @@ impl Writer {
             session.cost.partial,
             lists,
             *sequence,
+            known.waits,
         ])?;
         known.standing = Some(standing);
         known.heading = Some(heading);
@@ -1222,13 +1248,13 @@ impl Writer {
         }
     }
 
-    /// Makes the sums that have lagged for long enough.
+    /// Makes the sums that have lagged for long enough, and ends what has waited for long enough.
     pub(super) fn settle_stale(&mut self, all: bool) -> Result<Changes, StoreError> {
         let mut changes = Changes::default();
-        for id in read::stale(&self.conn)? {
-            if !all && self.memory.get(id).is_some_and(|known| !is_due(known)) {
-                continue;
-            }
+        let mut due = read::stale(&self.conn)?;
+        due.retain(|id| all || self.memory.get(*id).is_none_or(|known| is_due(known)));
+        due.extend(read::waited(&self.conn, now())?);
+        for id in due {
             changes.sequence = self.transaction(|writer| {
                 writer.sequence += 1;
                 if writer.remembered(id)?.is_some() {

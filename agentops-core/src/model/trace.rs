@@ -391,7 +391,7 @@ fn derive(
 ) -> SessionFacts {
     let mut facts = facts.unwrap_or_default();
     facts.id = id;
-    let Some(first) = spans.first() else {
+    let Some(outermost) = outermost(spans) else {
         return facts;
     };
 
@@ -400,7 +400,7 @@ fn derive(
         None => spans.iter().find(|span| span.kind == SpanKind::Session),
     };
     facts.root = facts.root.or(own.map(|span| span.id));
-    let chief = own.unwrap_or(first);
+    let chief = own.unwrap_or(outermost);
     if facts.trace_id.0 == 0 {
         facts.trace_id = trace_id;
     }
@@ -437,6 +437,17 @@ pub fn lacks_root(spans: &[Entry<'_>]) -> bool {
     let ids: HashSet<SpanId> = spans.iter().map(|span| span.id).collect();
     let is_orphan = |span: &Entry<'_>| span.parent_id.is_some_and(|id| !ids.contains(&id));
     spans.iter().any(is_orphan)
+}
+
+/// The first span that is in no other; where each is, the first whose parent is not among them.
+fn outermost<'s, 'a>(spans: &'s [Entry<'a>]) -> Option<&'s Entry<'a>> {
+    let own = spans.iter().find(|span| is_own(span));
+    own.or_else(|| {
+        let ids: HashSet<SpanId> = spans.iter().map(|span| span.id).collect();
+        let is_orphan = |span: &&Entry<'_>| span.parent_id.is_some_and(|id| !ids.contains(&id));
+        spans.iter().find(is_orphan)
+    })
+    .or_else(|| spans.first())
 }
 
 /// Whether a span is in no other.
@@ -1007,6 +1018,25 @@ mod tests {
                 .chain([open(foreign("more", 6, 4, 25, 0))]),
         ));
         assert_eq!(trace.session.state, SessionState::Running);
+    }
+
+    #[test]
+    fn a_trace_is_what_its_root_is_whatever_its_clock_says() {
+        let by_clock = |root: Option<Span>| {
+            let mut inner = span(Tool, "inner", 3, 2, 5, 20);
+            inner.status = Status::Error;
+            let spans = [inner, span(Agent, "outer", 2, 1, 10, 40)];
+            let mut all: Vec<Event> = spans.into_iter().map(ended).collect();
+            all.extend(root.map(ended));
+            let facts = only(traces(all)).session.facts;
+            (facts.name, facts.end_state)
+        };
+        let root = span(Agent, "run", 1, 0, 15, 50);
+        assert_eq!(
+            by_clock(Some(root)),
+            ("run".into(), Some(EndState::Success))
+        );
+        assert_eq!(by_clock(None), ("outer".into(), Some(EndState::Success)));
     }
 
     #[test]

@@ -61,10 +61,21 @@ fn a_trace_goes_on_until_its_root_has_come() {
         json!(["The span that all of this ran in has not come yet."])
     );
 
-    // It began before its children by their clock, and after them by its own.
-    server.spans(&request("", &[span(1, 0, "team", 15, 900, agent("lead"))]));
-    assert_eq!(states(&server), ["ended", "ended", "ok"]);
-    assert_eq!(verdict(&server)["notes"], json!([]));
+    // By its own clock it began after them.
+    let mut root = span(1, 0, "team", 15, 900, agent("lead"));
+    root["status"] = json!({"code": 2, "message": "out of luck"});
+    server.spans(&request("", &[root]));
+    assert_eq!(states(&server), ["ended", "ended", "error"]);
+    let said = verdict(&server);
+    assert_eq!(
+        (&said["text"], &said["notes"]),
+        (
+            &json!("Agent `lead` failed with “out of luck”. At 905 ms, $0.0035 spent by then."),
+            &json!([])
+        )
+    );
+    let list = server.get("/api/v1/sessions").json();
+    assert_eq!(list["sessions"][0]["name"], "lead");
 }
 
 #[test]

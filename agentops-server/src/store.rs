@@ -284,6 +284,8 @@ pub struct Row {
     pub end: Option<UnixNanos>,
     pub name: Arc<str>,
     pub agent: Option<Arc<str>>,
+    /// Its agent is that of the nearest span above that names one.
+    pub inherits: bool,
     pub model: Option<Arc<str>>,
     pub thread: Option<u64>,
     pub usage: Option<agentops_core::model::llm::Usage>,

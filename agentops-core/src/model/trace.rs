@@ -40,7 +40,7 @@ impl Trace {
     /// A session that is known with its sums, and all its spans in any order.
     #[must_use]
     pub fn assemble(session: Session, spans: Vec<Span>) -> Self {
-        let (mut spans, parents) = order(spans, session.facts.root);
+        let (mut spans, parents, _) = order(spans, session.facts.root);
         trace_errors(&mut spans, &parents);
         let totals = rollup::roll_up(&mut spans).spans;
         Self {
@@ -234,10 +234,13 @@ impl Draft {
             let first = sessions.min_by_key(|span| (span.start, span.id))?;
             Some(first.id)
         });
-        let (mut spans, parents) = order(self.spans, own_span);
+        let (mut spans, parents, rings) = order(self.spans, own_span);
         trace_errors(&mut spans, &parents);
         let sums = rollup::roll_up(&mut spans);
         let mut entries: Vec<Entry<'_>> = spans.iter().map(Entry::from).collect();
+        for (at, parent) in rings {
+            entries[at].parent_id = parent;
+        }
         entries.sort_unstable_by_key(|span| (Some(span.id) != own_span, span.start, span.id));
         let first = entries.first().map(|first| first.id);
         let own = spans.iter().find(|span| Some(span.id) == first);
@@ -557,8 +560,12 @@ pub fn arrange(spans: &[(SpanId, Option<SpanId>, UnixNanos)], root: Option<SpanI
     }
 }
 
-/// Brings spans into the order of their tree; with each span's parent.
-fn order(spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize>>) {
+/// Spans in the order of their tree, the place of each one's parent, and what those that were taken out of a ring said
+/// of theirs.
+type Ordered = (Vec<Span>, Vec<Option<usize>>, Vec<(usize, Option<SpanId>)>);
+
+/// Brings spans into the order of their tree.
+fn order(spans: Vec<Span>, root: Option<SpanId>) -> Ordered {
     let given: Vec<_> = spans
         .iter()
         .map(|span| (span.id, span.parent_id, span.start))
@@ -570,10 +577,9 @@ fn order(spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize
         .iter()
         .filter_map(|&given| slots[given].take())
         .collect();
-    for &at in &arranged.broken {
-        spans[at].parent_id = None;
-    }
-    (spans, arranged.parents)
+    let broken = arranged.broken.into_iter();
+    let rings = broken.map(|at| (at, spans[at].parent_id.take())).collect();
+    (spans, arranged.parents, rings)
 }
 
 /// Makes a root of one span, the earliest, of each ring of spans that claim to be one another's parents.

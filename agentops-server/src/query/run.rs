@@ -172,7 +172,7 @@ impl Row {
             open: self.open,
             start: self.start,
             end: self.end,
-            agent: self.agent.as_deref(),
+            agent: self.agent.as_deref().filter(|_| !self.inherits),
             model: self.model.as_deref(),
             usage: self.usage,
             cost: self.cost,

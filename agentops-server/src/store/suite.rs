@@ -401,8 +401,9 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
         assert_eq!(found.totals, trace.totals);
         for span in &trace.spans {
             let mut alone = store.span(id, span.id).unwrap().unwrap();
-            // Who is whose parent in a ring, and what of an error others know, only shows among all spans.
+            // Who is whose parent in a ring, whose it is, and what of an error others know, only shows among all spans.
             alone.parent_id = span.parent_id;
+            alone.agent.clone_from(&span.agent);
             alone.error.clone_from(&span.error);
             if let Some(usage) = alone.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
                 usage.reported = span.llm.as_ref().unwrap().usage.unwrap().reported;
@@ -421,6 +422,7 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
                     row.start,
                     row.end,
                     row.name.to_string(),
+                    row.agent.as_ref().map(ToString::to_string),
                     row.cost,
                 )
             })
@@ -438,6 +440,7 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
                     span.start,
                     span.end,
                     span.name.clone(),
+                    span.agent.as_ref().map(|agent| agent.name.clone()),
                     cost.map(|cost| cost.total),
                 )
             })

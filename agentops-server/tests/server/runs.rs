@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use agentops_core::model::id::SessionId;
+use agentops_server::query;
 use serde_json::{Value, json};
 
 use crate::harness::{SERVER, Server};
@@ -108,4 +110,100 @@ fn a_root_that_never_comes_is_waited_for_only_so_long() {
     server.spans(&request("", &[root]));
     assert_eq!(states(&server), ["ended", "ended", "ok"]);
     assert_eq!(verdict(&server)["text"], "Nothing went wrong.");
+}
+
+/// Whom all places say that a run's model calls belong to.
+fn belongs_to(server: &Server) -> Value {
+    let id = format!("{TRACE:032x}");
+    let verdict = server.get(&format!("/api/v1/sessions/{id}/verdict")).json();
+    let agents = |portions: &Value| -> Value {
+        let portions = portions.as_array().expect("portions");
+        let spent = portions.iter().filter(|portion| portion["calls"] != 0);
+        spent
+            .map(|portion| json!([portion["name"], portion["calls"]]))
+            .collect()
+    };
+    let metrics = "/api/v1/metrics?group_by=agent&interval=all&since=1970-01-01T00:00:00Z";
+    let points = server.get(metrics).json()["points"].clone();
+    let points = points.as_array().expect("points").iter();
+    let points = points.filter(|point| point["tokens"]["input"] != 0);
+    let alone = server
+        .get(&format!("/api/v1/sessions/{id}/spans/{:016x}", 3))
+        .json();
+    let session = SessionId(TRACE);
+    let whole = query::Whole::of(server.store(), session).expect("it answers");
+    let spans = whole.expect("a session").next(server.store());
+    let Ok(query::Left::Spans(spans)) = spans else {
+        panic!("{spans:?}");
+    };
+    let call = spans.iter().find(|span| span.name == "chat");
+    let agent = call.expect("the call").agent.as_ref();
+    json!({
+        "blame": agents(&verdict["cost"]["agents"]),
+        "metrics": points.map(|point| json!([point["group"], point["tokens"]["input"]])).collect::<Value>(),
+        "span": agent.map(|agent| agent.name.clone()),
+        "alone": alone["agent"]["name"],
+        "json": server.session(TRACE)["spans"].as_array().expect("spans").last().expect("a span")["agent"]["name"],
+        "context": verdict["context"][0]["agent"],
+    })
+}
+
+#[test]
+fn a_call_belongs_to_the_nearest_agent_around_it() {
+    let of = |agent: Value| {
+        json!({"blame": [[agent, 1]], "metrics": [[agent, 1000]], "span": agent, "alone": agent, "json": agent,
+            "context": agent})
+    };
+    let call = span(3, 2, "chat", 30, 300, call());
+    let step = span(2, 4, "step", 20, 400, json!({}));
+    let lead = span(1, 0, "lead", 0, 900, agent("lead"));
+    let writer = span(4, 1, "writer", 10, 500, agent("writer"));
+
+    let server = Server::start("runs-agents");
+    let all = [&lead, &writer, &step, &call].map(Clone::clone);
+    server.spans(&request("", &all));
+    assert_eq!(belongs_to(&server), of(json!("writer")));
+
+    // Each before what is around it.
+    let server = Server::start("runs-agents-late");
+    server.spans(&request("", &[call]));
+    let nobody = belongs_to(&server);
+    assert_eq!(nobody["blame"], json!([[null, 1]]));
+    assert_eq!(
+        (&nobody["metrics"], &nobody["span"]),
+        (&json!([]), &json!(null))
+    );
+    let mut step_of_lead = step;
+    step_of_lead["parentSpanId"] = format!("{:016x}", 5).into();
+    server.spans(&request("", &[step_of_lead, lead]));
+    let between = span(5, 1, "between", 10, 600, json!({}));
+    server.spans(&request("", &[between]));
+    assert_eq!(belongs_to(&server), of(json!("lead")));
+}
+
+#[test]
+fn a_call_moves_to_an_agent_that_comes_between() {
+    let server = Server::start("runs-agents-between");
+    let open = |took| span(4, 1, "writer", 10, took, agent("writer"));
+    let lead = span(1, 0, "lead", 0, 900, agent("lead"));
+    server.spans(&request("", &[span(3, 4, "chat", 30, 300, call())]));
+    let unnamed = span(4, 1, "writer", 10, 0, json!({}));
+    server.spans(&request("", &[lead, unnamed]));
+    assert_eq!(belongs_to(&server)["metrics"], json!([["lead", 1000]]));
+    server.spans(&request("", &[open(500)]));
+    assert_eq!(belongs_to(&server)["metrics"], json!([["writer", 1000]]));
+    assert_eq!(belongs_to(&server)["blame"], json!([["writer", 1]]));
+
+    let id = format!("{TRACE:032x}");
+    let list = server.get("/api/v1/sessions?agent=writer").json();
+    assert_eq!(list["sessions"][0]["agents"], json!(["lead", "writer"]));
+    let gone = server.send(
+        "DELETE",
+        &format!("/api/v1/sessions/{id}"),
+        &[("authorization", &format!("Bearer {}", server.token))],
+        b"",
+    );
+    assert!(gone.status < 300, "{gone:?}");
+    let metrics = "/api/v1/metrics?group_by=agent&interval=all&since=1970-01-01T00:00:00Z";
+    assert_eq!(server.get(metrics).json()["points"], json!([]));
 }

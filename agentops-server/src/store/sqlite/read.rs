@@ -34,6 +34,7 @@ const OPEN: i64 = 1;
 const CANCELLED: i64 = 2;
 const ESTIMATED: i64 = 4;
 const COST_ESTIMATED: i64 = 8;
+const INHERITS: i64 = 16;
 
 /// What has no column of its own.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -159,6 +160,7 @@ pub(super) fn flags(thin: &Thin) -> i64 {
         (thin.cancelled, CANCELLED),
         (thin.usage.is_some_and(|usage| usage.estimated), ESTIMATED),
         (thin.is_cost_estimated, COST_ESTIMATED),
+        (thin.inherits, INHERITS),
     ]
     .iter()
     .filter(|(set, _)| *set)
@@ -383,6 +385,7 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         end: nanos(8)?,
         name,
         agent: words.at(row, 12)?,
+        inherits: flags & INHERITS != 0,
         model: words.at(row, 14)?,
         usage,
         cost: row.get(22)?,
@@ -778,6 +781,7 @@ impl Reader {
             end: thin.end,
             name: thin.name.1,
             agent: thin.agent.map(|(_, agent)| agent),
+            inherits: thin.inherits,
             model: thin.model.map(|(_, model)| model),
             thread: thread.map(|thread| thread as u64),
             usage: thin.usage,

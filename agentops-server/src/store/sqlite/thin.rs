@@ -37,6 +37,8 @@ pub(super) struct Thin {
     pub(super) end: Option<UnixNanos>,
     pub(super) name: Word,
     pub(super) agent: Option<Word>,
+    /// That is not its own word, but that of the nearest span above that names one.
+    pub(super) inherits: bool,
     pub(super) model: Option<Word>,
     pub(super) usage: Option<Usage>,
     pub(super) cost: Option<i64>,
@@ -96,13 +98,27 @@ impl Thin {
             open: self.open,
             start: self.start,
             end: self.end,
-            agent: self.agent.as_ref().map(|(_, agent)| &**agent),
+            agent: self.own_agent().map(|(_, agent)| &**agent),
             model: self.model.as_ref().map(|(_, model)| &**model),
             usage: self.usage,
             cost: self.cost,
             is_cost_estimated: self.is_cost_estimated,
             tool_cost: self.tool_cost,
         }
+    }
+
+    fn own_agent(&self) -> Option<&Word> {
+        self.agent.as_ref().filter(|_| !self.inherits)
+    }
+
+    /// Whom it belongs to, where `owner` says that; `None` where it says so itself, or does already.
+    pub(super) fn moves_to(&self, owner: Option<&Self>) -> Option<Option<Word>> {
+        if self.own_agent().is_some() {
+            return None;
+        }
+        let agent = owner.and_then(|owner| owner.agent.as_ref());
+        let number = |agent: Option<&Word>| agent.map(|(number, _)| *number);
+        (number(agent) != number(self.agent.as_ref())).then(|| agent.cloned())
     }
 
     pub(super) fn duration(&self) -> u64 {

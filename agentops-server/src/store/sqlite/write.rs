@@ -389,6 +389,7 @@ impl Writer {
             end: span.end.filter(|_| !open).map(|end| clamp(end) as u64),
             name,
             agent,
+            inherits: false,
             model,
             usage: thin::usage(span),
             cost: entry.cost,
@@ -922,29 +923,48 @@ impl Writer {
             .is_some_and(|told| told.root.is_some() || told.end.is_some());
         let waits = known.waits > now() && !known.lost && !is_told && trace::lacks_root(&entries);
         let sums = rollup::sum(&entries);
-        let counted: Vec<(SpanId, Counted)> = entries
+        let counted: Vec<(SpanId, Counted, Option<SpanId>)> = entries
             .iter()
-            .zip(&sums.spans)
-            .map(|(entry, totals)| (entry.id, counts(entry, totals)))
+            .zip(sums.spans.iter().zip(&sums.owners))
+            .map(|(entry, (totals, owner))| {
+                let owner = owner.map(|at| entries[at].id);
+                let owner = owner.filter(|owner| *owner != entry.id);
+                (entry.id, counts(entry, totals), owner)
+            })
             .collect();
         let session = summarise(conn, known, &entries, sums, waits)?;
         if !waits {
             known.waits = 0;
         }
-        for (span, now) in counted {
+        for (span, now, owner) in counted {
             let Some(at) = known.place(span) else {
                 continue;
             };
+            let owner = owner.and_then(|owner| known.place(owner));
+            let agent = known.spans[at].moves_to(owner.map(|at| &known.spans[at]));
             let thin = &mut known.spans[at];
-            if thin.counted != now {
+            if thin.counted == now && agent.is_none() {
+                continue;
+            }
+            let mut before = thin.counted;
+            if let Some(agent) = agent {
                 if !known.hidden {
-                    rolls.change(known.project.0, thin, thin.counted, now);
+                    rolls.change(known.project.0, thin, before, Counted::default());
                 }
-                thin.counted = now;
-                if thin.unwritten.is_none() {
-                    conn.prepare_cached("UPDATE span SET counted = ?2 WHERE id = ?1")?
-                        .execute(params![thin.row, now.0])?;
-                }
+                before = Counted::default();
+                thin.inherits = agent.is_some();
+                thin.agent = agent;
+            }
+            if !known.hidden {
+                rolls.change(known.project.0, thin, before, now);
+            }
+            thin.counted = now;
+            if thin.unwritten.is_none() {
+                let agent = thin.agent.as_ref().map(|word| word.0);
+                conn.prepare_cached(
+                    "UPDATE span SET counted = ?2, agent = ?3, flags = ?4 WHERE id = ?1",
+                )?
+                .execute(params![thin.row, now.0, agent, read::flags(thin)])?;
             }
         }
         known.summed = Some((Instant::now(), started.elapsed()));

@@ -23,7 +23,9 @@ mod suite;
 
 /// Keeps what comes in, and answers.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// Takes in a batch: whole and durable when this returns, or not at all. Repeating one changes nothing.
+    /// Takes in a batch: whole and durable when this returns, or not at all. Repeating one changes nothing. A log may name
+    /// its trace instead of a session: it goes to its span as soon as that is there, and until then to the first session
+    /// of the trace.
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError>;
 
     /// How far a spool file was taken in; 0 where nothing of it was.

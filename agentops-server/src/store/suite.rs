@@ -1564,6 +1564,19 @@ pub(super) fn logs_and_losses_alone_make_no_session<S: Store>(open: &Open<S>) {
         store.commit(&batch).unwrap();
         assert_eq!(home(), Some(found));
     }
+    // Nobody has its span: it is told of where the trace begins.
+    let logs = |number: u8, id: u64| {
+        let span = store.span(session_id(number), SpanId(id)).unwrap();
+        span.unwrap().logs.len()
+    };
+    assert_eq!((logs(1, 11), logs(2, 12)), (1, 0));
+    store
+        .commit(&Batch {
+            events: vec![of(2, 1)],
+            ..Batch::default()
+        })
+        .unwrap();
+    assert_eq!((logs(1, 11), logs(2, 1)), (0, 1));
 }
 
 /// That a failure says what it is and what to do.

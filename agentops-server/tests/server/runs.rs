@@ -7,7 +7,7 @@ use agentops_core::model::id::SessionId;
 use agentops_server::query;
 use serde_json::{Value, json};
 
-use crate::harness::{SERVER, Server};
+use crate::harness::{SERVER, START, Server};
 use crate::otlp::{TRACE, request, span};
 
 fn call() -> Value {
@@ -206,4 +206,74 @@ fn a_call_moves_to_an_agent_that_comes_between() {
     assert!(gone.status < 300, "{gone:?}");
     let metrics = "/api/v1/metrics?group_by=agent&interval=all&since=1970-01-01T00:00:00Z";
     assert_eq!(server.get(metrics).json()["points"], json!([]));
+}
+
+/// Sends a log of a span, as OpenTelemetry's exporters do: it names no session.
+fn log(server: &Server, span: u64, message: &str) {
+    let log = json!({"timeUnixNano": (START + 5).to_string(), "severityNumber": 9,
+        "body": {"stringValue": message}, "traceId": format!("{TRACE:032x}"), "spanId": format!("{span:016x}")});
+    let body =
+        json!({"resourceLogs": [{"scopeLogs": [{"scope": {"name": "app"}, "logRecords": [log]}]}]});
+    let json = [("content-type", "application/json")];
+    let answer = server.send("POST", "/v1/logs", &json, body.to_string().as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// The logs of a session: of which span, and what they say.
+fn logs(server: &Server, session: u128) -> Value {
+    let path = format!("/api/v1/sessions/{session:032x}/logs");
+    let logs = server.get(&path).json()["logs"].clone();
+    let logs = logs.as_array().cloned().unwrap_or_default();
+    logs.iter()
+        .map(|log| json!([log["span_id"], log["log"]["message"]]))
+        .collect()
+}
+
+#[test]
+fn a_log_goes_to_its_span_in_whichever_session_that_is() {
+    let (first, second) = (0x0f0f_u128 << 64, 0x0e0e_u128 << 64);
+    let session = |id: u64, parent: u64, session: u128| {
+        let of = SessionId(session).to_string();
+        span(
+            id,
+            parent,
+            "run",
+            0,
+            900,
+            json!({"agentops.session.id": of, "agentops.span.kind": "session"}),
+        )
+    };
+    let spans = [session(1, 0, first), session(3, 1, second)];
+    let of = |id: u64, message: &str| json!([format!("{id:016x}"), message]);
+    for (at, before) in [true, false].into_iter().enumerate() {
+        let server = Server::start(&format!("runs-logs-{at}"));
+        let all = || {
+            // As often as the sender likes.
+            for _ in 0..2 {
+                for span in [1, 3] {
+                    log(&server, span, &format!("of {span}"));
+                }
+                log(&server, 9, "of nobody");
+            }
+        };
+        if before {
+            all();
+        }
+        for span in &spans {
+            server.spans(&request("", std::slice::from_ref(span)));
+        }
+        all();
+        assert_eq!(
+            logs(&server, first),
+            json!([of(1, "of 1"), of(1, "of nobody")]),
+            "{before}"
+        );
+        assert_eq!(logs(&server, second), json!([of(3, "of 3")]), "{before}");
+        let found = server.get("/api/v1/search?q=of%203").json();
+        assert_eq!(
+            found["hits"][0]["span_id"],
+            format!("{:016x}", 3),
+            "{found}"
+        );
+    }
 }

@@ -187,6 +187,14 @@ impl Known {
         self.spans.len() + 50
     }
 
+    /// The trace that it runs in: its id's, as long as nothing else is known.
+    pub(super) fn own_trace(&self) -> TraceId {
+        match self.trace {
+            TraceId(0) => TraceId(self.id.0),
+            trace => trace,
+        }
+    }
+
     pub(super) fn place(&self, id: SpanId) -> Option<usize> {
         self.places.get(&id).map(|&at| at as usize)
     }

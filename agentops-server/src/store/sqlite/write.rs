@@ -41,6 +41,9 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// How many spans of a deleted session go in one transaction.
 const PURGE: usize = 250;
 
+/// So many sessions of one trace are looked into for what a log belongs to.
+const SIBLINGS: i64 = 100;
+
 /// For how long nothing must have come of a session that was deleted until it may come again.
 const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
@@ -71,6 +74,8 @@ pub(super) struct Writer {
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
     pub(super) rolls: Rolls,
+    /// There are logs that came by themselves, where that is known.
+    has_logs: Option<bool>,
     sequence: i64,
     /// For how long the root of a trace is waited for.
     pub(super) silence: Duration,
@@ -116,6 +121,7 @@ impl Writer {
             processes: HashMap::new(),
             process: None,
             rolls: Rolls::default(),
+            has_logs: None,
             sequence,
             silence: SILENCE,
             version: None,
@@ -209,6 +215,7 @@ impl Writer {
         self.words.clear();
         self.processes.clear();
         self.process = None;
+        self.has_logs = None;
         self.rolls.clear();
     }
 
@@ -239,6 +246,12 @@ impl Writer {
                     writer.write_spans(*session, spans)?;
                 }
             }
+            let mut also = Vec::new();
+            for (session, spans) in &touched.spans {
+                also.extend(writer.fetch_logs(*session, spans)?);
+            }
+            also.retain(|session| !touched.spans.contains_key(session));
+            touched.order.extend(also);
             writer.note_positions(batch)?;
             writer.note_sequence()?;
             Ok(Changes {
@@ -549,9 +562,11 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let process = self.process(resource)?;
-        let row = self.known(session, process, resource)?.row;
-        // Without the trace, which may not be known yet: the same log is the same record.
-        let record = wire::encode_log(log, session, TraceId::default(), span);
+        let (session, is_astray) = self.home_of_log(session, span)?;
+        let known = self.known(session, process, resource)?;
+        let (row, trace) = (known.row, known.own_trace());
+        // The same log is the same record, whichever session of the trace it is in by now.
+        let record = wire::encode_log(log, SessionId(trace.0), TraceId::default(), span);
         // The same log may come again with the same request.
         let there: bool = self
             .conn
@@ -559,8 +574,17 @@ impl Writer {
             .query_row(params![row, span.0 as i64, clamp(log.time), record], |row| row.get(0))?;
         if !there {
             self.conn
-                .prepare_cached("INSERT INTO log (session, span, time, z) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![row, span.0 as i64, clamp(log.time), record])?;
+                .prepare_cached(
+                    "INSERT INTO log (session, span, time, z, astray) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    row,
+                    span.0 as i64,
+                    clamp(log.time),
+                    record,
+                    is_astray
+                ])?;
+            self.has_logs = Some(true);
             touched.session(session).push(span);
             let place = self.memory.get(session).and_then(|known| {
                 let at = known.place(span)?;
@@ -571,6 +595,115 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// The session that a log goes to; and whether it may be another's, for what named it may be the trace alone, and its
+    /// span is not there yet.
+    fn home_of_log(
+        &mut self,
+        named: SessionId,
+        span: SpanId,
+    ) -> Result<(SessionId, bool), StoreError> {
+        let mut is_real = false;
+        if let Some(known) = self.remembered(named)? {
+            is_real = !known.spans.is_empty() || known.told.is_some();
+            if known.place(span).is_some() || (is_real && known.own_trace().0 != named.0) {
+                return Ok((named, false));
+            }
+        }
+        let trace = named.0.to_be_bytes();
+        let id = |row: &rusqlite::Row<'_>| Ok(SessionId(u128::from_be_bytes(row.get(0)?)));
+        let with_span = self
+            .conn
+            .prepare_cached(
+                "SELECT key FROM (SELECT id, key FROM session WHERE trace = ?1 LIMIT ?3) AS other
+                 WHERE EXISTS (SELECT 1 FROM span WHERE session = other.id AND span = ?2) LIMIT 1",
+            )?
+            .query_row(params![trace, span.0 as i64, SIBLINGS], id)
+            .optional()?;
+        if let Some(home) = with_span {
+            return Ok((home, false));
+        }
+        if is_real {
+            return Ok((named, true));
+        }
+        let first = self
+            .conn
+            .prepare_cached(
+                "SELECT key FROM session WHERE trace = ?1 AND (spans > 0 OR told IS NOT NULL) ORDER BY id LIMIT 1",
+            )?
+            .query_row([trace], id)
+            .optional()?;
+        Ok((first.unwrap_or(named), true))
+    }
+
+    /// Whether there is any log that came by itself.
+    fn has_logs(&mut self) -> Result<bool, StoreError> {
+        if let Some(has_logs) = self.has_logs {
+            return Ok(has_logs);
+        }
+        let found = self
+            .conn
+            .query_row("SELECT EXISTS (SELECT 1 FROM log)", [], |row| row.get(0))?;
+        Ok(*self.has_logs.insert(found))
+    }
+
+    /// Brings logs to spans that have come to a session, which came before them and so to another session of the trace,
+    /// or to one that there is nothing else of. Tells which other sessions changed.
+    fn fetch_logs(
+        &mut self,
+        session: SessionId,
+        spans: &[SpanId],
+    ) -> Result<Vec<SessionId>, StoreError> {
+        if spans.is_empty() || !self.has_logs()? {
+            return Ok(Vec::new());
+        }
+        let Some(known) = self.memory.get(session) else {
+            return Ok(Vec::new());
+        };
+        let own = known.row;
+        let mut traces = vec![known.own_trace()];
+        let mut rows = Vec::with_capacity(spans.len());
+        for at in spans.iter().filter_map(|span| known.place(*span)) {
+            rows.push(known.spans[at].row);
+            let trace = known.spans[at].trace.filter(|it| !traces.contains(it));
+            traces.extend(trace);
+        }
+        let ids: Vec<i64> = spans.iter().map(|span| span.0 as i64).collect();
+        let ids = serde_json::to_string(&ids).unwrap_or_default();
+        let mut changed = Vec::new();
+        let mut found = false;
+        for trace in traces {
+            let mut ask = self.conn.prepare_cached(
+                "SELECT id, key, key = ?1 AND spans = 0 AND told IS NULL
+                 FROM (SELECT * FROM session WHERE (trace = ?1 OR key = ?1) AND id <> ?2 LIMIT ?3) AS other
+                 WHERE EXISTS (SELECT 1 FROM log WHERE log.session = other.id AND astray)",
+            )?;
+            let others = ask.query_map(params![trace.0.to_be_bytes(), own, SIBLINGS], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+            let others: Vec<(i64, [u8; 16], bool)> = others.collect::<Result<_, _>>()?;
+            for (other, key, is_empty) in others {
+                let moved = self
+                    .conn
+                    .prepare_cached(
+                        "UPDATE log SET session = ?1, astray = span NOT IN (SELECT value FROM json_each(?4))
+                         WHERE session = ?2 AND astray AND (?3 OR span IN (SELECT value FROM json_each(?4)))",
+                    )?
+                    .execute(params![own, other, is_empty, ids])?;
+                found |= moved > 0;
+                if moved > 0 && !is_empty {
+                    self.conn
+                        .prepare_cached("UPDATE session SET seq = ?2 WHERE id = ?1")?
+                        .execute([other, self.sequence])?;
+                    changed.push(SessionId(u128::from_be_bytes(key)));
+                }
+            }
+        }
+        for row in rows.into_iter().filter(|_| found) {
+            search::changed(&self.conn, row)?;
+        }
+        Ok(changed)
     }
 
     fn facts(

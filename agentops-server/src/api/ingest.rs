@@ -6,8 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use agentops_core::model::event::{Event, Resource};
-use agentops_core::model::id::{SessionId, TraceId};
+use agentops_core::model::id::TraceId;
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
@@ -22,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::App;
 use super::error::LATER;
-use crate::ingest::otlp::{self, Compression, Format, Taken, Unreadable};
+use crate::ingest::otlp::{self, Compression, Format, Unreadable};
 use crate::ingest::upload;
 use crate::ingest::writer::Refused;
 use crate::log;
@@ -146,14 +145,10 @@ async fn take(
     let taken = tokio::task::spawn_blocking(move || {
         let decoded = compression.undo(&body)?;
         worker.stats.body(body.len(), decoded.len());
-        let mut taken = match signal {
+        match signal {
             Signal::Spans => otlp::traces(&decoded, format),
             Signal::Logs => otlp::logs(&decoded, format),
-        }?;
-        if let Signal::Logs = signal {
-            at_home(&worker, &mut taken.events);
         }
-        Ok::<Taken, Unreadable>(taken)
     });
     let taken = taken.await.map_err(|_| Problem::Broken)?;
     drop(turn);
@@ -201,32 +196,6 @@ async fn receive(
         Ok(Err(_)) if length.is_none() => Err(Problem::TooLong(limit)),
         Ok(Err(_)) => Err(Problem::CutShort),
         Err(_) => Err(Problem::Slow),
-    }
-}
-
-/// Logs that name a trace alone belong to the session that runs in it, which may have begun elsewhere.
-fn at_home(app: &App, events: &mut [(Arc<Resource>, Event)]) {
-    let mut known: Vec<(SessionId, SessionId)> = Vec::new();
-    for (_, event) in events {
-        let Event::Log { session, .. } = event else {
-            continue;
-        };
-        let home = match known.iter().find(|(said, _)| said == session) {
-            Some((_, home)) => *home,
-            None => {
-                // Where the store does not say, the commit after this will say why.
-                let found = app
-                    .live
-                    .store()
-                    .session_of(TraceId(session.0))
-                    .ok()
-                    .flatten();
-                let home = found.unwrap_or(*session);
-                known.push((*session, home));
-                home
-            }
-        };
-        *session = home;
     }
 }
 
@@ -436,25 +405,16 @@ pub(super) async fn upload_logs(
     let size = text.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_nanos() as u64);
-    let mut events = vec![upload::printed(trace, text, now)];
     let worker = app.clone();
     let found = tokio::task::spawn_blocking(move || {
-        at_home(&worker, &mut events);
-        let mut session = trace;
-        if let Some((
-            _,
-            Event::Log {
-                session: home, log, ..
-            },
-        )) = events.first()
-        {
-            session = *home;
-            // Where the store does not say, the commit after this will say why.
-            let store = &**worker.live.store();
-            if upload::is_kept(store, session, &log.message).unwrap_or(false) {
-                events.clear();
-            }
-        }
+        // Where the store does not say, the commit after this will say why.
+        let store = &**worker.live.store();
+        let home = store.session_of(TraceId(trace.0)).ok().flatten();
+        let session = home.unwrap_or(trace);
+        let events = match upload::is_kept(store, session, &text) {
+            Ok(true) => Vec::new(),
+            _ => vec![upload::printed(session, text, now)],
+        };
         (session, events)
     });
     let Ok((session, events)) = found.await else {

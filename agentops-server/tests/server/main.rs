@@ -14,6 +14,7 @@ mod kills;
 mod otlp;
 mod pages;
 mod random;
+mod runs;
 mod seed;
 mod site;
 mod sse;

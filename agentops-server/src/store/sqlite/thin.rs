@@ -41,6 +41,8 @@ pub(super) struct Thin {
     pub(super) end: Option<UnixNanos>,
     pub(super) name: Word,
     pub(super) agent: Option<Word>,
+    /// That is not its own word, but that of the nearest span above that names one.
+    pub(super) inherits: bool,
     pub(super) model: Option<Word>,
     pub(super) usage: Option<Usage>,
     pub(super) cost: Option<i64>,
@@ -100,13 +102,27 @@ impl Thin {
             open: self.open,
             start: self.start,
             end: self.end,
-            agent: self.agent.as_ref().map(|(_, agent)| &**agent),
+            agent: self.own_agent().map(|(_, agent)| &**agent),
             model: self.model.as_ref().map(|(_, model)| &**model),
             usage: self.usage,
             cost: self.cost,
             is_cost_estimated: self.is_cost_estimated,
             tool_cost: self.tool_cost,
         }
+    }
+
+    fn own_agent(&self) -> Option<&Word> {
+        self.agent.as_ref().filter(|_| !self.inherits)
+    }
+
+    /// Whom it belongs to, where `owner` says that; `None` where it says so itself, or does already.
+    pub(super) fn moves_to(&self, owner: Option<&Self>) -> Option<Option<Word>> {
+        if self.own_agent().is_some() {
+            return None;
+        }
+        let agent = owner.and_then(|owner| owner.agent.as_ref());
+        let number = |agent: Option<&Word>| agent.map(|(number, _)| *number);
+        (number(agent) != number(self.agent.as_ref())).then(|| agent.cloned())
     }
 
     pub(super) fn duration(&self) -> u64 {
@@ -127,6 +143,8 @@ pub(super) struct Known {
     pub(super) lost: bool,
     /// It was deleted: no sum over time holds anything of it.
     pub(super) hidden: bool,
+    /// Until when the span that all of it ran in is waited for, where that has not come.
+    pub(super) waits: i64,
     /// Something of it is not just another program's.
     pub(super) ours: bool,
     pub(super) spans: Vec<Thin>,
@@ -155,6 +173,7 @@ impl Known {
             losses: BTreeMap::new(),
             lost: false,
             hidden: false,
+            waits: 0,
             ours: false,
             spans: Vec::new(),
             places: HashMap::default(),
@@ -170,6 +189,14 @@ impl Known {
     /// How much there is to remember, in spans.
     fn weight(&self) -> usize {
         self.spans.len() + 50
+    }
+
+    /// The trace that it runs in: its id's, as long as nothing else is known.
+    pub(super) fn own_trace(&self) -> TraceId {
+        match self.trace {
+            TraceId(0) => TraceId(self.id.0),
+            trace => trace,
+        }
     }
 
     pub(super) fn place(&self, id: SpanId) -> Option<usize> {

@@ -4,6 +4,7 @@
 //! around it. What is left out or cut is counted by cause, so that the sender and `/metrics` hear of it. Knows nothing of
 //! HTTP beyond the names of encodings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
@@ -112,10 +113,10 @@ impl Compression {
     }
 
     /// The request as it was before.
-    pub fn undo(self, body: &[u8]) -> Result<Vec<u8>, Unreadable> {
-        match self {
+    pub fn undo(self, body: &[u8]) -> Result<Cow<'_, [u8]>, Unreadable> {
+        let decoded = match self {
             Self::None if body.len() > MAX_DECODED => Err(Unreadable::TooLong),
-            Self::None => Ok(body.to_vec()),
+            Self::None => return Ok(Cow::Borrowed(body)),
             Self::Gzip => read(flate2::read::MultiGzDecoder::new(body)),
             Self::Deflate if is_zlib(body) => read(flate2::read::ZlibDecoder::new(body)),
             // What some senders take the name for.
@@ -127,7 +128,8 @@ impl Compression {
                 });
                 read(decoder.map_err(|error| Unreadable::Compression(error.to_string()))?)
             }
-        }
+        };
+        decoded.map(Cow::Owned)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What nobody sends in good faith: nothing falls over, what is refused is counted, and the rest goes on.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -291,13 +291,41 @@ fn times_and_numbers_may_be_absurd() {
     assert_eq!(server.send("GET", "/healthz", &[], b"").status, 200);
 }
 
-/// Bodies that were announced and do not come take room until they are given up; others hear of it, and come again.
+/// Room is for what has come: bodies that were announced and do not come keep nobody out.
+#[test]
+fn who_sends_nothing_keeps_nobody_out() {
+    let server = Server::start("hostile-idle");
+    let body = request("", &[span(1, 0, "patient", 0, 1, json!({}))]).to_string();
+    let idle: Vec<TcpStream> = ["content-length: 16777216", "transfer-encoding: chunked"]
+        .into_iter()
+        .cycle()
+        .take(64)
+        .map(|length| {
+            let mut stream = TcpStream::connect(server.address).expect("it listens");
+            let head = format!(
+                "POST /v1/traces HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n{length}\r\n\r\n",
+                server.address,
+            );
+            stream.write_all(head.as_bytes()).expect("it reads");
+            stream
+        })
+        .collect();
+    // The server has met all of them by the time that some of these are answered.
+    for _ in 0..50 {
+        let answer = server.send("POST", "/v1/traces", &[JSON], body.as_bytes());
+        assert_eq!(answer.status, 200, "{:?}", answer.json());
+    }
+    drop(idle);
+    assert_eq!(server.session(TRACE)["counts"]["spans"], 1);
+}
+
+/// What came takes room until it is given up; others hear of it, and come again.
 #[test]
 fn whoever_finds_no_room_is_told_to_come_again() {
     let server = Server::start("hostile-room");
     let body = request("", &[span(1, 0, "patient", 0, 1, json!({}))]).to_string();
     let send = || server.send("POST", "/v1/traces", &[JSON], body.as_bytes());
-    let announce = || {
+    let begin = |part: &[u8]| {
         let mut stream = TcpStream::connect(server.address).expect("it listens");
         let head = format!(
             "POST /v1/traces HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -305,20 +333,89 @@ fn whoever_finds_no_room_is_told_to_come_again() {
             16 << 20
         );
         stream.write_all(head.as_bytes()).expect("it reads");
+        stream.write_all(part).expect("it reads");
         stream
     };
-    let mut announced = Vec::new();
+    let part = vec![b' '; (16 << 20) - 1];
+    let mut begun = Vec::new();
     let mut answers = (0..200).map(|_| {
-        announced.push(announce());
+        begun.push(begin(&part));
         send()
     });
     let refused = answers.find(|answer| answer.status == 429);
     let refused = refused.expect("all room is taken");
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(refused.json()["code"], 8);
-    drop(announced);
+    drop(begun);
     let taken = (0..10_000).any(|_| send().status == 200);
     assert!(taken, "there is room again");
     assert_eq!(server.session(TRACE)["counts"]["spans"], 1);
     assert!(server.counted("agentops_refused_total{what=\"requests\",cause=\"too_many\"}") > 0);
+}
+
+/// Most clients read nothing before they have sent everything.
+#[test]
+fn who_is_refused_hears_why_after_sending_everything() {
+    let server = Server::start("hostile-rest");
+    let body = vec![b' '; 20 << 20];
+    let own = format!("{}", server.address);
+    let html = [("content-type", "text/html")];
+    let brotli = [JSON, ("content-encoding", "br")];
+    let cases: [(&str, &[(&str, &str)], &str, u16); 6] = [
+        ("/v1/traces", &[JSON], &own, 413),
+        ("/v1/traces", &html, &own, 415),
+        ("/v1/logs", &brotli, &own, 415),
+        ("/api/v1/import", &[JSON], &own, 401),
+        (
+            "/v1/traces",
+            &[JSON, ("origin", "http://evil.example")],
+            &own,
+            403,
+        ),
+        ("/v1/traces", &[JSON], "evil.example", 403),
+    ];
+    for (path, headers, host, status) in cases {
+        for is_chunked in [false, true] {
+            let mut stream = TcpStream::connect(server.address).expect("it listens");
+            let length = match is_chunked {
+                true => "transfer-encoding: chunked".into(),
+                false => format!("content-length: {}", body.len()),
+            };
+            let mut head = format!(
+                "POST {path} HTTP/1.1\r\nhost: {host}\r\n{length}\r\nconnection: close\r\n"
+            );
+            for (name, value) in headers {
+                head += &format!("{name}: {value}\r\n");
+            }
+            stream.write_all(head.as_bytes()).expect("it reads");
+            stream.write_all(b"\r\n").expect("it reads");
+            if is_chunked {
+                let size = format!("{:x}\r\n", body.len());
+                stream.write_all(size.as_bytes()).expect("it reads");
+            }
+            stream.write_all(&body).expect("it reads all of it");
+            if is_chunked {
+                stream
+                    .write_all(b"\r\n0\r\n\r\n")
+                    .expect("it reads all of it");
+            }
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("a whole answer");
+            let said = answer.split(' ').nth(1).and_then(|said| said.parse().ok());
+            assert_eq!(said, Some(status), "{path} {headers:?} {host}: {answer}");
+        }
+    }
+}
+
+/// Who asks whether to send at all is told no, and sends nothing.
+#[test]
+fn who_asks_first_is_not_told_to_send_what_is_refused() {
+    let server = Server::start("hostile-expect");
+    let headers = [
+        JSON,
+        ("content-length", "20000000"),
+        ("expect", "100-continue"),
+    ];
+    let answer = server.send("POST", "/v1/traces", &headers, b"");
+    assert_eq!(answer.status, 413);
 }

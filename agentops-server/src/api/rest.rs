@@ -18,10 +18,13 @@ use futures_core::Stream;
 use tokio::runtime::Handle;
 
 /// How much is read and dropped: twice as much as the longest body that any route takes.
-const MAX_REST: usize = 50 << 20;
+const MAX_REST: u64 = 50 << 20;
 
-/// For how long it is waited for.
+/// For how long it may come.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// For how long nothing may come.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// Reads every body to its end, whoever answers before that.
 pub(super) async fn read_out(request: Request, next: Next) -> Response {
@@ -29,10 +32,12 @@ pub(super) async fn read_out(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let asks_first = request.headers().contains_key(EXPECT);
+    let is_too_long = request.body().size_hint().lower() > MAX_REST;
     let request = request.map(|body| {
         Body::from_stream(Whole {
             body: Some(body.into_data_stream()),
             is_sent: !asks_first,
+            is_too_long,
         })
     });
     next.run(request).await
@@ -44,6 +49,7 @@ struct Whole {
     body: Option<BodyDataStream>,
     /// Whether it comes without being asked for: reading asks for it.
     is_sent: bool,
+    is_too_long: bool,
 }
 
 impl Stream for Whole {
@@ -64,7 +70,8 @@ impl Stream for Whole {
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        let rest = self.body.take().filter(|_| self.is_sent);
+        let rest = self.body.take();
+        let rest = rest.filter(|_| self.is_sent && !self.is_too_long);
         if let (Some(rest), Ok(runtime)) = (rest, Handle::try_current()) {
             runtime.spawn(tokio::time::timeout(PATIENCE, read_and_drop(rest)));
         }
@@ -73,8 +80,12 @@ impl Drop for Whole {
 
 async fn read_and_drop(mut rest: BodyDataStream) {
     let mut left = MAX_REST;
-    while let Some(Ok(bytes)) = poll_fn(|cx| Pin::new(&mut rest).poll_next(cx)).await {
-        match left.checked_sub(bytes.len()) {
+    loop {
+        let next = poll_fn(|cx| Pin::new(&mut rest).poll_next(cx));
+        let Ok(Some(Ok(bytes))) = tokio::time::timeout(SILENCE, next).await else {
+            return;
+        };
+        match left.checked_sub(bytes.len() as u64) {
             Some(less) => left = less,
             None => return,
         }

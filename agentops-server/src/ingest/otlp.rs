@@ -78,6 +78,8 @@ pub struct Refused {
     pub items: BTreeMap<&'static str, u64>,
     /// Parts of those that were taken.
     pub parts: BTreeMap<&'static str, u64>,
+    /// What is wrong with the first that is not as OTLP has it.
+    why: Option<String>,
 }
 
 /// Why nothing of a request was taken.
@@ -153,15 +155,17 @@ fn is_zlib(body: &[u8]) -> bool {
 
 /// Reads a request of spans.
 pub fn traces(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
+    let mut taken = Taken::default();
     let json;
     let body = match format {
         Format::Protobuf => body,
         Format::Json => {
-            json = wire::traces_from_json(body).map_err(unreadable)?;
+            let read = wire::traces_from_json(body).map_err(unreadable)?;
+            taken.refused.not_otlp(read.refused, read.why);
+            json = read.request;
             &json
         }
     };
-    let mut taken = Taken::default();
     for of_resource in wire::split_request(body).map_err(unreadable)? {
         let ResourceSpans {
             resource,
@@ -177,6 +181,7 @@ pub fn traces(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
             match wire::receive(span.bytes, span.scope, &attributes) {
                 Ok(received) => {
                     let mut span = received.span;
+                    taken.refused.part("deep", received.cut);
                     limit(&mut span, &mut taken.refused);
                     price(&mut span);
                     let facts = received.facts.map(|mut facts| {
@@ -201,15 +206,17 @@ pub fn traces(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
 
 /// Reads a request of logs.
 pub fn logs(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
+    let mut taken = Taken::default();
     let json;
     let body = match format {
         Format::Protobuf => body,
         Format::Json => {
-            json = wire::logs_from_json(body).map_err(unreadable)?;
+            let read = wire::logs_from_json(body).map_err(unreadable)?;
+            taken.refused.not_otlp(read.refused, read.why);
+            json = read.request;
             &json
         }
     };
-    let mut taken = Taken::default();
     // Logs stand in their request as spans do in theirs.
     for of_resource in wire::split_request(body).map_err(unreadable)? {
         let resource = Arc::new(cut_resource(of_resource.resource));
@@ -220,6 +227,7 @@ pub fn logs(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
             }
             match wire::decode_log(log.bytes) {
                 Ok(mut record) => {
+                    taken.refused.part("deep", record.cut);
                     limit_attributes(&mut record.log.attributes, &mut taken.refused);
                     if record.log.target.is_empty() {
                         record.log.target = log.scope.to_owned();
@@ -367,6 +375,13 @@ fn cut_to(text: &mut String, longest: usize) -> bool {
 }
 
 impl Refused {
+    fn not_otlp(&mut self, count: u64, why: Option<String>) {
+        if count > 0 {
+            *self.items.entry("not_otlp").or_default() += count;
+            self.why = why;
+        }
+    }
+
     fn part(&mut self, cause: &'static str, count: u64) {
         if count > 0 {
             *self.parts.entry(cause).or_default() += count;
@@ -383,7 +398,10 @@ impl Refused {
         let said: Vec<String> = self
             .items
             .iter()
-            .map(|(cause, count)| format!("{count} refused: {}", reason(cause)))
+            .map(|(cause, count)| match (*cause, &self.why) {
+                ("not_otlp", Some(why)) => format!("{count} refused: {}: {why}", reason(cause)),
+                _ => format!("{count} refused: {}", reason(cause)),
+            })
             .chain(
                 self.parts
                     .iter()
@@ -398,6 +416,8 @@ impl Refused {
 fn reason(cause: &'static str) -> &'static str {
     match cause {
         "no_valid_id" => "their trace id (16 bytes) or span id (8 bytes) is missing or not valid",
+        "not_otlp" => "they are not as OTLP has them, the first",
+        "deep" => "values left out: 28 lists inside one another are kept",
         "truncated" | "malformed" => "they are no valid protobuf",
         "too_many_values" => "they have more than a million values",
         "too_many" => "a request may have 100000; send them in several",

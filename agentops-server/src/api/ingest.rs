@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::App;
 use super::error::LATER;
+use crate::ingest::limit;
 use crate::ingest::otlp::{self, Compression, Format, Taken, Unreadable};
 use crate::ingest::upload;
 use crate::ingest::writer::Refused;
@@ -145,7 +146,7 @@ async fn take(
     format: Format,
     headers: &HeaderMap,
     body: Body,
-) -> Result<otlp::Refused, Problem> {
+) -> Result<limit::Refused, Problem> {
     let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str());
     let compression = match encoding {
         None => Some(Compression::None),
@@ -179,12 +180,7 @@ async fn take(
         .await
         .map_err(Problem::Refused)?;
     app.stats.ingested(signal.as_str(), taken.accepted);
-    for (cause, count) in &taken.refused.items {
-        app.stats.refused(signal.as_str(), cause, *count);
-    }
-    for (cause, count) in &taken.refused.parts {
-        app.stats.refused("parts", cause, *count);
-    }
+    taken.refused.count_in(&app.stats, signal.as_str());
     if let Some(message) = taken.refused.message() {
         log::warn(&format_args!(
             "of a request of {}: {message}",

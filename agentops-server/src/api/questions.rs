@@ -705,6 +705,7 @@ async fn import_file(
                 sessions: read.sessions.iter().map(SessionId::to_string).collect(),
                 spans: read.spans,
                 skipped: read.skipped,
+                cut: read.refused.message(),
             })
         })
         .await

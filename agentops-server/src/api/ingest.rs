@@ -3,6 +3,7 @@
 //! A request is answered once what it carries is durable, in the encoding that it came in, and says what of it was not
 //! taken. How requests are read is `ingest`'s business, how they are written the writer's.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -108,14 +109,56 @@ pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap, body: Bo
     let Some(format) = format(&headers) else {
         return Problem::Format.answer(Format::Json);
     };
-    match receive(&app.room, &headers, body, MAX_BODY).await {
-        Ok((received, _room)) => {
-            app.stats.body(received.len(), received.len());
+    match look_at(&app, format, &headers, body).await {
+        Ok(()) => {
             app.stats.refused("metrics", "not_kept", 1);
             success(format, "rejectedDataPoints", 0, None)
         }
         Err(problem) => problem.answer(format),
     }
+}
+
+/// Whether a request can be read at all: who sends what cannot is told here, too.
+async fn look_at(
+    app: &App,
+    format: Format,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), Problem> {
+    let compression = compression(headers)?;
+    let (body, mut room) = receive(&app.room, headers, body, MAX_BODY).await?;
+    let _turn = app.room.decoding.clone().acquire_owned().await;
+    let worker = app.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let decoded = worker.undo(compression, &body, &mut room)?;
+        otlp::metrics(&decoded, format).map_err(Problem::Unreadable)
+    });
+    looked.await.map_err(|_| Problem::Broken)?
+}
+
+impl App {
+    /// A body as it was before it was compressed; what came small and is large takes its room as well.
+    fn undo<'a>(
+        &self,
+        compression: Compression,
+        body: &'a [u8],
+        room: &mut OwnedSemaphorePermit,
+    ) -> Result<Cow<'a, [u8]>, Problem> {
+        let decoded = compression.undo(body).map_err(Problem::Unreadable)?;
+        self.stats.body(body.len(), decoded.len());
+        let more = decoded.len().saturating_sub(body.len());
+        room.merge(self.room.take(more)?);
+        Ok(decoded)
+    }
+}
+
+fn compression(headers: &HeaderMap) -> Result<Compression, Problem> {
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str());
+    let compression = match encoding {
+        None => Some(Compression::None),
+        Some(name) => name.ok().and_then(Compression::named),
+    };
+    compression.ok_or(Problem::Encoding)
 }
 
 async fn otlp(app: &App, signal: Signal, headers: &HeaderMap, body: Body) -> Response {
@@ -147,21 +190,12 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<limit::Refused, Problem> {
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str());
-    let compression = match encoding {
-        None => Some(Compression::None),
-        Some(name) => name.ok().and_then(Compression::named),
-    };
-    let compression = compression.ok_or(Problem::Encoding)?;
+    let compression = compression(headers)?;
     let (body, mut room) = receive(&app.room, headers, body, MAX_BODY).await?;
     let turn = app.room.decoding.clone().acquire_owned().await;
     let worker = app.clone();
     let taken = tokio::task::spawn_blocking(move || {
-        let decoded = compression.undo(&body).map_err(Problem::Unreadable)?;
-        worker.stats.body(body.len(), decoded.len());
-        // What came small and is large takes its room as well, until it is written.
-        let more = decoded.len().saturating_sub(body.len());
-        room.merge(worker.room.take(more)?);
+        let decoded = worker.undo(compression, &body, &mut room)?;
         let taken = match signal {
             Signal::Spans => otlp::traces(&decoded, format),
             Signal::Logs => otlp::logs(&decoded, format),

@@ -187,9 +187,10 @@ impl Asked {
 }
 
 fn matches(known: &HeaderValue, tag: &str) -> bool {
+    let is_tag = |known: &str| [tag, "*"].contains(&known.trim());
     known
         .to_str()
-        .is_ok_and(|known| known.split(',').any(|known| known.trim() == tag))
+        .is_ok_and(|known| known.split(',').any(is_tag))
 }
 
 fn written(answer: &impl Serialize) -> Vec<u8> {

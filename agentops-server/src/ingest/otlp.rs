@@ -5,12 +5,14 @@
 //! HTTP beyond the names of encodings.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use agentops_core::model::event::{Event, Resource};
 use agentops_core::model::wire::{self, ResourceSpans};
+use serde::de::IgnoredAny;
 
 use super::admit;
 use super::limit::{self, Refused};
@@ -210,6 +212,17 @@ pub fn logs(body: &[u8], format: Format) -> Result<Taken, Unreadable> {
         }
     }
     Ok(taken)
+}
+
+/// Whether a request of metrics is one: nothing of it is kept.
+pub fn metrics(body: &[u8], format: Format) -> Result<(), Unreadable> {
+    match format {
+        // Metrics stand in their request as spans do in theirs.
+        Format::Protobuf => wire::split_request(body).map(drop).map_err(unreadable),
+        Format::Json => serde_json::from_slice::<HashMap<String, IgnoredAny>>(body)
+            .map(drop)
+            .map_err(unreadable),
+    }
 }
 
 fn unreadable(error: impl fmt::Display) -> Unreadable {

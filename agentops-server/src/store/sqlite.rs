@@ -521,6 +521,8 @@ impl Store for Sqlite {
 
 #[cfg(test)]
 mod tests {
+    use agentops_core::model::event::{Event, Resource};
+
     use super::*;
     use crate::store::suite::{self, Dir};
 
@@ -584,6 +586,44 @@ mod tests {
         let sums = "SELECT sum(n) FROM roll WHERE period = 0 AND kind = 1";
         assert_eq!(ask::<i64>(dir.path(), sums), 1);
         assert_eq!(ask::<String>(dir.path(), "PRAGMA integrity_check"), "ok");
+    }
+
+    #[test]
+    fn what_is_deleted_leaves_no_machine_and_no_number_to_others() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let (mut batch, gone) = suite::two_sessions();
+        batch.events[0].0 = Arc::new(Resource {
+            service: "of nobody else".into(),
+            ..Resource::default()
+        });
+        let faulty = batch.events[0].clone();
+        store.commit(&batch).unwrap();
+        let number = "SELECT max(id) FROM fault";
+        let before: i64 = ask(dir.path(), number);
+        let machines =
+            "SELECT count(*) FROM process WHERE instr(key, CAST('of nobody else' AS BLOB)) > 0";
+        assert_eq!(ask::<i64>(dir.path(), machines), 1);
+        store.hide(&[gone], Duration::ZERO).unwrap();
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert_eq!(ask::<i64>(dir.path(), machines), 0);
+
+        // The same machine comes again, and another error.
+        let (resource, mut event) = faulty;
+        let Event::SpanEnded(span) = &mut event else {
+            panic!("a span that ended");
+        };
+        span.session_id = SessionId(gone.0 + 1_000);
+        span.name = "another".into();
+        let batch = Batch {
+            events: vec![(resource, event)],
+            ..Batch::default()
+        };
+        store.commit(&batch).unwrap();
+        assert_eq!(ask::<i64>(dir.path(), machines), 1);
+        assert_eq!(ask::<i64>(dir.path(), number), before + 1);
+        let session = store.session(SessionId(gone.0 + 1_000)).unwrap().unwrap();
+        assert_eq!(session.service, "of nobody else");
     }
 
     #[test]

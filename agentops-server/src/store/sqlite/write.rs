@@ -1002,8 +1002,11 @@ impl Writer {
             Some(id) => id,
             None => self
                 .conn
+                // A number that was given once stands in addresses, and means no other error.
                 .prepare_cached(
-                    "INSERT INTO fault (kind, code, name, shape) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO fault (id, kind, code, name, shape) VALUES (1 + max(
+                        coalesce((SELECT max(id) FROM fault), 0),
+                        coalesce((SELECT value FROM meta WHERE key = 'faults'), 0)), ?1, ?2, ?3, ?4)",
                 )?
                 .insert(key)?,
         }))
@@ -1462,13 +1465,22 @@ impl Writer {
                     .prepare_cached("DELETE FROM payload WHERE id = ?1")?
                     .execute([span.row])?;
                 if let Some(fault) = fault {
-                    writer
+                    let gone = writer
                         .conn
                         .prepare_cached(
                             "DELETE FROM fault WHERE id = ?1
                                 AND NOT EXISTS (SELECT 1 FROM span WHERE error = ?1 AND error IS NOT NULL)",
                         )?
                         .execute([fault])?;
+                    if gone > 0 {
+                        writer
+                            .conn
+                            .prepare_cached(
+                                "INSERT INTO meta VALUES ('faults', ?1)
+                                 ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                            )?
+                            .execute([fault])?;
+                    }
                 }
             }
             // Numbers of spans at the end are given again, to spans that nothing was indexed of.
@@ -1496,10 +1508,24 @@ impl Writer {
                 for sql in [
                     "DELETE FROM log WHERE session = ?1",
                     "DELETE FROM session_dim WHERE session = ?1",
-                    "DELETE FROM session WHERE id = ?1",
                 ] {
                     writer.conn.prepare_cached(sql)?.execute([hidden.row])?;
                 }
+                let process: i64 = writer
+                    .conn
+                    .prepare_cached("DELETE FROM session WHERE id = ?1 RETURNING process")?
+                    .query_row([hidden.row], |row| row.get(0))?;
+                // Its machine's name, among others.
+                writer
+                    .conn
+                    .prepare_cached(
+                        "DELETE FROM process WHERE id = ?1
+                            AND NOT EXISTS (SELECT 1 FROM session WHERE process = ?1)
+                            AND NOT EXISTS (SELECT 1 FROM loss WHERE process = ?1)",
+                    )?
+                    .execute([process])?;
+                writer.processes.clear();
+                writer.process = None;
             }
             // What is remembered of it is not what is left of it.
             writer.memory.remove(hidden.id);

@@ -50,6 +50,8 @@ export interface Blame {
   models: Portion[];
   /** Tools by name. */
   tools: Portion[];
+  /** How many of each are not in these lists, which [`Blame::shorten`] has cut. */
+  left_out: LeftOut;
   waste: Waste;
 }
 
@@ -118,6 +120,7 @@ export interface ContextGrowth {
   cached: number | null;
   compactions: number;
   calls: ContextCall[];
+  calls_left_out: number;
 }
 
 export interface Counts {
@@ -133,7 +136,9 @@ export interface CriticalPath {
   duration_ms: number;
   idle_ms: number;
   segments: CriticalSegment[];
+  segments_left_out: number;
   spans: CriticalSpan[];
+  spans_left_out: number;
 }
 
 export interface CriticalSegment {
@@ -260,14 +265,24 @@ export interface Import {
   skipped: number;
 }
 
-/** What there is to understand of a session, all of it from one reading. */
+/** What there is to understand of a session, all of it from one reading. As short for 100,000 spans as for 100: of each list what matters most is there, beside how much was left out. */
 export interface Insight {
   verdict: Verdict;
   cost: Blame;
+  /** Those with the most rounds first. */
   loops: Loop[];
+  loops_left_out: number;
   critical_path: CriticalPath;
-  /** For each agent, what it sent with each model call. */
+  /** For each agent, what it sent with each model call; those that sent the most in one. */
   context: ContextGrowth[];
+  context_left_out: number;
+}
+
+/** How many were left out: those that took the least. */
+export interface LeftOut {
+  agents: number;
+  models: number;
+  tools: number;
 }
 
 export interface Llm {

@@ -31,6 +31,7 @@ pub mod error;
 mod events;
 mod params;
 mod questions;
+mod short;
 mod stream;
 
 /// What every handler may use.

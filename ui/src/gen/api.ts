@@ -154,6 +154,16 @@ export interface CriticalSpan {
   duration_ms: number;
 }
 
+/** Something of which only a part is here. */
+export interface Cut {
+  /** Where it is in the answer, as a JSON pointer. */
+  path: string;
+  /** How long a text is, in bytes; its beginning is here. */
+  bytes: number | null;
+  /** How many entries a list or an object has. The first ones are here; of messages the last ones. */
+  entries: number | null;
+}
+
 export interface Data {
   /** Where it is. */
   path: string;
@@ -546,6 +556,14 @@ export interface SessionList {
   next_cursor: string | null;
   /** Of all that fit, wherever pages end. */
   totals: Totals;
+}
+
+/** A span whose long values are cut. */
+export interface ShortSpan extends Span {
+  /** How long all of it is, in bytes: what the same question without `limit` is answered with. */
+  whole_bytes: number;
+  /** What is not all here; empty where everything is. */
+  cut: Cut[];
 }
 
 /** The columns of a session's spans: parents before children, siblings by start. */

@@ -25,6 +25,7 @@ fn whole_answers() {
         ("session-full.json", format!("/api/v1/sessions/{GOOD}?spans=full")),
         ("failed-full.json", format!("/api/v1/sessions/{BAD}?spans=full")),
         ("span.json", format!("/api/v1/sessions/{GOOD}/spans/0000000000000003")),
+        ("span-short.json", format!("/api/v1/sessions/{GOOD}/spans/0000000000000003?limit=4096")),
         ("span-failed.json", format!("/api/v1/sessions/{BAD}/spans/0000000000000002")),
         ("logs.json", format!("/api/v1/sessions/{GOOD}/logs")),
         ("search.json", "/api/v1/search?q=handbook".to_owned()),
@@ -87,6 +88,7 @@ fn every_filter_selects() {
         ("end_state=Indeterminate", vec!["nightly"]),
         ("tag=prod", vec!["refund-agent", "triage"]),
         ("tag=prod&tag=demo", vec!["triage"]),
+        ("q=tag%3D%22demo%22", vec!["triage"]),
         ("agent=coder", vec!["refund-agent"]),
         ("model=GPT-4o", vec!["triage"]),
         ("tool=sql", vec!["refund-agent"]),
@@ -356,6 +358,8 @@ fn what_did_not_change_is_not_sent_again() {
         let again = site.ask("GET", &path, &[&format!("if-none-match: {tag}")], b"");
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
         assert_eq!(again.header("etag"), Some(&*tag));
+        let any = site.ask("GET", &path, &["if-none-match: *"], b"");
+        assert_eq!(any.status, 304, "{path}");
         let other = site.ask("GET", &path, &["if-none-match: W/\"another\""], b"");
         assert_eq!(other.status, 200);
     }
@@ -416,6 +420,14 @@ fn mistakes_are_named_with_what_may_be() {
         ("GET", "/api/v1/sessions/%FF"),
         ("GET", "/api/v1/sessions/last?spans=some"),
         ("GET", "/api/v1/sessions/last/spans/1"),
+        (
+            "GET",
+            "/api/v1/sessions/last/spans/0000000000000003?limit=4095",
+        ),
+        (
+            "GET",
+            "/api/v1/sessions/last/spans/0000000000000003?limit=all",
+        ),
         ("GET", "/api/v1/sessions/019c6b1e/spans/00000000000000ff"),
         ("GET", "/api/v1/sessions/last/skeleton?x=1"),
         ("GET", "/api/v1/sessions/last/verdict?x=1"),

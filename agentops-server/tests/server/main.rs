@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod insight;
 mod kills;
+mod limits;
 mod otlp;
 mod pages;
 mod random;

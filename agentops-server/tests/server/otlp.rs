@@ -644,6 +644,34 @@ fn logs_join_their_spans() {
     assert_eq!((metrics.status, metrics.body), (200, Vec::new()));
 }
 
+/// Metrics are not kept, and what is none is told so as anywhere else.
+#[test]
+fn metrics_are_looked_at() {
+    let server = Server::start("otlp-metrics");
+    let request = br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m"}]}]}]}"#;
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zipped, request).expect("memory");
+    let zipped = zipped.finish().expect("memory");
+    let json = ("content-type", "application/json");
+    let proto = ("content-type", "application/x-protobuf");
+    let gzip = ("content-encoding", "gzip");
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [u8], u16);
+    let cases: [Case<'_>; 8] = [
+        (&[json], request, 200),
+        (&[json, gzip], &zipped, 200),
+        (&[json, gzip], request, 400),
+        (&[json], &zipped, 400),
+        (&[json], b"junk", 400),
+        (&[proto], b"\x0a\xff", 400),
+        (&[proto], b"", 200),
+        (&[json, ("content-encoding", "br")], request, 415),
+    ];
+    for (headers, body, status) in cases {
+        let answer = server.send("POST", "/v1/metrics", headers, body);
+        assert_eq!(answer.status, status, "{headers:?}: {answer:?}");
+    }
+}
+
 /// The exporter that Rust programs use, over HTTP, as they set it up.
 #[test]
 fn opentelemetrys_own_exporter_feeds_it() {

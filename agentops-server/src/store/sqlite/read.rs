@@ -3,7 +3,7 @@
 //! Lists come from the session table alone, whatever is in it; only what is asked for by span is unpacked. Values go
 //! into statements as parameters, never as text.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
@@ -285,7 +285,7 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
     }
     let mut dims = conn.prepare_cached("SELECT kind, dim FROM session_dim WHERE session = ?1")?;
     let dims = dims.query_map([known.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    known.dims = dims.collect::<Result<HashSet<_>, _>>()?;
+    known.dims = dims.collect::<Result<_, _>>()?;
     Ok(Some(known))
 }
 

@@ -3,7 +3,7 @@
 //! Read from the columns when a session is first heard of again, kept while it speaks, and forgotten, the longest silent
 //! first, when there are too many.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,11 @@ use agentops_core::model::session::SessionFacts;
 use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, params};
+
 use super::write::{Heading, Standing};
+use crate::store::StoreError;
 
 /// How many spans are remembered of all sessions together.
 const REMEMBERED: usize = 400_000;
@@ -144,9 +148,9 @@ pub(super) struct Known {
     /// Something of it is not just another program's.
     pub(super) ours: bool,
     pub(super) spans: Vec<Thin>,
-    places: HashMap<SpanId, u32>,
+    places: HashMap<SpanId, u32, RandomState>,
     /// What it is found by, and is in the store already.
-    pub(super) dims: std::collections::HashSet<(u8, i64)>,
+    pub(super) dims: HashSet<(u8, i64), RandomState>,
     /// When its sums were last made, and how long that took.
     pub(super) summed: Option<(Instant, Duration)>,
     /// When it last changed without.
@@ -172,8 +176,8 @@ impl Known {
             waits: 0,
             ours: false,
             spans: Vec::new(),
-            places: HashMap::new(),
-            dims: std::collections::HashSet::new(),
+            places: HashMap::default(),
+            dims: HashSet::default(),
             summed: None,
             changed: None,
             standing: None,
@@ -199,6 +203,20 @@ impl Known {
         self.places.get(&id).map(|&at| at as usize)
     }
 
+    /// Says that the session is found by a word.
+    pub(super) fn find_by(
+        &mut self,
+        conn: &Connection,
+        kind: u8,
+        word: i64,
+    ) -> Result<(), StoreError> {
+        if self.dims.insert((kind, word)) {
+            conn.prepare_cached("INSERT OR IGNORE INTO session_dim VALUES (?1, ?2, ?3)")?
+                .execute(params![self.row, kind, word])?;
+        }
+        Ok(())
+    }
+
     pub(super) fn push(&mut self, thin: Thin) {
         let at = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
         self.places.insert(thin.id, at);
@@ -209,7 +227,7 @@ impl Known {
 /// Sessions that were heard of lately.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    sessions: HashMap<SessionId, Known>,
+    sessions: HashMap<SessionId, Known, RandomState>,
     clock: u64,
     /// How much has come since all was last weighed.
     come: usize,

@@ -15,13 +15,15 @@ use agentops_core::model::rollup::{self, Entry, Rollup};
 use agentops_core::model::session::{Session, SessionFacts};
 use agentops_core::model::span::{Log, Span, SpanKind, Status};
 use agentops_core::model::{trace, wire};
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::payload::{Packer, Unpacker};
+use super::ahead::{Prepared, span_of};
+use super::payload::{Packer, Presses, Unpacker};
 use super::rolls::{self, Rolls, clamp, kind};
 use super::tail::Tail;
 use super::thin::{self, Counted, Known, Memory, Thin, Unwritten, Word};
-use super::{asked, read, reprice, search, text};
+use super::{ahead, read, reprice, search, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
 /// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
@@ -68,14 +70,15 @@ pub(super) struct Writer {
     pub(super) conn: Connection,
     /// What came last, for those who search; and what came in this transaction.
     tail: Arc<Mutex<Tail>>,
-    came: Vec<(i64, String)>,
+    came: Vec<(i64, Arc<str>)>,
     /// The write-ahead log, and how large it must be before it is looked after again.
     log: PathBuf,
     log_limit: u64,
     pub(super) packer: Packer,
+    presses: Arc<Mutex<Presses>>,
     pub(super) unpacker: Unpacker,
     pub(super) memory: Memory,
-    words: HashMap<Arc<str>, i64>,
+    words: HashMap<Arc<str>, i64, RandomState>,
     processes: HashMap<Arc<Resource>, i64>,
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
@@ -93,7 +96,7 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Touched {
     order: Vec<SessionId>,
-    spans: HashMap<SessionId, Vec<SpanId>>,
+    spans: HashMap<SessionId, Vec<SpanId>, RandomState>,
 }
 
 impl Touched {
@@ -111,6 +114,7 @@ impl Writer {
         conn: Connection,
         log: PathBuf,
         tail: Arc<Mutex<Tail>>,
+        presses: Arc<Mutex<Presses>>,
     ) -> Result<Self, StoreError> {
         let packer = Packer::new(&conn)?;
         let sequence = read::sequence(&conn)?;
@@ -121,9 +125,10 @@ impl Writer {
             log,
             log_limit: LOG,
             packer,
+            presses,
             unpacker: Unpacker::default(),
             memory: Memory::default(),
-            words: HashMap::new(),
+            words: HashMap::default(),
             processes: HashMap::new(),
             process: None,
             rolls: Rolls::default(),
@@ -225,14 +230,20 @@ impl Writer {
         self.rolls.clear();
     }
 
-    /// Takes in a batch.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Result<Changes, StoreError> {
+    /// Takes in a batch, of which every span is prepared.
+    pub(super) fn commit(
+        &mut self,
+        batch: &Batch,
+        prepared: Vec<Prepared>,
+    ) -> Result<Changes, StoreError> {
+        let mut prepared = prepared.into_iter();
         self.transaction(|writer| {
             writer.sequence += 1;
             let mut touched = Touched::default();
             for (resource, event) in &batch.events {
+                let prepared = span_of(event).and_then(|_| prepared.next());
                 if writer.is_wanted(event, batch.restores)? {
-                    writer.apply(resource, event, &mut touched)?;
+                    writer.apply(resource, event, prepared, &mut touched)?;
                 }
             }
             for &session in &batch.lost {
@@ -340,11 +351,12 @@ impl Writer {
         &mut self,
         resource: &Arc<Resource>,
         event: &Event,
+        prepared: Option<Prepared>,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         match event {
-            Event::SpanStarted(span) => self.span(resource, span, true, touched),
-            Event::SpanEnded(span) => self.span(resource, span, false, touched),
+            Event::SpanStarted(span) => self.span(resource, span, true, prepared, touched),
+            Event::SpanEnded(span) => self.span(resource, span, false, prepared, touched),
             Event::Log { session, span, log } => self.log(resource, *session, *span, log, touched),
             Event::Session(facts) => self.facts(resource, facts, touched),
             Event::Loss(loss) => self.loss(resource, loss, touched),
@@ -358,6 +370,7 @@ impl Writer {
         resource: &Arc<Resource>,
         span: &Span,
         open: bool,
+        prepared: Option<Prepared>,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let session = session_of(span);
@@ -366,8 +379,8 @@ impl Writer {
         let place = known.place(span.id);
         let ended = place.map(|at| &known.spans[at]).filter(|thin| !thin.open);
         let filled;
-        let span = match ended {
-            None => span,
+        let (span, prepared) = match ended {
+            None => (span, prepared),
             Some(_) if open => return Ok(()),
             Some(thin) if !has_more(span, thin) => return Ok(()),
             Some(thin) => {
@@ -376,10 +389,18 @@ impl Writer {
                     Some(whole) => filled = whole,
                     None => return Ok(()),
                 }
-                &filled
+                (&filled, None)
             }
         };
         touched.session(session).push(span.id);
+        let Prepared {
+            words,
+            packed,
+            asked,
+        } = match prepared {
+            Some(prepared) => prepared,
+            None => ahead::prepare(span, self.packer.own())?,
+        };
 
         let name = self.word(&span.name)?;
         let agent = match &span.agent {
@@ -395,6 +416,13 @@ impl Writer {
             None => None,
         };
         let fault = self.fault(span, &name)?;
+        let is_tool = span.kind == SpanKind::Tool;
+        let dims = [
+            (kind::AGENT, agent.as_ref()),
+            (kind::MODEL, model.as_ref()),
+            (kind::TOOL, Some(&name).filter(|_| is_tool)),
+        ];
+        let dims = dims.map(|(kind, word)| (kind, word.map(|(word, _)| *word)));
         let entry = Entry::from(span);
         let mut thin = Thin {
             row: 0,
@@ -427,12 +455,10 @@ impl Writer {
             is_new: place.is_none(),
             thread: span.thread.as_ref().map(|thread| clamp(thread.id)),
             fault,
-            asked: asked::number(span),
+            asked,
         };
 
-        let mut words = text::words(span, &[]);
-        words.make_ascii_lowercase();
-        let (dict, packed) = self.packer.pack(&wire::encode_span(span))?;
+        self.packer.stored(&packed);
         let Self {
             memory,
             rolls,
@@ -450,10 +476,15 @@ impl Writer {
             known.trace = span.trace_id;
         }
         thin.trace = Some(span.trace_id).filter(|trace| *trace != known.trace);
+        for (kind, word) in dims {
+            if let Some(word) = word {
+                known.find_by(conn, kind, word)?;
+            }
+        }
         match place {
             None => {
                 conn.prepare_cached("INSERT INTO payload (dict, z) VALUES (?1, ?2)")?
-                    .execute(params![dict, packed])?;
+                    .execute(params![packed.dict, packed.bytes])?;
                 thin.row = conn.last_insert_rowid();
                 came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
@@ -468,14 +499,20 @@ impl Writer {
                 rest.is_new = before.unwritten.as_ref().is_some_and(|rest| rest.is_new);
                 thin.row = before.row;
                 conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
-                    .execute(params![thin.row, dict, packed])?;
+                    .execute(params![thin.row, packed.dict, packed.bytes])?;
                 search::changed(conn, thin.row)?;
                 came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
                 known.spans[at] = thin;
             }
         }
-        self.dims_of_span(session, span)
+        if let Some(error) = &span.error {
+            self.dim(session, kind::ERROR, &error.code)?;
+        }
+        for tag in &span.tags {
+            self.dim(session, kind::TAG, tag)?;
+        }
+        Ok(())
     }
 
     /// A span as it is stored, with what a later END of it says and it does not; `None` where that is nothing.
@@ -970,48 +1007,24 @@ impl Writer {
             Some(id) => id,
             None => self
                 .conn
+                // A number that was given once stands in addresses, and means no other error.
                 .prepare_cached(
-                    "INSERT INTO fault (kind, code, name, shape) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO fault (id, kind, code, name, shape) VALUES (1 + max(
+                        coalesce((SELECT max(id) FROM fault), 0),
+                        coalesce((SELECT value FROM meta WHERE key = 'faults'), 0)), ?1, ?2, ?3, ?4)",
                 )?
                 .insert(key)?,
         }))
-    }
-
-    fn dims_of_span(&mut self, session: SessionId, span: &Span) -> Result<(), StoreError> {
-        if let Some(agent) = &span.agent {
-            self.dim(session, kind::AGENT, &agent.name)?;
-        }
-        if let Some(model) = span
-            .llm
-            .as_ref()
-            .and_then(|llm| llm.model.as_deref().or(llm.request_model.as_deref()))
-        {
-            self.dim(session, kind::MODEL, model)?;
-        }
-        if span.kind == SpanKind::Tool {
-            self.dim(session, kind::TOOL, &span.name)?;
-        }
-        if let Some(error) = &span.error {
-            self.dim(session, kind::ERROR, &error.code)?;
-        }
-        for tag in &span.tags {
-            self.dim(session, kind::TAG, tag)?;
-        }
-        Ok(())
     }
 
     /// Says that the session is found by a word.
     fn dim(&mut self, session: SessionId, kind: u8, text: &str) -> Result<(), StoreError> {
         let word = self.word(text)?.0;
         let Self { memory, conn, .. } = self;
-        let Some(known) = memory.get(session) else {
-            return Ok(());
-        };
-        if known.dims.insert((kind, word)) {
-            conn.prepare_cached("INSERT OR IGNORE INTO session_dim VALUES (?1, ?2, ?3)")?
-                .execute(params![known.row, kind, word])?;
+        match memory.get(session) {
+            Some(known) => known.find_by(conn, kind, word),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes the sums of a session that changed, or says that they lag.
@@ -1262,7 +1275,7 @@ impl Writer {
         // What it is found and sorted by is in indexes, which are written whether a value changes or not.
         if known.standing.as_ref() != Some(&standing) || known.heading.as_ref() != Some(&heading) {
             conn.prepare_cached(
-                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,
+                "UPDATE OR FAIL session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,
                     is_root = ?8, parent = ?9, errors = ?10, foreign_only = ?11, lost = ?12, losses = ?13
                  WHERE id = ?1",
             )?
@@ -1283,7 +1296,7 @@ impl Writer {
             ])?;
         }
         conn.prepare_cached(
-            "UPDATE session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
+            "UPDATE OR FAIL session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
                 llm_calls = ?8, tool_calls = ?9, dropped = ?10, input = ?11, output = ?12, cache_read = ?13,
                 cache_write = ?14, reasoning = ?15, total = ?16, cost = ?17, partial = ?18, lists = ?19, stale = 0,
                 seq = ?20, waits = ?21
@@ -1457,13 +1470,22 @@ impl Writer {
                     .prepare_cached("DELETE FROM payload WHERE id = ?1")?
                     .execute([span.row])?;
                 if let Some(fault) = fault {
-                    writer
+                    let gone = writer
                         .conn
                         .prepare_cached(
                             "DELETE FROM fault WHERE id = ?1
                                 AND NOT EXISTS (SELECT 1 FROM span WHERE error = ?1 AND error IS NOT NULL)",
                         )?
                         .execute([fault])?;
+                    if gone > 0 {
+                        writer
+                            .conn
+                            .prepare_cached(
+                                "INSERT INTO meta VALUES ('faults', ?1)
+                                 ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                            )?
+                            .execute([fault])?;
+                    }
                 }
             }
             // Numbers of spans at the end are given again, to spans that nothing was indexed of.
@@ -1491,10 +1513,24 @@ impl Writer {
                 for sql in [
                     "DELETE FROM log WHERE session = ?1",
                     "DELETE FROM session_dim WHERE session = ?1",
-                    "DELETE FROM session WHERE id = ?1",
                 ] {
                     writer.conn.prepare_cached(sql)?.execute([hidden.row])?;
                 }
+                let process: i64 = writer
+                    .conn
+                    .prepare_cached("DELETE FROM session WHERE id = ?1 RETURNING process")?
+                    .query_row([hidden.row], |row| row.get(0))?;
+                // Its machine's name, among others.
+                writer
+                    .conn
+                    .prepare_cached(
+                        "DELETE FROM process WHERE id = ?1
+                            AND NOT EXISTS (SELECT 1 FROM session WHERE process = ?1)
+                            AND NOT EXISTS (SELECT 1 FROM loss WHERE process = ?1)",
+                    )?
+                    .execute([process])?;
+                writer.processes.clear();
+                writer.process = None;
             }
             // What is remembered of it is not what is left of it.
             writer.memory.remove(hidden.id);
@@ -1527,12 +1563,19 @@ impl Writer {
         if !self.packer.may_learn() && !search::lags(&self.conn)? {
             return Ok(false);
         }
-        let (reached, more) = self.transaction(|writer| {
-            writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
-            let tail = writer.tail().from(read::meta(&writer.conn, "indexed")? + 1);
-            search::index(&writer.conn, &mut writer.unpacker, &tail)
+        let (has_learnt, (reached, more)) = self.transaction(|writer| {
+            let has_learnt = writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
+            let next = read::meta(&writer.conn, "indexed")? + 1;
+            let tail = writer.tail().from(next, search::CHUNK as usize);
+            let indexed = search::index(&writer.conn, &mut writer.unpacker, &tail)?;
+            Ok((has_learnt, indexed))
         })?;
         self.tail().indexed(reached);
+        if has_learnt {
+            // Not before it is there for good: what is packed with it can only be read with it.
+            let presses = Presses::new(&self.conn)?;
+            *self.presses.lock().unwrap_or_else(PoisonError::into_inner) = presses;
+        }
         Ok(more)
     }
 }

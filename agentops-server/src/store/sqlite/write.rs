@@ -43,6 +43,12 @@ const SILENCE: Duration = Duration::from_secs(300);
 /// How many spans of a deleted session go in one transaction.
 const PURGE: usize = 250;
 
+/// A log is where it belongs; it may belong to a session of the trace that its session's id is, or of that which its
+/// session is in.
+const AT_HOME: i64 = 0;
+const BY_KEY: i64 = 1;
+const BY_TRACE: i64 = 2;
+
 /// So many sessions of one trace are looked into for what a log belongs to.
 const SIBLINGS: i64 = 100;
 
@@ -599,11 +605,11 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let process = self.process(resource)?;
-        let (session, is_astray) = self.home_of_log(session, span)?;
-        let known = self.known(session, process, resource)?;
-        let (row, trace) = (known.row, known.own_trace());
-        // The same log is the same record, whichever session of the trace it is in by now.
-        let record = wire::encode_log(log, SessionId(trace.0), TraceId::default(), span);
+        // Without the trace, which may not be known yet, and as it came: the same log is the same record, whichever session
+        // it is in by now.
+        let record = wire::encode_log(log, session, TraceId::default(), span);
+        let (session, astray) = self.home_of_log(session, span)?;
+        let row = self.known(session, process, resource)?.row;
         // The same log may come again with the same request.
         let there: bool = self
             .conn
@@ -614,13 +620,7 @@ impl Writer {
                 .prepare_cached(
                     "INSERT INTO log (session, span, time, z, astray) VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .execute(params![
-                    row,
-                    span.0 as i64,
-                    clamp(log.time),
-                    record,
-                    is_astray
-                ])?;
+                .execute(params![row, span.0 as i64, clamp(log.time), record, astray,])?;
             self.has_logs = Some(true);
             touched.session(session).push(span);
             let place = self.memory.get(session).and_then(|known| {
@@ -634,18 +634,18 @@ impl Writer {
         Ok(())
     }
 
-    /// The session that a log goes to; and whether it may be another's, for what named it may be the trace alone, and its
-    /// span is not there yet.
+    /// The session that a log goes to; and what it may be moved by, for what it named may be the trace alone, and its span
+    /// is not there yet.
     fn home_of_log(
         &mut self,
         named: SessionId,
         span: SpanId,
-    ) -> Result<(SessionId, bool), StoreError> {
+    ) -> Result<(SessionId, i64), StoreError> {
         let mut is_real = false;
         if let Some(known) = self.remembered(named)? {
             is_real = !known.spans.is_empty() || known.told.is_some();
             if known.place(span).is_some() || (is_real && known.own_trace().0 != named.0) {
-                return Ok((named, false));
+                return Ok((named, AT_HOME));
             }
         }
         let trace = named.0.to_be_bytes();
@@ -659,10 +659,10 @@ impl Writer {
             .query_row(params![trace, span.0 as i64, SIBLINGS], id)
             .optional()?;
         if let Some(home) = with_span {
-            return Ok((home, false));
+            return Ok((home, AT_HOME));
         }
         if is_real {
-            return Ok((named, true));
+            return Ok((named, BY_KEY));
         }
         let first = self
             .conn
@@ -671,7 +671,7 @@ impl Writer {
             )?
             .query_row([trace], id)
             .optional()?;
-        Ok((first.unwrap_or(named), true))
+        Ok(first.map_or((named, BY_KEY), |first| (first, BY_TRACE)))
     }
 
     /// Whether there is any log that came by itself.
@@ -698,7 +698,7 @@ impl Writer {
         let Some(known) = self.memory.get(session) else {
             return Ok(Vec::new());
         };
-        let own = known.row;
+        let (own, own_key) = (known.row, session.0.to_be_bytes());
         let mut traces = vec![known.own_trace()];
         let mut rows = Vec::with_capacity(spans.len());
         for at in spans.iter().filter_map(|span| known.place(*span)) {
@@ -714,20 +714,25 @@ impl Writer {
             let mut ask = self.conn.prepare_cached(
                 "SELECT id, key, key = ?1 AND spans = 0 AND told IS NULL
                  FROM (SELECT * FROM session WHERE (trace = ?1 OR key = ?1) AND id <> ?2 LIMIT ?3) AS other
-                 WHERE EXISTS (SELECT 1 FROM log WHERE log.session = other.id AND astray)",
+                 WHERE EXISTS (SELECT 1 FROM log WHERE log.session = other.id AND astray <> 0)",
             )?;
             let others = ask.query_map(params![trace.0.to_be_bytes(), own, SIBLINGS], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
             let others: Vec<(i64, [u8; 16], bool)> = others.collect::<Result<_, _>>()?;
+            let by = |key: [u8; 16]| match key == trace.0.to_be_bytes() {
+                true => BY_KEY,
+                false => BY_TRACE,
+            };
             for (other, key, is_empty) in others {
                 let moved = self
                     .conn
                     .prepare_cached(
-                        "UPDATE log SET session = ?1, astray = span NOT IN (SELECT value FROM json_each(?4))
-                         WHERE session = ?2 AND astray AND (?3 OR span IN (SELECT value FROM json_each(?4)))",
+                        "UPDATE log SET session = ?1,
+                            astray = CASE WHEN span IN (SELECT value FROM json_each(?4)) THEN 0 ELSE ?6 END
+                         WHERE session = ?2 AND astray = ?5 AND (?3 OR span IN (SELECT value FROM json_each(?4)))",
                     )?
-                    .execute(params![own, other, is_empty, ids])?;
+                    .execute(params![own, other, is_empty, ids, by(key), by(own_key)])?;
                 found |= moved > 0;
                 if moved > 0 && !is_empty {
                     self.conn

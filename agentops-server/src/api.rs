@@ -32,6 +32,7 @@ mod events;
 mod params;
 mod questions;
 mod rest;
+mod short;
 mod stream;
 
 /// What every handler may use.

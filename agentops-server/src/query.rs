@@ -38,29 +38,53 @@ pub use skeleton::{Calls, Skeleton, skeleton};
 pub use verdict::{Severity, Verdict, verdict};
 pub use whole::{Left, Whole, span};
 
-/// What there is to understand of a session, all of it from one reading.
+/// What there is to understand of a session, all of it from one reading. As short for 100,000 spans as for 100: of each
+/// list what matters most is there, beside how much was left out.
 #[derive(Debug, Serialize)]
 pub struct Insight {
     pub verdict: Verdict,
     pub cost: blame::Blame,
+    /// Those with the most rounds first.
     pub loops: Vec<loops::Loop>,
+    pub loops_left_out: u64,
     pub critical_path: critical::CriticalPath,
-    /// For each agent, what it sent with each model call.
+    /// For each agent, what it sent with each model call; those that sent the most in one.
     pub context: Vec<context::Growth>,
+    pub context_left_out: u64,
 }
+
+/// How many loops are told of.
+const LOOPS: usize = 100;
 
 /// What became of a session, and where its money and its time went.
 pub fn insight(store: &dyn Store, id: SessionId) -> Result<Option<Insight>, StoreError> {
     let Some(run) = Run::read(store, id)? else {
         return Ok(None);
     };
+    let mut cost = blame::of(store, &run)?;
+    cost.shorten();
+    let mut loops = loops::of(&run);
+    let loops_left_out = cut(&mut loops, LOOPS);
+    let mut critical_path = critical::of(&run);
+    critical_path.shorten();
+    let mut context = context::of(&run);
+    let context_left_out = context::shorten(&mut context);
     Ok(Some(Insight {
         verdict: verdict::of(store, &run)?,
-        cost: blame::of(store, &run)?,
-        loops: loops::of(&run),
-        critical_path: critical::of(&run),
-        context: context::of(&run),
+        cost,
+        loops,
+        loops_left_out,
+        critical_path,
+        context,
+        context_left_out,
     }))
+}
+
+/// Keeps the first of a list; how many that left out.
+fn cut<T>(list: &mut Vec<T>, most: usize) -> u64 {
+    let left_out = list.len().saturating_sub(most);
+    list.truncate(most);
+    left_out as u64
 }
 
 /// How many spans are asked for at once.

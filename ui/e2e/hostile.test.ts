@@ -156,6 +156,36 @@ test("five million letters do not hold the page up", async () => {
   expect(Date.now() - began).toBeLessThan(2_000);
 });
 
+test("five million letters are sent once they are asked for, and none is lost", async () => {
+  const { page, context } = await open(server, null, { now: NOW });
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const bodies: Promise<number>[] = [];
+  page.on("response", (response) => {
+    const length = () => response.body().then((body) => body.length);
+    if (response.url().includes("/spans/")) bodies.push(length().catch(() => 0));
+  });
+  const received = async () => (await Promise.all(bodies)).reduce((sum, one) => sum + one, 0);
+  const copied = () => page.evaluate(async () => (await navigator.clipboard.readText()).length);
+  await page.goto(`${server.origin}/s/${sessionOf(SIZE)}?span=${spanOf(SIZE, 1)}&tab=io`);
+  const details = page.locator("aside.details");
+  await details
+    .getByRole("note")
+    .getByText(/5(\.\d+)? MB in all; of .*output/)
+    .waitFor();
+  expect(await received()).toBeGreaterThan(5_000);
+  expect(await received()).toBeLessThan(400_000);
+  // What is copied is all of it, whatever is shown.
+  await details.locator(".value").getByRole("button", { name: "Copy" }).last().click();
+  await expect.poll(copied).toBeGreaterThan(LONG);
+  await details.getByRole("button", { name: "Show all" }).click();
+  await expect.poll(() => details.getByRole("note").count()).toBe(0);
+  await details
+    .getByRole("button", { name: /more characters/ })
+    .first()
+    .waitFor();
+  expect(await received()).toBeGreaterThan(LONG);
+});
+
 test("ten thousand levels are rows like others", async () => {
   const { page } = await open(server, `/s/${sessionOf(DEEP)}?span=${spanOf(DEEP, DEPTH)}`, {
     now: NOW,

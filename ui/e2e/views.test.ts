@@ -75,6 +75,31 @@ test.each([
   await expectAccessible(page, tab);
 });
 
+test.each([1440, 1280])("nothing moves when the verdict comes, %i pixels wide", async (width) => {
+  const { page } = await open(server, null, { now: NOW, width });
+  let answer = () => {};
+  const asked = new Promise<void>((done) => (answer = done));
+  await page.route("**/verdict", async (route) => {
+    await asked;
+    await route.continue();
+  });
+  const places = () =>
+    page.evaluate(() =>
+      ["[role=treegrid]", ".minimap", ".toolbar"].map((what) => {
+        const { x, y, width, height } = document.querySelector(what)!.getBoundingClientRect();
+        return [x, y, width, height].map(Math.round);
+      }),
+    );
+  await page.goto(`${server.origin}/s/${refund}`);
+  await page.getByRole("treegrid").locator("[role=row]").nth(5).waitFor();
+  await page.getByText("coder gave up").waitFor();
+  const before = await places();
+  answer();
+  await page.getByRole("button", { name: /go to the failing span/ }).waitFor();
+  await page.getByText(/wasted/).waitFor();
+  expect(await places()).toEqual(before);
+});
+
 test("a mark of analytics leads to its sessions", async () => {
   const { page } = await open(server, "/analytics?by=model", { now: NOW });
   const link = page.locator("main a[href*='model=gpt-4o']").first();

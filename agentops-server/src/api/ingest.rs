@@ -9,8 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use agentops_core::model::event::{Event, Resource};
-use agentops_core::model::id::{SessionId, TraceId};
+use agentops_core::model::id::TraceId;
 use axum::Json;
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
@@ -200,10 +199,7 @@ async fn take(
             Signal::Spans => otlp::traces(&decoded, format),
             Signal::Logs => otlp::logs(&decoded, format),
         };
-        let mut taken = taken.map_err(Problem::Unreadable)?;
-        if let Signal::Logs = signal {
-            at_home(&worker, &mut taken.events);
-        }
+        let taken = taken.map_err(Problem::Unreadable)?;
         Ok::<(Taken, OwnedSemaphorePermit), Problem>((taken, room))
     });
     let taken = taken.await.map_err(|_| Problem::Broken)?;
@@ -269,32 +265,6 @@ async fn gather(
         body.extend_from_slice(&chunk);
     }
     Ok((body, taken))
-}
-
-/// Logs that name a trace alone belong to the session that runs in it, which may have begun elsewhere.
-fn at_home(app: &App, events: &mut [(Arc<Resource>, Event)]) {
-    let mut known: Vec<(SessionId, SessionId)> = Vec::new();
-    for (_, event) in events {
-        let Event::Log { session, .. } = event else {
-            continue;
-        };
-        let home = match known.iter().find(|(said, _)| said == session) {
-            Some((_, home)) => *home,
-            None => {
-                // Where the store does not say, the commit after this will say why.
-                let found = app
-                    .live
-                    .store()
-                    .session_of(TraceId(session.0))
-                    .ok()
-                    .flatten();
-                let home = found.unwrap_or(*session);
-                known.push((*session, home));
-                home
-            }
-        };
-        *session = home;
-    }
 }
 
 /// Why a request was not taken.
@@ -503,25 +473,16 @@ pub(super) async fn upload_logs(
     let size = text.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_nanos() as u64);
-    let mut events = vec![upload::printed(trace, text, now)];
     let worker = app.clone();
     let found = tokio::task::spawn_blocking(move || {
-        at_home(&worker, &mut events);
-        let mut session = trace;
-        if let Some((
-            _,
-            Event::Log {
-                session: home, log, ..
-            },
-        )) = events.first()
-        {
-            session = *home;
-            // Where the store does not say, the commit after this will say why.
-            let store = &**worker.live.store();
-            if upload::is_kept(store, session, &log.message).unwrap_or(false) {
-                events.clear();
-            }
-        }
+        // Where the store does not say, the commit after this will say why.
+        let store = &**worker.live.store();
+        let home = store.session_of(TraceId(trace.0)).ok().flatten();
+        let session = home.unwrap_or(trace);
+        let events = match upload::is_kept(store, session, &text) {
+            Ok(true) => Vec::new(),
+            _ => vec![upload::printed(session, text, now)],
+        };
         (session, events)
     });
     let Ok((session, events)) = found.await else {

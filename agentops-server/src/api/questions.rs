@@ -28,7 +28,7 @@ use super::answer::{
 };
 use super::error::ApiError;
 use super::params::{self, FILTERS, Params};
-use super::{App, about, events, stream};
+use super::{App, about, events, short, stream};
 use crate::home::Home;
 use crate::ingest::import;
 use crate::live::Live;
@@ -314,7 +314,11 @@ async fn span(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (id, span) = named(path)?;
-    Params::read(text.as_deref(), &[])?;
+    let params = Params::read(text.as_deref(), &[&["limit"]])?;
+    let may_be = "at least 4096: about how many bytes of the span are wanted";
+    let limit = params.read_one("limit", may_be, |text| {
+        text.parse().ok().filter(|limit| *limit >= short::LEAST)
+    })?;
     let span: SpanId = span.parse().map_err(|_| {
         ApiError::bad(
             "bad_span_id",
@@ -330,7 +334,11 @@ async fn span(
                     format!("session {id} has no span {span}; GET /api/v1/sessions/{id}/skeleton lists its spans"),
                 )
             })?;
-            Ok(written(&json::one_span(&span)))
+            let span = json::one_span(&span);
+            Ok(match limit {
+                Some(limit) => written(&short::short(&span, limit)),
+                None => written(&span),
+            })
         })
         .await
 }

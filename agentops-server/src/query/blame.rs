@@ -30,7 +30,29 @@ pub struct Blame {
     pub models: Vec<Portion>,
     /// Tools by name.
     pub tools: Vec<Portion>,
+    /// How many of each are not in these lists, which [`Blame::shorten`] has cut.
+    pub left_out: LeftOut,
     pub waste: Waste,
+}
+
+/// How many were left out: those that took the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct LeftOut {
+    pub agents: u64,
+    pub models: u64,
+    pub tools: u64,
+}
+
+/// How many of each are told of.
+const NAMED: usize = 50;
+
+impl Blame {
+    /// Keeps those that took the most, and says how many others there are.
+    pub fn shorten(&mut self) {
+        self.left_out.agents += super::cut(&mut self.agents, NAMED);
+        self.left_out.models += super::cut(&mut self.models, NAMED);
+        self.left_out.tools += super::cut(&mut self.tools, NAMED);
+    }
 }
 
 /// What one of them took, the dearest first.
@@ -122,6 +144,7 @@ pub fn of(store: &dyn Store, run: &Run) -> Result<Blame, StoreError> {
         agents: in_order(agents, cost.known),
         models: in_order(models, cost.known),
         tools: in_order(tools, cost.known),
+        left_out: LeftOut::default(),
         cost,
         waste,
     })

@@ -3,6 +3,7 @@
 //! By the tokens that calls report, each counted where the roll-up counts it. Where they fall by more than half from one
 //! call of a model to the next, the context was made smaller. Knows nothing of what was said.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use agentops_core::model::id::{SessionId, SpanId};
@@ -19,6 +20,8 @@ pub struct Growth {
     pub agent: Option<String>,
     /// By start.
     pub calls: Vec<Sent>,
+    /// How many others [`shorten`] took out from between them.
+    pub calls_left_out: u64,
     /// The most that went into one.
     pub peak: u64,
     /// What of all of it was read from a cache, from 0 to 1; `None` where nothing went in.
@@ -62,6 +65,7 @@ pub fn of(run: &Run) -> Vec<Growth> {
             agents.push(Growth {
                 agent: row.agent.as_deref().map(str::to_owned),
                 calls: Vec::new(),
+                calls_left_out: 0,
                 peak: 0,
                 cached: None,
                 compactions: 0,
@@ -93,6 +97,52 @@ pub fn of(run: &Run) -> Vec<Growth> {
     agents
 }
 
+/// How many agents are told of, and in how many stretches the calls of each.
+const AGENTS: usize = 20;
+const STRETCHES: usize = 60;
+
+/// Keeps the agents that sent the most in one call, in the order they are in, and of each the calls that show how its
+/// context grew; how many agents were left out.
+pub(super) fn shorten(agents: &mut Vec<Growth>) -> u64 {
+    let mut peaks: Vec<u64> = agents.iter().map(|agent| agent.peak).collect();
+    peaks.sort_unstable_by(|a, b| b.cmp(a));
+    let mut left_out = 0;
+    if let Some(&below) = peaks.get(AGENTS) {
+        let mut equal = AGENTS - peaks.iter().filter(|&&peak| peak > below).count();
+        agents.retain(|agent| {
+            let is_kept = agent.peak > below || (agent.peak == below && equal > 0);
+            equal -= usize::from(is_kept && agent.peak == below);
+            is_kept
+        });
+        left_out = (peaks.len() - agents.len()) as u64;
+    }
+    for agent in agents {
+        agent.thin();
+    }
+    left_out
+}
+
+impl Growth {
+    /// Of each stretch of calls keeps the largest and the first that was made smaller: what a drawing of all would show.
+    fn thin(&mut self) {
+        let all = self.calls.len();
+        if all <= 2 * STRETCHES {
+            return;
+        }
+        let mut kept = Vec::with_capacity(2 * STRETCHES);
+        for stretch in self.calls.chunks(all.div_ceil(STRETCHES)) {
+            let largest = (0..stretch.len()).max_by_key(|&at| (stretch[at].input, Reverse(at)));
+            let compacted = stretch.iter().position(|sent| sent.compacted);
+            let both = [largest, compacted.filter(|at| Some(*at) != largest)];
+            let mut both: Vec<usize> = both.into_iter().flatten().collect();
+            both.sort_unstable();
+            kept.extend(both.into_iter().map(|at| stretch[at].clone()));
+        }
+        self.calls_left_out = (all - kept.len()) as u64;
+        self.calls = kept;
+    }
+}
+
 impl Serialize for Growth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -102,6 +152,7 @@ impl Serialize for Growth {
             cached: Option<f64>,
             compactions: u64,
             calls: &'a [Sent],
+            calls_left_out: u64,
         }
         View {
             agent: self.agent.as_deref(),
@@ -109,6 +160,7 @@ impl Serialize for Growth {
             cached: self.cached,
             compactions: self.compactions,
             calls: &self.calls,
+            calls_left_out: self.calls_left_out,
         }
         .serialize(serializer)
     }

@@ -23,8 +23,28 @@ pub struct CriticalPath {
     pub idle: u64,
     /// One after the other, without gaps except where no span ran. In nanoseconds from the session's start.
     pub segments: Vec<Segment>,
+    /// How many shorter ones [`CriticalPath::shorten`] took out from between them.
+    pub segments_left_out: u64,
     /// The spans of it, by how much of it they were.
     pub spans: Vec<Part>,
+    pub spans_left_out: u64,
+}
+
+/// How many segments are told of, and how many spans.
+const SEGMENTS: usize = 200;
+const SPANS: usize = 100;
+
+impl CriticalPath {
+    /// Keeps what was waited for longest, and says how much else there is.
+    pub fn shorten(&mut self) {
+        self.spans_left_out += super::cut(&mut self.spans, SPANS);
+        if self.segments.len() > SEGMENTS {
+            let longest = |segment: &Segment| Reverse(segment.to - segment.from);
+            self.segments.sort_by_key(longest);
+            self.segments_left_out += super::cut(&mut self.segments, SEGMENTS);
+            self.segments.sort_by_key(|segment| segment.from);
+        }
+    }
 }
 
 /// A time in which the session waited for one span.
@@ -182,6 +202,8 @@ impl<'a> Walk<'a> {
                     to: ended - from,
                 })
                 .collect(),
+            segments_left_out: 0,
+            spans_left_out: 0,
             spans: spans
                 .into_iter()
                 .map(|at| Part {
@@ -202,13 +224,17 @@ impl Serialize for CriticalPath {
             duration_ms: f64,
             idle_ms: f64,
             segments: &'a [Segment],
+            segments_left_out: u64,
             spans: &'a [Part],
+            spans_left_out: u64,
         }
         View {
             duration_ms: millis(self.duration),
             idle_ms: millis(self.idle),
             segments: &self.segments,
+            segments_left_out: self.segments_left_out,
             spans: &self.spans,
+            spans_left_out: self.spans_left_out,
         }
         .serialize(serializer)
     }

@@ -25,6 +25,7 @@ fn whole_answers() {
         ("session-full.json", format!("/api/v1/sessions/{GOOD}?spans=full")),
         ("failed-full.json", format!("/api/v1/sessions/{BAD}?spans=full")),
         ("span.json", format!("/api/v1/sessions/{GOOD}/spans/0000000000000003")),
+        ("span-short.json", format!("/api/v1/sessions/{GOOD}/spans/0000000000000003?limit=4096")),
         ("span-failed.json", format!("/api/v1/sessions/{BAD}/spans/0000000000000002")),
         ("logs.json", format!("/api/v1/sessions/{GOOD}/logs")),
         ("search.json", "/api/v1/search?q=handbook".to_owned()),
@@ -419,6 +420,14 @@ fn mistakes_are_named_with_what_may_be() {
         ("GET", "/api/v1/sessions/%FF"),
         ("GET", "/api/v1/sessions/last?spans=some"),
         ("GET", "/api/v1/sessions/last/spans/1"),
+        (
+            "GET",
+            "/api/v1/sessions/last/spans/0000000000000003?limit=4095",
+        ),
+        (
+            "GET",
+            "/api/v1/sessions/last/spans/0000000000000003?limit=all",
+        ),
         ("GET", "/api/v1/sessions/019c6b1e/spans/00000000000000ff"),
         ("GET", "/api/v1/sessions/last/skeleton?x=1"),
         ("GET", "/api/v1/sessions/last/verdict?x=1"),

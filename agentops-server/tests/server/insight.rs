@@ -380,6 +380,8 @@ fn what_outlives_its_parent_and_what_is_open() {
             {"span_id": "0000000000000002", "kind": "TASK", "name": "a", "duration_ms": 20.0},
             {"span_id": "0000000000000003", "kind": "TASK", "name": "b", "duration_ms": 10.0},
         ],
+        "segments_left_out": 0,
+        "spans_left_out": 0,
     });
     assert_eq!(json, expected);
 }
@@ -428,9 +430,109 @@ fn context_grows_and_is_made_smaller() {
         .collect();
     assert_eq!(compacted, [false, false, false, false, false, true]);
     let expected = json!({
-        "agent": "writer", "peak": 10, "cached": 0.0, "compactions": 0,
+        "agent": "writer", "peak": 10, "cached": 0.0, "compactions": 0, "calls_left_out": 0,
         "calls": [{"span_id": "000000000000001e", "time_ms": 350.0, "model": "acme-1", "input": 10,
             "cache_read": 0, "estimated": false, "compacted": false}],
     });
     assert_eq!(json[1], expected);
+}
+
+/// A long run: agents that ask `calls` times each and repeat themselves, 150 times each in three rounds.
+fn long(agents: u64, calls: u64) -> Story {
+    let mut story = Story::new();
+    let mut id = 1_000;
+    for agent in 0..agents {
+        let from = agent * 100_000;
+        let own = 10 + agent;
+        story = story.span(
+            Agent,
+            &format!("agent-{agent}"),
+            own,
+            1,
+            [from, from + 90_000],
+        );
+        for call in 0..calls {
+            let at = from + call * 10;
+            id += 1;
+            // It grows, and is made smaller at every 150th.
+            let input = 1_000 + agent + (call % 150) * 10;
+            story = story
+                .span(Llm, "ask", id, own, [at, at + 4])
+                .call("a", (input, 1), Some(CENT));
+            id += 1;
+            story = story
+                .span(
+                    Tool,
+                    &format!("tool-{}", call / 3),
+                    id,
+                    own,
+                    [at + 5, at + 9],
+                )
+                .with(|span| span.input = Some(json!({"of": agent}).into()));
+        }
+    }
+    let end = agents * 100_000;
+    story.ended(end, EndState::Success, None)
+}
+
+#[test]
+fn a_long_run_is_told_of_shortly_and_nothing_is_left_out_in_silence() {
+    let (_home, store) = store();
+    long(25, 450).tell(&store);
+    let insight = query::insight(&store, RUN)
+        .expect("it is read")
+        .expect("it is there");
+    let whole = serde_json::to_string(&insight).expect("JSON");
+    assert!(whole.len() < 600_000, "{}", whole.len());
+
+    let loops = query::loops(&store, RUN).expect("read").expect("there");
+    assert!(loops.len() > 100);
+    assert_eq!(insight.loops, loops[..100]);
+    assert_eq!(insight.loops_left_out, loops.len() as u64 - 100);
+
+    let blame = query::blame(&store, RUN).expect("read").expect("there");
+    let (short, out) = (&insight.cost, insight.cost.left_out);
+    assert_eq!(short.agents, blame.agents);
+    assert_eq!(short.tools, blame.tools[..50]);
+    assert_eq!([out.agents, out.models, out.tools], [0, 0, 150 - 50]);
+    assert_eq!((short.cost, &short.waste), (blame.cost, &blame.waste));
+
+    let path = query::critical_path(&store, RUN)
+        .expect("read")
+        .expect("there");
+    let short = &insight.critical_path;
+    assert_eq!(short.spans, path.spans[..100]);
+    assert_eq!(short.spans_left_out, path.spans.len() as u64 - 100);
+    let kept = short.segments.len() as u64;
+    assert_eq!(kept + short.segments_left_out, path.segments.len() as u64);
+    assert_eq!(kept, 200);
+    assert!(short.segments.is_sorted_by_key(|segment| segment.from));
+    let least = short.segments.iter().map(|kept| kept.to - kept.from).min();
+    let left_out = path
+        .segments
+        .iter()
+        .filter(|one| !short.segments.contains(one));
+    assert!(left_out.map(|one| one.to - one.from).max() <= least);
+
+    let whole = query::context(&store, RUN).expect("read").expect("there");
+    assert_eq!(insight.context_left_out, 5);
+    // The last agents send the most.
+    for (short, whole) in insight.context.iter().zip(&whole[5..]) {
+        let facts = (&short.agent, short.peak, short.cached, short.compactions);
+        let expected = (&whole.agent, whole.peak, whole.cached, whole.compactions);
+        assert_eq!(facts, expected);
+        let kept = short.calls.len() as u64;
+        assert!((50..=120).contains(&kept), "{kept}");
+        assert_eq!(kept + short.calls_left_out, whole.calls.len() as u64);
+        assert_eq!(
+            short.calls.iter().map(|call| call.input).max(),
+            Some(whole.peak)
+        );
+        let compacted = short.calls.iter().filter(|call| call.compacted);
+        assert_eq!(compacted.count() as u64, whole.compactions);
+        assert!(whole.compactions > 0);
+        assert!(short.calls.is_sorted_by_key(|call| call.at));
+        assert!(short.calls.iter().all(|call| whole.calls.contains(call)));
+    }
+    assert_eq!(insight.context.len(), 20);
 }

@@ -15,6 +15,7 @@ mod limits;
 mod otlp;
 mod pages;
 mod random;
+mod runs;
 mod seed;
 mod site;
 mod sse;

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::harness::{START, Server};
 
-const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
+pub(crate) const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
 
 /// A span as OTLP JSON has it; `at` and `took` in milliseconds, an end of 0 where it goes on.
 pub(crate) fn span(

@@ -12,7 +12,7 @@ use serde_json::Value;
 use syn::{Attribute, Fields, GenericArgument, ImplItem, Item, Meta, PathArguments, Stmt, Type};
 
 /// Where answers are written, with names for structs that are called alike elsewhere.
-const SOURCES: [(&str, &[(&str, &str)]); 11] = [
+const SOURCES: [(&str, &[(&str, &str)]); 12] = [
     (
         "../agentops-core/src/model/json.rs",
         &[
@@ -27,6 +27,7 @@ const SOURCES: [(&str, &[(&str, &str)]); 11] = [
         &[("CostAnswer", "TotalCost"), ("MetricsAnswer", "Metrics")],
     ),
     ("src/api/error.rs", &[("ErrorAnswer", "Refused")]),
+    ("src/api/short.rs", &[]),
     ("src/query.rs", &[]),
     ("src/query/blame.rs", &[]),
     ("src/query/blame/cache.rs", &[]),
@@ -54,7 +55,7 @@ const WORDS: [&str; 3] = [
 ];
 
 /// What is written by hand, or stands for what a generic answer has.
-const BY_HAND: [(&str, &str); 13] = [
+const BY_HAND: [(&str, &str); 14] = [
     ("Usd", "number"),
     ("Millis", "number"),
     ("Value", "Json"),
@@ -64,6 +65,7 @@ const BY_HAND: [(&str, &str); 13] = [
     ("SessionList.S", "Session"),
     ("Changes.S", "Session"),
     ("LogList.L", "SpanLog"),
+    ("ShortSpan.S", "Span"),
     ("SpanLog.L", "Log"),
     ("Tool.status", "\"executing\" | \"failed\" | \"succeeded\""),
     ("ContentPart.type", "string"),
@@ -589,6 +591,7 @@ fn answers_are_of_these_types() {
         ("session-full.json", "Session"),
         ("failed-full.json", "Session"),
         ("span.json", "Span"),
+        ("span-short.json", "ShortSpan"),
         ("span-failed.json", "Span"),
         ("logs.json", "LogList"),
         ("search.json", "Search"),

@@ -50,6 +50,8 @@ export interface Blame {
   models: Portion[];
   /** Tools by name. */
   tools: Portion[];
+  /** How many of each are not in these lists, which [`Blame::shorten`] has cut. */
+  left_out: LeftOut;
   waste: Waste;
 }
 
@@ -118,6 +120,7 @@ export interface ContextGrowth {
   cached: number | null;
   compactions: number;
   calls: ContextCall[];
+  calls_left_out: number;
 }
 
 export interface Counts {
@@ -133,7 +136,9 @@ export interface CriticalPath {
   duration_ms: number;
   idle_ms: number;
   segments: CriticalSegment[];
+  segments_left_out: number;
   spans: CriticalSpan[];
+  spans_left_out: number;
 }
 
 export interface CriticalSegment {
@@ -147,6 +152,16 @@ export interface CriticalSpan {
   kind: SpanKind;
   name: string;
   duration_ms: number;
+}
+
+/** Something of which only a part is here. */
+export interface Cut {
+  /** Where it is in the answer, as a JSON pointer. */
+  path: string;
+  /** How long a text is, in bytes; its beginning is here. */
+  bytes: number | null;
+  /** How many entries a list or an object has. The first ones are here; of messages the last ones. */
+  entries: number | null;
 }
 
 export interface Data {
@@ -262,14 +277,24 @@ export interface Import {
   cut: string | null;
 }
 
-/** What there is to understand of a session, all of it from one reading. */
+/** What there is to understand of a session, all of it from one reading. As short for 100,000 spans as for 100: of each list what matters most is there, beside how much was left out. */
 export interface Insight {
   verdict: Verdict;
   cost: Blame;
+  /** Those with the most rounds first. */
   loops: Loop[];
+  loops_left_out: number;
   critical_path: CriticalPath;
-  /** For each agent, what it sent with each model call. */
+  /** For each agent, what it sent with each model call; those that sent the most in one. */
   context: ContextGrowth[];
+  context_left_out: number;
+}
+
+/** How many were left out: those that took the least. */
+export interface LeftOut {
+  agents: number;
+  models: number;
+  tools: number;
 }
 
 export interface Llm {
@@ -533,6 +558,14 @@ export interface SessionList {
   next_cursor: string | null;
   /** Of all that fit, wherever pages end. */
   totals: Totals;
+}
+
+/** A span whose long values are cut. */
+export interface ShortSpan extends Span {
+  /** How long all of it is, in bytes: what the same question without `limit` is answered with. */
+  whole_bytes: number;
+  /** What is not all here; empty where everything is. */
+  cut: Cut[];
 }
 
 /** The columns of a session's spans: parents before children, siblings by start. */

@@ -71,7 +71,7 @@ export function Session({ route }: { route: SessionRoute }) {
     <main id="main" class={route.span ? "page session with-details" : "page session"}>
       <Head session={session} model={model} />
       <Why session={session} model={model} />
-      <Blame model={model} />
+      <Blame session={session} model={model} />
       <div class="overview">
         <Minimap model={model} />
         <ContextStrip model={model} />

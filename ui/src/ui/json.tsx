@@ -26,11 +26,23 @@ interface Look {
 }
 
 /** A value with its name, and what can be done with it. */
-export function Value({ name, value }: { name: string; value: unknown }) {
+export function Value({
+  name,
+  value,
+  whole,
+}: {
+  name: string;
+  value: unknown;
+  /** Asks for all of it, where only a part is here. */
+  whole?: () => Promise<unknown>;
+}) {
   const [words, setWords] = useState("");
   const [all, setAll] = useState<boolean | null>(null);
   const found = useMemo(() => (words ? findIn(value, words) : null), [value, words]);
-  const text = () => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+  const text = async () => {
+    const all = whole ? await whole() : value;
+    return typeof all === "string" ? all : JSON.stringify(all, null, 2);
+  };
   const isTree = typeof value === "object" && value !== null;
   const isLong = useMemo(
     () =>
@@ -40,7 +52,10 @@ export function Value({ name, value }: { name: string; value: unknown }) {
   return (
     <section class="value">
       <h3>
-        <span>{name}</span>
+        <span>
+          {name}
+          {whole && <span class="chip warn">in part</span>}
+        </span>
         <span class="value-tools">
           {isLong && (
             <>

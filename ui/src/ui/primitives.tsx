@@ -144,13 +144,16 @@ export function Tabs<T extends string>({
 }
 
 /** Puts text on the clipboard, and says so. */
-export function Copy({ text, label }: { text: () => string; label: string }) {
-  const copy = (event: MouseEvent) => {
+/** Copies a text, which may have to be asked for first. */
+export function Copy({ text, label }: { text: () => string | Promise<string>; label: string }) {
+  const copy = async (event: MouseEvent) => {
     const button = event.currentTarget as HTMLButtonElement;
-    navigator.clipboard.writeText(text()).then(
-      () => (button.dataset.done = "copied"),
-      () => (button.dataset.done = "not allowed"),
-    );
+    try {
+      await navigator.clipboard.writeText(await text());
+      button.dataset.done = "copied";
+    } catch (error) {
+      button.dataset.done = error instanceof DOMException ? "not allowed" : "not there";
+    }
   };
   return (
     <button type="button" class="copy" onClick={copy} aria-label={label}>

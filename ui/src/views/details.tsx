@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { canCurl, curlOf } from "../core/curl";
-import { clock, count, duration, money, parseTime, percent, plural } from "../core/format";
+import { bytes, clock, count, duration, money, parseTime, percent, plural } from "../core/format";
 import { kindOf } from "../core/kinds";
 import type { Span } from "../core/model";
 import { NONE } from "../core/store";
@@ -13,14 +13,25 @@ import { useAnswer } from "../ui/ask";
 import { Text, Value } from "../ui/json";
 import { Copy, Failure, Kind, Tabs } from "../ui/primitives";
 import { Peers } from "./details/peers";
+import {
+  SHORT,
+  type Shown,
+  cutFields,
+  isCutIn,
+  isCutMessage,
+  missing,
+  pathOf,
+  wholeOf,
+} from "./details/short";
 import { Message } from "./message";
 import type { SessionModel } from "./session-model";
 
 export function Details({ model }: { model: SessionModel }) {
   const session = model.session.value;
   const id = model.selectedId.value;
-  const path = session && id ? `/sessions/${session.id}/spans/${id}` : null;
-  const { answer: span, error, isStale, again } = useAnswer<Span>(path);
+  const [wholeId, setWholeId] = useState<string | null>(null);
+  const path = session && id ? `${pathOf(session.id, id)}${wholeId === id ? "" : SHORT}` : null;
+  const { answer: span, error, isStale, again } = useAnswer<Shown>(path);
   useAgain(model, again);
   if (error) {
     return (
@@ -49,9 +60,31 @@ export function Details({ model }: { model: SessionModel }) {
         choose={(tab) => model.change({ tab })}
       />
       <div class="details-body" role="tabpanel" tabIndex={0} key={span.id + tab}>
-        <Body span={span} tab={tab} model={model} />
+        <InPart span={span} showAll={() => setWholeId(span.id)} />
+        <Body span={span} tab={tab} model={model} showAll={() => setWholeId(span.id)} />
       </div>
     </div>
+  );
+}
+
+/** Says what of a span is not here, and where it is. */
+function InPart({ span, showAll }: { span: Shown; showAll: () => void }) {
+  const cut = cutFields(span);
+  if (cut.length === 0) return null;
+  return (
+    <p class="in-part" role="note">
+      {bytes(span.whole_bytes ?? 0)} in all; of {cut.join(", ")} a part is here.{" "}
+      <button type="button" onClick={showAll}>
+        Show all
+      </button>{" "}
+      <a
+        class="button"
+        href={`/api/v1${pathOf(span.session_id, span.id)}`}
+        download={`${span.name.slice(0, 60)}-${span.id}.json`}
+      >
+        Download
+      </a>
+    </p>
   );
 }
 
@@ -70,16 +103,18 @@ function useAgain(model: SessionModel, again: () => void): void {
   }, [now]);
 }
 
-export function tabsOf(span: Span): { id: Tab; text: string }[] {
+export function tabsOf(span: Shown): { id: Tab; text: string }[] {
   const tabs: { id: Tab; text: string }[] = [{ id: "overview", text: "Overview" }];
   if (span.error) tabs.push({ id: "error", text: "Error" });
   if (span.llm) {
-    const messages = span.llm.messages.length + span.llm.completions.length;
+    const messages =
+      span.llm.messages.length + missing(span, "/llm/messages") + span.llm.completions.length;
     tabs.push({ id: "messages", text: messages > 0 ? `Messages ${count(messages)}` : "Messages" });
   }
   tabs.push({ id: "io", text: "In / Out" });
   if (Object.keys(span.attributes).length > 0) tabs.push({ id: "attributes", text: "Attributes" });
-  if (span.logs.length > 0) tabs.push({ id: "logs", text: `Logs ${count(span.logs.length)}` });
+  const logs = span.logs.length + missing(span, "/logs");
+  if (logs > 0) tabs.push({ id: "logs", text: `Logs ${count(logs)}` });
   tabs.push({ id: "raw", text: "Raw" });
   return tabs;
 }
@@ -115,7 +150,7 @@ function Coming({ model }: { model: SessionModel }) {
   );
 }
 
-function Head({ span, model }: { span: Span; model: SessionModel }) {
+function Head({ span, model }: { span: Shown; model: SessionModel }) {
   const { store } = model;
   const at = store.indexOf(span.id);
   const path = at < 0 ? [] : store.ancestors(at);
@@ -145,40 +180,78 @@ function Head({ span, model }: { span: Span; model: SessionModel }) {
       </p>
       <p class="copies">
         <Copy text={() => location.href} label="Link" />
-        <Copy text={() => JSON.stringify(span, null, 2)} label="JSON" />
-        {llm && canCurl(llm) && <Copy text={() => curlOf(llm) ?? ""} label="cURL" />}
+        <Copy text={async () => JSON.stringify(await wholeOf(span), null, 2)} label="JSON" />
+        {llm && canCurl(llm) && (
+          <Copy
+            text={async () => {
+              const { llm } = await wholeOf(span);
+              return (llm && curlOf(llm)) ?? "";
+            }}
+            label="cURL"
+          />
+        )}
       </p>
     </header>
   );
 }
 
-function Body({ span, tab, model }: { span: Span; tab: Tab; model: SessionModel }) {
+function Body({
+  span,
+  tab,
+  model,
+  showAll,
+}: {
+  span: Shown;
+  tab: Tab;
+  model: SessionModel;
+  showAll: () => void;
+}) {
   switch (tab) {
     case "overview":
       return <Overview span={span} model={model} />;
     case "io":
       return <InOut span={span} />;
     case "messages":
-      return <Messages span={span} />;
+      return <Messages span={span} showAll={showAll} />;
     case "error":
       return <ErrorView span={span} model={model} />;
     case "attributes":
-      return <Value name="Attributes" value={span.attributes} />;
+      return <Part span={span} name="Attributes" of="attributes" />;
     case "logs":
       return <Logs span={span} />;
     case "raw":
-      return <Value name="As the server answers it" value={span} />;
+      return (
+        <Value
+          name="As the server answers it"
+          value={span}
+          {...(span.cut?.length ? { whole: () => wholeOf(span) } : {})}
+        />
+      );
   }
 }
 
-function Overview({ span, model }: { span: Span; model: SessionModel }) {
+/** A field of a span, of which not all may be here. */
+function Part({
+  span,
+  name,
+  of,
+}: {
+  span: Shown;
+  name: string;
+  of: "input" | "output" | "attributes";
+}) {
+  const whole = async () => (await wholeOf(span))[of];
+  return <Value name={name} value={span[of]} {...(isCutIn(span, `/${of}`) ? { whole } : {})} />;
+}
+
+function Overview({ span, model }: { span: Shown; model: SessionModel }) {
   const at = model.store.indexOf(span.id);
   return (
     <>
       {span.error && <ErrorView span={span} model={model} short />}
       <Facts span={span} model={model} />
-      {!span.llm && span.input !== null && <Value name="Input" value={span.input} />}
-      {!span.llm && span.output !== null && <Value name="Output" value={span.output} />}
+      {!span.llm && span.input !== null && <Part span={span} name="Input" of="input" />}
+      {!span.llm && span.output !== null && <Part span={span} name="Output" of="output" />}
       {span.llm && <LastWords span={span} />}
       {at >= 0 && <Peers model={model} at={at} />}
     </>
@@ -281,7 +354,7 @@ function Cost({ span }: { span: Span }) {
   );
 }
 
-function InOut({ span }: { span: Span }) {
+function InOut({ span }: { span: Shown }) {
   const isEmpty = span.input === null && span.output === null;
   if (isEmpty) {
     return (
@@ -293,8 +366,8 @@ function InOut({ span }: { span: Span }) {
   }
   return (
     <>
-      {span.input !== null && <Value name="Input" value={span.input} />}
-      {span.output !== null && <Value name="Output" value={span.output} />}
+      {span.input !== null && <Part span={span} name="Input" of="input" />}
+      {span.output !== null && <Part span={span} name="Output" of="output" />}
     </>
   );
 }
@@ -304,7 +377,7 @@ function ErrorView({
   model,
   short = false,
 }: {
-  span: Span;
+  span: Shown;
   model: SessionModel;
   short?: boolean;
 }) {
@@ -316,7 +389,12 @@ function ErrorView({
       <section class="error-box">
         <h3>
           <span>{[error.code || error.type, error.rust_type].filter(Boolean).join(" · ")}</span>
-          {!short && <Copy text={() => JSON.stringify(error, null, 2)} label="Copy" />}
+          {!short && (
+            <Copy
+              text={async () => JSON.stringify((await wholeOf(span)).error, null, 2)}
+              label="Copy"
+            />
+          )}
         </h3>
         <p class="pre">
           <Text text={error.details} />
@@ -348,7 +426,7 @@ function ErrorView({
         <section class="value">
           <h3>
             <span>Stack</span>
-            <Copy text={() => error.stack ?? ""} label="Copy" />
+            <Copy text={async () => (await wholeOf(span)).error?.stack ?? ""} label="Copy" />
           </h3>
           <pre class="box">
             <Text text={error.stack} />
@@ -398,16 +476,21 @@ function SpanTrace({ span, names, model }: { span: Span; names: string[]; model:
 }
 
 /** Of a long conversation the overview shows how it ended. */
-function LastWords({ span }: { span: Span }) {
+function LastWords({ span }: { span: Shown }) {
   const { llm } = span;
   if (!llm) return null;
   const last = llm.messages.at(-1);
   if (!last && llm.completions.length === 0) return <NoMessages />;
   return (
     <ol class="messages">
-      {last && <Message message={last} />}
+      {last && <Message message={last} isCut={isCutMessage(span, llm.messages.length - 1)} />}
       {llm.completions.map((message, k) => (
-        <Message key={k} message={message} isAnswer />
+        <Message
+          key={k}
+          message={message}
+          isAnswer
+          isCut={isCutIn(span, `/llm/completions/${k}`)}
+        />
       ))}
     </ol>
   );
@@ -424,26 +507,42 @@ const NoMessages = () => (
 /** So many messages are shown at once. */
 const SHOWN = 60;
 
-function Messages({ span }: { span: Span }) {
+function Messages({ span, showAll }: { span: Shown; showAll: () => void }) {
   const { llm } = span;
   const [shown, setShown] = useState(SHOWN);
   if (!llm) return null;
   const all = [
-    ...llm.messages.map((message) => ({ message, isAnswer: false })),
-    ...llm.completions.map((message) => ({ message, isAnswer: true })),
+    ...llm.messages.map((message, k) => ({
+      message,
+      isAnswer: false,
+      isCut: isCutMessage(span, k),
+    })),
+    ...llm.completions.map((message, k) => ({
+      message,
+      isAnswer: true,
+      isCut: isCutIn(span, `/llm/completions/${k}`),
+    })),
   ];
   if (all.length === 0) return <NoMessages />;
   const before = Math.max(0, all.length - shown);
+  const earlier = before + missing(span, "/llm/messages");
   return (
     <>
-      {before > 0 && (
-        <button type="button" class="more" onClick={() => setShown(shown + SHOWN)}>
-          {plural(before, "earlier message")}
+      {earlier > 0 && (
+        <button
+          type="button"
+          class="more"
+          onClick={() => {
+            setShown(shown + SHOWN);
+            if (before === 0) showAll();
+          }}
+        >
+          {plural(earlier, "earlier message")}
         </button>
       )}
       <ol class="messages">
-        {all.slice(before).map(({ message, isAnswer }, k) => (
-          <Message key={before + k} message={message} isAnswer={isAnswer} />
+        {all.slice(before).map(({ message, isAnswer, isCut }, k) => (
+          <Message key={before + k} message={message} isAnswer={isAnswer} isCut={isCut} />
         ))}
       </ol>
     </>

@@ -11,11 +11,14 @@ import { Markdown } from "./markdown";
 export function Message({
   message,
   isAnswer = false,
+  isCut = false,
   results,
   toTool,
 }: {
   message: ChatMessage;
   isAnswer?: boolean;
+  /** Only a part of it is here. */
+  isCut?: boolean;
   /** What tools said, by the place of the request. */
   results?: Map<number, ChatMessage>;
   /** Goes to the span of a request, where there is one. */
@@ -32,7 +35,9 @@ export function Message({
             <span class="quiet"> {message.finish_reason}</span>
           )}
         </span>
-        {texts.length > 0 && <Copy text={() => texts.join("\n\n")} label="Copy" />}
+        {texts.length > 0 && (
+          <Copy text={() => texts.join("\n\n")} label={isCut ? "Copy this part" : "Copy"} />
+        )}
       </h3>
       <Content message={message} />
       {message.tool_calls?.map((call, k) => {

@@ -126,26 +126,33 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
           }}
           onScroll={(event) => {
             anchor.keep();
+            // The element that has the focus is about to show another row.
+            if (document.activeElement?.closest(".row")) {
+              event.currentTarget.focus({ preventScroll: true });
+            }
             setTop(event.currentTarget.scrollTop);
           }}
         >
           <div class="rows" style={{ height: `${rows.length * ROW}px` }}>
-            {Array.from(rows.subarray(first, last), (at, k) => (
-              <Row
-                key={store.ids[at]}
-                model={model}
-                sums={sums}
-                at={at}
-                row={first + k}
-                isFolded={model.isFolded(at)}
-                isSelected={at === selected}
-                isFound={isMatch !== null && isMatch[at] === 1}
-                isAhead={playhead !== null && store.start[at] > playhead}
-                tries={tries.get(at) ?? 0}
-                loop={loops.get(store.ids[at]) ?? null}
-                time={bars ? null : duration(store.endAt(at, now) - store.start[at])}
-              />
-            ))}
+            {slots(first, last, size.height).map(([slot, row]) => {
+              const at = rows[row];
+              return (
+                <Row
+                  key={slot}
+                  model={model}
+                  sums={sums}
+                  at={at}
+                  row={row}
+                  isFolded={model.isFolded(at)}
+                  isSelected={at === selected}
+                  isFound={isMatch !== null && isMatch[at] === 1}
+                  isAhead={playhead !== null && store.start[at] > playhead}
+                  tries={tries.get(at) ?? 0}
+                  loop={loops.get(store.ids[at]) ?? null}
+                  time={bars ? null : duration(store.endAt(at, now) - store.start[at])}
+                />
+              );
+            })}
           </div>
         </div>
         {model.isRunning.value && !follow && (
@@ -156,6 +163,17 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
       </div>
     </div>
   );
+}
+
+/**
+ * The rows in view by the element that shows each. An element whose row is scrolled away shows the next one that comes,
+ * where it is: making elements is what costs most of a frame.
+ */
+function slots(first: number, last: number, height: number): [slot: number, row: number][] {
+  const all = Math.ceil(height / ROW) + 1 + 2 * BEYOND;
+  const shown: [number, number][] = [];
+  for (let row = first; row < last; row++) shown.push([row % all, row]);
+  return shown.sort(([a], [b]) => a - b);
 }
 
 /** What runs beneath the span that was followed, so that the view does not hop between those that run beside each other; else what began last. */
@@ -342,7 +360,7 @@ function Row({
       aria-rowindex={row + 1}
       aria-selected={isSelected}
       aria-expanded={kids > 0 ? !isFolded : undefined}
-      style={{ transform: `translateY(${row * ROW}px)` }}
+      style={{ top: `${row * ROW}px` }}
       onClick={() => model.select(at)}
       tabIndex={-1}
     >

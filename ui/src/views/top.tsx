@@ -119,7 +119,11 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
     else model.select(model.store.indexOf(to));
   };
   return (
-    <section class={`why severity-${verdict.severity}`} aria-label="Verdict">
+    <section
+      class={`why severity-${verdict.severity}`}
+      aria-label="Verdict"
+      data-lines={lines(session)}
+    >
       <p>
         <Ticked text={verdict.text} />{" "}
         {to !== null && (
@@ -143,13 +147,17 @@ export function Why({ session, model }: { session: Session; model: SessionModel 
   );
 }
 
-/** What the session itself says, until the server has looked at all of it. */
+/** What the session itself says, until the server has looked at all of it, in the place that its verdict will take. */
 function Meanwhile({ session, model }: { session: Session; model: SessionModel }) {
   const failed = outcome(session).tone === "bad";
-  if (!failed && !session.end_state_reason) return null;
-  const found = culprits(model.store, model.sums.value.errors);
+  const found = failed ? culprits(model.store, model.sums.value.errors) : [];
   return (
-    <section class={failed ? "why severity-error" : "why"} aria-label="Verdict">
+    <section
+      class={failed ? "why severity-error" : "why"}
+      aria-label="Verdict"
+      aria-busy="true"
+      data-lines={lines(session)}
+    >
       <p>
         {session.end_state_reason}{" "}
         {found.length > 0 && (
@@ -161,6 +169,10 @@ function Meanwhile({ session, model }: { session: Session; model: SessionModel }
     </section>
   );
 }
+
+/** How much room a verdict will want: where more than one thing went wrong, or was lost, it has something to add. */
+const lines = ({ counts, cost }: Session): number =>
+  counts.errors > 1 || counts.dropped > 0 || cost.partial ? 2 : 1;
 
 /** Names between backticks as code. */
 export function Ticked({ text }: { text: string }) {
@@ -174,14 +186,20 @@ const shareOf = (part: Portion): number => part.share ?? 0;
 /** Parts that are named; the others are summed. */
 const NAMED = 5;
 
-export function Blame({ model }: { model: SessionModel }) {
+export function Blame({ session, model }: { session: Session; model: SessionModel }) {
   const insight = model.insight.value;
-  if (!insight) return null;
+  // Where there is money to tell of, its line is there before what it says.
+  if (!insight) return session.cost.usd ? <section class="blame" aria-hidden="true" /> : null;
   const { cost } = insight;
   // A single agent says nothing: then it is the models that are told apart.
   const [what, all] = cost.agents.length > 1 ? ["agent", cost.agents] : ["model", cost.models];
   const priced = all.filter((part) => shareOf(part) > 0);
-  const others = priced.slice(NAMED).reduce((sum, part) => sum + shareOf(part), 0);
+  const named = priced.slice(0, NAMED);
+  const rest = cost.left_out[what === "agent" ? "agents" : "models"] > 0;
+  const others =
+    priced.length > NAMED || rest
+      ? Math.max(0, 1 - named.reduce((sum, part) => sum + shareOf(part), 0))
+      : 0;
   const isKnown = cost.cost.usd !== null && priced.length > 0;
   const wasted = waste(cost, insight, model);
   if (!isKnown && wasted.length === 0) return null;
@@ -193,12 +211,12 @@ export function Blame({ model }: { model: SessionModel }) {
             {money(cost.cost)} by {what}
           </span>
           <span class="stack" aria-hidden="true">
-            {priced.slice(0, NAMED).map((part, k) => (
+            {named.map((part, k) => (
               <span key={part.name} class={`share-${k}`} style={{ flexGrow: shareOf(part) }} />
             ))}
             {others > 0 && <span style={{ flexGrow: others }} />}
           </span>
-          {priced.slice(0, NAMED).map((part, k) => (
+          {named.map((part, k) => (
             <button
               key={part.name}
               type="button"
@@ -236,7 +254,14 @@ function took({
   return duration_ms ? duration(duration_ms) : "";
 }
 
-function waste(cost: BlameFacts, { loops }: Insight, model: SessionModel): ComponentChildren[] {
+/** Loops that are named; the others are counted. */
+const LOOPS = 3;
+
+function waste(
+  cost: BlameFacts,
+  { loops, loops_left_out }: Insight,
+  model: SessionModel,
+): ComponentChildren[] {
   const { retried, failed, resent } = cost.waste;
   const said: ComponentChildren[] = [];
   if (retried.calls > 0) said.push(<span key="r">retries {took(retried)}</span>);
@@ -251,7 +276,7 @@ function waste(cost: BlameFacts, { loops }: Insight, model: SessionModel): Compo
       </span>,
     );
   }
-  for (const loop of loops.slice(0, 3)) {
+  for (const loop of loops.slice(0, LOOPS)) {
     said.push(
       <button
         key={loop.span_ids[0]}
@@ -264,6 +289,8 @@ function waste(cost: BlameFacts, { loops }: Insight, model: SessionModel): Compo
       </button>,
     );
   }
+  const more = loops.length + loops_left_out - LOOPS;
+  if (more > 0) said.push(<span key="l">{plural(more, "other loop")}</span>);
   return said;
 }
 
@@ -301,6 +328,10 @@ export function ContextStrip({ model }: { model: SessionModel }) {
       }
     }
   });
+  if (!model.insight.value) {
+    const isExpected = (model.session.value?.counts.llm_calls ?? 0) > 1;
+    return isExpected ? <figure class="context" aria-hidden="true" /> : null;
+  }
   if (!context || context.calls.length < 2) return null;
   const pick = (event: MouseEvent) => {
     const area = (event.currentTarget as HTMLElement).getBoundingClientRect();

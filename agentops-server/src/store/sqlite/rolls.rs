@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use agentops_core::model::span::{SpanKind, Status};
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, Row, params};
 
 use super::read::kind_number;
@@ -29,7 +30,7 @@ const BUCKETS_PER_OCTAVE: f64 = 8.0;
 const REMEMBERED: usize = 20_000;
 
 /// The changes of so many commits are added to the sums at once.
-const TOGETHER: i64 = 16;
+const TOGETHER: i64 = 32;
 
 /// Where so many wait, nobody else adds them, and the next commit does.
 const WAITING: i64 = 256;
@@ -101,8 +102,8 @@ pub(super) struct Sums {
 /// Changes of sums that are not written yet, by hour, and the sums that were written lately.
 #[derive(Debug, Default)]
 pub(super) struct Rolls {
-    changes: HashMap<Key, Sums>,
-    written: HashMap<Key, Sums>,
+    changes: HashMap<Key, Sums, RandomState>,
+    written: HashMap<Key, Sums, RandomState>,
 }
 
 impl Rolls {
@@ -208,7 +209,7 @@ impl Rolls {
         if self.written.len() > REMEMBERED {
             self.written.clear();
         }
-        let mut changes = HashMap::<Key, Sums>::new();
+        let mut changes = HashMap::<Key, Sums, RandomState>::default();
         let mut last = 0;
         let mut ask = conn.prepare_cached("SELECT id, z FROM roll_change ORDER BY id LIMIT ?1")?;
         let mut rows = ask.query([TOGETHER])?;

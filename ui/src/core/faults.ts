@@ -29,8 +29,7 @@ export interface Told {
 const INSIDE: ReadonlySet<string> = new Set(["HTTP", "LLM", "TOOL", "GUARDRAIL"]);
 const OUTSIDE = ["WORKFLOW", "AGENT", "SESSION"];
 
-const depth = ({ kind }: Fault): number =>
-  INSIDE.has(kind) ? 0 : 1 + (OUTSIDE.indexOf(kind) + 1);
+const depth = ({ kind }: Fault): number => (INSIDE.has(kind) ? 0 : 1 + (OUTSIDE.indexOf(kind) + 1));
 
 export function together(faults: readonly Fault[]): Told[] {
   const groups = new Map<string, Fault[]>();

@@ -111,13 +111,16 @@ test("ticks are as exact as their step", () => {
   expect([
     tick(90_000, 30_000),
     tick(7_500_000, 300_000),
+    tick(1_728_000_000, 864_000_000),
     tick(0.05, 0.05),
     tick(1.25, 0.05),
-  ]).toEqual(["1:30", "2 h 05", "50 µs", "1.250 ms"]);
+  ]).toEqual(["1:30", "2 h 05", "20 d", "50 µs", "1.250 ms"]);
 });
 
 test("two ticks never read the same", () => {
-  for (const step of [0.002, 0.05, 1, 5, 10, 50, 200, 500, 1000, 15_000, 60_000, 3_600_000]) {
+  for (const step of [
+    0.00002, 0.002, 0.05, 1, 5, 10, 50, 200, 500, 1000, 15_000, 60_000, 3_600_000, 86_400_000,
+  ]) {
     const texts = Array.from({ length: 40 }, (_, k) => tick(k * step, step));
     expect(new Set(texts).size, `${step}: ${texts.join(" ")}`).toBe(40);
   }

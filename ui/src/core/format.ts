@@ -35,6 +35,8 @@ function trimmed(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
+const DAY = 86_400_000;
+
 /** A time on a scale, as exact as the step between two of its ticks. */
 export function tick(ms: number, step: number): string {
   if (ms === 0) return "0";
@@ -50,6 +52,7 @@ export function tick(ms: number, step: number): string {
   if (seconds < 3600) {
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
+  if (step >= DAY && step % DAY === 0) return `${Math.round(ms / DAY)} d`;
   const minutes = Math.floor(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,6 +31,7 @@ pub mod error;
 mod events;
 mod params;
 mod questions;
+mod rest;
 mod short;
 mod stream;
 
@@ -90,6 +91,7 @@ fn guarded(routes: Router<App>, app: App) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(app.access.clone(), auth::guard))
         .layer(from_fn_with_state(app.stats.clone(), count))
+        .layer(from_fn(rest::read_out))
         .with_state(app)
 }
 

@@ -44,6 +44,7 @@ pub struct Server {
 struct Signs {
     stop: AtomicBool,
     removed: Notify,
+    stats: Arc<Stats>,
 }
 
 impl Signs {
@@ -74,8 +75,11 @@ pub fn start(
         ));
     }
     let live = Arc::new(Live::new(store));
-    let signs = Arc::new(Signs::default());
     let stats = Arc::new(Stats::default());
+    let signs = Arc::new(Signs {
+        stats: stats.clone(),
+        ..Signs::default()
+    });
     let writer = Writer::start(live.clone(), stats.clone())?;
     let mut threads = Vec::new();
     for (name, work) in [
@@ -131,7 +135,12 @@ fn import(home: &Home, live: &Live, signs: &Signs) {
         if let Some(importer) = &mut importer {
             let mut commit = |batch: &Batch| live.commit(batch).map(drop);
             match importer.step(&**live.store(), &mut commit) {
-                Ok(problems) => problems.iter().for_each(|problem| log::warn(problem)),
+                Ok(problems) => problems.iter().for_each(|problem| {
+                    log::warn(problem);
+                    if let Some(refused) = problem.refused() {
+                        refused.count_in(&signs.stats, "spans");
+                    }
+                }),
                 Err(ImportError::Store(error)) => {
                     if !signs.go_on_after(&error) {
                         return;

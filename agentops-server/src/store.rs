@@ -23,7 +23,9 @@ mod suite;
 
 /// Keeps what comes in, and answers.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// Takes in a batch: whole and durable when this returns, or not at all. Repeating one changes nothing.
+    /// Takes in a batch: whole and durable when this returns, or not at all. Repeating one changes nothing. A log may name
+    /// its trace instead of a session: it goes to its span as soon as that is there, and until then to the first session
+    /// of the trace.
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError>;
 
     /// How far a spool file was taken in; 0 where nothing of it was.
@@ -36,7 +38,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// nobody known did, whoever speaks last.
     fn deserted(&self, alive: &[String]) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Makes the sums that lag behind: those that are due, or all.
+    /// Makes the sums that lag behind: those that are due, or all. Ends sessions that have waited for their root for long
+    /// enough.
     fn settle(&self, all: bool) -> Result<Changes, StoreError>;
 
     /// Does what can wait, for about `budget`: sums that lag, text to be found, sessions to be purged. Whether there is
@@ -283,6 +286,8 @@ pub struct Row {
     pub end: Option<UnixNanos>,
     pub name: Arc<str>,
     pub agent: Option<Arc<str>>,
+    /// Its agent is that of the nearest span above that names one.
+    pub inherits: bool,
     pub model: Option<Arc<str>>,
     pub thread: Option<u64>,
     pub usage: Option<agentops_core::model::llm::Usage>,

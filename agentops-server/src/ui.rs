@@ -131,7 +131,8 @@ impl File {
             .unwrap_or_default();
         let is_known = known
             .split(',')
-            .any(|known| known.trim().trim_start_matches("W/") == tag);
+            .map(str::trim)
+            .any(|known| known == "*" || known.trim_start_matches("W/") == tag);
         let common = [
             (ETAG, tag),
             (CACHE_CONTROL, "no-cache".to_owned()),

@@ -35,7 +35,7 @@ pub struct Entry<'a> {
     pub start: UnixNanos,
     /// When it ended.
     pub end: Option<UnixNanos>,
-    /// The name of its agent.
+    /// The name of its agent, where it says that itself.
     pub agent: Option<&'a str>,
     /// Its model: what answered, else what was asked for.
     pub model: Option<&'a str>,
@@ -87,6 +87,8 @@ pub struct Rollup {
     pub cost: SessionCost,
     /// The same for each span with all beneath it, in the order of the spans.
     pub spans: Vec<SpanTotals>,
+    /// For each span, in the order of the spans, which of them says whose it is: itself, or the nearest above it.
+    pub owners: Vec<Option<usize>>,
 }
 
 /// What one span and all spans beneath it come to.
@@ -112,8 +114,8 @@ pub struct SpanTotals {
     pub estimated: bool,
 }
 
-/// Sums up the spans of one session, and sets [`Usage::reported`] on those that only
-/// repeat what spans beneath them said.
+/// Sums up the spans of one session, sets [`Usage::reported`] on those that only repeat what spans beneath them said,
+/// and gives those that name no agent that of the nearest span above them that does.
 ///
 /// Spans may come in any order. A span whose parent is not among them counts as a root, and so does one span of a
 /// circle.
@@ -122,6 +124,11 @@ pub fn roll_up(spans: &mut [Span]) -> Rollup {
     for (span, totals) in spans.iter_mut().zip(&sums.spans) {
         if let Some(usage) = span.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
             usage.reported = !totals.counts_usage;
+        }
+    }
+    for (at, owner) in sums.owners.iter().enumerate() {
+        if let Some(owner) = owner.filter(|&owner| owner != at) {
+            spans[at].agent = spans[owner].agent.clone();
         }
     }
     sums
@@ -149,6 +156,7 @@ pub fn sum(spans: &[Entry<'_>]) -> Rollup {
             estimated: all.estimated,
         },
         spans: totals,
+        owners: tree.owners(spans),
     }
 }
 
@@ -385,6 +393,18 @@ impl Tree {
             }
         }
         totals
+    }
+
+    /// A call belongs to the nearest agent around it.
+    fn owners(&self, spans: &[Entry<'_>]) -> Vec<Option<usize>> {
+        let mut owners = vec![None; spans.len()];
+        for &at in self.upwards.iter().rev() {
+            owners[at] = match spans[at].agent {
+                Some(_) => Some(at),
+                None => self.parent[at].and_then(|parent| owners[parent]),
+            };
+        }
+        owners
     }
 
     fn roots(&self) -> impl Iterator<Item = usize> {

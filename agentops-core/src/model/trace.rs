@@ -4,7 +4,7 @@
 //! a [`Trace`], ordered and summed up. Knows nothing of files, of which process is alive, or of how a trace is shown.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use super::event::{Event, Loss, LossCause, Resource};
@@ -40,7 +40,7 @@ impl Trace {
     /// A session that is known with its sums, and all its spans in any order.
     #[must_use]
     pub fn assemble(session: Session, spans: Vec<Span>) -> Self {
-        let (mut spans, parents) = order(spans, session.facts.root);
+        let (mut spans, parents, _) = order(spans, session.facts.root);
         trace_errors(&mut spans, &parents);
         let totals = rollup::roll_up(&mut spans).spans;
         Self {
@@ -81,6 +81,8 @@ pub struct Known {
     pub losses: BTreeMap<LossCause, u64>,
     /// The process that opened it is gone.
     pub lost: bool,
+    /// The span that it all ran in is not there, as [`lacks_root`] says, and may still come: until then it goes on.
+    pub waits: bool,
 }
 
 /// What is known of a session so far.
@@ -232,10 +234,13 @@ impl Draft {
             let first = sessions.min_by_key(|span| (span.start, span.id))?;
             Some(first.id)
         });
-        let (mut spans, parents) = order(self.spans, own_span);
+        let (mut spans, parents, rings) = order(self.spans, own_span);
         trace_errors(&mut spans, &parents);
         let sums = rollup::roll_up(&mut spans);
         let mut entries: Vec<Entry<'_>> = spans.iter().map(Entry::from).collect();
+        for (at, parent) in rings {
+            entries[at].parent_id = parent;
+        }
         entries.sort_unstable_by_key(|span| (Some(span.id) != own_span, span.start, span.id));
         let first = entries.first().map(|first| first.id);
         let own = spans.iter().find(|span| Some(span.id) == first);
@@ -245,6 +250,7 @@ impl Draft {
             facts: self.facts,
             losses: self.losses,
             lost: self.lost,
+            waits: false,
         };
         let process = processes.get(self.process).cloned().unwrap_or_default();
         let totals = sums.spans.clone();
@@ -283,7 +289,7 @@ impl Known {
     /// by start, `sums` what they come to, `process` where it was opened.
     #[must_use]
     pub fn summarise(self, spans: &[Entry<'_>], sums: Rollup, process: Resource) -> Session {
-        let mut facts = derive(self.id, self.trace_id, self.facts, spans);
+        let mut facts = derive(self.id, self.trace_id, self.facts, spans, self.waits);
         let state = match facts.end {
             Some(_) => SessionState::Ended,
             None if self.lost => SessionState::Lost,
@@ -384,10 +390,11 @@ fn derive(
     trace_id: TraceId,
     facts: Option<SessionFacts>,
     spans: &[Entry<'_>],
+    waits: bool,
 ) -> SessionFacts {
     let mut facts = facts.unwrap_or_default();
     facts.id = id;
-    let Some(first) = spans.first() else {
+    let Some(outermost) = outermost(spans) else {
         return facts;
     };
 
@@ -396,7 +403,7 @@ fn derive(
         None => spans.iter().find(|span| span.kind == SpanKind::Session),
     };
     facts.root = facts.root.or(own.map(|span| span.id));
-    let chief = own.unwrap_or(first);
+    let chief = own.unwrap_or(outermost);
     if facts.trace_id.0 == 0 {
         facts.trace_id = trace_id;
     }
@@ -409,7 +416,7 @@ fn derive(
     if facts.end.is_none() {
         let end = match own {
             Some(own) => own.end,
-            None if facts.root.is_none() => last_end(spans),
+            None if facts.root.is_none() && !waits => last_end(spans),
             None => None,
         };
         facts.end = end;
@@ -422,6 +429,33 @@ fn derive(
         }
     }
     facts
+}
+
+/// Whether all spans of a session that nobody told the root of ran in one that is not among them.
+#[must_use]
+pub fn lacks_root(spans: &[Entry<'_>]) -> bool {
+    if spans.iter().any(|span| is_own(span)) {
+        return false;
+    }
+    let ids: HashSet<SpanId> = spans.iter().map(|span| span.id).collect();
+    let is_orphan = |span: &Entry<'_>| span.parent_id.is_some_and(|id| !ids.contains(&id));
+    spans.iter().any(is_orphan)
+}
+
+/// The first span that is in no other; where each is, the first whose parent is not among them.
+fn outermost<'s, 'a>(spans: &'s [Entry<'a>]) -> Option<&'s Entry<'a>> {
+    let own = spans.iter().find(|span| is_own(span));
+    own.or_else(|| {
+        let ids: HashSet<SpanId> = spans.iter().map(|span| span.id).collect();
+        let is_orphan = |span: &&Entry<'_>| span.parent_id.is_some_and(|id| !ids.contains(&id));
+        spans.iter().find(is_orphan)
+    })
+    .or_else(|| spans.first())
+}
+
+/// Whether a span is in no other.
+fn is_own(span: &Entry<'_>) -> bool {
+    span.kind == SpanKind::Session || span.parent_id.is_none_or(|parent| parent == span.id)
 }
 
 /// When the last span ended, once all have.
@@ -526,8 +560,12 @@ pub fn arrange(spans: &[(SpanId, Option<SpanId>, UnixNanos)], root: Option<SpanI
     }
 }
 
-/// Brings spans into the order of their tree; with each span's parent.
-fn order(spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize>>) {
+/// Spans in the order of their tree, the place of each one's parent, and what those that were taken out of a ring said
+/// of theirs.
+type Ordered = (Vec<Span>, Vec<Option<usize>>, Vec<(usize, Option<SpanId>)>);
+
+/// Brings spans into the order of their tree.
+fn order(spans: Vec<Span>, root: Option<SpanId>) -> Ordered {
     let given: Vec<_> = spans
         .iter()
         .map(|span| (span.id, span.parent_id, span.start))
@@ -539,10 +577,9 @@ fn order(spans: Vec<Span>, root: Option<SpanId>) -> (Vec<Span>, Vec<Option<usize
         .iter()
         .filter_map(|&given| slots[given].take())
         .collect();
-    for &at in &arranged.broken {
-        spans[at].parent_id = None;
-    }
-    (spans, arranged.parents)
+    let broken = arranged.broken.into_iter();
+    let rings = broken.map(|at| (at, spans[at].parent_id.take())).collect();
+    (spans, arranged.parents, rings)
 }
 
 /// Makes a root of one span, the earliest, of each ring of spans that claim to be one another's parents.
@@ -987,6 +1024,25 @@ mod tests {
                 .chain([open(foreign("more", 6, 4, 25, 0))]),
         ));
         assert_eq!(trace.session.state, SessionState::Running);
+    }
+
+    #[test]
+    fn a_trace_is_what_its_root_is_whatever_its_clock_says() {
+        let by_clock = |root: Option<Span>| {
+            let mut inner = span(Tool, "inner", 3, 2, 5, 20);
+            inner.status = Status::Error;
+            let spans = [inner, span(Agent, "outer", 2, 1, 10, 40)];
+            let mut all: Vec<Event> = spans.into_iter().map(ended).collect();
+            all.extend(root.map(ended));
+            let facts = only(traces(all)).session.facts;
+            (facts.name, facts.end_state)
+        };
+        let root = span(Agent, "run", 1, 0, 15, 50);
+        assert_eq!(
+            by_clock(Some(root)),
+            ("run".into(), Some(EndState::Success))
+        );
+        assert_eq!(by_clock(None), ("outer".into(), Some(EndState::Success)));
     }
 
     #[test]

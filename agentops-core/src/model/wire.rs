@@ -26,7 +26,7 @@ pub use facts::{
     span_facts,
 };
 pub use foreign::{Received, receive};
-pub use json::{JsonError, logs_from_json, traces_from_json};
+pub use json::{FromJson, JsonError, logs_from_json, traces_from_json};
 pub use log::{LogRecord, decode_log, encode_log};
 pub use request::{ResourceSpans, ScopeSpan, decode_request, encode_request, split_request};
 pub use resource::{decode_resource, encode_resource};

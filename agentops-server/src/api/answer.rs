@@ -376,6 +376,8 @@ pub struct ImportAnswer {
     pub spans: u64,
     /// What could not be read; the rest was.
     pub skipped: u64,
+    /// What was cut or left out of the rest, in words.
+    pub cut: Option<String>,
 }
 
 /// Where a listener begins.

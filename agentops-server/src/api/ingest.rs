@@ -3,13 +3,15 @@
 //! A request is answered once what it carries is durable, in the encoding that it came in, and says what of it was not
 //! taken. How requests are read is `ingest`'s business, how they are written the writer's.
 
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use agentops_core::model::event::{Event, Resource};
-use agentops_core::model::id::{SessionId, TraceId};
+use agentops_core::model::id::TraceId;
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{Path, State};
 use axum::http::header::{
     CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER,
@@ -17,11 +19,13 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_core::Stream as _;
 use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::App;
 use super::error::LATER;
+use crate::ingest::limit;
 use crate::ingest::otlp::{self, Compression, Format, Taken, Unreadable};
 use crate::ingest::upload;
 use crate::ingest::writer::Refused;
@@ -55,6 +59,15 @@ impl Default for Room {
             bytes: Arc::new(Semaphore::new(ROOM)),
             decoding: Arc::new(Semaphore::new(AT_ONCE)),
         }
+    }
+}
+
+impl Room {
+    /// Room for so many bytes, where there is as much.
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let bytes = u32::try_from(bytes).map_err(|_| Problem::NoRoom)?;
+        let room = self.bytes.clone().try_acquire_many_owned(bytes);
+        room.map_err(|_| Problem::NoRoom)
     }
 }
 
@@ -95,14 +108,56 @@ pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap, body: Bo
     let Some(format) = format(&headers) else {
         return Problem::Format.answer(Format::Json);
     };
-    match receive(&app, &headers, body, MAX_BODY).await {
-        Ok((received, _room)) => {
-            app.stats.body(received.len(), received.len());
+    match look_at(&app, format, &headers, body).await {
+        Ok(()) => {
             app.stats.refused("metrics", "not_kept", 1);
             success(format, "rejectedDataPoints", 0, None)
         }
         Err(problem) => problem.answer(format),
     }
+}
+
+/// Whether a request can be read at all: who sends what cannot is told here, too.
+async fn look_at(
+    app: &App,
+    format: Format,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), Problem> {
+    let compression = compression(headers)?;
+    let (body, mut room) = receive(&app.room, headers, body, MAX_BODY).await?;
+    let _turn = app.room.decoding.clone().acquire_owned().await;
+    let worker = app.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let decoded = worker.undo(compression, &body, &mut room)?;
+        otlp::metrics(&decoded, format).map_err(Problem::Unreadable)
+    });
+    looked.await.map_err(|_| Problem::Broken)?
+}
+
+impl App {
+    /// A body as it was before it was compressed; what came small and is large takes its room as well.
+    fn undo<'a>(
+        &self,
+        compression: Compression,
+        body: &'a [u8],
+        room: &mut OwnedSemaphorePermit,
+    ) -> Result<Cow<'a, [u8]>, Problem> {
+        let decoded = compression.undo(body).map_err(Problem::Unreadable)?;
+        self.stats.body(body.len(), decoded.len());
+        let more = decoded.len().saturating_sub(body.len());
+        room.merge(self.room.take(more)?);
+        Ok(decoded)
+    }
+}
+
+fn compression(headers: &HeaderMap) -> Result<Compression, Problem> {
+    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str());
+    let compression = match encoding {
+        None => Some(Compression::None),
+        Some(name) => name.ok().and_then(Compression::named),
+    };
+    compression.ok_or(Problem::Encoding)
 }
 
 async fn otlp(app: &App, signal: Signal, headers: &HeaderMap, body: Body) -> Response {
@@ -133,42 +188,29 @@ async fn take(
     format: Format,
     headers: &HeaderMap,
     body: Body,
-) -> Result<otlp::Refused, Problem> {
-    let encoding = headers.get(CONTENT_ENCODING).map(|value| value.to_str());
-    let compression = match encoding {
-        None => Some(Compression::None),
-        Some(name) => name.ok().and_then(Compression::named),
-    };
-    let compression = compression.ok_or(Problem::Encoding)?;
-    let (body, _room) = receive(app, headers, body, MAX_BODY).await?;
+) -> Result<limit::Refused, Problem> {
+    let compression = compression(headers)?;
+    let (body, mut room) = receive(&app.room, headers, body, MAX_BODY).await?;
     let turn = app.room.decoding.clone().acquire_owned().await;
     let worker = app.clone();
     let taken = tokio::task::spawn_blocking(move || {
-        let decoded = compression.undo(&body)?;
-        worker.stats.body(body.len(), decoded.len());
-        let mut taken = match signal {
+        let decoded = worker.undo(compression, &body, &mut room)?;
+        let taken = match signal {
             Signal::Spans => otlp::traces(&decoded, format),
             Signal::Logs => otlp::logs(&decoded, format),
-        }?;
-        if let Signal::Logs = signal {
-            at_home(&worker, &mut taken.events);
-        }
-        Ok::<Taken, Unreadable>(taken)
+        };
+        let taken = taken.map_err(Problem::Unreadable)?;
+        Ok::<(Taken, OwnedSemaphorePermit), Problem>((taken, room))
     });
     let taken = taken.await.map_err(|_| Problem::Broken)?;
     drop(turn);
-    let taken = taken.map_err(Problem::Unreadable)?;
+    let (taken, _room) = taken?;
     app.writer
         .commit(taken.events)
         .await
         .map_err(Problem::Refused)?;
     app.stats.ingested(signal.as_str(), taken.accepted);
-    for (cause, count) in &taken.refused.items {
-        app.stats.refused(signal.as_str(), cause, *count);
-    }
-    for (cause, count) in &taken.refused.parts {
-        app.stats.refused("parts", cause, *count);
-    }
+    taken.refused.count_in(&app.stats, signal.as_str());
     if let Some(message) = taken.refused.message() {
         log::warn(&format_args!(
             "of a request of {}: {message}",
@@ -180,11 +222,11 @@ async fn take(
 
 /// A body, as it comes, and the room that it takes until it is dropped.
 async fn receive(
-    app: &App,
+    room: &Room,
     headers: &HeaderMap,
     body: Body,
     limit: usize,
-) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+) -> Result<(Vec<u8>, OwnedSemaphorePermit), Problem> {
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
@@ -192,42 +234,37 @@ async fn receive(
     if length.is_some_and(|length| length > limit) {
         return Err(Problem::TooLong(limit));
     }
-    // Of what does not say how long it is the most is expected.
-    let expected = length.unwrap_or(limit).clamp(1, limit) as u32;
-    let room = app.room.bytes.clone().try_acquire_many_owned(expected);
-    let room = room.map_err(|_| Problem::NoRoom)?;
-    match tokio::time::timeout(PATIENCE, to_bytes(body, limit)).await {
-        Ok(Ok(body)) => Ok((body, room)),
-        Ok(Err(_)) if length.is_none() => Err(Problem::TooLong(limit)),
-        Ok(Err(_)) => Err(Problem::CutShort),
+    let gathered = gather(room, body.into_data_stream(), length, limit);
+    match tokio::time::timeout(PATIENCE, gathered).await {
+        Ok(gathered) => gathered,
         Err(_) => Err(Problem::Slow),
     }
 }
 
-/// Logs that name a trace alone belong to the session that runs in it, which may have begun elsewhere.
-fn at_home(app: &App, events: &mut [(Arc<Resource>, Event)]) {
-    let mut known: Vec<(SessionId, SessionId)> = Vec::new();
-    for (_, event) in events {
-        let Event::Log { session, .. } = event else {
-            continue;
-        };
-        let home = match known.iter().find(|(said, _)| said == session) {
-            Some((_, home)) => *home,
-            None => {
-                // Where the store does not say, the commit after this will say why.
-                let found = app
-                    .live
-                    .store()
-                    .session_of(TraceId(session.0))
-                    .ok()
-                    .flatten();
-                let home = found.unwrap_or(*session);
-                known.push((*session, home));
-                home
-            }
-        };
-        *session = home;
+/// Room is taken for what has come, not for what was announced: who sends nothing keeps nobody out.
+async fn gather(
+    room: &Room,
+    mut chunks: BodyDataStream,
+    length: Option<usize>,
+    limit: usize,
+) -> Result<(Vec<u8>, OwnedSemaphorePermit), Problem> {
+    let mut taken = room.take(0)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut chunks).poll_next(cx)).await {
+        let chunk = chunk.map_err(|_| Problem::CutShort)?;
+        let needed = body.len() + chunk.len();
+        if needed > limit {
+            return Err(Problem::TooLong(limit));
+        }
+        let has = taken.num_permits();
+        if needed > has {
+            let next = (2 * has).min(length.unwrap_or(limit)).max(needed);
+            taken.merge(room.take(next - has)?);
+            body.reserve_exact(next - body.len());
+        }
+        body.extend_from_slice(&chunk);
     }
+    Ok((body, taken))
 }
 
 /// Why a request was not taken.
@@ -402,7 +439,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// What AgentOps' SDKs ask for first. On loopback writing is open, so that any key gets what it needs to go on.
 pub(super) async fn token(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let body = match receive(&app, &headers, body, 1 << 16).await {
+    let body = match receive(&app.room, &headers, body, 1 << 16).await {
         Ok((body, _)) => body,
         Err(problem) => return problem.plain(),
     };
@@ -436,25 +473,16 @@ pub(super) async fn upload_logs(
     let size = text.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| since.as_nanos() as u64);
-    let mut events = vec![upload::printed(trace, text, now)];
     let worker = app.clone();
     let found = tokio::task::spawn_blocking(move || {
-        at_home(&worker, &mut events);
-        let mut session = trace;
-        if let Some((
-            _,
-            Event::Log {
-                session: home, log, ..
-            },
-        )) = events.first()
-        {
-            session = *home;
-            // Where the store does not say, the commit after this will say why.
-            let store = &**worker.live.store();
-            if upload::is_kept(store, session, &log.message).unwrap_or(false) {
-                events.clear();
-            }
-        }
+        // Where the store does not say, the commit after this will say why.
+        let store = &**worker.live.store();
+        let home = store.session_of(TraceId(trace.0)).ok().flatten();
+        let session = home.unwrap_or(trace);
+        let events = match upload::is_kept(store, session, &text) {
+            Ok(true) => Vec::new(),
+            _ => vec![upload::printed(session, text, now)],
+        };
         (session, events)
     });
     let Ok((session, events)) = found.await else {
@@ -529,7 +557,7 @@ async fn uploaded(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(String, OwnedSemaphorePermit), Response> {
-    let (body, room) = receive(app, headers, body, MAX_UPLOAD)
+    let (body, room) = receive(&app.room, headers, body, MAX_UPLOAD)
         .await
         .map_err(|problem| {
             app.stats.refused("uploads", problem.cause(), 1);

@@ -187,9 +187,10 @@ impl Asked {
 }
 
 fn matches(known: &HeaderValue, tag: &str) -> bool {
+    let is_tag = |known: &str| [tag, "*"].contains(&known.trim());
     known
         .to_str()
-        .is_ok_and(|known| known.split(',').any(|known| known.trim() == tag))
+        .is_ok_and(|known| known.split(',').any(is_tag))
 }
 
 fn written(answer: &impl Serialize) -> Vec<u8> {
@@ -713,6 +714,7 @@ async fn import_file(
                 sessions: read.sessions.iter().map(SessionId::to_string).collect(),
                 spans: read.spans,
                 skipped: read.skipped,
+                cut: read.refused.message(),
             })
         })
         .await

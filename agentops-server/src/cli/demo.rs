@@ -1,7 +1,9 @@
 //! `agentops demo`: a server with a run going on in it.
 
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use agentops_core::model::id::SessionId;
 use agentops_core::model::time::UnixNanos;
@@ -9,7 +11,7 @@ use agentops_core::model::tree;
 
 use super::{DATABASE, Failure, Output, say, serve};
 use crate::demo::{self, Recording};
-use crate::home::Home;
+use crate::home::{Home, HomeError};
 use crate::live::Live;
 use crate::query;
 use crate::store::sqlite::{Durability, Sqlite};
@@ -33,8 +35,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     args.listen.check()?;
     let place = Place::new()?;
-    let home = Home::at(place.0.clone());
-    let store = Arc::new(Sqlite::open(&place.0.join(DATABASE), Durability::Process)?);
+    let home = Home::at(place.path.clone());
+    let store = Arc::new(Sqlite::open(
+        &place.path.join(DATABASE),
+        Durability::Process,
+    )?);
     let once = args.once;
     say(
         "a recorded run of research_team: its model was a rule-based stand-in, costs are what gpt-4o-mini would have charged",
@@ -56,7 +61,8 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         }
         Ok(session)
     };
-    let Some(session) = serve::run_with(&args.listen, &home, store.clone(), output, beside)? else {
+    let stopped = serve::run_with(&args.listen, &home, store.clone(), output, true, beside)?;
+    let Some(session) = stopped else {
         return Ok(());
     };
     if let Some(trace) = query::trace(&*store, session)? {
@@ -92,20 +98,105 @@ fn play(
 }
 
 /// A directory that goes with the demo.
-struct Place(std::path::PathBuf);
+struct Place {
+    path: PathBuf,
+    /// Held for as long as the demo runs.
+    _lock: File,
+}
+
+/// What every demo's directory is called, before a number.
+const PLACE: &str = "agentops-demo-";
+
+/// Says in such a directory whether its demo still runs.
+const LOCK: &str = "demo.lock";
+
+/// How long a demo takes to begin at the most, and much more.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 impl Place {
     fn new() -> Result<Self, Failure> {
-        let name = format!("agentops-demo-{}", std::process::id());
-        let place = Self(std::env::temp_dir().join(name));
-        Home::at(place.0.clone()).make()?;
-        Ok(place)
+        collect(&std::env::temp_dir());
+        let path = std::env::temp_dir().join(format!("{PLACE}{}", std::process::id()));
+        Home::at(path.clone()).make()?;
+        let lock = File::create(path.join(LOCK)).and_then(|lock| {
+            lock.lock()?;
+            Ok(lock)
+        });
+        let lock = lock.map_err(|error| HomeError::unwritable(path.clone(), error))?;
+        Ok(Self { path, _lock: lock })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         // What stays is in the directory for temporary files.
-        _ = std::fs::remove_dir_all(&self.0);
+        _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes what demos left that were killed. What cannot be removed is somebody else's.
+fn collect(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    let is_place = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(PLACE));
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    };
+    for entry in entries.flatten().filter(is_place) {
+        let place = entry.path();
+        let is_over = || {
+            let lock = File::open(place.join(LOCK)).ok()?;
+            let made = lock.metadata().ok()?.modified().ok()?;
+            let is_old = made.elapsed().is_ok_and(|age| age > BEGINNING);
+            (is_old && lock.try_lock().is_ok()).then_some(())
+        };
+        if is_over().is_some() {
+            _ = fs::remove_dir_all(&place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_demo_left_goes_and_what_runs_stays() {
+        let dir = std::env::temp_dir().join(format!("agentops-collect-{}", std::process::id()));
+        let place = |name: &str| {
+            let place = dir.join(name);
+            fs::create_dir_all(&place).expect("a directory");
+            place
+        };
+        let locked = |name: &str| {
+            let lock = File::create(place(name).join(LOCK)).expect("a lock");
+            let long_ago = SystemTime::now() - 2 * BEGINNING;
+            lock.set_modified(long_ago).expect("a time");
+            lock
+        };
+        drop(locked("agentops-demo-1"));
+        let runs = locked("agentops-demo-2");
+        runs.lock().expect("nobody has it");
+        drop(File::create(place("agentops-demo-3").join(LOCK)).expect("a lock"));
+        place("agentops-demo-4");
+        drop(locked("agentops-demo-mine"));
+        drop(locked("agentops-demo-5/inside"));
+        collect(&dir);
+        let mut left: Vec<_> = fs::read_dir(&dir)
+            .expect("it is there")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        left.sort();
+        let numbers = ["2", "3", "4", "5", "mine"];
+        assert_eq!(
+            left,
+            numbers.map(|number| OsString::from(format!("{PLACE}{number}")))
+        );
+        fs::remove_dir_all(&dir).expect("it can be removed");
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Answer with JSON: an object for each file, with its `sessions`, `spans` and `skipped`
+    /// Answer with JSON: an object for each file, with its `sessions`, `spans`, `skipped` and `cut`
     #[arg(long)]
     json: bool,
 }
@@ -38,6 +38,8 @@ struct Answer {
     sessions: Vec<String>,
     spans: u64,
     skipped: u64,
+    /// What was cut or left out of the rest, in words.
+    cut: Option<String>,
 }
 
 pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Result<(), Failure> {
@@ -77,6 +79,7 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
             sessions: read.sessions.iter().map(SessionId::to_string).collect(),
             spans: read.spans,
             skipped: read.skipped,
+            cut: read.refused.message(),
         });
     }
     drop(progress);
@@ -93,6 +96,9 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
                 answer.file,
                 text::plural(answer.skipped, "span")
             ));
+        }
+        if let Some(cut) = &answer.cut {
+            say(format_args!("warning: {}: {cut}", answer.file));
         }
     }
     Ok(())

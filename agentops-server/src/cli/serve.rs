@@ -34,7 +34,7 @@ pub(super) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Listen {
     /// Where to listen; the next free port if 4318 is taken and none was named
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     addr: Option<SocketAddr>,
 
     /// Let everybody on this machine read, without the token
@@ -50,6 +50,17 @@ pub(super) struct Listen {
     log: log::Format,
 }
 
+/// This machine has a name, too; others need none, as nothing listens for them.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let on_this = text.strip_prefix("localhost:").map(str::parse);
+    match on_this {
+        Some(Ok(port)) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        _ => text
+            .parse()
+            .map_err(|_| format!("name an address and a port, for instance 127.0.0.1:{PORT}")),
+    }
+}
+
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
     let home = match &args.data {
         Some(path) => Home::at(path.clone()),
@@ -62,7 +73,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<(), Failure> {
         pages.open("/");
         std::future::pending::<Result<(), Failure>>()
     };
-    run_with(&args.listen, &home, store, output, beside).map(drop)
+    run_with(&args.listen, &home, store, output, false, beside).map(drop)
 }
 
 /// Where people find the dashboard.
@@ -116,12 +127,14 @@ impl Listen {
     }
 }
 
-/// Serves until it is stopped, or until what `beside` starts is done: then with its answer.
+/// Serves until it is stopped, or until what `beside` starts is done: then with its answer. Whether closing the terminal
+/// stops it is for the caller to say.
 pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
     listen: &Listen,
     home: &Home,
     store: Arc<dyn Store>,
     output: &mut Output,
+    goes_with_terminal: bool,
     beside: impl FnOnce(Arc<Live>, Pages) -> F,
 ) -> Result<Option<T>, Failure> {
     log::write_as(listen.log);
@@ -142,8 +155,10 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
         output.text(&format!("{}\n", pages.at("/")))?;
         output.flush()?;
         let answer = tokio::select! {
+            // First, so that whoever hears of it can stop it.
+            biased;
+            () = stopped(goes_with_terminal) => Ok(None),
             answer = beside(server.live.clone(), pages) => answer.map(Some),
-            () = stopped() => Ok(None),
             () = server.removed() => Err(Failure::told(
                 format!("{} was removed or replaced while the server ran", home.path().display()),
                 "start it again",
@@ -156,21 +171,37 @@ pub(super) fn run_with<T, F: Future<Output = Result<T, Failure>>>(
     })
 }
 
-/// Somebody wants it to stop.
-async fn stopped() {
+/// Somebody wants it to stop: by Ctrl-C or `kill`, and where it goes with its terminal by closing that, or Ctrl-\.
+///
+/// A server does not: `nohup` is to keep it, and whatever ends it leaves nothing behind that it needs to see to.
+async fn stopped(goes_with_terminal: bool) {
     #[cfg(unix)]
-    let terminated = async {
-        let signal = tokio::signal::unix::SignalKind::terminate();
-        match tokio::signal::unix::signal(signal) {
-            Ok(mut signal) => _ = signal.recv().await,
-            Err(_) => std::future::pending().await,
+    let asked = async {
+        use tokio::signal::unix::SignalKind;
+
+        let terminated = signalled(SignalKind::terminate());
+        if !goes_with_terminal {
+            return terminated.await;
+        }
+        tokio::select! {
+            () = terminated => {}
+            () = signalled(SignalKind::hangup()) => {}
+            () = signalled(SignalKind::quit()) => {}
         }
     };
     #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
+    let asked = std::future::pending::<()>();
     tokio::select! {
         Ok(()) = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        () = asked => {}
+    }
+}
+
+#[cfg(unix)]
+async fn signalled(kind: tokio::signal::unix::SignalKind) {
+    match tokio::signal::unix::signal(kind) {
+        Ok(mut signal) => _ = signal.recv().await,
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -86,6 +86,8 @@ pub(super) fn run(args: &Args, recorded: &Recorded, output: &mut Output) -> Resu
 
 /// Columns that names keep, however narrow the terminal is.
 const MIN_NAME: usize = 16;
+/// Columns that names are given where nothing is cut.
+const WIDE_NAME: usize = 64;
 /// Columns that tags have, or they are not shown.
 const MIN_TAGS: usize = 8;
 
@@ -117,8 +119,10 @@ fn table(sessions: &[&Session], style: Style) -> String {
             *width = text::width(cell).max(*width);
         }
     }
-    if let Some(all) = style.width {
-        squeeze(&mut widths, all);
+    match style.width {
+        Some(all) => squeeze(&mut widths, all),
+        // Nothing is cut for a program, and one long name does not make every line as long.
+        None => widths[NAME] = widths[NAME].min(WIDE_NAME),
     }
 
     let mut out = String::new();
@@ -128,8 +132,11 @@ fn table(sessions: &[&Session], style: Style) -> String {
             if widths[column] == 0 {
                 continue;
             }
-            let cell = text::fit(cell, widths[column]);
-            let space = " ".repeat(widths[column] - text::width(&cell));
+            let cell = match style.width {
+                Some(_) => text::fit(cell, widths[column]),
+                None => cell.into(),
+            };
+            let space = " ".repeat(widths[column].saturating_sub(text::width(&cell)));
             let paint = match at.checked_sub(1) {
                 None => "2",
                 Some(session) if column == STATE => color_of(sessions[session]),
@@ -295,5 +302,15 @@ ID        NAME                                   STATE    STARTED (UTC)     DURA
 00000000  a_name_that_is_\u{1b}[31m_rather_long  ^[32mSuccess^[0m  2026-11-22 05:00    12.4 s      0   12345  $0.0123  stand-in, nightly
 ";
         assert_eq!(drawn(None, true).replace('\x1b', "^"), expected);
+
+        let mut long = session.clone();
+        long.facts.name = "n".repeat(1_000);
+        let piped = Style {
+            color: false,
+            width: None,
+        };
+        let lines = table(&[&session, &long], piped);
+        let lengths: Vec<usize> = lines.lines().map(str::len).collect();
+        assert!(lengths[1] < 200 && lengths[2] > 1_000, "{lines}");
     }
 }

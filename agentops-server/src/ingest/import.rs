@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use agentops_core::model::event::{Event, Loss};
+use agentops_core::model::event::{Event, Loss, Resource};
 use agentops_core::model::frame::{self, HeaderError};
 use agentops_core::model::id::SessionId;
 
+use super::limit::{self, Refused};
 use super::otlp::{self, Format, Unreadable};
-use super::{json, price};
+use super::{admit, json};
 use crate::store::{Batch, Store, StoreError};
 
 /// How many events are committed together at most.
@@ -24,6 +25,8 @@ pub struct Imported {
     pub spans: u64,
     /// Spans that could not be read.
     pub skipped: u64,
+    /// What was left out of the others.
+    pub refused: Refused,
 }
 
 /// Why nothing, or not all, was read in.
@@ -70,6 +73,7 @@ pub fn read(
         batch: handed_in(),
         sessions: BTreeSet::new(),
         spans: 0,
+        refused: Refused::default(),
         reached: (0, 1),
         commit,
         progress,
@@ -87,7 +91,7 @@ pub fn read(
         return Err(Unread::Damaged(skipped));
     }
     let sessions: Vec<SessionId> = sink.sessions.into_iter().collect();
-    let spans = sink.spans;
+    let (spans, refused) = (sink.spans, sink.refused);
     unhide(&sessions)?;
     for &session in &sessions {
         if store.version(session)?.is_none() {
@@ -98,6 +102,7 @@ pub fn read(
         sessions,
         spans,
         skipped,
+        refused,
     })
 }
 
@@ -113,6 +118,7 @@ struct Sink<'a> {
     batch: Batch,
     sessions: BTreeSet<SessionId>,
     spans: u64,
+    refused: Refused,
     /// How much has been read, of how much.
     reached: (u64, u64),
     commit: Commit<'a>,
@@ -120,11 +126,13 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn put(
-        &mut self,
-        resource: &Arc<agentops_core::model::event::Resource>,
-        event: Event,
-    ) -> Result<(), StoreError> {
+    /// Takes an event in, within limits.
+    fn put(&mut self, resource: &Arc<Resource>, mut event: Event) -> Result<(), StoreError> {
+        admit(&mut event, &mut self.refused);
+        self.pass(resource, event)
+    }
+
+    fn pass(&mut self, resource: &Arc<Resource>, event: Event) -> Result<(), StoreError> {
         match &event {
             Event::SpanStarted(span) | Event::SpanEnded(span) => {
                 self.spans += 1;
@@ -165,20 +173,22 @@ fn session(store: &dyn Store, bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, 
             };
         }
     };
+    let resource = (*read.resource).clone();
+    let resource = Arc::new(limit::resource(resource, &mut sink.refused));
     // Losses add up, so that only what is not there yet may be told.
     let known = store.session(read.session)?.map(|session| session.losses);
     for loss in read.losses {
         let there = known.as_ref().and_then(|known| known.get(&loss.cause));
         let count = loss.count.saturating_sub(there.copied().unwrap_or(0));
         if count > 0 {
-            sink.put(&read.resource, Event::Loss(Loss { count, ..loss }))?;
+            sink.put(&resource, Event::Loss(Loss { count, ..loss }))?;
         }
     }
-    sink.put(&read.resource, Event::Session(Box::new(read.facts)))?;
+    sink.put(&resource, Event::Session(Box::new(read.facts)))?;
     let all = read.spans.len() as u64;
     for (at, span) in (1..).zip(read.spans) {
         sink.reached = (at, all);
-        sink.put(&read.resource, json::Read::event(span))?;
+        sink.put(&resource, json::Read::event(span))?;
     }
     if read.lost {
         sink.batch.lost.push(read.session);
@@ -195,23 +205,27 @@ fn otlp(bytes: &[u8], format: Format, sink: &mut Sink<'_>) -> Result<u64, Unread
     let all = taken.events.len() as u64;
     for (at, (resource, event)) in (1..).zip(taken.events) {
         sink.reached = (at, all);
-        sink.put(&resource, event)?;
+        sink.pass(&resource, event)?;
     }
+    sink.refused = taken.refused;
     Ok(skipped)
 }
 
 fn spool(bytes: &[u8], sink: &mut Sink<'_>) -> Result<u64, Unread> {
     let mut reader = frame::Reader::new(bytes).map_err(Unread::Spool)?;
+    let mut said: Option<Resource> = None;
     let mut resource = Arc::default();
-    while let Some(mut event) = reader.next() {
-        if let Some(found) = reader.resource().filter(|found| **found != *resource) {
-            resource = Arc::new(found.clone());
+    while let Some(event) = reader.next() {
+        if let Some(found) = reader
+            .resource()
+            .filter(|found| said.as_ref() != Some(found))
+        {
+            said = Some(found.clone());
+            resource = Arc::new(limit::resource(found.clone(), &mut sink.refused));
         }
-        match &mut event {
-            Event::SpanStarted(span) | Event::SpanEnded(span) => price(span),
-            // Of the reader's own account, or of sessions that are not in this file: told twice it would count twice.
-            Event::Loss(_) | Event::Heartbeat(_) => continue,
-            _ => {}
+        // Of the reader's own account, or of sessions that are not in this file: told twice it would count twice.
+        if let Event::Loss(_) | Event::Heartbeat(_) = event {
+            continue;
         }
         sink.reached = (reader.offset(), bytes.len() as u64);
         sink.put(&resource, event)?;

@@ -19,7 +19,8 @@ use agentops_core::model::frame::{Follower, HeaderError, MAX_FRAME};
 use agentops_core::model::id::SessionId;
 use agentops_core::model::tree::text;
 
-use super::price;
+use super::admit;
+use super::limit::{self, Refused};
 use crate::home::Home;
 use crate::store::{Batch, Store, StoreError};
 
@@ -54,6 +55,8 @@ pub struct Importer {
 struct Followed {
     file: File,
     follower: Follower,
+    /// Who recorded, in the words of the file, and as it is kept.
+    said: Option<Resource>,
     resource: Arc<Resource>,
     damaged: u64,
 }
@@ -73,6 +76,7 @@ enum What {
     Headless,
     Damaged(u64),
     Torn { bytes: u64 },
+    Limited(Refused),
 }
 
 /// Why nothing was imported.
@@ -196,6 +200,7 @@ impl Importer {
                 entry.insert(Followed {
                     file,
                     follower: Follower::resume(store.position(&name)?),
+                    said: None,
                     resource: Arc::default(),
                     damaged: 0,
                 })
@@ -204,6 +209,7 @@ impl Importer {
         let process = process(path);
         let mut room = READ;
         let mut tail = None;
+        let mut refused = Refused::default();
         loop {
             let from = followed.follower.offset();
             self.buffer.clear();
@@ -241,14 +247,15 @@ impl Importer {
                 };
                 if let Some(resource) = events
                     .resource()
-                    .filter(|found| **found != *followed.resource)
+                    .filter(|found| followed.said.as_ref() != Some(found))
                 {
-                    followed.resource = Arc::new(resource.clone());
+                    followed.said = Some(resource.clone());
+                    followed.resource = Arc::new(limit::resource(resource.clone(), &mut refused));
                 }
-                let spoke = match &mut event {
+                admit(&mut event, &mut refused);
+                let spoke = match &event {
                     Event::Session(facts) => Some((facts.id, true)),
                     Event::SpanStarted(span) | Event::SpanEnded(span) => {
-                        price(span);
                         Some((span.session_id, false))
                     }
                     _ => None,
@@ -282,6 +289,9 @@ impl Importer {
         if damaged > followed.damaged {
             problems.push(What::Damaged(damaged - followed.damaged));
             followed.damaged = damaged;
+        }
+        if !refused.is_empty() {
+            problems.push(What::Limited(refused));
         }
         // The last frame of a process that lives may be half written.
         if let Some(tail) = tail.filter(|_| !lives) {
@@ -365,6 +375,16 @@ enum Failed {
     Here(What),
     /// Nor will any other be.
     Everywhere(StoreError),
+}
+
+impl Problem {
+    /// What was left out by limits.
+    pub fn refused(&self) -> Option<&Refused> {
+        match &self.what {
+            What::Limited(refused) => Some(refused),
+            _ => None,
+        }
+    }
 }
 
 impl From<What> for Failed {
@@ -479,6 +499,10 @@ impl fmt::Display for Problem {
         let path = self.file.display().to_string();
         let file = text::clean(&path);
         match &self.what {
+            What::Limited(refused) => {
+                let said = refused.message().unwrap_or_default();
+                write!(f, "{file}: {said}")
+            }
             What::Unreadable(error) => write!(f, "{file} was skipped: {error}"),
             What::NotASpool => write!(f, "{file} was skipped: it is not a spool file"),
             What::Newer { found, supported } => write!(

@@ -1,10 +1,11 @@
 //! Requests that arrive together are committed together: one sync of the disk for up to 500 spans or 10 ms.
 //!
 //! Whoever hands in events is answered once they are durable, or told that they are not. What waits is bounded: beyond it
-//! requests are refused, to be sent again, instead of filling memory.
+//! requests are refused, to be sent again, instead of filling memory. Two threads take turns: one prepares its events
+//! while those of the other are written.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agentops_core::model::event::{Event, Resource};
@@ -23,7 +24,10 @@ const TOGETHER: usize = 500;
 /// How many requests may wait.
 const QUEUE: usize = 256;
 
-/// Hands events to the thread that commits.
+/// How many commit: the store writes one batch at a time, and does half of the work before.
+const COMMITTERS: usize = 2;
+
+/// Hands events to the threads that commit.
 #[derive(Debug, Clone)]
 pub struct Writer {
     sender: mpsc::Sender<Submission>,
@@ -47,12 +51,16 @@ pub enum Refused {
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the last of its handles is gone.
+    /// Starts the threads. They end when the last of their handles is gone.
     pub fn start(live: Arc<Live>, stats: Arc<Stats>) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("agentops-commit".into())
-            .spawn(move || run(&live, &stats, receiver))?;
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..COMMITTERS {
+            let (live, stats, receiver) = (live.clone(), stats.clone(), receiver.clone());
+            std::thread::Builder::new()
+                .name("agentops-commit".into())
+                .spawn(move || run(&live, &stats, &receiver))?;
+        }
         Ok(Self { sender })
     }
 
@@ -80,26 +88,8 @@ impl Writer {
     }
 }
 
-fn run(live: &Live, stats: &Stats, mut receiver: mpsc::Receiver<Submission>) {
-    while let Some(first) = receiver.blocking_recv() {
-        let until = Instant::now() + WAIT;
-        let mut batch = Batch {
-            events: first.events,
-            ..Batch::default()
-        };
-        let mut waiting = vec![first.done];
-        while batch.events.len() < TOGETHER {
-            match receiver.try_recv() {
-                Ok(next) => {
-                    batch.events.extend(next.events);
-                    waiting.push(next.done);
-                }
-                // A lone sender is not kept waiting for company that does not come.
-                Err(_) if waiting.len() == 1 && receiver.is_empty() => break,
-                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
-                Err(_) => break,
-            }
-        }
+fn run(live: &Live, stats: &Stats, receiver: &Mutex<mpsc::Receiver<Submission>>) {
+    while let Some((batch, waiting)) = gather(receiver) {
         let began = Instant::now();
         let done = live.commit(&batch).map(|_| ()).map_err(Refused::from);
         stats.commit(began.elapsed());
@@ -108,6 +98,33 @@ fn run(live: &Live, stats: &Stats, mut receiver: mpsc::Receiver<Submission>) {
             _ = waiting.send(done.clone());
         }
     }
+}
+
+type Waiting = Vec<oneshot::Sender<Result<(), Refused>>>;
+
+/// What is committed together, and who waits for that; `None` when nobody hands in anything any more.
+fn gather(receiver: &Mutex<mpsc::Receiver<Submission>>) -> Option<(Batch, Waiting)> {
+    let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+    let first = receiver.blocking_recv()?;
+    let until = Instant::now() + WAIT;
+    let mut batch = Batch {
+        events: first.events,
+        ..Batch::default()
+    };
+    let mut waiting = vec![first.done];
+    while batch.events.len() < TOGETHER {
+        match receiver.try_recv() {
+            Ok(next) => {
+                batch.events.extend(next.events);
+                waiting.push(next.done);
+            }
+            // A lone sender is not kept waiting for company that does not come.
+            Err(_) if waiting.len() == 1 && receiver.is_empty() => break,
+            Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+            Err(_) => break,
+        }
+    }
+    Some((batch, waiting))
 }
 
 impl fmt::Display for Refused {

@@ -1,6 +1,7 @@
-//! Which sessions are wanted: `tag=demo state=error research`.
+//! Which sessions are wanted: `tag=demo state=error agent="the planner" research`.
 //!
-//! Words, all of which must fit; read once from what the user typed. Knows what may be asked of a store, and no store.
+//! Words, all of which must fit; read once from what the user typed. What stands in quotes is one of them, spaces and
+//! all. Knows what may be asked of a store, and no store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,10 +39,11 @@ impl FromStr for Filter {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let conditions: Vec<Condition> = text
-            .split_whitespace()
+        let mut rest = text;
+        let words = std::iter::from_fn(|| next_word(&mut rest));
+        let conditions: Vec<Condition> = words
             .take(Self::MOST + 1)
-            .map(word)
+            .map(|(key, value)| condition(key, value))
             .collect::<Result<_, _>>()?;
         match conditions.len() > Self::MOST {
             true => Err(UnknownWord::TooMany),
@@ -50,9 +52,43 @@ impl FromStr for Filter {
     }
 }
 
-fn word(word: &str) -> Result<Condition, UnknownWord> {
+/// Takes a word from the front: its key, if it has one, and its value.
+fn next_word<'a>(rest: &mut &'a str) -> Option<(Option<&'a str>, &'a str)> {
+    let text = rest.trim_start();
+    if text.is_empty() {
+        *rest = "";
+        return None;
+    }
+    if let Some((value, after)) = quoted(text) {
+        *rest = after;
+        return Some((None, value));
+    }
+    let (word, after) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    *rest = after;
     let Some((key, value)) = word.split_once('=') else {
-        return Ok(Condition::Text(word.to_lowercase()));
+        return Some((None, word));
+    };
+    if let Some((value, after)) = quoted(&text[key.len() + 1..]) {
+        *rest = after;
+        return Some((Some(key), value));
+    }
+    Some((Some(key), value))
+}
+
+/// What stands in quotes at the front, up to one that ends a word; others are like any character.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('"')?;
+    let mut ends = inside.match_indices('"');
+    ends.find_map(|(end, _)| {
+        let after = &inside[end + 1..];
+        let is_over = after.is_empty() || after.starts_with(char::is_whitespace);
+        is_over.then_some((&inside[..end], after))
+    })
+}
+
+fn condition(key: Option<&str>, value: &str) -> Result<Condition, UnknownWord> {
+    let Some(key) = key else {
+        return Ok(Condition::Text(value.to_lowercase()));
     };
     Ok(match key {
         "tag" => Condition::Tag(value.into()),
@@ -140,6 +176,25 @@ mod tests {
             conditions("state=odd"),
             Err(UnknownWord::State("odd".into()))
         );
+        let tag = |tag: &str| Condition::Tag(tag.into());
+        let text = |text: &str| Condition::Text(text.into());
+        for (expression, expected) in [
+            (
+                r#"tag="two words" plan"#,
+                vec![tag("two words"), text("plan")],
+            ),
+            (r#""a=b  c" "d""#, vec![text("a=b  c"), text("d")]),
+            (r#"tag="say "hi"" x"#, vec![tag("say \"hi\""), text("x")]),
+            (r#"tag="open x"#, vec![tag("\"open"), text("x")]),
+            (r#"tag=in"side "#, vec![tag("in\"side")]),
+            (r#"tag="" """#, vec![tag(""), text("")]),
+            (
+                "\"\u{e9}\u{2003}x\"\u{2003}y",
+                vec![text("\u{e9}\u{2003}x"), text("y")],
+            ),
+        ] {
+            assert_eq!(conditions(expression), Ok(expected), "{expression}");
+        }
         let many = "a ".repeat(Filter::MOST);
         assert_eq!(conditions(&many).map(|all| all.len()), Ok(Filter::MOST));
         let many = many + "a";

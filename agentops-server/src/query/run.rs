@@ -10,6 +10,7 @@ use agentops_core::model::rollup::{self, Entry, Rollup};
 use agentops_core::model::session::Session;
 use agentops_core::model::span::{SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
+use agentops_core::model::trace;
 
 use crate::store::{Row, Store, StoreError};
 
@@ -116,6 +117,12 @@ impl Run {
         self.rows.iter().position(|row| row.id == id)
     }
 
+    /// The span that all of it ran in is not there.
+    pub(super) fn lacks_root(&self) -> bool {
+        let entries: Vec<Entry<'_>> = self.rows.iter().map(Row::entry).collect();
+        self.session.facts.root.is_none() && trace::lacks_root(&entries)
+    }
+
     /// It ended as a failure of its own: what was cancelled did not fail.
     pub(super) fn failed(&self, at: usize) -> bool {
         let row = &self.rows[at];
@@ -165,7 +172,7 @@ impl Row {
             open: self.open,
             start: self.start,
             end: self.end,
-            agent: self.agent.as_deref(),
+            agent: self.agent.as_deref().filter(|_| !self.inherits),
             model: self.model.as_deref(),
             usage: self.usage,
             cost: self.cost,

@@ -275,10 +275,13 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// The session's own span, else the first.
+    /// The session's own span, else the first that is in no other.
     fn chief(&self) -> Option<usize> {
         let own = (0..self.run.rows.len()).find(|&at| self.run.is_session(at));
-        own.or_else(|| self.run.beneath(None).first().copied())
+        let roots = self.run.beneath(None);
+        let is_outermost = |at: &&usize| self.run.rows[**at].parent_id.is_none();
+        own.or_else(|| roots.iter().find(is_outermost).copied())
+            .or_else(|| roots.first().copied())
     }
 
     /// What failed within a span that failed, or within the session, and made it fail.

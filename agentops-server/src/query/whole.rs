@@ -3,6 +3,10 @@
 //! Where each span stands, and what its place says of it, comes from the outline; the spans themselves are read as they
 //! are asked for. Nothing of the store is held in between. What is read is as [`super::trace`] gives it.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Kept;
+
+use agentops_core::model::agent::AgentRef;
 use agentops_core::model::id::{SessionId, SpanId};
 use agentops_core::model::rollup::{self, Entry};
 use agentops_core::model::session::Session;
@@ -22,6 +26,10 @@ pub struct Whole {
     arranged: Arrangement,
     /// Usage that only repeats what spans beneath say, by place.
     repeats: Vec<bool>,
+    /// Which span says whose each is, by place.
+    owners: Vec<Option<usize>>,
+    /// The agents of those that were read so far.
+    agents: HashMap<usize, Option<AgentRef>>,
     at: usize,
 }
 
@@ -48,9 +56,12 @@ impl Whole {
             .iter()
             .map(|&at| entry(&outline.rows[at]))
             .collect();
-        let sums = rollup::sum(&entries).spans;
+        let sums = rollup::sum(&entries);
+        let repeats = sums.spans.iter().map(|sums| !sums.counts_usage);
         Ok(Some(Self {
-            repeats: sums.iter().map(|sums| !sums.counts_usage).collect(),
+            repeats: repeats.collect(),
+            owners: sums.owners,
+            agents: HashMap::new(),
             session,
             outline,
             arranged,
@@ -76,7 +87,7 @@ impl Whole {
             return Ok(Left::Deleted);
         }
         for (place, span) in places.zip(&mut spans) {
-            self.place(place, span);
+            self.place(store, place, span)?;
         }
         self.at = until;
         Ok(Left::Spans(spans))
@@ -87,7 +98,21 @@ impl Whole {
     }
 
     /// Tells a span what only its place says.
-    fn place(&self, place: usize, span: &mut Span) {
+    fn place(
+        &mut self,
+        store: &dyn Store,
+        place: usize,
+        span: &mut Span,
+    ) -> Result<(), StoreError> {
+        if let Some(owner) = self.owners[place].filter(|&owner| owner != place) {
+            let id = self.row(owner).id;
+            span.agent = match self.agents.entry(owner) {
+                Kept::Occupied(agent) => agent.get().clone(),
+                Kept::Vacant(unread) => unread
+                    .insert(agent(store, self.session.facts.id, id)?)
+                    .clone(),
+            };
+        }
         if self.arranged.broken.binary_search(&place).is_ok() {
             span.parent_id = None;
         }
@@ -100,7 +125,17 @@ impl Whole {
             let name = |place: usize| self.row(place).name.as_ref().to_owned();
             error.span_trace = trace::span_trace(place, &self.arranged.parents, name);
         }
+        Ok(())
     }
+}
+
+/// Whom a span names as its agent.
+fn agent(
+    store: &dyn Store,
+    session: SessionId,
+    span: SpanId,
+) -> Result<Option<AgentRef>, StoreError> {
+    Ok(store.span(session, span)?.and_then(|span| span.agent))
 }
 
 /// One span of a session, as it stands among the others.
@@ -109,11 +144,11 @@ pub fn span(store: &dyn Store, session: SessionId, id: SpanId) -> Result<Option<
         return Ok(None);
     };
     if !place_alone(store, session, &mut span)?
-        && let Some(whole) = Whole::of(store, session)?
+        && let Some(mut whole) = Whole::of(store, session)?
     {
         let place = (0..whole.outline.rows.len()).find(|&place| whole.row(place).id == id);
         if let Some(place) = place {
-            whole.place(place, &mut span);
+            whole.place(store, place, &mut span)?;
         }
     }
     Ok(Some(span))
@@ -126,6 +161,7 @@ const STEPS: usize = 1_000;
 fn place_alone(store: &dyn Store, session: SessionId, span: &mut Span) -> Result<bool, StoreError> {
     let (mut ids, mut names) = (vec![span.id], vec![span.name.clone()]);
     let mut parent = span.parent_id;
+    let mut owner = None;
     while let Some(id) = parent {
         // Where a circle is cut is decided over all of it.
         if ids.contains(&id) || ids.len() > STEPS {
@@ -137,6 +173,12 @@ fn place_alone(store: &dyn Store, session: SessionId, span: &mut Span) -> Result
         ids.push(id);
         names.push(row.name.as_ref().to_owned());
         parent = row.parent_id;
+        if owner.is_none() && row.agent.is_some() && !row.inherits {
+            owner = Some(id);
+        }
+    }
+    if let Some(owner) = owner.filter(|_| span.agent.is_none()) {
+        span.agent = agent(store, session, owner)?;
     }
     if let Some(usage) = span.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
         let Some(counts) = store.counts_usage(session, span.id)? else {
@@ -165,21 +207,8 @@ pub(super) fn arrange(outline: &Outline, root: Option<SpanId>) -> Arrangement {
 /// What sums are made of.
 pub(super) fn entry(row: &Row) -> Entry<'_> {
     Entry {
-        id: row.id,
-        parent_id: row.parent_id,
-        kind: row.kind,
-        name: &row.name,
-        status: row.status,
-        cancelled: row.cancelled,
-        open: row.open,
-        start: row.start,
-        end: row.end,
-        agent: row.agent.as_deref(),
-        model: row.model.as_deref(),
-        usage: row.usage,
-        cost: row.cost,
         // Sums by span say nothing of it.
         is_cost_estimated: false,
-        tool_cost: row.tool_cost,
+        ..row.entry()
     }
 }

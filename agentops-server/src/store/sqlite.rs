@@ -1,8 +1,9 @@
-//! The store inside the binary: one SQLite file, written by one thread, read by many.
+//! The store inside the binary: one SQLite file, written by one thread at a time, read by many.
 //!
-//! `write` takes batches in, `asked` tells the same request from another, `thin` holds what it must know of sessions
-//! that go on, `tail` what came last, `rolls` keeps sums over time, `read` and `metrics` answer, `search` finds text, `payload` packs whole spans,
-//! `reprice` prices calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
+//! `write` takes batches in, of which `ahead` prepares what it can; `asked` tells the same request from another, `thin`
+//! holds what the writer must know of sessions that go on, `tail` what came last, `rolls` keeps sums over time, `read` and
+//! `metrics` answer, `search` finds text, `payload` packs whole spans, `reprice` prices calls that could not be when they
+//! came. Knows nothing of HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,6 +16,7 @@ use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::session::Session;
 use agentops_core::model::span::Span;
 use agentops_core::model::time::UnixNanos;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
@@ -22,6 +24,7 @@ use super::{
     StoreError, Totals, Wanted,
 };
 
+mod ahead;
 mod asked;
 mod fold;
 mod metrics;
@@ -42,6 +45,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/format2.sql"),
     include_str!("sqlite/format3.sql"),
     include_str!("sqlite/format4.sql"),
+    include_str!("sqlite/format5.sql"),
 ];
 
 /// Marks the file as ours: "agnt".
@@ -75,6 +79,7 @@ pub struct Sqlite {
     readers: Mutex<Vec<Reader>>,
     writer: Mutex<write::Writer>,
     tail: Arc<Mutex<tail::Tail>>,
+    presses: Arc<Mutex<payload::Presses>>,
 }
 
 /// A connection that only reads, and what it keeps between questions.
@@ -94,6 +99,8 @@ impl Sqlite {
         }
         conn.busy_timeout(PATIENCE)?;
         conn.set_prepared_statement_cache_capacity(128);
+        // A plan does not depend on what is asked for, and is not made again for it.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Before anything of the file is changed.
         check(&conn)?;
         conn.pragma_update(None, "page_size", 8192)?;
@@ -141,7 +148,9 @@ impl Sqlite {
 
     fn with(conn: Connection, path: &Path, immutable: bool) -> Result<Self, StoreError> {
         let tail = Arc::new(Mutex::new(tail::Tail::default()));
-        let writer = write::Writer::new(conn, beside(path, "-wal"), tail.clone())?;
+        let presses = Arc::new(Mutex::new(payload::Presses::new(&conn)?));
+        let wal = beside(path, "-wal");
+        let writer = write::Writer::new(conn, wal, tail.clone(), presses.clone())?;
         Ok(Self {
             path: path.to_owned(),
             file: identity(path),
@@ -149,6 +158,7 @@ impl Sqlite {
             readers: Mutex::new(Vec::new()),
             writer: Mutex::new(writer),
             tail,
+            presses,
         })
     }
 
@@ -159,6 +169,10 @@ impl Sqlite {
             writer.forget();
             writer
         })
+    }
+
+    fn presses(&self) -> MutexGuard<'_, payload::Presses> {
+        self.presses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails where another file, or none, is where this one was: what is in this one nobody will open again.
@@ -363,7 +377,10 @@ impl From<rusqlite::Error> for StoreError {
 
 impl Store for Sqlite {
     fn commit(&self, batch: &Batch) -> Result<Changes, StoreError> {
-        let changes = self.writer().commit(batch)?;
+        let mut press = self.presses().take()?;
+        let prepared = ahead::prepare_all(batch, &mut press)?;
+        self.presses().give(press);
+        let changes = self.writer().commit(batch, prepared)?;
         // Looked at last, so that nothing is said to be kept that is not.
         self.is_in_place()?;
         Ok(changes)
@@ -504,17 +521,21 @@ impl Store for Sqlite {
 
 #[cfg(test)]
 mod tests {
+    use agentops_core::model::event::{Event, Resource};
+
     use super::*;
     use crate::store::suite::{self, Dir};
 
     fn open(dir: &Path) -> Sqlite {
         let store = Sqlite::open(&file(dir), Durability::Process).unwrap();
         // No test ends in a power cut.
-        let writer = store.writer();
+        let mut writer = store.writer();
         writer
             .conn
             .pragma_update(None, "synchronous", "off")
             .unwrap();
+        // The model's reader, which this is compared with, waits for nobody.
+        writer.silence = Duration::ZERO;
         drop(writer);
         store
     }
@@ -565,6 +586,44 @@ mod tests {
         let sums = "SELECT sum(n) FROM roll WHERE period = 0 AND kind = 1";
         assert_eq!(ask::<i64>(dir.path(), sums), 1);
         assert_eq!(ask::<String>(dir.path(), "PRAGMA integrity_check"), "ok");
+    }
+
+    #[test]
+    fn what_is_deleted_leaves_no_machine_and_no_number_to_others() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        let (mut batch, gone) = suite::two_sessions();
+        batch.events[0].0 = Arc::new(Resource {
+            service: "of nobody else".into(),
+            ..Resource::default()
+        });
+        let faulty = batch.events[0].clone();
+        store.commit(&batch).unwrap();
+        let number = "SELECT max(id) FROM fault";
+        let before: i64 = ask(dir.path(), number);
+        let machines =
+            "SELECT count(*) FROM process WHERE instr(key, CAST('of nobody else' AS BLOB)) > 0";
+        assert_eq!(ask::<i64>(dir.path(), machines), 1);
+        store.hide(&[gone], Duration::ZERO).unwrap();
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert_eq!(ask::<i64>(dir.path(), machines), 0);
+
+        // The same machine comes again, and another error.
+        let (resource, mut event) = faulty;
+        let Event::SpanEnded(span) = &mut event else {
+            panic!("a span that ended");
+        };
+        span.session_id = SessionId(gone.0 + 1_000);
+        span.name = "another".into();
+        let batch = Batch {
+            events: vec![(resource, event)],
+            ..Batch::default()
+        };
+        store.commit(&batch).unwrap();
+        assert_eq!(ask::<i64>(dir.path(), machines), 1);
+        assert_eq!(ask::<i64>(dir.path(), number), before + 1);
+        let session = store.session(SessionId(gone.0 + 1_000)).unwrap().unwrap();
+        assert_eq!(session.service, "of nobody else");
     }
 
     #[test]
@@ -786,7 +845,7 @@ mod tests {
         drop(store);
         let conn = Connection::open(file(dir.path())).unwrap();
         conn.execute_batch(
-            "DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+            "DROP INDEX session_waits; ALTER TABLE session DROP COLUMN waits; ALTER TABLE log DROP COLUMN astray; DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
              CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
         )
         .unwrap();

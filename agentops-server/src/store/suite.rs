@@ -401,8 +401,9 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
         assert_eq!(found.totals, trace.totals);
         for span in &trace.spans {
             let mut alone = store.span(id, span.id).unwrap().unwrap();
-            // Who is whose parent in a ring, and what of an error others know, only shows among all spans.
+            // Who is whose parent in a ring, whose it is, and what of an error others know, only shows among all spans.
             alone.parent_id = span.parent_id;
+            alone.agent.clone_from(&span.agent);
             alone.error.clone_from(&span.error);
             if let Some(usage) = alone.llm.as_mut().and_then(|llm| llm.usage.as_mut()) {
                 usage.reported = span.llm.as_ref().unwrap().usage.unwrap().reported;
@@ -421,6 +422,7 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
                     row.start,
                     row.end,
                     row.name.to_string(),
+                    row.agent.as_ref().map(ToString::to_string),
                     row.cost,
                 )
             })
@@ -438,6 +440,7 @@ fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
                     span.start,
                     span.end,
                     span.name.clone(),
+                    span.agent.as_ref().map(|agent| agent.name.clone()),
                     cost.map(|cost| cost.total),
                 )
             })
@@ -1561,6 +1564,19 @@ pub(super) fn logs_and_losses_alone_make_no_session<S: Store>(open: &Open<S>) {
         store.commit(&batch).unwrap();
         assert_eq!(home(), Some(found));
     }
+    // Nobody has its span: it is told of where the trace begins.
+    let logs = |number: u8, id: u64| {
+        let span = store.span(session_id(number), SpanId(id)).unwrap();
+        span.unwrap().logs.len()
+    };
+    assert_eq!((logs(1, 11), logs(2, 12)), (1, 0));
+    store
+        .commit(&Batch {
+            events: vec![of(2, 1)],
+            ..Batch::default()
+        })
+        .unwrap();
+    assert_eq!((logs(1, 11), logs(2, 1)), (0, 1));
 }
 
 /// That a failure says what it is and what to do.

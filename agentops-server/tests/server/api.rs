@@ -88,6 +88,7 @@ fn every_filter_selects() {
         ("end_state=Indeterminate", vec!["nightly"]),
         ("tag=prod", vec!["refund-agent", "triage"]),
         ("tag=prod&tag=demo", vec!["triage"]),
+        ("q=tag%3D%22demo%22", vec!["triage"]),
         ("agent=coder", vec!["refund-agent"]),
         ("model=GPT-4o", vec!["triage"]),
         ("tool=sql", vec!["refund-agent"]),
@@ -357,6 +358,8 @@ fn what_did_not_change_is_not_sent_again() {
         let again = site.ask("GET", &path, &[&format!("if-none-match: {tag}")], b"");
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
         assert_eq!(again.header("etag"), Some(&*tag));
+        let any = site.ask("GET", &path, &["if-none-match: *"], b"");
+        assert_eq!(any.status, 304, "{path}");
         let other = site.ask("GET", &path, &["if-none-match: W/\"another\""], b"");
         assert_eq!(other.status, 200);
     }

@@ -240,7 +240,9 @@ fn any_request_is_taken_or_refused() {
         mapping(request);
         let text = request.to_string().into_bytes();
         for json_to_proto in [wire::traces_from_json, wire::logs_from_json] {
-            encoded.push(json_to_proto(&text).expect("OTLP"));
+            let read = json_to_proto(&text).expect("OTLP");
+            assert_eq!((read.refused, read.why), (0, None));
+            encoded.push(read.request);
         }
         encoded.push(zstd::encode_all(&text[..], 1).expect("memory"));
         encoded.push(text);

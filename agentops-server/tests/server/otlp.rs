@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::harness::{START, Server};
 
-const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
+pub(crate) const TRACE: u128 = 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c;
 
 /// A span as OTLP JSON has it; `at` and `took` in milliseconds, an end of 0 where it goes on.
 pub(crate) fn span(
@@ -642,6 +642,34 @@ fn logs_join_their_spans() {
         b"\x0a\x00",
     );
     assert_eq!((metrics.status, metrics.body), (200, Vec::new()));
+}
+
+/// Metrics are not kept, and what is none is told so as anywhere else.
+#[test]
+fn metrics_are_looked_at() {
+    let server = Server::start("otlp-metrics");
+    let request = br#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m"}]}]}]}"#;
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zipped, request).expect("memory");
+    let zipped = zipped.finish().expect("memory");
+    let json = ("content-type", "application/json");
+    let proto = ("content-type", "application/x-protobuf");
+    let gzip = ("content-encoding", "gzip");
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [u8], u16);
+    let cases: [Case<'_>; 8] = [
+        (&[json], request, 200),
+        (&[json, gzip], &zipped, 200),
+        (&[json, gzip], request, 400),
+        (&[json], &zipped, 400),
+        (&[json], b"junk", 400),
+        (&[proto], b"\x0a\xff", 400),
+        (&[proto], b"", 200),
+        (&[json, ("content-encoding", "br")], request, 415),
+    ];
+    for (headers, body, status) in cases {
+        let answer = server.send("POST", "/v1/metrics", headers, body);
+        assert_eq!(answer.status, status, "{headers:?}: {answer:?}");
+    }
 }
 
 /// The exporter that Rust programs use, over HTTP, as they set it up.

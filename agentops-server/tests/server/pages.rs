@@ -120,6 +120,8 @@ fn every_file_is_sent_as_it_was_built() {
             );
             assert_eq!((known.status, known.body.len()), (304, 0), "{path}");
             assert_eq!(known.header("etag"), Some(&*tag));
+            let any = server.send("GET", &path, &[("if-none-match", "*")], b"");
+            assert_eq!(any.status, 304, "{path}");
             let other = server.send("GET", &path, &[("if-none-match", "\"x\"")], b"");
             assert_eq!(other.status, 200);
             let head = server.send("HEAD", &path, &[], b"");

@@ -273,6 +273,8 @@ export interface Import {
   spans: number;
   /** What could not be read; the rest was. */
   skipped: number;
+  /** What was cut or left out of the rest, in words. */
+  cut: string | null;
 }
 
 /** What there is to understand of a session, all of it from one reading. As short for 100,000 spans as for 100: of each list what matters most is there, beside how much was left out. */

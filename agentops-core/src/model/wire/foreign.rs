@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::facts::span_facts;
 use super::proto::{Field, Fields, any, span as number};
-use super::span::{AgentDraft, Draft, ToolDraft};
+use super::span::{AgentDraft, Draft, ToolDraft, decode_and_count};
 use super::value::{json, text, texts};
 use super::{WireError, decode_span, encode_span};
 use crate::model::dialect::{self, Origin, Reading};
@@ -25,6 +25,8 @@ pub struct Received {
     pub facts: Option<SessionFacts>,
     /// Another recorder than ours made it.
     pub foreign: bool,
+    /// How many values in it were nested too deep to be kept.
+    pub cut: u64,
 }
 
 /// Reads a span of whatever recorder; `scope` names the instrumentation, `resource` what its process said of itself.
@@ -38,13 +40,15 @@ pub fn receive(
     resource: &Map<String, Value>,
 ) -> Result<Received, WireError> {
     if is_ours(bytes)? {
+        let (span, cut) = decode_and_count(bytes)?;
         return Ok(Received {
-            span: decode_span(bytes)?,
+            span,
             facts: span_facts(bytes)?,
             foreign: false,
+            cut,
         });
     }
-    let (mut draft, mut said) = Draft::apart(bytes)?;
+    let (mut draft, mut said, cut) = Draft::apart(bytes)?;
     let is_root = draft.parent.is_none();
     for event in draft
         .events
@@ -87,6 +91,7 @@ pub fn receive(
         facts: (says && (is_root || facts.says_something)).then_some(facts.facts),
         span,
         foreign: true,
+        cut,
     })
 }
 

@@ -4,11 +4,16 @@
 //! has are skipped, as protobuf skips fields; ids are hex there, and integers of 64 bits may be text. Knows nothing of
 //! what the messages mean.
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
+use serde::Deserialize as _;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use serde_json::value::RawValue;
+
 use super::proto::{self, any, log, span};
+use super::put::MAX_DEPTH;
 
 /// Text that is not the request it should be.
 #[derive(Debug)]
@@ -22,12 +27,23 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
+/// A request, as protobuf, and what of it is not in there.
+#[derive(Debug)]
+pub struct FromJson {
+    /// The request.
+    pub request: Vec<u8>,
+    /// Spans or logs that are left out, as a member of theirs has another type than OTLP gives it.
+    pub refused: u64,
+    /// What is wrong with the first of them.
+    pub why: Option<String>,
+}
+
 /// A request of spans, as protobuf.
 ///
 /// # Errors
 ///
-/// Where the text is no JSON, or a member has another type than OTLP gives it.
-pub fn traces_from_json(text: &[u8]) -> Result<Vec<u8>, JsonError> {
+/// Where the text is no JSON, or what is around the spans is not as OTLP has it.
+pub fn traces_from_json(text: &[u8]) -> Result<FromJson, JsonError> {
     request(text, &TRACES)
 }
 
@@ -35,8 +51,8 @@ pub fn traces_from_json(text: &[u8]) -> Result<Vec<u8>, JsonError> {
 ///
 /// # Errors
 ///
-/// Where the text is no JSON, or a member has another type than OTLP gives it.
-pub fn logs_from_json(text: &[u8]) -> Result<Vec<u8>, JsonError> {
+/// Where the text is no JSON, or what is around the logs is not as OTLP has it.
+pub fn logs_from_json(text: &[u8]) -> Result<FromJson, JsonError> {
     request(text, &LOGS)
 }
 
@@ -162,23 +178,69 @@ const ENUMS: [(&str, u64); 3] = [
     ("STATUS_CODE_ERROR", 2),
 ];
 
-fn request(text: &[u8], members: &'static [Member]) -> Result<Vec<u8>, JsonError> {
+/// Nearly every request is as it should be, and walked once. Of any other each span or log is looked at by itself.
+fn request(text: &[u8], members: &'static [Member]) -> Result<FromJson, JsonError> {
+    if let Ok(request) = walk(text, members, None) {
+        return Ok(FromJson {
+            request,
+            refused: 0,
+            why: None,
+        });
+    }
+    let faults = Faults::default();
+    let request = walk(text, members, Some(&faults)).map_err(JsonError)?;
+    Ok(FromJson {
+        request,
+        refused: faults.count.get(),
+        why: faults.first.into_inner(),
+    })
+}
+
+fn walk(
+    text: &[u8],
+    members: &'static [Member],
+    faults: Option<&Faults>,
+) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Vec::with_capacity(text.len() / 2);
     let mut json = serde_json::Deserializer::from_slice(text);
-    let read = json
-        .deserialize_map(Message {
-            out: &mut out,
-            members,
-        })
-        .and_then(|()| json.end());
-    read.map_err(JsonError)?;
+    json.deserialize_map(Message {
+        out: &mut out,
+        members,
+        depth: 0,
+        faults,
+    })?;
+    json.end()?;
     Ok(out)
+}
+
+/// What was left out, and why the first.
+#[derive(Default)]
+struct Faults {
+    count: Cell<u64>,
+    first: RefCell<Option<String>>,
+}
+
+impl Faults {
+    fn note(&self, error: &serde_json::Error) {
+        self.count.set(self.count.get() + 1);
+        self.first.borrow_mut().get_or_insert_with(|| {
+            let said = error.to_string();
+            // Its place is one in the span, of which the sender knows no lines.
+            let said = said
+                .rsplit_once(" at line ")
+                .map_or(&*said, |(said, _)| said);
+            said.to_owned()
+        });
+    }
 }
 
 /// Writes the fields of a message.
 struct Message<'a> {
     out: &'a mut Vec<u8>,
     members: &'static [Member],
+    /// In how many lists this is.
+    depth: usize,
+    faults: Option<&'a Faults>,
 }
 
 impl<'de> Visitor<'de> for Message<'_> {
@@ -192,10 +254,17 @@ impl<'de> Visitor<'de> for Message<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match self.members.iter().find(|member| member.is(&name)) {
+                // Empty, it is as deep for who reads the protobuf, who cuts it there and says so.
+                Some(member) if member.is_list() && self.depth > MAX_DEPTH => {
+                    map.next_value::<IgnoredAny>()?;
+                    proto::bytes(self.out, member.number, b"");
+                }
                 Some(member) => map.next_value_seed(Put {
                     out: self.out,
                     member,
                     is_item: false,
+                    depth: self.depth + usize::from(member.is_list()),
+                    faults: self.faults,
                 })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -218,6 +287,16 @@ impl Member {
                     .map(|c| c.to_ascii_lowercase())
                     .eq(name.chars().filter(plain))
     }
+
+    /// Whether its value may have values of its own kind inside.
+    fn is_list(&self) -> bool {
+        matches!(self.name, "arrayValue" | "kvlistValue")
+    }
+
+    /// Whether each of it stands for itself.
+    fn is_span_or_log(&self) -> bool {
+        matches!(self.name, "spans" | "logRecords")
+    }
 }
 
 /// Writes one field.
@@ -226,6 +305,9 @@ struct Put<'a> {
     member: &'static Member,
     /// Of an array already.
     is_item: bool,
+    depth: usize,
+    /// Where spans and logs that are wrong are counted; without, they are errors.
+    faults: Option<&'a Faults>,
 }
 
 impl Put<'_> {
@@ -248,7 +330,24 @@ impl<'de> DeserializeSeed<'de> for Put<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        let Some(faults) = self
+            .faults
+            .filter(|_| self.is_item && self.member.is_span_or_log())
+        else {
+            return deserializer.deserialize_any(self);
+        };
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let before = self.out.len();
+        let put = Put {
+            out: &mut *self.out,
+            faults: None,
+            ..self
+        };
+        if let Err(error) = serde_json::Deserializer::from_str(text).deserialize_any(put) {
+            self.out.truncate(before);
+            faults.note(&error);
+        }
+        Ok(())
     }
 }
 
@@ -350,6 +449,8 @@ impl<'de> Visitor<'de> for Put<'_> {
                 out: &mut *self.out,
                 member: self.member,
                 is_item: true,
+                depth: self.depth,
+                faults: self.faults,
             };
             if seq.next_element_seed(item)?.is_none() {
                 return Ok(());
@@ -362,7 +463,13 @@ impl<'de> Visitor<'de> for Put<'_> {
             Type::Message(members) if self.is_item == self.member.repeated => {
                 let mut read = Ok(());
                 proto::nested(self.out, self.member.number, |out| {
-                    read = Message { out, members }.visit_map(map);
+                    read = Message {
+                        out,
+                        members,
+                        depth: self.depth,
+                        faults: self.faults,
+                    }
+                    .visit_map(map);
                 });
                 read
             }

@@ -24,6 +24,8 @@ pub struct LogRecord {
     pub span: SpanId,
     /// What was logged.
     pub log: Log,
+    /// How many values in it were nested too deep to be kept.
+    pub cut: u64,
 }
 
 /// Encodes a log.
@@ -80,7 +82,7 @@ pub fn decode_log(bytes: &[u8]) -> Result<LogRecord, WireError> {
         log.time = observed;
     }
     log.level = level(severity)
-        .or_else(|| severity_text.parse().ok())
+        .or_else(|| level_named(&severity_text))
         .unwrap_or(Level::Info);
     let session = session.or_else(|| trace.map(|trace| SessionId(trace.0)));
     Ok(LogRecord {
@@ -88,6 +90,7 @@ pub fn decode_log(bytes: &[u8]) -> Result<LogRecord, WireError> {
         trace: trace.unwrap_or_default(),
         span: span.unwrap_or_default(),
         log,
+        cut: budget.cut,
     })
 }
 
@@ -103,7 +106,46 @@ fn level(severity: u64) -> Option<Level> {
     }
 }
 
+/// The level that loggers give a name of their own; any case, and levels between ours, as `INFO2`.
+fn level_named(name: &str) -> Option<Level> {
+    let name = name.trim().to_ascii_lowercase();
+    Some(match name.trim_end_matches(['2', '3', '4']) {
+        "trace" | "verbose" | "finest" | "finer" => Level::Trace,
+        "debug" | "fine" => Level::Debug,
+        "info" | "information" | "informational" | "notice" | "log" => Level::Info,
+        "warn" | "warning" => Level::Warn,
+        "error" | "err" | "severe" | "critical" | "crit" | "fatal" | "alert" | "emergency"
+        | "panic" => Level::Error,
+        _ => return None,
+    })
+}
+
 /// The level that an attribute names.
 pub(super) fn level_of(value: &Value) -> Option<Level> {
     value.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_told_by_a_name_alone() {
+        for (name, level) in [
+            ("WARNING", Level::Warn),
+            ("Warn3", Level::Warn),
+            ("fatal", Level::Error),
+            ("Critical", Level::Error),
+            (" Information ", Level::Info),
+            ("verbose", Level::Trace),
+            ("DEBUG", Level::Debug),
+            ("loud", Level::Info),
+        ] {
+            let mut record = Vec::new();
+            super::super::proto::bytes(&mut record, number::TRACE_ID, &[1; 16]);
+            super::super::proto::bytes(&mut record, number::SEVERITY_TEXT, name.as_bytes());
+            let read = decode_log(&record).map(|record| record.log.level);
+            assert_eq!(read, Ok(level), "{name}");
+        }
+    }
 }

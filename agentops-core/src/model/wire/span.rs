@@ -108,13 +108,18 @@ fn optional<T>(buf: &mut Vec<u8>, value: Option<&T>, put: fn(&mut Vec<u8>, &T)) 
 ///
 /// Where the bytes are no protobuf, have no valid ids, or more values than anyone would send in good faith.
 pub fn decode_span(bytes: &[u8]) -> Result<Span, WireError> {
+    decode_and_count(bytes).map(|(span, _)| span)
+}
+
+/// The same, and how many values were nested too deep to be kept.
+pub(super) fn decode_and_count(bytes: &[u8]) -> Result<(Span, u64), WireError> {
     let mut draft = Draft::default();
     let mut budget = Budget::new();
     for field in Fields::new(bytes) {
         let (field, value) = field?;
         draft.field(field, value, &mut budget)?;
     }
-    draft.finish()
+    Ok((draft.finish()?, budget.cut))
 }
 
 /// Reads a model call by itself, as [`put::llm`] writes one; `None` where there is none.
@@ -247,8 +252,8 @@ pub(super) struct RawEvent {
 }
 
 impl Draft {
-    /// Reads a span, and leaves its attributes to whoever knows what they mean.
-    pub(super) fn apart(bytes: &[u8]) -> Result<(Self, Map<String, Value>), WireError> {
+    /// Reads a span, and leaves its attributes to whoever knows what they mean; and how many values were too deep.
+    pub(super) fn apart(bytes: &[u8]) -> Result<(Self, Map<String, Value>, u64), WireError> {
         let (mut draft, mut attributes) = (Self::default(), Map::new());
         let mut budget = Budget::new();
         for field in Fields::new(bytes) {
@@ -260,7 +265,7 @@ impl Draft {
                 (field, value) => draft.field(field, value, &mut budget)?,
             }
         }
-        Ok((draft, attributes))
+        Ok((draft, attributes, budget.cut))
     }
 
     fn field(&mut self, field: u8, value: Field<'_>, budget: &mut Budget) -> Result<(), WireError> {

@@ -563,6 +563,7 @@ fn logs_heartbeats_losses_and_resources_come_back() {
         trace: TraceId(2),
         span: SpanId(3),
         log: log(),
+        cut: 0,
     };
     let bytes = encode_log(&record.log, record.session, record.trace, record.span);
     assert_eq!(decode_log(&bytes), Ok(record));

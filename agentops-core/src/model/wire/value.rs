@@ -14,17 +14,23 @@ use super::put::MAX_DEPTH;
 /// Values, events and links that one message may have: decoded, each takes far more memory than its two bytes.
 pub(super) const MAX_VALUES: usize = 1 << 20;
 
-/// How many values may still be decoded.
+/// How many values may still be decoded, and how many were not, as they are nested too deep.
 #[derive(Debug)]
-pub(super) struct Budget(usize);
+pub(super) struct Budget {
+    left: usize,
+    pub(super) cut: u64,
+}
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self(MAX_VALUES)
+        Self {
+            left: MAX_VALUES,
+            cut: 0,
+        }
     }
 
     pub(super) fn spend(&mut self) -> Result<(), WireError> {
-        self.0 = self.0.checked_sub(1).ok_or(WireError::TOO_MANY)?;
+        self.left = self.left.checked_sub(1).ok_or(WireError::TOO_MANY)?;
         Ok(())
     }
 }
@@ -82,6 +88,7 @@ fn any_at(message: &[u8], budget: &mut Budget, depth: usize) -> Result<Value, Wi
             (any::DOUBLE, Field::Fixed64(bits)) => float(f64::from_bits(bits)),
             (any::BYTES, Field::Bytes(bytes)) => Value::String(base64(bytes)),
             (any::ARRAY | any::LIST, Field::Bytes(_)) if depth == 0 => {
+                budget.cut += 1;
                 Value::from("[nested too deep]")
             }
             (any::ARRAY, Field::Bytes(bytes)) => array(bytes, budget, depth - 1)?,

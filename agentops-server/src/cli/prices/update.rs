@@ -22,6 +22,7 @@ use crate::cli::variable;
 ///
 /// It goes before the table that is built in; prices of your own go before both, and are left as they are.
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("table").required(true).args(["file", "url"]))]
 #[command(after_help = "\
 A table is JSON: the data of genai-prices (its new_data/v2/data.json), or
   {\"openai/gpt-4o\": {\"input\": 2.5, \"output\": 10.0, \"cache_read\": 1.25}}
@@ -35,14 +36,13 @@ Examples:
   agentops prices update data.json")]
 pub(super) struct Args {
     /// The table
-    #[arg(value_name = "FILE", required_unless_present = "url")]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
     /// Fetch it from here; without a URL from where genai-prices publishes its newest edition
     #[arg(
         long,
         value_name = "URL",
-        conflicts_with = "file",
         num_args = 0..=1,
         default_missing_value = pricing::NEWEST_TABLE
     )]

@@ -74,6 +74,7 @@ impl Judge<'_> {
                     let who = who.unwrap_or_else(|| "the run".into());
                     format!("Succeeded, though {clause}; {who} went on.{tail}")
                 }
+                _ if self.run.lacks_root() => "Nothing went wrong in what came.".into(),
                 _ => "Nothing went wrong.".into(),
             },
             Outcome::Cancelled => {
@@ -187,7 +188,13 @@ impl Judge<'_> {
                     && Some(row.id) != ours
             });
         let orphans = orphans.count() as u64;
-        if orphans > 0 {
+        if self.run.lacks_root() {
+            notes.push(match over {
+                false => "The span that all of this ran in has not come yet.".into(),
+                true => "The span that all of this ran in never came: how it ended is not known."
+                    .to_owned(),
+            });
+        } else if orphans > 0 {
             notes.push(format!(
                 "Of {} the span around it is not here.",
                 plural(orphans, "span")

@@ -27,11 +27,80 @@ const DICT: usize = 112 << 10;
 const HEAD: usize = 64 << 10;
 
 /// Packs with the newest dictionary, and sees when there is enough to train the first on.
+#[derive(Debug)]
 pub(super) struct Packer {
-    compressor: Compressor<'static>,
-    dict: i64,
+    own: Press,
     /// Bytes that were packed without a dictionary since it was last tried to make one; `None` once there is one.
     untaught: Option<usize>,
+}
+
+/// Those who pack without the writer, one for each that does so at a time.
+#[derive(Debug)]
+pub(super) struct Presses {
+    dict: i64,
+    dictionary: Option<Vec<u8>>,
+    idle: Vec<Press>,
+}
+
+/// Packs with one dictionary.
+pub(super) struct Press {
+    compressor: Compressor<'static>,
+    dict: i64,
+}
+
+/// A span as it is stored.
+pub(super) struct Packed {
+    pub(super) dict: i64,
+    pub(super) bytes: Vec<u8>,
+    /// How long it was.
+    whole: usize,
+}
+
+impl Presses {
+    /// With the newest dictionary that is stored for good.
+    pub(super) fn new(conn: &Connection) -> Result<Self, StoreError> {
+        let (dict, dictionary) = newest(conn)?.unzip();
+        Ok(Self {
+            dict: dict.unwrap_or(0),
+            dictionary,
+            idle: Vec::new(),
+        })
+    }
+
+    pub(super) fn take(&mut self) -> Result<Press, StoreError> {
+        match self.idle.pop() {
+            Some(press) => Ok(press),
+            None => Press::new(self.dict, self.dictionary.as_deref()),
+        }
+    }
+
+    /// Takes back one that is not needed any more.
+    pub(super) fn give(&mut self, press: Press) {
+        if press.dict == self.dict {
+            self.idle.push(press);
+        }
+    }
+}
+
+impl Press {
+    fn new(dict: i64, dictionary: Option<&[u8]>) -> Result<Self, StoreError> {
+        let compressor = match dictionary {
+            Some(bytes) => Compressor::with_dictionary(LEVEL, bytes),
+            None => Compressor::new(LEVEL),
+        };
+        Ok(Self {
+            compressor: compressor.map_err(broken)?,
+            dict,
+        })
+    }
+
+    pub(super) fn pack(&mut self, bytes: &[u8]) -> Result<Packed, StoreError> {
+        Ok(Packed {
+            dict: self.dict,
+            bytes: self.compressor.compress(bytes).map_err(broken)?,
+            whole: bytes.len(),
+        })
+    }
 }
 
 /// Unpacks, whatever dictionary was used.
@@ -40,35 +109,25 @@ pub(super) struct Unpacker(HashMap<i64, Decompressor<'static>>);
 
 impl Packer {
     pub(super) fn new(conn: &Connection) -> Result<Self, StoreError> {
-        let newest = conn
-            .query_row(
-                "SELECT id, d FROM dict ORDER BY id DESC LIMIT 1",
-                [],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
-            )
-            .optional()?;
-        Ok(match newest {
-            Some((dict, bytes)) => Self {
-                compressor: Compressor::with_dictionary(LEVEL, &bytes).map_err(broken)?,
-                dict,
-                untaught: None,
-            },
-            None => Self {
-                compressor: Compressor::new(LEVEL).map_err(broken)?,
-                dict: 0,
-                // What another process packed may be enough.
-                untaught: Some(SAMPLE),
-            },
+        let (dict, dictionary) = newest(conn)?.unzip();
+        // Without one, what another process packed may be enough.
+        let untaught = dict.is_none().then_some(SAMPLE);
+        Ok(Self {
+            own: Press::new(dict.unwrap_or(0), dictionary.as_deref())?,
+            untaught,
         })
     }
 
-    /// The dictionary that was used, and the bytes packed.
-    pub(super) fn pack(&mut self, bytes: &[u8]) -> Result<(i64, Vec<u8>), StoreError> {
+    /// What the writer itself packs with.
+    pub(super) fn own(&mut self) -> &mut Press {
+        &mut self.own
+    }
+
+    /// Something that was packed is stored.
+    pub(super) fn stored(&mut self, packed: &Packed) {
         if let Some(untaught) = &mut self.untaught {
-            *untaught += bytes.len().min(HEAD);
+            *untaught += packed.whole.min(HEAD);
         }
-        let packed = self.compressor.compress(bytes).map_err(broken)?;
-        Ok((self.dict, packed))
     }
 
     /// Whether there may be enough to make a dictionary of.
@@ -76,14 +135,15 @@ impl Packer {
         self.untaught.is_some_and(|bytes| bytes >= SAMPLE)
     }
 
-    /// Makes a dictionary of the newest spans in the store, once they are enough, and uses it from now on.
+    /// Makes a dictionary of the newest spans in the store, once they are enough, and uses it from now on. Whether it
+    /// did.
     pub(super) fn learn(
         &mut self,
         conn: &Connection,
         unpacker: &mut Unpacker,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if !self.may_learn() {
-            return Ok(());
+            return Ok(false);
         }
         self.untaught = Some(0);
         let (mut lessons, mut sizes) = (Vec::new(), Vec::new());
@@ -102,17 +162,16 @@ impl Packer {
             sizes.push(head.len());
         }
         if lessons.len() < SAMPLE {
-            return Ok(());
+            return Ok(false);
         }
         // What has nothing in common makes no dictionary; what comes later may.
         let Ok(bytes) = zstd::dict::from_continuous(&lessons, &sizes, DICT) else {
-            return Ok(());
+            return Ok(false);
         };
         conn.execute("INSERT INTO dict (d) VALUES (?1)", [&bytes])?;
-        self.compressor = Compressor::with_dictionary(LEVEL, &bytes).map_err(broken)?;
-        self.dict = conn.last_insert_rowid();
+        self.own = Press::new(conn.last_insert_rowid(), Some(&bytes))?;
         self.untaught = None;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -152,13 +211,24 @@ impl Unpacker {
     }
 }
 
+/// The newest dictionary, if there is any.
+fn newest(conn: &Connection) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+    Ok(conn
+        .query_row(
+            "SELECT id, d FROM dict ORDER BY id DESC LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?)
+}
+
 fn broken(error: io::Error) -> StoreError {
     StoreError(Kind::Engine(error.into()))
 }
 
-impl fmt::Debug for Packer {
+impl fmt::Debug for Press {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Packer")
+        f.debug_struct("Press")
             .field("dict", &self.dict)
             .finish_non_exhaustive()
     }

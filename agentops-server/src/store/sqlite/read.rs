@@ -3,7 +3,7 @@
 //! Lists come from the session table alone, whatever is in it; only what is asked for by span is unpacked. Values go
 //! into statements as parameters, never as text.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ const OPEN: i64 = 1;
 const CANCELLED: i64 = 2;
 const ESTIMATED: i64 = 4;
 const COST_ESTIMATED: i64 = 8;
+const INHERITS: i64 = 16;
 
 /// What has no column of its own.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -159,6 +160,7 @@ pub(super) fn flags(thin: &Thin) -> i64 {
         (thin.cancelled, CANCELLED),
         (thin.usage.is_some_and(|usage| usage.estimated), ESTIMATED),
         (thin.is_cost_estimated, COST_ESTIMATED),
+        (thin.inherits, INHERITS),
     ]
     .iter()
     .filter(|(set, _)| *set)
@@ -220,6 +222,16 @@ pub(super) fn stale(conn: &Connection) -> Result<Vec<SessionId>, StoreError> {
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
+/// Sessions that have waited for long enough for the span that all of them ran in.
+pub(super) fn waited(conn: &Connection, now: i64) -> Result<Vec<SessionId>, StoreError> {
+    let mut ask =
+        conn.prepare_cached("SELECT key FROM session WHERE waits <> 0 AND waits <= ?1")?;
+    let ids = ask.query_map([now], |row| {
+        Ok(session_id(row.get_ref(0)?.as_blob().unwrap_or_default()))
+    })?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// A session that is to be purged by now.
 pub(super) fn to_purge(conn: &Connection, now: i64) -> Result<Option<Hidden>, StoreError> {
     let mut ask =
@@ -241,7 +253,7 @@ fn session_id(key: &[u8]) -> SessionId {
 /// What the writer must know of a session.
 pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, StoreError> {
     let mut ask = conn.prepare_cached(
-        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost, hidden <> 0
+        "SELECT session.id, process, project, s, trace, told, losses, foreign_only, lost, hidden <> 0, waits
          FROM session JOIN str ON str.id = project WHERE key = ?1",
     )?;
     let found = ask
@@ -252,6 +264,7 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
             known.ours = !row.get::<_, bool>(7)?;
             known.lost = row.get(8)?;
             known.hidden = row.get(9)?;
+            known.waits = row.get(10)?;
             Ok((
                 known,
                 row.get::<_, Option<Vec<u8>>>(5)?,
@@ -272,7 +285,7 @@ pub(super) fn known(conn: &Connection, id: SessionId) -> Result<Option<Known>, S
     }
     let mut dims = conn.prepare_cached("SELECT kind, dim FROM session_dim WHERE session = ?1")?;
     let dims = dims.query_map([known.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    known.dims = dims.collect::<Result<HashSet<_>, _>>()?;
+    known.dims = dims.collect::<Result<_, _>>()?;
     Ok(Some(known))
 }
 
@@ -372,6 +385,7 @@ fn thin(row: &SqlRow<'_>, words: &mut Words) -> rusqlite::Result<Thin> {
         end: nanos(8)?,
         name,
         agent: words.at(row, 12)?,
+        inherits: flags & INHERITS != 0,
         model: words.at(row, 14)?,
         usage,
         cost: row.get(22)?,
@@ -767,6 +781,7 @@ impl Reader {
             end: thin.end,
             name: thin.name.1,
             agent: thin.agent.map(|(_, agent)| agent),
+            inherits: thin.inherits,
             model: thin.model.map(|(_, model)| model),
             thread: thread.map(|thread| thread as u64),
             usage: thin.usage,

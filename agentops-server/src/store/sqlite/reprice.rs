@@ -73,7 +73,7 @@ impl Writer {
         if call.cost.is_none() {
             return Ok(false);
         }
-        let (dict, packed) = self.packer.pack(&wire::encode_span(&span))?;
+        let packed = self.packer.own().pack(&wire::encode_span(&span))?;
         if self.remembered(found.session)?.is_none() {
             return Ok(false);
         }
@@ -100,7 +100,7 @@ impl Writer {
         conn.prepare_cached("UPDATE span SET cost = ?2, flags = ?3, counted = 0 WHERE id = ?1")?
             .execute(params![found.row, thin.cost, flags])?;
         conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
-            .execute(params![found.row, dict, packed])?;
+            .execute(params![found.row, packed.dict, packed.bytes])?;
         Ok(true)
     }
 }

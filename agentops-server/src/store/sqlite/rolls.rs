@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use agentops_core::model::span::{SpanKind, Status};
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, Row, params};
 
 use super::read::kind_number;
@@ -29,7 +30,7 @@ const BUCKETS_PER_OCTAVE: f64 = 8.0;
 const REMEMBERED: usize = 20_000;
 
 /// The changes of so many commits are added to the sums at once.
-const TOGETHER: i64 = 16;
+const TOGETHER: i64 = 32;
 
 /// Where so many wait, nobody else adds them, and the next commit does.
 const WAITING: i64 = 256;
@@ -101,8 +102,8 @@ pub(super) struct Sums {
 /// Changes of sums that are not written yet, by hour, and the sums that were written lately.
 #[derive(Debug, Default)]
 pub(super) struct Rolls {
-    changes: HashMap<Key, Sums>,
-    written: HashMap<Key, Sums>,
+    changes: HashMap<Key, Sums, RandomState>,
+    written: HashMap<Key, Sums, RandomState>,
 }
 
 impl Rolls {
@@ -208,7 +209,7 @@ impl Rolls {
         if self.written.len() > REMEMBERED {
             self.written.clear();
         }
-        let mut changes = HashMap::<Key, Sums>::new();
+        let mut changes = HashMap::<Key, Sums, RandomState>::default();
         let mut last = 0;
         let mut ask = conn.prepare_cached("SELECT id, z FROM roll_change ORDER BY id LIMIT ?1")?;
         let mut rows = ask.query([TOGETHER])?;
@@ -456,17 +457,19 @@ impl Figures {
         self
     }
 
+    /// Wraps around, as durations may be absurd: what is taken away again then leaves what was there before.
     fn add(&mut self, more: Self, sign: i64) {
-        self.n += sign * more.n;
-        self.errors += sign * more.errors;
-        self.duration = self.duration.saturating_add(sign * more.duration);
-        self.input = self.input.saturating_add(sign * more.input);
-        self.output = self.output.saturating_add(sign * more.output);
-        self.cache_read = self.cache_read.saturating_add(sign * more.cache_read);
-        self.cache_write = self.cache_write.saturating_add(sign * more.cache_write);
-        self.reasoning = self.reasoning.saturating_add(sign * more.reasoning);
-        self.cost = self.cost.saturating_add(sign * more.cost);
-        self.unpriced += sign * more.unpriced;
+        let add = |sum: &mut i64, more: i64| *sum = sum.wrapping_add(sign.wrapping_mul(more));
+        add(&mut self.n, more.n);
+        add(&mut self.errors, more.errors);
+        add(&mut self.duration, more.duration);
+        add(&mut self.input, more.input);
+        add(&mut self.output, more.output);
+        add(&mut self.cache_read, more.cache_read);
+        add(&mut self.cache_write, more.cache_write);
+        add(&mut self.reasoning, more.reasoning);
+        add(&mut self.cost, more.cost);
+        add(&mut self.unpriced, more.unpriced);
     }
 }
 
@@ -628,6 +631,21 @@ mod tests {
         // What is cut is refused, unless it was cut between two of them.
         let whole = (0..bytes.len()).filter(|&end| decode(&bytes[..end], |_, _| {}).is_ok());
         assert_eq!(whole.count(), 3);
+    }
+
+    #[test]
+    fn sums_outlive_what_does_not_fit() {
+        let of = |duration, cost| Figures {
+            n: 1,
+            duration,
+            cost,
+            ..Figures::default()
+        };
+        let absurd = of(i64::MAX / 2, i64::MAX / 2);
+        let mut sums = of(5, 7);
+        (0..5).for_each(|_| sums.add(absurd, 1));
+        (0..5).for_each(|_| sums.add(absurd, -1));
+        assert_eq!(sums, of(5, 7));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 -- `sequence`: commits so far. `removed`: spans that a spool's limit cost sessions nobody knows. `indexed`: the last span
 -- whose words are found. `prices`: which list of prices calls were last looked at with, `repriced`: up to which span,
--- -1 for all. `purged`, where there is one: the last commit that changed a session that is gone.
+-- -1 for all. `purged`, where there is one: the last commit that changed a session that is gone. `faults`, where there
+-- is one: the largest number of an error that is gone.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('sequence', 0), ('removed', 0), ('indexed', 0), ('prices', 0), ('repriced', -1);
 

@@ -19,7 +19,7 @@ use crate::store::{Hit, Search, StoreError};
 
 /// How many spans are indexed in one transaction, and of how many bytes: each makes a segment, and segments are merged
 /// again and again; but whoever commits waits meanwhile.
-const CHUNK: i64 = 1_000;
+pub(super) const CHUNK: i64 = 1_000;
 const CHUNK_BYTES: usize = 2 << 20;
 
 /// How much stands around a word that was found, in bytes before and after.
@@ -319,7 +319,7 @@ impl Reader {
             let tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
             // Where somebody else has written since, what is in it may be no more.
             match tail.sequence() >= sequence {
-                true => tail.from(from + 1),
+                true => tail.from(from + 1, usize::MAX),
                 false => Vec::new(),
             }
         };

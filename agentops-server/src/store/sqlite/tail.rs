@@ -21,7 +21,7 @@ pub(super) struct Tail {
 
 impl Tail {
     /// What a commit has brought, by row.
-    pub(super) fn extend(&mut self, sequence: i64, came: impl Iterator<Item = (i64, String)>) {
+    pub(super) fn extend(&mut self, sequence: i64, came: impl Iterator<Item = (i64, Arc<str>)>) {
         self.sequence = sequence;
         for (row, span) in came {
             let next = self.first + self.spans.len() as i64;
@@ -33,12 +33,12 @@ impl Tail {
                 let at = usize::try_from(row - self.first).ok();
                 if let Some(there) = at.and_then(|at| self.spans.get_mut(at)) {
                     self.bytes = self.bytes - there.len() + span.len();
-                    *there = span.into();
+                    *there = span;
                 }
                 continue;
             }
             self.bytes += span.len();
-            self.spans.push_back(span.into());
+            self.spans.push_back(span);
         }
         while self.bytes > MOST {
             self.drop_first();
@@ -50,11 +50,12 @@ impl Tail {
         self.sequence
     }
 
-    /// All from a row on.
-    pub(super) fn from(&self, row: i64) -> Vec<(i64, Arc<str>)> {
+    /// Those from a row on, some at most.
+    pub(super) fn from(&self, row: i64, limit: usize) -> Vec<(i64, Arc<str>)> {
         let rows = (self.first..).zip(&self.spans);
         let skip = usize::try_from(row - self.first).unwrap_or(0);
         rows.skip(skip)
+            .take(limit)
             .map(|(row, span)| (row, span.clone()))
             .collect()
     }
@@ -81,14 +82,13 @@ impl Tail {
 mod tests {
     use super::*;
 
-    fn rows(tail: &Tail) -> Vec<(i64, String)> {
-        let all = tail.from(0).into_iter();
-        all.map(|(row, span)| (row, span.to_string())).collect()
+    fn rows(tail: &Tail) -> Vec<(i64, Arc<str>)> {
+        tail.from(0, usize::MAX)
     }
 
-    fn came(rows: &[(i64, &str)]) -> Vec<(i64, String)> {
+    fn came(rows: &[(i64, &str)]) -> Vec<(i64, Arc<str>)> {
         let rows = rows.iter();
-        rows.map(|(row, span)| (*row, (*span).to_owned())).collect()
+        rows.map(|(row, span)| (*row, (*span).into())).collect()
     }
 
     #[test]
@@ -100,7 +100,8 @@ mod tests {
         assert_eq!(rows(&tail), came(&[(4, "a"), (5, "c"), (6, "d")]));
         tail.indexed(5);
         assert_eq!(rows(&tail), came(&[(6, "d")]));
-        assert!(tail.from(7).is_empty());
+        assert!(tail.from(7, 1).is_empty());
+        assert_eq!(tail.from(0, 1), came(&[(6, "d")]));
         tail.extend(3, came(&[(9, "e")]).into_iter());
         assert_eq!(rows(&tail), came(&[(9, "e")]));
     }
@@ -108,9 +109,12 @@ mod tests {
     #[test]
     fn the_oldest_go_where_there_is_too_much() {
         let mut tail = Tail::default();
-        let half = "x".repeat(MOST / 2);
+        let half: Arc<str> = "x".repeat(MOST / 2).into();
         tail.extend(1, (1..=4).map(|row| (row, half.clone())));
-        assert_eq!(tail.from(0).first().map(|(row, _)| *row), Some(3));
+        assert_eq!(
+            tail.from(0, usize::MAX).first().map(|(row, _)| *row),
+            Some(3)
+        );
         assert_eq!(tail.bytes, MOST);
     }
 }

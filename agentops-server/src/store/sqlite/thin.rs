@@ -3,7 +3,7 @@
 //! Read from the columns when a session is first heard of again, kept while it speaks, and forgotten, the longest silent
 //! first, when there are too many.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,11 @@ use agentops_core::model::session::SessionFacts;
 use agentops_core::model::span::{Span, SpanKind, Status};
 use agentops_core::model::time::UnixNanos;
 
+use foldhash::fast::RandomState;
+use rusqlite::{Connection, params};
+
 use super::write::{Heading, Standing};
+use crate::store::StoreError;
 
 /// How many spans are remembered of all sessions together.
 const REMEMBERED: usize = 400_000;
@@ -37,6 +41,8 @@ pub(super) struct Thin {
     pub(super) end: Option<UnixNanos>,
     pub(super) name: Word,
     pub(super) agent: Option<Word>,
+    /// That is not its own word, but that of the nearest span above that names one.
+    pub(super) inherits: bool,
     pub(super) model: Option<Word>,
     pub(super) usage: Option<Usage>,
     pub(super) cost: Option<i64>,
@@ -96,13 +102,27 @@ impl Thin {
             open: self.open,
             start: self.start,
             end: self.end,
-            agent: self.agent.as_ref().map(|(_, agent)| &**agent),
+            agent: self.own_agent().map(|(_, agent)| &**agent),
             model: self.model.as_ref().map(|(_, model)| &**model),
             usage: self.usage,
             cost: self.cost,
             is_cost_estimated: self.is_cost_estimated,
             tool_cost: self.tool_cost,
         }
+    }
+
+    fn own_agent(&self) -> Option<&Word> {
+        self.agent.as_ref().filter(|_| !self.inherits)
+    }
+
+    /// Whom it belongs to, where `owner` says that; `None` where it says so itself, or does already.
+    pub(super) fn moves_to(&self, owner: Option<&Self>) -> Option<Option<Word>> {
+        if self.own_agent().is_some() {
+            return None;
+        }
+        let agent = owner.and_then(|owner| owner.agent.as_ref());
+        let number = |agent: Option<&Word>| agent.map(|(number, _)| *number);
+        (number(agent) != number(self.agent.as_ref())).then(|| agent.cloned())
     }
 
     pub(super) fn duration(&self) -> u64 {
@@ -123,12 +143,14 @@ pub(super) struct Known {
     pub(super) lost: bool,
     /// It was deleted: no sum over time holds anything of it.
     pub(super) hidden: bool,
+    /// Until when the span that all of it ran in is waited for, where that has not come.
+    pub(super) waits: i64,
     /// Something of it is not just another program's.
     pub(super) ours: bool,
     pub(super) spans: Vec<Thin>,
-    places: HashMap<SpanId, u32>,
+    places: HashMap<SpanId, u32, RandomState>,
     /// What it is found by, and is in the store already.
-    pub(super) dims: std::collections::HashSet<(u8, i64)>,
+    pub(super) dims: HashSet<(u8, i64), RandomState>,
     /// When its sums were last made, and how long that took.
     pub(super) summed: Option<(Instant, Duration)>,
     /// When it last changed without.
@@ -151,10 +173,11 @@ impl Known {
             losses: BTreeMap::new(),
             lost: false,
             hidden: false,
+            waits: 0,
             ours: false,
             spans: Vec::new(),
-            places: HashMap::new(),
-            dims: std::collections::HashSet::new(),
+            places: HashMap::default(),
+            dims: HashSet::default(),
             summed: None,
             changed: None,
             standing: None,
@@ -168,8 +191,30 @@ impl Known {
         self.spans.len() + 50
     }
 
+    /// The trace that it runs in: its id's, as long as nothing else is known.
+    pub(super) fn own_trace(&self) -> TraceId {
+        match self.trace {
+            TraceId(0) => TraceId(self.id.0),
+            trace => trace,
+        }
+    }
+
     pub(super) fn place(&self, id: SpanId) -> Option<usize> {
         self.places.get(&id).map(|&at| at as usize)
+    }
+
+    /// Says that the session is found by a word.
+    pub(super) fn find_by(
+        &mut self,
+        conn: &Connection,
+        kind: u8,
+        word: i64,
+    ) -> Result<(), StoreError> {
+        if self.dims.insert((kind, word)) {
+            conn.prepare_cached("INSERT OR IGNORE INTO session_dim VALUES (?1, ?2, ?3)")?
+                .execute(params![self.row, kind, word])?;
+        }
+        Ok(())
     }
 
     pub(super) fn push(&mut self, thin: Thin) {
@@ -182,7 +227,7 @@ impl Known {
 /// Sessions that were heard of lately.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    sessions: HashMap<SessionId, Known>,
+    sessions: HashMap<SessionId, Known, RandomState>,
     clock: u64,
     /// How much has come since all was last weighed.
     come: usize,

@@ -15,13 +15,15 @@ use agentops_core::model::rollup::{self, Entry, Rollup};
 use agentops_core::model::session::{Session, SessionFacts};
 use agentops_core::model::span::{Log, Span, SpanKind, Status};
 use agentops_core::model::{trace, wire};
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::payload::{Packer, Unpacker};
+use super::ahead::{Prepared, span_of};
+use super::payload::{Packer, Presses, Unpacker};
 use super::rolls::{self, Rolls, clamp, kind};
 use super::tail::Tail;
 use super::thin::{self, Counted, Known, Memory, Thin, Unwritten, Word};
-use super::{asked, read, reprice, search, text};
+use super::{ahead, read, reprice, search, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
 /// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
@@ -34,8 +36,15 @@ const LAG: Duration = Duration::from_millis(200);
 /// After so long without a change they lag no longer.
 const QUIET: Duration = Duration::from_millis(10);
 
+/// For how long nothing must have come of a trace whose root is not there until it is taken to be over: exporters try
+/// again for five minutes, and few model calls, of which nothing comes before they are over, take longer.
+const SILENCE: Duration = Duration::from_secs(300);
+
 /// How many spans of a deleted session go in one transaction.
 const PURGE: usize = 250;
+
+/// So many sessions of one trace are looked into for what a log belongs to.
+const SIBLINGS: i64 = 100;
 
 /// For how long nothing must have come of a session that was deleted until it may come again.
 const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
@@ -55,19 +64,24 @@ pub(super) struct Writer {
     pub(super) conn: Connection,
     /// What came last, for those who search; and what came in this transaction.
     tail: Arc<Mutex<Tail>>,
-    came: Vec<(i64, String)>,
+    came: Vec<(i64, Arc<str>)>,
     /// The write-ahead log, and how large it must be before it is looked after again.
     log: PathBuf,
     log_limit: u64,
     pub(super) packer: Packer,
+    presses: Arc<Mutex<Presses>>,
     pub(super) unpacker: Unpacker,
     pub(super) memory: Memory,
-    words: HashMap<Arc<str>, i64>,
+    words: HashMap<Arc<str>, i64, RandomState>,
     processes: HashMap<Arc<Resource>, i64>,
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
     pub(super) rolls: Rolls,
+    /// There are logs that came by themselves, where that is known.
+    has_logs: Option<bool>,
     sequence: i64,
+    /// For how long the root of a trace is waited for.
+    pub(super) silence: Duration,
     /// Tells whether another process has written.
     version: Option<i64>,
 }
@@ -76,7 +90,7 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Touched {
     order: Vec<SessionId>,
-    spans: HashMap<SessionId, Vec<SpanId>>,
+    spans: HashMap<SessionId, Vec<SpanId>, RandomState>,
 }
 
 impl Touched {
@@ -94,6 +108,7 @@ impl Writer {
         conn: Connection,
         log: PathBuf,
         tail: Arc<Mutex<Tail>>,
+        presses: Arc<Mutex<Presses>>,
     ) -> Result<Self, StoreError> {
         let packer = Packer::new(&conn)?;
         let sequence = read::sequence(&conn)?;
@@ -104,13 +119,16 @@ impl Writer {
             log,
             log_limit: LOG,
             packer,
+            presses,
             unpacker: Unpacker::default(),
             memory: Memory::default(),
-            words: HashMap::new(),
+            words: HashMap::default(),
             processes: HashMap::new(),
             process: None,
             rolls: Rolls::default(),
+            has_logs: None,
             sequence,
+            silence: SILENCE,
             version: None,
         })
     }
@@ -202,28 +220,49 @@ impl Writer {
         self.words.clear();
         self.processes.clear();
         self.process = None;
+        self.has_logs = None;
         self.rolls.clear();
     }
 
-    /// Takes in a batch.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Result<Changes, StoreError> {
+    /// Takes in a batch, of which every span is prepared.
+    pub(super) fn commit(
+        &mut self,
+        batch: &Batch,
+        prepared: Vec<Prepared>,
+    ) -> Result<Changes, StoreError> {
+        let mut prepared = prepared.into_iter();
         self.transaction(|writer| {
             writer.sequence += 1;
             let mut touched = Touched::default();
             for (resource, event) in &batch.events {
+                let prepared = span_of(event).and_then(|_| prepared.next());
                 if writer.is_wanted(event, batch.restores)? {
-                    writer.apply(resource, event, &mut touched)?;
+                    writer.apply(resource, event, prepared, &mut touched)?;
                 }
             }
             for &session in &batch.lost {
                 writer.lose(session, &mut touched)?;
             }
+            // What is handed in is all there is of it.
+            let waits = match batch.restores {
+                true => 0,
+                false => now().saturating_add(clamp(writer.silence.as_nanos() as u64)),
+            };
             for session in &touched.order {
+                if let Some(known) = writer.memory.get(*session) {
+                    known.waits = waits;
+                }
                 writer.settle(*session, false)?;
                 if let Some(spans) = touched.spans.get(session) {
                     writer.write_spans(*session, spans)?;
                 }
             }
+            let mut also = Vec::new();
+            for (session, spans) in &touched.spans {
+                also.extend(writer.fetch_logs(*session, spans)?);
+            }
+            also.retain(|session| !touched.spans.contains_key(session));
+            touched.order.extend(also);
             writer.note_positions(batch)?;
             writer.note_sequence()?;
             Ok(Changes {
@@ -306,11 +345,12 @@ impl Writer {
         &mut self,
         resource: &Arc<Resource>,
         event: &Event,
+        prepared: Option<Prepared>,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         match event {
-            Event::SpanStarted(span) => self.span(resource, span, true, touched),
-            Event::SpanEnded(span) => self.span(resource, span, false, touched),
+            Event::SpanStarted(span) => self.span(resource, span, true, prepared, touched),
+            Event::SpanEnded(span) => self.span(resource, span, false, prepared, touched),
             Event::Log { session, span, log } => self.log(resource, *session, *span, log, touched),
             Event::Session(facts) => self.facts(resource, facts, touched),
             Event::Loss(loss) => self.loss(resource, loss, touched),
@@ -324,6 +364,7 @@ impl Writer {
         resource: &Arc<Resource>,
         span: &Span,
         open: bool,
+        prepared: Option<Prepared>,
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let session = session_of(span);
@@ -332,8 +373,8 @@ impl Writer {
         let place = known.place(span.id);
         let ended = place.map(|at| &known.spans[at]).filter(|thin| !thin.open);
         let filled;
-        let span = match ended {
-            None => span,
+        let (span, prepared) = match ended {
+            None => (span, prepared),
             Some(_) if open => return Ok(()),
             Some(thin) if !has_more(span, thin) => return Ok(()),
             Some(thin) => {
@@ -342,10 +383,18 @@ impl Writer {
                     Some(whole) => filled = whole,
                     None => return Ok(()),
                 }
-                &filled
+                (&filled, None)
             }
         };
         touched.session(session).push(span.id);
+        let Prepared {
+            words,
+            packed,
+            asked,
+        } = match prepared {
+            Some(prepared) => prepared,
+            None => ahead::prepare(span, self.packer.own())?,
+        };
 
         let name = self.word(&span.name)?;
         let agent = match &span.agent {
@@ -361,6 +410,13 @@ impl Writer {
             None => None,
         };
         let fault = self.fault(span, &name)?;
+        let is_tool = span.kind == SpanKind::Tool;
+        let dims = [
+            (kind::AGENT, agent.as_ref()),
+            (kind::MODEL, model.as_ref()),
+            (kind::TOOL, Some(&name).filter(|_| is_tool)),
+        ];
+        let dims = dims.map(|(kind, word)| (kind, word.map(|(word, _)| *word)));
         let entry = Entry::from(span);
         let mut thin = Thin {
             row: 0,
@@ -374,6 +430,7 @@ impl Writer {
             end: span.end.filter(|_| !open).map(|end| clamp(end) as u64),
             name,
             agent,
+            inherits: false,
             model,
             usage: thin::usage(span),
             cost: entry.cost,
@@ -392,12 +449,10 @@ impl Writer {
             is_new: place.is_none(),
             thread: span.thread.as_ref().map(|thread| clamp(thread.id)),
             fault,
-            asked: asked::number(span),
+            asked,
         };
 
-        let mut words = text::words(span, &[]);
-        words.make_ascii_lowercase();
-        let (dict, packed) = self.packer.pack(&wire::encode_span(span))?;
+        self.packer.stored(&packed);
         let Self {
             memory,
             rolls,
@@ -415,10 +470,15 @@ impl Writer {
             known.trace = span.trace_id;
         }
         thin.trace = Some(span.trace_id).filter(|trace| *trace != known.trace);
+        for (kind, word) in dims {
+            if let Some(word) = word {
+                known.find_by(conn, kind, word)?;
+            }
+        }
         match place {
             None => {
                 conn.prepare_cached("INSERT INTO payload (dict, z) VALUES (?1, ?2)")?
-                    .execute(params![dict, packed])?;
+                    .execute(params![packed.dict, packed.bytes])?;
                 thin.row = conn.last_insert_rowid();
                 came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
@@ -433,14 +493,20 @@ impl Writer {
                 rest.is_new = before.unwritten.as_ref().is_some_and(|rest| rest.is_new);
                 thin.row = before.row;
                 conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
-                    .execute(params![thin.row, dict, packed])?;
+                    .execute(params![thin.row, packed.dict, packed.bytes])?;
                 search::changed(conn, thin.row)?;
                 came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
                 known.spans[at] = thin;
             }
         }
-        self.dims_of_span(session, span)
+        if let Some(error) = &span.error {
+            self.dim(session, kind::ERROR, &error.code)?;
+        }
+        for tag in &span.tags {
+            self.dim(session, kind::TAG, tag)?;
+        }
+        Ok(())
     }
 
     /// A span as it is stored, with what a later END of it says and it does not; `None` where that is nothing.
@@ -533,9 +599,11 @@ impl Writer {
         touched: &mut Touched,
     ) -> Result<(), StoreError> {
         let process = self.process(resource)?;
-        let row = self.known(session, process, resource)?.row;
-        // Without the trace, which may not be known yet: the same log is the same record.
-        let record = wire::encode_log(log, session, TraceId::default(), span);
+        let (session, is_astray) = self.home_of_log(session, span)?;
+        let known = self.known(session, process, resource)?;
+        let (row, trace) = (known.row, known.own_trace());
+        // The same log is the same record, whichever session of the trace it is in by now.
+        let record = wire::encode_log(log, SessionId(trace.0), TraceId::default(), span);
         // The same log may come again with the same request.
         let there: bool = self
             .conn
@@ -543,8 +611,17 @@ impl Writer {
             .query_row(params![row, span.0 as i64, clamp(log.time), record], |row| row.get(0))?;
         if !there {
             self.conn
-                .prepare_cached("INSERT INTO log (session, span, time, z) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![row, span.0 as i64, clamp(log.time), record])?;
+                .prepare_cached(
+                    "INSERT INTO log (session, span, time, z, astray) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![
+                    row,
+                    span.0 as i64,
+                    clamp(log.time),
+                    record,
+                    is_astray
+                ])?;
+            self.has_logs = Some(true);
             touched.session(session).push(span);
             let place = self.memory.get(session).and_then(|known| {
                 let at = known.place(span)?;
@@ -555,6 +632,115 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// The session that a log goes to; and whether it may be another's, for what named it may be the trace alone, and its
+    /// span is not there yet.
+    fn home_of_log(
+        &mut self,
+        named: SessionId,
+        span: SpanId,
+    ) -> Result<(SessionId, bool), StoreError> {
+        let mut is_real = false;
+        if let Some(known) = self.remembered(named)? {
+            is_real = !known.spans.is_empty() || known.told.is_some();
+            if known.place(span).is_some() || (is_real && known.own_trace().0 != named.0) {
+                return Ok((named, false));
+            }
+        }
+        let trace = named.0.to_be_bytes();
+        let id = |row: &rusqlite::Row<'_>| Ok(SessionId(u128::from_be_bytes(row.get(0)?)));
+        let with_span = self
+            .conn
+            .prepare_cached(
+                "SELECT key FROM (SELECT id, key FROM session WHERE trace = ?1 LIMIT ?3) AS other
+                 WHERE EXISTS (SELECT 1 FROM span WHERE session = other.id AND span = ?2) LIMIT 1",
+            )?
+            .query_row(params![trace, span.0 as i64, SIBLINGS], id)
+            .optional()?;
+        if let Some(home) = with_span {
+            return Ok((home, false));
+        }
+        if is_real {
+            return Ok((named, true));
+        }
+        let first = self
+            .conn
+            .prepare_cached(
+                "SELECT key FROM session WHERE trace = ?1 AND (spans > 0 OR told IS NOT NULL) ORDER BY id LIMIT 1",
+            )?
+            .query_row([trace], id)
+            .optional()?;
+        Ok((first.unwrap_or(named), true))
+    }
+
+    /// Whether there is any log that came by itself.
+    fn has_logs(&mut self) -> Result<bool, StoreError> {
+        if let Some(has_logs) = self.has_logs {
+            return Ok(has_logs);
+        }
+        let found = self
+            .conn
+            .query_row("SELECT EXISTS (SELECT 1 FROM log)", [], |row| row.get(0))?;
+        Ok(*self.has_logs.insert(found))
+    }
+
+    /// Brings logs to spans that have come to a session, which came before them and so to another session of the trace,
+    /// or to one that there is nothing else of. Tells which other sessions changed.
+    fn fetch_logs(
+        &mut self,
+        session: SessionId,
+        spans: &[SpanId],
+    ) -> Result<Vec<SessionId>, StoreError> {
+        if spans.is_empty() || !self.has_logs()? {
+            return Ok(Vec::new());
+        }
+        let Some(known) = self.memory.get(session) else {
+            return Ok(Vec::new());
+        };
+        let own = known.row;
+        let mut traces = vec![known.own_trace()];
+        let mut rows = Vec::with_capacity(spans.len());
+        for at in spans.iter().filter_map(|span| known.place(*span)) {
+            rows.push(known.spans[at].row);
+            let trace = known.spans[at].trace.filter(|it| !traces.contains(it));
+            traces.extend(trace);
+        }
+        let ids: Vec<i64> = spans.iter().map(|span| span.0 as i64).collect();
+        let ids = serde_json::to_string(&ids).unwrap_or_default();
+        let mut changed = Vec::new();
+        let mut found = false;
+        for trace in traces {
+            let mut ask = self.conn.prepare_cached(
+                "SELECT id, key, key = ?1 AND spans = 0 AND told IS NULL
+                 FROM (SELECT * FROM session WHERE (trace = ?1 OR key = ?1) AND id <> ?2 LIMIT ?3) AS other
+                 WHERE EXISTS (SELECT 1 FROM log WHERE log.session = other.id AND astray)",
+            )?;
+            let others = ask.query_map(params![trace.0.to_be_bytes(), own, SIBLINGS], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+            let others: Vec<(i64, [u8; 16], bool)> = others.collect::<Result<_, _>>()?;
+            for (other, key, is_empty) in others {
+                let moved = self
+                    .conn
+                    .prepare_cached(
+                        "UPDATE log SET session = ?1, astray = span NOT IN (SELECT value FROM json_each(?4))
+                         WHERE session = ?2 AND astray AND (?3 OR span IN (SELECT value FROM json_each(?4)))",
+                    )?
+                    .execute(params![own, other, is_empty, ids])?;
+                found |= moved > 0;
+                if moved > 0 && !is_empty {
+                    self.conn
+                        .prepare_cached("UPDATE session SET seq = ?2 WHERE id = ?1")?
+                        .execute([other, self.sequence])?;
+                    changed.push(SessionId(u128::from_be_bytes(key)));
+                }
+            }
+        }
+        for row in rows.into_iter().filter(|_| found) {
+            search::changed(&self.conn, row)?;
+        }
+        Ok(changed)
     }
 
     fn facts(
@@ -816,52 +1002,28 @@ impl Writer {
             Some(id) => id,
             None => self
                 .conn
+                // A number that was given once stands in addresses, and means no other error.
                 .prepare_cached(
-                    "INSERT INTO fault (kind, code, name, shape) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO fault (id, kind, code, name, shape) VALUES (1 + max(
+                        coalesce((SELECT max(id) FROM fault), 0),
+                        coalesce((SELECT value FROM meta WHERE key = 'faults'), 0)), ?1, ?2, ?3, ?4)",
                 )?
                 .insert(key)?,
         }))
-    }
-
-    fn dims_of_span(&mut self, session: SessionId, span: &Span) -> Result<(), StoreError> {
-        if let Some(agent) = &span.agent {
-            self.dim(session, kind::AGENT, &agent.name)?;
-        }
-        if let Some(model) = span
-            .llm
-            .as_ref()
-            .and_then(|llm| llm.model.as_deref().or(llm.request_model.as_deref()))
-        {
-            self.dim(session, kind::MODEL, model)?;
-        }
-        if span.kind == SpanKind::Tool {
-            self.dim(session, kind::TOOL, &span.name)?;
-        }
-        if let Some(error) = &span.error {
-            self.dim(session, kind::ERROR, &error.code)?;
-        }
-        for tag in &span.tags {
-            self.dim(session, kind::TAG, tag)?;
-        }
-        Ok(())
     }
 
     /// Says that the session is found by a word.
     fn dim(&mut self, session: SessionId, kind: u8, text: &str) -> Result<(), StoreError> {
         let word = self.word(text)?.0;
         let Self { memory, conn, .. } = self;
-        let Some(known) = memory.get(session) else {
-            return Ok(());
-        };
-        if known.dims.insert((kind, word)) {
-            conn.prepare_cached("INSERT OR IGNORE INTO session_dim VALUES (?1, ?2, ?3)")?
-                .execute(params![known.row, kind, word])?;
+        match memory.get(session) {
+            Some(known) => known.find_by(conn, kind, word),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes the sums of a session that changed, or says that they lag.
-    pub(super) fn settle(&mut self, id: SessionId, now: bool) -> Result<(), StoreError> {
+    pub(super) fn settle(&mut self, id: SessionId, at_once: bool) -> Result<(), StoreError> {
         let Self {
             memory,
             rolls,
@@ -872,7 +1034,7 @@ impl Writer {
         let Some(known) = memory.get(id) else {
             return Ok(());
         };
-        if !now && known.spans.len() > SMALL && !is_due(known) {
+        if !at_once && known.spans.len() > SMALL && !is_due(known) {
             known.changed = Some(Instant::now());
             let row = Standing::of(known);
             if known.standing.as_ref() == Some(&row) {
@@ -901,27 +1063,54 @@ impl Writer {
         }
         let started = Instant::now();
         let entries = in_order(known);
+        let is_told = known
+            .told
+            .as_ref()
+            .is_some_and(|told| told.root.is_some() || told.end.is_some());
+        let waits = known.waits > now() && !known.lost && !is_told && trace::lacks_root(&entries);
         let sums = rollup::sum(&entries);
-        let counted: Vec<(SpanId, Counted)> = entries
+        let counted: Vec<(SpanId, Counted, Option<SpanId>)> = entries
             .iter()
-            .zip(&sums.spans)
-            .map(|(entry, totals)| (entry.id, counts(entry, totals)))
+            .zip(sums.spans.iter().zip(&sums.owners))
+            .map(|(entry, (totals, owner))| {
+                let owner = owner.map(|at| entries[at].id);
+                let owner = owner.filter(|owner| *owner != entry.id);
+                (entry.id, counts(entry, totals), owner)
+            })
             .collect();
-        let session = summarise(conn, known, &entries, sums)?;
-        for (span, now) in counted {
+        let session = summarise(conn, known, &entries, sums, waits)?;
+        if !waits {
+            known.waits = 0;
+        }
+        for (span, now, owner) in counted {
             let Some(at) = known.place(span) else {
                 continue;
             };
+            let owner = owner.and_then(|owner| known.place(owner));
+            let agent = known.spans[at].moves_to(owner.map(|at| &known.spans[at]));
             let thin = &mut known.spans[at];
-            if thin.counted != now {
+            if thin.counted == now && agent.is_none() {
+                continue;
+            }
+            let mut before = thin.counted;
+            if let Some(agent) = agent {
                 if !known.hidden {
-                    rolls.change(known.project.0, thin, thin.counted, now);
+                    rolls.change(known.project.0, thin, before, Counted::default());
                 }
-                thin.counted = now;
-                if thin.unwritten.is_none() {
-                    conn.prepare_cached("UPDATE span SET counted = ?2 WHERE id = ?1")?
-                        .execute(params![thin.row, now.0])?;
-                }
+                before = Counted::default();
+                thin.inherits = agent.is_some();
+                thin.agent = agent;
+            }
+            if !known.hidden {
+                rolls.change(known.project.0, thin, before, now);
+            }
+            thin.counted = now;
+            if thin.unwritten.is_none() {
+                let agent = thin.agent.as_ref().map(|word| word.0);
+                conn.prepare_cached(
+                    "UPDATE span SET counted = ?2, agent = ?3, flags = ?4 WHERE id = ?1",
+                )?
+                .execute(params![thin.row, now.0, agent, read::flags(thin)])?;
             }
         }
         known.summed = Some((Instant::now(), started.elapsed()));
@@ -1040,6 +1229,7 @@ fn summarise(
     known: &Known,
     entries: &[Entry<'_>],
     sums: Rollup,
+    waits: bool,
 ) -> Result<Session, StoreError> {
     let own = entries.first().and_then(|own| known.place(own.id));
     let facts = trace::Known {
@@ -1050,6 +1240,7 @@ fn summarise(
         facts: known.told.clone(),
         losses: known.losses.clone(),
         lost: known.lost,
+        waits,
     };
     let process = read::process(conn, known.process)?;
     Ok(facts.summarise(entries, sums, process))
@@ -1079,7 +1270,7 @@ impl Writer {
         // What it is found and sorted by is in indexes, which are written whether a value changes or not.
         if known.standing.as_ref() != Some(&standing) || known.heading.as_ref() != Some(&heading) {
             conn.prepare_cached(
-                "UPDATE session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,
+                "UPDATE OR FAIL session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,
                     is_root = ?8, parent = ?9, errors = ?10, foreign_only = ?11, lost = ?12, losses = ?13
                  WHERE id = ?1",
             )?
@@ -1100,10 +1291,10 @@ impl Writer {
             ])?;
         }
         conn.prepare_cached(
-            "UPDATE session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
+            "UPDATE OR FAIL session SET facts = ?2, end = ?3, state = ?4, end_state = ?5, spans = ?6, open = ?7,
                 llm_calls = ?8, tool_calls = ?9, dropped = ?10, input = ?11, output = ?12, cache_read = ?13,
                 cache_write = ?14, reasoning = ?15, total = ?16, cost = ?17, partial = ?18, lists = ?19, stale = 0,
-                seq = ?20
+                seq = ?20, waits = ?21
              WHERE id = ?1",
         )?
         .execute(params![
@@ -1127,6 +1318,7 @@ impl Writer {
             session.cost.partial,
             lists,
             *sequence,
+            known.waits,
         ])?;
         known.standing = Some(standing);
         known.heading = Some(heading);
@@ -1222,13 +1414,13 @@ impl Writer {
         }
     }
 
-    /// Makes the sums that have lagged for long enough.
+    /// Makes the sums that have lagged for long enough, and ends what has waited for long enough.
     pub(super) fn settle_stale(&mut self, all: bool) -> Result<Changes, StoreError> {
         let mut changes = Changes::default();
-        for id in read::stale(&self.conn)? {
-            if !all && self.memory.get(id).is_some_and(|known| !is_due(known)) {
-                continue;
-            }
+        let mut due = read::stale(&self.conn)?;
+        due.retain(|id| all || self.memory.get(*id).is_none_or(|known| is_due(known)));
+        due.extend(read::waited(&self.conn, now())?);
+        for id in due {
             changes.sequence = self.transaction(|writer| {
                 writer.sequence += 1;
                 if writer.remembered(id)?.is_some() {
@@ -1273,13 +1465,22 @@ impl Writer {
                     .prepare_cached("DELETE FROM payload WHERE id = ?1")?
                     .execute([span.row])?;
                 if let Some(fault) = fault {
-                    writer
+                    let gone = writer
                         .conn
                         .prepare_cached(
                             "DELETE FROM fault WHERE id = ?1
                                 AND NOT EXISTS (SELECT 1 FROM span WHERE error = ?1 AND error IS NOT NULL)",
                         )?
                         .execute([fault])?;
+                    if gone > 0 {
+                        writer
+                            .conn
+                            .prepare_cached(
+                                "INSERT INTO meta VALUES ('faults', ?1)
+                                 ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                            )?
+                            .execute([fault])?;
+                    }
                 }
             }
             // Numbers of spans at the end are given again, to spans that nothing was indexed of.
@@ -1307,10 +1508,24 @@ impl Writer {
                 for sql in [
                     "DELETE FROM log WHERE session = ?1",
                     "DELETE FROM session_dim WHERE session = ?1",
-                    "DELETE FROM session WHERE id = ?1",
                 ] {
                     writer.conn.prepare_cached(sql)?.execute([hidden.row])?;
                 }
+                let process: i64 = writer
+                    .conn
+                    .prepare_cached("DELETE FROM session WHERE id = ?1 RETURNING process")?
+                    .query_row([hidden.row], |row| row.get(0))?;
+                // Its machine's name, among others.
+                writer
+                    .conn
+                    .prepare_cached(
+                        "DELETE FROM process WHERE id = ?1
+                            AND NOT EXISTS (SELECT 1 FROM session WHERE process = ?1)
+                            AND NOT EXISTS (SELECT 1 FROM loss WHERE process = ?1)",
+                    )?
+                    .execute([process])?;
+                writer.processes.clear();
+                writer.process = None;
             }
             // What is remembered of it is not what is left of it.
             writer.memory.remove(hidden.id);
@@ -1343,12 +1558,19 @@ impl Writer {
         if !self.packer.may_learn() && !search::lags(&self.conn)? {
             return Ok(false);
         }
-        let (reached, more) = self.transaction(|writer| {
-            writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
-            let tail = writer.tail().from(read::meta(&writer.conn, "indexed")? + 1);
-            search::index(&writer.conn, &mut writer.unpacker, &tail)
+        let (has_learnt, (reached, more)) = self.transaction(|writer| {
+            let has_learnt = writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
+            let next = read::meta(&writer.conn, "indexed")? + 1;
+            let tail = writer.tail().from(next, search::CHUNK as usize);
+            let indexed = search::index(&writer.conn, &mut writer.unpacker, &tail)?;
+            Ok((has_learnt, indexed))
         })?;
         self.tail().indexed(reached);
+        if has_learnt {
+            // Not before it is there for good: what is packed with it can only be read with it.
+            let presses = Presses::new(&self.conn)?;
+            *self.presses.lock().unwrap_or_else(PoisonError::into_inner) = presses;
+        }
         Ok(more)
     }
 }

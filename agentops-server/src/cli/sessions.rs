@@ -35,9 +35,10 @@ pub(super) struct Args {
 
     /// Show only sessions that every word of EXPR fits
     ///
-    /// Words are separated by spaces. `tag=`, `agent=`, `tool=`, `error=` (its code), `env=`, `version=` and `project=`
-    /// want the whole name, `model=` and `name=` a part of it; `state=` wants running, ended, lost, success, error or indeterminate. A word without `=` is looked for in
-    /// names, ids, tags, agents and models.
+    /// Words are separated by spaces; what has some stands in quotes, as in `tag="two words"`. `tag=`, `agent=`, `tool=`,
+    /// `error=` (its code), `env=`, `version=` and `project=` want the whole name, `model=` and `name=` a part of it;
+    /// `state=` wants running, ended, lost, success, error or indeterminate. A word without `=` is looked for in names,
+    /// ids, tags, agents and models.
     #[arg(
         long,
         value_name = "EXPR",

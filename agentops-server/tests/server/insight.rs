@@ -468,7 +468,7 @@ fn long(agents: u64, calls: u64) -> Story {
                     own,
                     [at + 5, at + 9],
                 )
-                .with(|span| span.input = Some(json!({"of": agent}).into()));
+                .with(|span| span.input = Some(json!({"of": agent})));
         }
     }
     let end = agents * 100_000;

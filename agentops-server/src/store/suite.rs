@@ -36,6 +36,7 @@ macro_rules! suite {
             histories_come_out_as_the_model_has_them
             lists_are_what_a_look_at_every_session_finds
             what_is_searched_for_is_found_whether_indexed_or_not
+            parts_of_any_script_are_found
             hostile_words_find_nothing_and_break_nothing
             sums_over_time_are_those_of_all_spans
             errors_of_a_kind_are_one
@@ -910,6 +911,52 @@ pub(super) fn what_is_searched_for_is_found_whether_indexed_or_not<S: Store>(ope
         rest(&store);
         compare("when it is indexed");
     });
+}
+
+pub(super) fn parts_of_any_script_are_found<S: Store>(open: &Open<S>) {
+    let dir = Dir::new();
+    let store = open(dir.path());
+    let (mut batch, _) = two_sessions();
+    let text = "注文を確認して、東京タワーへ行く cafe\u{301} 서울에서 gpt東 Ｚ end";
+    let Event::SpanEnded(span) = &mut batch.events[0].1 else {
+        panic!("a span that ended");
+    };
+    span.input = Some(Value::from(text));
+    let id = span.id;
+    store.commit(&batch).unwrap();
+    let compare = |when: &str| {
+        for (asked, is_there) in [
+            ("東京", true),
+            ("京タ", true),
+            ("タワー 注文", true),
+            ("\"確認して、東京\"", true),
+            ("文注", false),
+            ("東タ", false),
+            ("caf\u{e9}", true),
+            ("CAFE\u{301}", true),
+            ("cafe", false),
+            ("서울", true),
+            ("울서", false),
+            ("gpt", true),
+            ("gpt東 end", true),
+            ("東京 absent", false),
+        ] {
+            let search = Search {
+                words: asked.into(),
+                session: None,
+                limit: 10,
+            };
+            let hits = store.search(&search).unwrap();
+            assert_eq!(
+                hits.iter().any(|hit| hit.span == id),
+                is_there,
+                "{asked} {when}"
+            );
+        }
+    };
+    compare("as it came");
+    rest(&store);
+    compare("when it is indexed");
 }
 
 pub(super) fn hostile_words_find_nothing_and_break_nothing<S: Store>(open: &Open<S>) {

@@ -45,7 +45,10 @@ test.each([
   [{ usd: 0.1 }, "$0.10"],
   [{ usd: 0.0045255 }, "$0.0045"],
   [{ usd: 0.0000192 }, "$0.000019"],
-  [{ usd: 0.00000000001 }, "< $0.0000001"],
+  [{ usd: 0.00000000001 }, "< $1e-6"],
+  [{ usd: 0.0000012 }, "$0.0000012"],
+  [{ usd: 999_999 }, "$999,999"],
+  [{ usd: 9e9 }, "$9 G"],
   [{ usd: 99.99 }, "$99.99"],
   [{ usd: 1234.5 }, "$1,235"],
   [{ usd: 0.42, partial: true }, "≥ $0.42"],
@@ -65,6 +68,11 @@ test.each([
   [999_500, "1 M"],
   [9_100_000, "9.1 M"],
   [2_500_000_000, "2.5 G"],
+  [999_499, "999 k"],
+  [999_500, "1 M"],
+  [999_499_999, "999 M"],
+  [1e12, "1 T"],
+  [2 ** 53, "9.0e15"],
 ])("%d is counted %s", (value, text) => expect(count(value)).toBe(text));
 
 test("whole numbers keep every digit", () => {
@@ -103,13 +111,16 @@ test("ticks are as exact as their step", () => {
   expect([
     tick(90_000, 30_000),
     tick(7_500_000, 300_000),
+    tick(1_728_000_000, 864_000_000),
     tick(0.05, 0.05),
     tick(1.25, 0.05),
-  ]).toEqual(["1:30", "2 h 05", "50 µs", "1.250 ms"]);
+  ]).toEqual(["1:30", "2 h 05", "20 d", "50 µs", "1.250 ms"]);
 });
 
 test("two ticks never read the same", () => {
-  for (const step of [0.002, 0.05, 1, 5, 10, 50, 200, 500, 1000, 15_000, 60_000, 3_600_000]) {
+  for (const step of [
+    0.00002, 0.002, 0.05, 1, 5, 10, 50, 200, 500, 1000, 15_000, 60_000, 3_600_000, 86_400_000,
+  ]) {
     const texts = Array.from({ length: 40 }, (_, k) => tick(k * step, step));
     expect(new Set(texts).size, `${step}: ${texts.join(" ")}`).toBe(40);
   }
@@ -121,8 +132,10 @@ test("times of day carry their date only where it is another", () => {
   expect(clock(new Date(2026, 10, 21, 12, 4, 11).getTime(), now)).toBe("Nov 21, 12:04:11");
   expect(clock(new Date(2025, 0, 2, 3, 4, 5).getTime(), now)).toBe("Jan 2 2025, 03:04:05");
   expect(
-    [500, 12_000, 300_000, 10_800_000, 200_000_000].map((past) => ago(now - past, now)),
-  ).toEqual(["now", "12 s ago", "5 min ago", "3 h ago", "2 d ago"]);
+    [500, 12_000, 300_000, 10_800_000, 200_000_000, -30_000, -7_200_000].map((past) =>
+      ago(now - past, now),
+    ),
+  ).toEqual(["now", "12 s ago", "5 min ago", "3 h ago", "2 d ago", "now", "in 2 h"]);
 });
 
 test("times are read to the microsecond", () => {

@@ -35,9 +35,12 @@ function trimmed(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
+const DAY = 86_400_000;
+
 /** A time on a scale, as exact as the step between two of its ticks. */
 export function tick(ms: number, step: number): string {
   if (ms === 0) return "0";
+  if (step < 0.001) return `${Math.round(ms * 1e6)} ns`;
   if (step < 1)
     return `${trimmed((ms * 1000).toFixed(0))} µs`.replace(/^(\d+)(\d{3}) µs$/, "$1.$2 ms");
   if (step < 1000 && ms < 1000) return `${ms} ms`;
@@ -49,6 +52,7 @@ export function tick(ms: number, step: number): string {
   if (seconds < 3600) {
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
+  if (step >= DAY && step % DAY === 0) return `${Math.round(ms / DAY)} d`;
   const minutes = Math.floor(seconds / 60);
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}`;
 }
@@ -73,9 +77,11 @@ export function money({ usd, partial = false, estimated = false }: Money): strin
 function dollars(usd: number): string {
   if (usd < 0) return `−${dollars(-usd)}`;
   if (usd === 0) return "$0";
+  // More digits than these are cut where there is little room, and a figure that is cut is another.
+  if (usd >= 999_999.5) return `$${amount(usd)}`;
   if (usd >= 99.995) return `$${usd.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ",")}`;
   if (usd >= 0.0995) return `$${usd.toFixed(2)}`;
-  if (usd < 0.000_000_1) return "< $0.0000001";
+  if (usd < 0.000_001) return "< $1e-6";
   // Two digits that count, however small it is.
   const places = Math.min(9, 1 - Math.floor(Math.log10(usd)));
   return `$${usd.toFixed(places)}`;
@@ -83,13 +89,18 @@ function dollars(usd: number): string {
 
 export const nanoUsd = (nano: number): number | null => (Number.isNaN(nano) ? null : nano / 1e9);
 
-/** `0`, `940`, `41.2 k`, `9.1 M`. */
+/** `0`, `940`, `41.2 k`, `9.1 M`, `2.5 G`. */
 export function count(value: number): string {
   if (value < 0) return `−${count(-value)}`;
   if (value < 9_999.5) return whole(value);
-  if (value < 999_500) return digits(value / 1e3, "k");
-  if (value < 999_500_000) return digits(value / 1e6, "M");
-  return digits(value / 1e9, "G");
+  return amount(value);
+}
+
+/** In thousands, millions, and so on, of which there may be absurdly many. */
+function amount(value: number): string {
+  if (value >= 9.995e14) return value.toExponential(1).replace("+", "");
+  const power = Math.floor(Math.log10(value / 0.9995) / 3 + 1e-12);
+  return digits(value / 10 ** (3 * power), " kMGT"[power] ?? "");
 }
 
 /** Every digit: `118,204`. */
@@ -132,14 +143,21 @@ export function clock(ms: number, now: number): string {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** How long ago, roughly: `now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 d ago`. */
+/** How far another machine's clock may be ahead before that is worth saying. */
+const SKEW_SECONDS = 60;
+
+/** How long ago, roughly: `now`, `12 s ago`, `5 min ago`, `3 h ago`, `2 d ago`; `in 2 h` by a clock that goes wrong. */
 export function ago(ms: number, now: number): string {
-  const seconds = Math.max(0, Math.floor((now - ms) / 1000));
-  if (seconds < 2) return "now";
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86_400)} d ago`;
+  const seconds = Math.floor((now - ms) / 1000);
+  if (seconds < -SKEW_SECONDS) return `in ${rough(-seconds)}`;
+  return seconds < 2 ? "now" : `${rough(seconds)} ago`;
+}
+
+function rough(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
 }
 
 /** Milliseconds since the epoch of a time that may have nanoseconds; NaN where it is none. */

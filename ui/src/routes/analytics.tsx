@@ -3,7 +3,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useMemo, useRef, useState } from "preact/hooks";
 
-import { count, duration, money, parseTime, percent, whole } from "../core/format";
+import { count, duration, money, parseTime, percent, plural, whole } from "../core/format";
 import { DAY, during, interval, iso, period } from "../core/period";
 import {
   type AnalyticsRoute,
@@ -150,7 +150,7 @@ interface ChartsProps {
 }
 
 const dollars = (value: number) =>
-  Number.isInteger(value) ? `$${whole(value)}` : money({ usd: value });
+  Number.isInteger(value) && value < 1e6 ? `$${whole(value)}` : money({ usd: value });
 const share = (value: number) => percent(value);
 
 /** Everything, without telling it apart: spans by their kind, of which each figure takes those that it is about. */
@@ -179,7 +179,7 @@ function All({ lines, time, to, cursor }: ChartsProps) {
         <Figure value={whole(runs?.all.count ?? 0)} label="sessions that ended" />
         <Figure
           value={money({ usd: sum((point) => point.cost.usd), partial: unpriced > 0 })}
-          label={unpriced > 0 ? `spent; ${whole(unpriced)} calls without a price` : "spent"}
+          label={unpriced > 0 ? `spent; ${plural(unpriced, "call")} without a price` : "spent"}
         />
         <Figure value={count(sum(tokensOf))} label="tokens" />
         <Figure

@@ -1,9 +1,11 @@
 /** What goes wrong, by what is the same when it happens again: how often, where, since when, and the newest of each. */
 
-import { useMemo, useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useMemo, useRef, useState } from "preact/hooks";
 
 import { KINDS } from "../core/kinds";
-import { ago, clock, count, parseTime, plural, whole } from "../core/format";
+import { type Told, together } from "../core/faults";
+import { ago, clock, count, plural, whole } from "../core/format";
 import { asked } from "../core/period";
 import {
   type ErrorsRoute,
@@ -30,12 +32,9 @@ import "../styles/charts.css";
 const MOST = 200;
 const REFRESH_MS = 3_000;
 
-const SORTS: Record<FaultSort, { text: string; by: (a: Fault, b: Fault) => number }> = {
-  newest: {
-    text: "Last seen",
-    by: (a, b) => parseTime(b.last_time) - parseTime(a.last_time),
-  },
-  count: { text: "Count", by: (a, b) => b.count - a.count },
+const SORTS: Record<FaultSort, { text: string; by: (a: Told, b: Told) => number }> = {
+  newest: { text: "Last seen", by: (a, b) => b.last - a.last },
+  count: { text: "Spans", by: (a, b) => b.count - a.count },
   sessions: { text: "Sessions", by: (a, b) => b.sessions - a.sessions },
 };
 
@@ -50,7 +49,7 @@ export function Errors({ route }: { route: ErrorsRoute }) {
       answer?.errors.filter(
         (fault) => (!route.kind || fault.kind === route.kind) && says(fault, words),
       ) ?? [];
-    return found.sort(SORTS[route.sort].by);
+    return together(found).sort(SORTS[route.sort].by);
   }, [answer, route.sort, route.kind, words]);
   const move = (by: number) => {
     const links = [...(place.current?.querySelectorAll<HTMLElement>(".fault-message") ?? [])];
@@ -101,7 +100,7 @@ export function Errors({ route }: { route: ErrorsRoute }) {
             <Figure
               value={whole(faults.length)}
               label={
-                faults.length === MOST
+                (answer?.errors.length ?? 0) >= MOST
                   ? "kinds of error, the most recent"
                   : faults.length === 1
                     ? "kind of error"
@@ -134,8 +133,8 @@ export function Errors({ route }: { route: ErrorsRoute }) {
                 </tr>
               </thead>
               <tbody ref={place}>
-                {faults.map((fault) => (
-                  <FaultRow key={fault.id} fault={fault} filters={filters} />
+                {faults.map((told) => (
+                  <ToldRows key={told.from.id} told={told} filters={filters} />
                 ))}
               </tbody>
             </table>
@@ -146,7 +145,7 @@ export function Errors({ route }: { route: ErrorsRoute }) {
   );
 }
 
-/** An error is told of each span that it went through: by kind, one sees those that it came from. */
+/** By the kind of span that failed. */
 function Kinds({ all, route }: { all: readonly Fault[]; route: ErrorsRoute }) {
   const counts = new Map<string, number>();
   for (const { kind } of all) counts.set(kind, (counts.get(kind) ?? 0) + 1);
@@ -177,8 +176,46 @@ function says({ message, code, name }: Fault, words: string): boolean {
     .every((word) => text.includes(word));
 }
 
-function FaultRow({ fault, filters }: { fault: Fault; filters: Filters }) {
+/** An error, and on request each of the places where it was. */
+function ToldRows({ told, filters }: { told: Told; filters: Filters }) {
+  const [isOpen, setOpen] = useState(false);
+  const places = 1 + told.others.length;
+  return (
+    <>
+      <FaultRow told={told} filters={filters}>
+        {told.others.length > 0 && (
+          <button
+            type="button"
+            class="places"
+            aria-expanded={isOpen}
+            onClick={(event) => (event.stopPropagation(), setOpen(!isOpen))}
+          >
+            {isOpen ? "▾" : "▸"} in {plural(places, "place")}
+          </button>
+        )}
+      </FaultRow>
+      {isOpen &&
+        [told.from, ...told.others].map((fault) => (
+          <FaultRow key={fault.id} told={together([fault])[0] as Told} filters={filters} isPlace />
+        ))}
+    </>
+  );
+}
+
+function FaultRow({
+  told,
+  filters,
+  isPlace = false,
+  children,
+}: {
+  told: Told;
+  filters: Filters;
+  /** One of the places of the row above. */
+  isPlace?: boolean;
+  children?: ComponentChildren;
+}) {
   const now = useNow().value;
+  const { from: fault, first, last } = told;
   const { sample } = fault;
   const newest = {
     ...sessionRoute(sample.session_id),
@@ -187,10 +224,8 @@ function FaultRow({ fault, filters }: { fault: Fault; filters: Filters }) {
   };
   const sessions = sessionsRoute({ ...filters, fault: String(fault.id) });
   const kind = KINDS.findIndex((known) => known === fault.kind);
-  const first = parseTime(fault.first_time);
-  const last = parseTime(fault.last_time);
   return (
-    <tr onClick={(event) => follow(event, newest)}>
+    <tr class={isPlace ? "is-place" : undefined} onClick={(event) => follow(event, newest)}>
       <td class="fault-what">
         <a
           class="fault-message"
@@ -205,26 +240,30 @@ function FaultRow({ fault, filters }: { fault: Fault; filters: Filters }) {
       <td>
         <span class="fault-where">
           <Kind kind={kind} />
-          {fault.name}
+          <span class="fault-name" title={fault.name.slice(0, 300)}>
+            {fault.name}
+          </span>
+          {children}
         </span>
       </td>
       <td class="num">
-        <b>{count(fault.count)}</b>
+        <b>{count(told.count)}</b>
       </td>
       <td class="num">
         <a
           href={print(sessions)}
           onClick={(event) => (event.stopPropagation(), follow(event, sessions))}
-          aria-label={`${plural(fault.sessions, "session")} with this error`}
+          aria-label={`${told.isLeast ? "at least " : ""}${plural(told.sessions, "session")} with this error`}
         >
-          {count(fault.sessions)}
+          {told.isLeast && "≥ "}
+          {count(told.sessions)}
         </a>
       </td>
       <td>
         <Sparkline
-          values={fault.over_time}
+          values={told.over_time}
           colour="bad"
-          label={`${plural(fault.count, "time")} since ${clock(first, now)}`}
+          label={`${plural(told.count, "time")} since ${clock(first, now)}`}
         />
       </td>
       <td class="quiet" title={clock(first, 0)}>

@@ -16,6 +16,7 @@ import { Peers } from "./details/peers";
 import {
   SHORT,
   type Shown,
+  bare,
   cutFields,
   isCutIn,
   isCutMessage,
@@ -223,7 +224,7 @@ function Body({
       return (
         <Value
           name="As the server answers it"
-          value={span}
+          value={bare(span)}
           {...(span.cut?.length ? { whole: () => wholeOf(span) } : {})}
         />
       );

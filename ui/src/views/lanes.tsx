@@ -18,6 +18,8 @@ import type { SessionModel } from "./session-model";
 import { useSize } from "./size";
 import { useZoom } from "./zoom";
 
+/** How wide the button is that lies over the end of the axis. */
+const ZOOM = 36;
 const LANE = 22;
 /** Room above each group. */
 const GAP = 10;
@@ -59,7 +61,7 @@ export function LanesView({ model }: { model: SessionModel }) {
       playhead: model.playhead.value,
     });
     const above = axis.current && prepare(axis.current);
-    if (above) drawAxis(above, colours, view, model.whole.peek().from);
+    if (above) drawAxis(above, colours, view, model.whole.peek().from, ZOOM);
     const over = strip.current && prepare(strip.current);
     if (over) drawSteps(over, colours, lanes, view, model.nowHere.peek());
   });

@@ -312,6 +312,8 @@ export function drawAxis(
   colours: Palette,
   view: Range,
   origin: number,
+  /** So much of its end is covered by something else. */
+  covered = 0,
 ): void {
   const wide = width - 2 * MARGIN;
   const { step, times } = ticks(since(view, origin), wide);
@@ -322,11 +324,9 @@ export function drawAxis(
     const x = MARGIN + toPixel(view, origin + time, wide);
     const text = tick(time, step);
     const textWide = context.measureText(text).width;
-    context.fillText(
-      text,
-      Math.max(2, Math.min(x - textWide / 2, width - textWide - 2)),
-      height / 2,
-    );
+    const left = Math.max(2, Math.min(x - textWide / 2, width - textWide - 2));
+    // A label that would be cut says something else.
+    if (left + textWide <= width - covered) context.fillText(text, left, height / 2);
   }
 }
 

@@ -19,6 +19,8 @@ import { useZoom } from "./zoom";
 
 export const ROW = 26;
 const BEYOND = 8;
+/** How wide the buttons are that lie over the end of the axis. */
+const ZOOMS = 120;
 /** Deeper rows are not pushed further to the right, or their names would leave the view. */
 const DEEPEST_INDENT = 12;
 
@@ -69,7 +71,7 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
       playhead: model.playhead.value,
     });
     const above = axis.current && prepare(axis.current);
-    if (above) drawAxis(above, colours, view, origin);
+    if (above && store.n > 0) drawAxis(above, colours, view, origin, ZOOMS);
   });
 
   const anchor = useAnchor(scroller, topNow, rows, rowOf, model);
@@ -155,6 +157,13 @@ export function Timeline({ model, bars }: { model: SessionModel; bars: boolean }
             })}
           </div>
         </div>
+        {store.n === 0 && (
+          <p class="no-rows quiet">
+            {model.isRunning.value
+              ? "None of its spans has begun."
+              : "None of its spans was received."}
+          </p>
+        )}
         {model.isRunning.value && !follow && (
           <button type="button" class="newer" onClick={() => model.followAlong(true)}>
             ▼ {model.arrived.value > 0 ? `${count(model.arrived.value)} new` : "follow"}

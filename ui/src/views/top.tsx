@@ -39,56 +39,60 @@ export function Head({ session, model }: { session: Session; model: SessionModel
   const version = said(["service.version"]);
   return (
     <header class="session-head">
-      <h1 title={session.id}>{session.name}</h1>
-      <Outcome session={session} />
-      {quiet !== null && (
-        <span class="tone-warn" title="Nothing was heard of it since">
-          quiet for {duration(Math.floor(quiet / 1000) * 1000)}
+      <div class="session-facts">
+        <h1 title={session.id}>{session.name}</h1>
+        <Outcome session={session} />
+        {quiet !== null && (
+          <span class="tone-warn" title="Nothing was heard of it since">
+            quiet for {duration(Math.floor(quiet / 1000) * 1000)}
+          </span>
+        )}
+        {session.state === "lost" && (
+          <span class="tone-warn">
+            its process went without a word; the end is the last that was heard
+          </span>
+        )}
+        <Figure value={duration(took)} label="" />
+        <Figure
+          value={money(session.cost)}
+          label=""
+          tone={session.cost.partial ? "warn" : "plain"}
+          {...(session.cost.unpriced_models.length > 0
+            ? { title: `no price for ${session.cost.unpriced_models.join(", ")}` }
+            : {})}
+        />
+        <Figure
+          value={count(tokens.total)}
+          label={
+            tokens.cache_read > 0
+              ? `tok (${percent(tokens.cache_read / tokens.input)} cached)`
+              : "tok"
+          }
+          title={`${whole(tokens.input)} in, ${whole(tokens.output)} out`}
+        />
+        <Figure
+          value={whole(session.counts.spans)}
+          label={session.counts.spans === 1 ? "span" : "spans"}
+        />
+        {session.counts.errors > 0 && (
+          <Figure value={whole(session.counts.errors)} label="failed" tone="bad" />
+        )}
+        <span class="quiet" title={session.start_time}>
+          {clock(start, Date.now())}
         </span>
-      )}
-      {session.state === "lost" && (
-        <span class="tone-warn">
-          its process went without a word; the end is the last that was heard
-        </span>
-      )}
-      <Figure value={duration(took)} label="" />
-      <Figure
-        value={money(session.cost)}
-        label=""
-        tone={session.cost.partial ? "warn" : "plain"}
-        {...(session.cost.unpriced_models.length > 0
-          ? { title: `no price for ${session.cost.unpriced_models.join(", ")}` }
-          : {})}
-      />
-      <Figure
-        value={count(tokens.total)}
-        label={
-          tokens.cache_read > 0
-            ? `tok (${percent(tokens.cache_read / tokens.input)} cached)`
-            : "tok"
-        }
-        title={`${whole(tokens.input)} in, ${whole(tokens.output)} out`}
-      />
-      <Figure value={whole(session.counts.spans)} label="spans" />
-      {session.counts.errors > 0 && (
-        <Figure value={whole(session.counts.errors)} label="failed" tone="bad" />
-      )}
-      <span class="quiet" title={session.start_time}>
-        {clock(start, Date.now())}
-      </span>
-      {session.tags.map((tag) => (
-        <span key={tag} class="tag">
-          #{tag}
-        </span>
-      ))}
-      {environment && <span class="quiet">{environment}</span>}
-      {version && <span class="quiet">v{version.replace(/^v/, "")}</span>}
-      {host?.hostname && (
-        <span class="quiet" title={[host.os, host.sdk].filter(Boolean).join(" · ")}>
-          {host.hostname}
-        </span>
-      )}
-      <span class="spring" />
+        {session.tags.map((tag) => (
+          <span key={tag} class="tag">
+            #{tag}
+          </span>
+        ))}
+        {environment && <span class="quiet">{environment}</span>}
+        {version && <span class="quiet">v{version.replace(/^v/, "")}</span>}
+        {host?.hostname && (
+          <span class="quiet" title={[host.os, host.sdk].filter(Boolean).join(" · ")}>
+            {host.hostname}
+          </span>
+        )}
+      </div>
       <span class="quiet mono" title={session.id}>
         {shortId(session.id)}
       </span>

@@ -14,6 +14,12 @@ import type { SessionModel } from "./session-model";
 /** Closer than this they are the same, in milliseconds. */
 const NEAR = 250;
 
+/** Where a film stands at a moment of its run: at the end of it, where it is shorter. */
+function secondsOf(film: HTMLVideoElement, ms: number): number {
+  const end = Number.isNaN(film.duration) ? Number.POSITIVE_INFINITY : film.duration;
+  return Math.max(0, Math.min(ms / 1000, end));
+}
+
 export function Video({ model, source }: { model: SessionModel; source: string }) {
   const player = useRef<HTMLVideoElement>(null);
   const [isGone, setGone] = useState(false);
@@ -24,7 +30,7 @@ export function Video({ model, source }: { model: SessionModel; source: string }
         const at = model.playhead.value;
         const isPlaying = model.isPlaying.value;
         if (!film || at === null) return;
-        const wanted = (at - model.whole.peek().from) / 1000;
+        const wanted = secondsOf(film, at - model.whole.peek().from);
         if (Math.abs(film.currentTime - wanted) * 1000 > NEAR && !film.seeking) {
           film.currentTime = wanted;
         }
@@ -52,9 +58,13 @@ export function Video({ model, source }: { model: SessionModel; source: string }
   }
   const follow = () => {
     const film = player.current;
-    if (film && !model.isPlaying.peek()) {
-      model.seek(model.whole.peek().from + film.currentTime * 1000);
-    }
+    if (!film || model.isPlaying.peek()) return;
+    const { from } = model.whole.peek();
+    const at = model.playhead.peek();
+    // A run may go on after its film has ended, and the playhead with it.
+    const isOver = at !== null && (at - from) / 1000 > film.duration;
+    const isAtEnd = film.duration - film.currentTime < NEAR / 1000;
+    if (!(isOver && isAtEnd)) model.seek(from + film.currentTime * 1000);
   };
   return (
     <div class="film">

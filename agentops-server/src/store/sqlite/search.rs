@@ -80,7 +80,7 @@ pub(super) fn index(
     let mut add = |row: i64, words: &str| {
         count += 1;
         bytes += words.len();
-        insert.execute(params![row, words])?;
+        insert.execute(params![row, text::apart(words)])?;
         Ok::<bool, StoreError>(count < CHUNK && bytes < CHUNK_BYTES)
     };
     let mut read_back = |packed: &Packed| {
@@ -214,7 +214,7 @@ impl Needle {
     /// `None` where there is nothing to look for.
     fn new(words: &str) -> Option<Self> {
         let terms = terms(words);
-        let phrases: Vec<Vec<String>> = terms.iter().map(|term| tokens(term).collect()).collect();
+        let phrases: Vec<Vec<String>> = terms.iter().map(|term| tokens(term)).collect();
         // Numbers are not written as they read; of other letters the small ones may be other bytes.
         let is_certain = |token: &&String| {
             token.is_ascii() && token.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -230,13 +230,17 @@ impl Needle {
         })
     }
 
-    /// Each term as a phrase, so that nothing in it is a command.
+    /// Each term as a phrase, so that nothing in it is a command; also as older rows were indexed, where that is another.
     fn query(&self) -> String {
-        let phrases = self.phrases.iter().map(|tokens| tokens.join(" "));
-        phrases
-            .map(|phrase| format!("\"{phrase}\""))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let phrase = |tokens: &[String]| format!("\"{}\"", tokens.join(" "));
+        let phrases = self.terms.iter().zip(&self.phrases).map(|(term, tokens)| {
+            let before: Vec<String> = split(term).collect();
+            match *tokens == before {
+                true => phrase(tokens),
+                false => format!("({} OR {})", phrase(tokens), phrase(&before)),
+            }
+        });
+        phrases.collect::<Vec<_>>().join(" AND ")
     }
 
     /// Whether a span of these bytes, in small letters, may have the words.
@@ -247,7 +251,7 @@ impl Needle {
     }
 
     fn is_in(&self, words: &str) -> bool {
-        let words: Vec<String> = tokens(words).collect();
+        let words = tokens(words);
         self.phrases.iter().all(|phrase| {
             words
                 .windows(phrase.len())
@@ -257,7 +261,11 @@ impl Needle {
 }
 
 /// The words of a text as the index knows them.
-fn tokens(text: &str) -> impl Iterator<Item = String> {
+fn tokens(text: &str) -> Vec<String> {
+    split(&text::apart(text)).collect()
+}
+
+fn split(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(|word| word.chars().flat_map(char::to_lowercase).collect())

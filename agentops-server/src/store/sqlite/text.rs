@@ -1,8 +1,11 @@
 //! Text of spans: what of it is searched, and what of an error's is the same when it happens again.
 
+use std::borrow::Cow;
+
 use agentops_core::model::llm::{LlmCall, Part, ToolRequest};
 use agentops_core::model::span::{Log, Span};
 use serde_json::Value;
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
 /// So much of a span is searched.
 const LONGEST: usize = 64 << 10;
@@ -44,6 +47,37 @@ pub(super) fn with_logs(words: String, logs: &[Log]) -> String {
         words.add(&log.message);
     }
     words.0
+}
+
+/// A text as the index is given it, and as it is asked: each letter in one of its forms, and those of scripts that put no
+/// spaces between words each for itself, so that parts of what is written in these are found.
+pub(super) fn apart(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let is_one_form = is_nfc_quick(text.chars()) == IsNormalized::Yes;
+    if is_one_form && !text.chars().any(stands_alone) {
+        return text.into();
+    }
+    let mut apart = String::with_capacity(text.len() * 2);
+    let mut was_alone = false;
+    for c in text.nfc() {
+        let is_alone = stands_alone(c);
+        if is_alone || was_alone {
+            apart.push(' ');
+        }
+        apart.push(c);
+        was_alone = is_alone;
+    }
+    apart.into()
+}
+
+/// Chinese and Japanese letters; Korean ones, too, as what is said of a word is written with it.
+fn stands_alone(c: char) -> bool {
+    matches!(c,
+        '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{3096}' | '\u{309d}'..='\u{30fa}'
+        | '\u{30fc}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}')
 }
 
 struct Words(String);

@@ -40,7 +40,7 @@ interface Props {
 }
 
 const HEIGHT = 168;
-const LEFT = 52;
+const LEFT = 60;
 const TOP = 8;
 const BOTTOM = 20;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Cut } from "../../gen/api";
-import { type Shown, cutFields, isCutIn, isCutMessage, missing, pathOf } from "./short";
+import { type Shown, bare, cutFields, isCutIn, isCutMessage, missing, pathOf } from "./short";
 
 const cut = (path: string, entries: number | null = null): Cut => ({
   path,
@@ -30,6 +30,14 @@ test("of a conversation the last messages are here, by the places they have in a
   expect(missing(short, "/llm/messages")).toBe(5);
   expect(missing(short, "/logs")).toBe(0);
   expect([0, 1].map((place) => isCutMessage(short, place))).toEqual([false, true]);
+});
+
+test("what is said of an answer is no part of a span", () => {
+  expect(bare({ ...short, whole_bytes: 9 })).toEqual({
+    input: "x",
+    logs: [],
+    llm: { messages: [said, said], completions: [said] },
+  });
 });
 
 test("addresses hold any session", () => {

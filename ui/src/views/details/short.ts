@@ -16,10 +16,16 @@ export const SHORT = "?limit=262144";
 export const pathOf = (session: string, span: string): string =>
   `/sessions/${encodeURIComponent(session)}/spans/${span}`;
 
+/** A span without what is said of its answer. */
+export function bare(span: Shown): Span {
+  const { cut: _, whole_bytes: __, ...own } = span;
+  return own;
+}
+
 /** All of a span, which is asked for if only a part is here. */
 export async function wholeOf(span: Shown): Promise<Span> {
   const isHere = !span.cut || span.cut.length === 0;
-  return isHere ? span : api.get<Span>(pathOf(span.session_id, span.id));
+  return isHere ? bare(span) : api.get<Span>(pathOf(span.session_id, span.id));
 }
 
 /** Whether something is missing in a part of it, or from it. */

@@ -11,6 +11,8 @@ import { timeLabel, timeTicks } from "../charts/scale";
 
 const BARS = 120;
 const HEIGHT = 34;
+/** As wide as a label of the axis may be. */
+const LABEL = 80;
 
 /** How often bars of what changes are asked for anew: they move far less than rows do. */
 const REFRESH_MS = 5_000;
@@ -156,7 +158,12 @@ export function Brush({
       </div>
       <div class="when-ticks" aria-hidden="true">
         {ticks.map(({ at, step }) => (
-          <span key={at} style={{ left: `${((at - since) / (until - since)) * 100}%` }}>
+          <span
+            key={at}
+            // Near the end a label stands before its tick, where it has room.
+            class={width * (1 - (at - since) / (until - since)) < LABEL ? "before" : undefined}
+            style={{ left: `${((at - since) / (until - since)) * 100}%` }}
+          >
             {timeLabel(at, step)}
           </span>
         ))}

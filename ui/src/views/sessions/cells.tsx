@@ -56,7 +56,12 @@ const CELLS: Record<string, (props: CellProps) => ComponentChildren> = {
     </span>
   ),
   spans: ({ session }) => (
-    <span title={whole(session.counts.spans)}>{count(session.counts.spans)}</span>
+    <span
+      title={whole(session.counts.spans)}
+      data-unit={session.counts.spans === 1 ? " span" : " spans"}
+    >
+      {count(session.counts.spans)}
+    </span>
   ),
   errors: ({ session: { counts } }) =>
     counts.errors > 0 ? <b class="tone-bad">{count(counts.errors)}</b> : <None />,

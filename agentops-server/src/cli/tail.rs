@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agentops_core::model::id::{SessionId, SpanId};
 use agentops_core::model::json;
-use agentops_core::model::session::{Session, SessionState};
+use agentops_core::model::session::{EndState, Session, SessionState};
 use agentops_core::model::span::Status;
 use agentops_core::model::tree::{self, text};
 use serde::Serialize;
@@ -158,21 +158,30 @@ fn session_changed(
         if as_json {
             json_line(output, &json::session_alone(session))?;
         } else if session.state != SessionState::Running {
-            let facts = &session.facts;
-            let end = facts.end_state.map_or("ended", |end| end.as_str());
-            let mut said = format!("{} {end}", text::clean(&facts.name));
-            if let Some(end) = facts.end {
-                said += &format!(" after {}", text::duration(end.saturating_sub(facts.start)));
-            }
-            if let Some(cost) = tree::session_cost(&session.cost) {
-                said += &format!(", {cost}");
-            }
-            let failed = facts.end_state == Some(agentops_core::model::session::EndState::Error);
-            line(output, session, if failed { "31" } else { "32" }, &said)?;
+            let failed = session.facts.end_state == Some(EndState::Error);
+            let color = if failed { "31" } else { "32" };
+            line(output, session, color, &over(session))?;
         }
         told.state = Some(session.state);
     }
     Ok(())
+}
+
+/// How a session that is over went, by the words of the list.
+fn over(session: &Session) -> String {
+    let facts = &session.facts;
+    let end = match session.state {
+        SessionState::Lost => session.state.as_str(),
+        _ => facts.end_state.map_or("ended", |end| end.as_str()),
+    };
+    let mut said = format!("{} {end}", text::clean(&facts.name));
+    if let Some(end) = facts.end {
+        said += &format!(" after {}", text::duration(end.saturating_sub(facts.start)));
+    }
+    if let Some(cost) = tree::session_cost(&session.cost) {
+        said += &format!(", {cost}");
+    }
+    said
 }
 
 fn ended(row: &Row) -> String {
@@ -217,4 +226,21 @@ fn json_line(output: &mut Output, value: &impl Serialize) -> Result<(), Failure>
     let text = serde_json::to_string(value).map_err(|error| Failure::Write(error.into()))?;
     output.text(&text)?;
     output.text("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_over_as_the_list_says() {
+        let mut session = Session::default();
+        session.facts.name = "run".into();
+        session.state = SessionState::Lost;
+        session.facts.end_state = Some(EndState::Indeterminate);
+        assert_eq!(over(&session), "run lost");
+        session.state = SessionState::Ended;
+        session.facts.end = Some(2_000_000_000);
+        assert_eq!(over(&session), "run Indeterminate after 2.00 s");
+    }
 }

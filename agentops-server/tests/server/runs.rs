@@ -277,3 +277,42 @@ fn a_log_goes_to_its_span_in_whichever_session_that_is() {
         );
     }
 }
+
+#[test]
+fn each_session_is_in_a_list_of_roots() {
+    let server = Server::start("runs-roots");
+    let session = |number: u128, parent: u128| {
+        let said = |id: u128| SessionId(id << 64).to_string();
+        let mut span = span(
+            number as u64,
+            0,
+            "run",
+            0,
+            900,
+            json!({"agentops.session.id": said(number),
+            "agentops.session.parent_id": said(parent), "agentops.span.kind": "session"}),
+        );
+        span["traceId"] = format!("{:032x}", number << 64).into();
+        server.spans(&request("", &[span]));
+    };
+    let roots = || -> Vec<u64> {
+        let listed = server.get("/api/v1/sessions?root=true").json();
+        let ids = listed["sessions"].as_array().expect("sessions").iter();
+        let mut ids: Vec<u64> = ids
+            .map(|session| session["trace_id"].as_str().expect("a trace"))
+            .map(|id| u64::from_str_radix(&id[..16], 16).expect("a number"))
+            .collect();
+        ids.sort_unstable();
+        ids
+    };
+    // Of a parent that is there, of one that is not, and two of each other with one beneath them.
+    for (number, parent) in [(1, 0xff), (2, 1), (3, 4), (4, 3), (5, 4)] {
+        session(number, parent);
+    }
+    assert_eq!(roots(), [1, 3, 4]);
+    let path = format!("/api/v1/sessions/{}", SessionId(1 << 64));
+    let bearer = format!("Bearer {}", server.token);
+    let gone = server.send("DELETE", &path, &[("authorization", &bearer)], b"");
+    assert!(gone.status < 300, "{gone:?}");
+    assert_eq!(roots(), [2, 3, 4]);
+}

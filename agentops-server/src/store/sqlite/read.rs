@@ -1109,8 +1109,21 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
     (sql, values)
 }
 
+/// No other session started it, or none that can be asked for; or they started each other in a circle, of which so many
+/// are looked at.
 fn sql_root(add: &mut impl FnMut(&str, Sql)) {
-    add("session.is_root", Sql::Null);
+    add(
+        "(session.is_root
+            OR NOT EXISTS (SELECT 1 FROM session AS above WHERE above.key = session.parent
+                AND NOT above.hidden AND (above.spans > 0 OR above.told IS NOT NULL))
+            OR EXISTS (SELECT 1 FROM session AS above WHERE above.key = session.parent AND above.parent IS NOT NULL)
+            AND session.key IN (WITH RECURSIVE up (key, steps) AS (
+                VALUES (session.parent, 1)
+                UNION ALL SELECT above.parent, steps + 1 FROM up JOIN session AS above ON above.key = up.key
+                    WHERE above.parent IS NOT NULL AND up.key <> session.key AND steps < 100)
+                SELECT key FROM up))",
+        Sql::Null,
+    );
 }
 
 fn by_dim(kind: u8) -> String {

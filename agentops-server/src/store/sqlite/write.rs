@@ -4,7 +4,7 @@
 //! and how far the spool was read. What is remembered of sessions only saves reading it again: after a failure it is
 //! forgotten, and the store as it was before the batch is all that counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -267,6 +267,8 @@ impl Writer {
             for (session, spans) in &touched.spans {
                 also.extend(writer.fetch_logs(*session, spans)?);
             }
+            also.sort_unstable();
+            also.dedup();
             also.retain(|session| !touched.spans.contains_key(session));
             touched.order.extend(also);
             writer.note_positions(batch)?;
@@ -699,12 +701,11 @@ impl Writer {
             return Ok(Vec::new());
         };
         let (own, own_key) = (known.row, session.0.to_be_bytes());
-        let mut traces = vec![known.own_trace()];
+        let mut traces = HashSet::from([known.own_trace()]);
         let mut rows = Vec::with_capacity(spans.len());
         for at in spans.iter().filter_map(|span| known.place(*span)) {
             rows.push(known.spans[at].row);
-            let trace = known.spans[at].trace.filter(|it| !traces.contains(it));
-            traces.extend(trace);
+            traces.extend(known.spans[at].trace);
         }
         let ids: Vec<i64> = spans.iter().map(|span| span.0 as i64).collect();
         let ids = serde_json::to_string(&ids).unwrap_or_default();

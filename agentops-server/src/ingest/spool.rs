@@ -47,7 +47,18 @@ pub struct Importer {
     refused: HashSet<PathBuf>,
     buffer: Vec<u8>,
     /// Held by who removes files that are in its store; without it they stay.
-    lock: Option<File>,
+    lock: Option<Held>,
+}
+
+/// A lock that is let go at once: a child that this process just starts has its files open for a moment more.
+#[derive(Debug)]
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Where that fails it is let go when the last has closed it.
+        _ = self.0.unlock();
+    }
 }
 
 /// A file that is followed.
@@ -105,7 +116,7 @@ impl Importer {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         Ok(Some(Self {
-            lock: Some(lock),
+            lock: Some(Held(lock)),
             ..Self::that_leaves_files(home)
         }))
     }

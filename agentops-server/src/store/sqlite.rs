@@ -845,7 +845,7 @@ mod tests {
         drop(store);
         let conn = Connection::open(file(dir.path())).unwrap();
         conn.execute_batch(
-            "DROP INDEX session_waits; ALTER TABLE session DROP COLUMN waits; ALTER TABLE log DROP COLUMN astray; DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+            "DROP INDEX session_waits; DROP INDEX session_name; ALTER TABLE session DROP COLUMN waits; ALTER TABLE log DROP COLUMN astray; DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
              CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
         )
         .unwrap();

@@ -4,3 +4,5 @@
 ALTER TABLE session ADD COLUMN waits INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE log ADD COLUMN astray INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX session_waits ON session (waits) WHERE waits <> 0;
+-- Which names sessions have.
+CREATE INDEX session_name ON session (name);

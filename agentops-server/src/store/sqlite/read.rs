@@ -1074,10 +1074,15 @@ pub(super) fn conditions(wanted: &Wanted) -> (String, Vec<Sql>) {
                 ),
                 Sql::Text(fold(model)),
             ),
-            Condition::Name(name) => add(
-                "instr((SELECT folded(s) FROM str WHERE id = session.name), ?)",
-                Sql::Text(fold(name)),
-            ),
+            // Names are looked through once, for they are fewer than sessions; `+`, so that they are listed in order.
+            Condition::Name(name) => {
+                let named = "SELECT id FROM str WHERE instr(folded(s), ?)
+                    AND EXISTS (SELECT 1 FROM session n WHERE n.name = str.id)";
+                add(
+                    &format!("EXISTS ({named}) AND +session.name IN ({named})"),
+                    Sql::Text(fold(name)),
+                );
+            }
             Condition::Text(text) => add(
                 "(instr((SELECT folded(s) FROM str WHERE id = session.name), ?)
                     OR EXISTS (SELECT 1 FROM session_dim d JOIN str ON str.id = d.dim
@@ -1126,9 +1131,10 @@ fn sql_root(add: &mut impl FnMut(&str, Sql)) {
     );
 }
 
+/// That a session is found by a word. Whether any is is asked once, before all sessions are looked at for it.
 fn by_dim(kind: u8) -> String {
-    format!(
-        "EXISTS (SELECT 1 FROM session_dim d WHERE d.session = session.id AND d.kind = {kind}
-            AND d.dim = (SELECT id FROM str WHERE s = ?))"
-    )
+    let found = format!(
+        "SELECT 1 FROM session_dim d WHERE d.kind = {kind} AND d.dim = (SELECT id FROM str WHERE s = ?)"
+    );
+    format!("EXISTS ({found}) AND EXISTS ({found} AND d.session = session.id)")
 }

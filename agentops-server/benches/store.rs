@@ -615,21 +615,25 @@ fn answers(spans: u64, keep: Option<&Path>, report: &mut Report) {
     let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let (started, mut largest) = (Instant::now(), 0);
     let before = all_cpu();
-    let busy = std::thread::scope(|scope| {
+    let (busy, commits) = std::thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            let mut made = Duration::ZERO;
+            let (mut made, mut commits) = (Duration::ZERO, 0);
             while !over.load(Ordering::Relaxed) {
-                // As many as a hundredth of a second brings, at the time when they come.
-                let due = Duration::from_micros(sent.load(Ordering::Relaxed) * 1_000_000 / LIVE);
-                std::thread::sleep(due.saturating_sub(started.elapsed()));
+                // What came while the last was written is committed together, as the server does.
+                let ago = sent.load(Ordering::Relaxed) * 1_000_000 / LIVE;
+                let next = Duration::from_micros(ago) + Duration::from_millis(10);
+                std::thread::sleep(next.saturating_sub(started.elapsed()));
+                let come = started.elapsed().as_micros() as u64 * LIVE / 1_000_000;
+                let size = (come - sent.load(Ordering::Relaxed)).min(BATCH as u64);
                 let before = cpu();
-                let batch = load.batch(LIVE as usize / 100);
+                let batch = load.batch(size as usize);
                 made += cpu().saturating_sub(before);
                 store.commit(&batch).expect("it commits");
-                sent.fetch_add(LIVE / 100, Ordering::Relaxed);
+                sent.fetch_add(size, Ordering::Relaxed);
+                commits += 1;
                 largest = largest.max(wal(&path));
             }
-            made
+            (made, commits)
         });
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
@@ -641,16 +645,15 @@ fn answers(spans: u64, keep: Option<&Path>, report: &mut Report) {
         ask(&store, report);
         let asked = cpu().saturating_sub(asked);
         over.store(true, Ordering::Relaxed);
-        let made = sender.join().expect("it ends");
+        let (made, commits) = sender.join().expect("it ends");
         // Whoever asks, and whoever makes up spans, is not the store.
-        all_cpu().saturating_sub(before + asked + made)
+        (all_cpu().saturating_sub(before + asked + made), commits)
     });
     let sent = sent.load(Ordering::Relaxed);
     let each = busy.as_secs_f64() * 1e6 / sent as f64;
     println!(
-        "meanwhile {:.0} spans a second came in, in commits of {}, at {each:.1} µs CPU a span",
+        "meanwhile {:.0} of {LIVE} spans a second came in, in {commits} commits, at {each:.1} µs CPU a span",
         sent as f64 / started.elapsed().as_secs_f64(),
-        LIVE / 100,
     );
     // Two processors, of which one is for whoever asks.
     report.at_most(

@@ -1131,10 +1131,11 @@ fn sql_root(add: &mut impl FnMut(&str, Sql)) {
     );
 }
 
-/// That a session is found by a word. Whether any is is asked once, before all sessions are looked at for it.
+/// That a session is found by a word; one that nothing has is not looked for in every session.
 fn by_dim(kind: u8) -> String {
-    let found = format!(
-        "SELECT 1 FROM session_dim d WHERE d.kind = {kind} AND d.dim = (SELECT id FROM str WHERE s = ?)"
-    );
-    format!("EXISTS ({found}) AND EXISTS ({found} AND d.session = session.id)")
+    format!(
+        "EXISTS (SELECT 1 FROM str WHERE s = ?)
+            AND EXISTS (SELECT 1 FROM session_dim d WHERE d.session = session.id AND d.kind = {kind}
+                AND d.dim = (SELECT id FROM str WHERE s = ?))"
+    )
 }

@@ -5,7 +5,7 @@
 //! turns. How long answers take is measured while spans come in at 10,000 a second, as time and as CPU time of whoever
 //! asks. A program that ends with an error has found spans that are not there once, sums that are not those of the
 //! spans, or figures so far beyond their targets that no busy machine explains them; with `--strict`, a target that was
-//! missed. No time but CPU time counts otherwise. `--keep FILE` leaves the store there, for `tests/interop/duckdb.py`. Phoenix is not run here.
+//! missed. No time but CPU time counts otherwise. `--keep FILE` leaves the store there, for `tests/interop/duckdb.py`. `tests/interop/phoenix` puts Phoenix beside it.
 #![expect(clippy::print_stdout, reason = "a program for people to run and read")]
 
 use std::collections::HashMap;
@@ -97,7 +97,7 @@ fn main() -> ExitCode {
         answers(spans, keep.map(Path::new), &mut report);
     }
     println!(
-        "not here: spans visible a second beside Phoenix (never run); spans lost at a kill (tests/server/kills)"
+        "not here: spans visible a second beside Phoenix (tests/interop/phoenix); spans lost at a kill (tests/server/kills)"
     );
     match report.failed {
         true => ExitCode::FAILURE,

@@ -20,7 +20,7 @@ pub struct Growth {
     pub agent: Option<String>,
     /// By start.
     pub calls: Vec<Sent>,
-    /// How many others [`shorten`] took out from between them.
+    /// How many others are left out between them.
     pub calls_left_out: u64,
     /// The most that went into one.
     pub peak: u64,

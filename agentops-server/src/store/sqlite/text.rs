@@ -52,7 +52,7 @@ pub(super) fn with_logs(words: String, logs: &[Log]) -> String {
 /// A text as the index is given it, and as it is asked: each letter in one of its forms, and those of scripts that put no
 /// spaces between words each for itself, so that parts of what is written in these are found.
 pub(super) fn apart(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
+    if is_plain(text) {
         return text.into();
     }
     let is_one_form = is_nfc_quick(text.chars()) == IsNormalized::Yes;
@@ -70,6 +70,29 @@ pub(super) fn apart(text: &str) -> Cow<'_, str> {
         was_alone = is_alone;
     }
     apart.into()
+}
+
+/// Whether a text is of letters below the first that joins another, and of signs that have one form: most are, and need not
+/// be looked at letter by letter.
+fn is_plain(text: &str) -> bool {
+    /// The first byte of U+0300, and of all that are above it.
+    const JOINS: u8 = 0xcc;
+    let mut start = 0;
+    text.as_bytes().chunks(64).all(|chunk| {
+        let from = start;
+        start += chunk.len();
+        // Made so that many bytes are compared at once.
+        if chunk.iter().fold(0, |most, &byte| byte.max(most)) < JOINS {
+            return true;
+        }
+        let mut heads = (from..).zip(chunk).filter(|&(_, &byte)| byte >= JOINS);
+        // Dashes and quotes; arrows; lines, blocks and shapes.
+        heads.all(|(at, _)| {
+            text[at..].starts_with(|c| {
+                matches!(c, '\u{2010}'..='\u{205e}' | '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{25ff}')
+            })
+        })
+    })
 }
 
 /// Chinese and Japanese letters; Korean ones, too, as what is said of a word is written with it.
@@ -181,6 +204,23 @@ fn differs(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_plain_has_one_form_and_no_letter_that_stands_alone() {
+        let mut plain = 0;
+        for c in '\0'..=char::MAX {
+            let text = format!("{}{c}a", "e".repeat(63));
+            if is_plain(&text) {
+                plain += 1;
+                assert!(text.nfc().eq(text.chars()) && !stands_alone(c), "{c:?}");
+            }
+        }
+        assert_eq!(plain, 0x300 + 0x4f + 0x70 + 0x100);
+        for text in ["e\u{301}", "\u{212b}", "漢字", "한국", "é — 漢"] {
+            assert!(!is_plain(text), "{text}");
+        }
+        assert!(is_plain("“é” — ½ → ┌─┐ …"));
+    }
 
     #[test]
     fn messages_of_one_kind_have_one_shape() {

@@ -2,8 +2,8 @@
 //!
 //! `write` takes batches in, of which `ahead` prepares what it can; `asked` tells the same request from another, `thin`
 //! holds what the writer must know of sessions that go on, `tail` what came last, `rolls` keeps sums over time, `read` and
-//! `metrics` answer, `search` finds text, `payload` packs whole spans, `reprice` prices calls that could not be when they
-//! came. Knows nothing of HTTP, spools or terminals.
+//! `metrics` answer, `ledger` what all sessions come to; `search` finds text, `payload` packs whole spans, `reprice` prices
+//! calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,6 +27,7 @@ use super::{
 mod ahead;
 mod asked;
 mod fold;
+mod ledger;
 mod metrics;
 mod payload;
 mod read;
@@ -80,6 +81,7 @@ pub struct Sqlite {
     writer: Mutex<write::Writer>,
     tail: Arc<Mutex<tail::Tail>>,
     presses: Arc<Mutex<payload::Presses>>,
+    ledger: Mutex<ledger::Ledger>,
 }
 
 /// A connection that only reads, and what it keeps between questions.
@@ -159,6 +161,7 @@ impl Sqlite {
             writer: Mutex::new(writer),
             tail,
             presses,
+            ledger: Mutex::default(),
         })
     }
 
@@ -412,7 +415,15 @@ impl Store for Sqlite {
     }
 
     fn totals(&self, wanted: &Wanted) -> Result<Totals, StoreError> {
-        self.read(|reader| reader.totals(wanted))
+        self.read(|reader| {
+            if wanted.conditions.is_empty() {
+                let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(totals) = ledger.totals(&reader.conn, wanted.foreign)? {
+                    return Ok(totals);
+                }
+            }
+            reader.totals(wanted)
+        })
     }
 
     fn changed(

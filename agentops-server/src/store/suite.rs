@@ -18,14 +18,15 @@ use agentops_core::model::id::{SessionId, SpanId, TraceId};
 use agentops_core::model::json;
 use agentops_core::model::llm::{Cost, LlmCall, Usage};
 use agentops_core::model::pricing::{self, PriceList};
-use agentops_core::model::session::{EndState, SessionFacts, SessionState};
+use agentops_core::model::session::{EndState, Session, SessionFacts, SessionState};
 use agentops_core::model::span::{Guardrail, Level, Log, Span, SpanKind, Status, Thread, ToolCall};
 use agentops_core::model::trace::{Trace, Traces};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Batch, Condition, Fault, GroupBy, Point, Search, Series, Sort, Step, Store, StoreError, Wanted,
+    Batch, Condition, Fault, GroupBy, Point, Search, Series, Sort, Step, Store, StoreError, Totals,
+    Wanted,
 };
 use crate::query;
 
@@ -336,6 +337,7 @@ fn fill<S: Store>(open: &Open<S>, dir: &Path, history: &History) -> S {
             ..Batch::default()
         };
         store.commit(&batch).unwrap();
+        assert_all_totals(&store);
         rest = later;
         if anew {
             drop(store);
@@ -350,6 +352,36 @@ fn fill<S: Store>(open: &Open<S>, dir: &Path, history: &History) -> S {
     };
     store.commit(&lost).unwrap();
     store
+}
+
+/// Sums are those of the sessions that are listed.
+fn assert_totals<S: Store>(store: &S, wanted: &Wanted, found: &[Session]) {
+    let sum = |of: fn(&Session) -> u64| found.iter().map(of).sum::<u64>();
+    let costs: Vec<i64> = found
+        .iter()
+        .filter_map(|session| session.cost.total)
+        .collect();
+    let expected = Totals {
+        sessions: found.len() as u64,
+        running: sum(|session| u64::from(session.state == SessionState::Running)),
+        failed: sum(|session| u64::from(session.facts.end_state == Some(EndState::Error))),
+        spans: sum(|session| session.counts.spans),
+        tokens: sum(|session| session.tokens.total),
+        cost: (!costs.is_empty()).then(|| costs.iter().sum()),
+        partial: found.iter().any(|session| session.cost.partial),
+    };
+    assert_eq!(store.totals(wanted).unwrap(), expected);
+}
+
+/// The same of all sessions, which are asked for again and again.
+fn assert_all_totals<S: Store>(store: &S) {
+    for foreign in [true, false] {
+        let wanted = Wanted {
+            foreign,
+            ..everything()
+        };
+        assert_totals(store, &wanted, &store.sessions(&wanted).unwrap().sessions);
+    }
 }
 
 /// Does all that can wait.
@@ -381,6 +413,7 @@ fn check(cases: u32, longest: usize, test: impl Fn(&History)) {
 }
 
 fn assert_same<S: Store>(store: &S, expected: &[Trace]) {
+    assert_all_totals(store);
     let listed = store.sessions(&everything()).unwrap().sessions;
     let listed: BTreeSet<SessionId> = listed.iter().map(|session| session.facts.id).collect();
     let ids: BTreeSet<SessionId> = expected
@@ -591,31 +624,7 @@ pub(super) fn lists_are_what_a_look_at_every_session_finds<S: Store>(open: &Open
                 ..everything()
             };
             let found = store.sessions(&wanted).unwrap().sessions;
-            let totals = store.totals(&wanted).unwrap();
-            assert_eq!(totals.sessions, found.len() as u64);
-            assert_eq!(
-                totals.spans,
-                found
-                    .iter()
-                    .map(|session| session.counts.spans)
-                    .sum::<u64>()
-            );
-            assert_eq!(
-                totals.tokens,
-                found
-                    .iter()
-                    .map(|session| session.tokens.total)
-                    .sum::<u64>()
-            );
-            let costs: Vec<i64> = found
-                .iter()
-                .filter_map(|session| session.cost.total)
-                .collect();
-            assert_eq!(totals.cost, (!costs.is_empty()).then(|| costs.iter().sum()));
-            assert_eq!(
-                totals.partial,
-                found.iter().any(|session| session.cost.partial)
-            );
+            assert_totals(&store, &wanted, &found);
             found.iter().map(|session| session.facts.id).collect()
         };
         let naive = |fits: &dyn Fn(&Trace) -> bool| -> BTreeSet<SessionId> {
@@ -1398,6 +1407,11 @@ pub(super) fn what_is_deleted_is_gone_from_everything<S: Store>(open: &Open<S>) 
             let found = store.search(&search).unwrap();
             assert!(found.iter().any(|hit| hit.span == span.id));
         }
+        // Nobody asks between.
+        assert_all_totals(&store);
+        store.hide(&[gone], Duration::ZERO).unwrap();
+        rest(&store);
+        assert_all_totals(&store);
     });
 }
 

@@ -90,7 +90,8 @@ fn losses_of(json: &str) -> BTreeMap<LossCause, u64> {
 }
 
 /// A session that can be asked for: something is known of it besides a log or a loss, and nobody deleted it.
-const VISIBLE: &str = "NOT session.hidden AND (session.spans > 0 OR session.told IS NOT NULL)";
+pub(super) const VISIBLE: &str =
+    "NOT session.hidden AND (session.spans > 0 OR session.told IS NOT NULL)";
 
 /// A session that is to be purged.
 pub(super) struct Hidden {

@@ -120,12 +120,12 @@ pub fn resolve(store: &dyn Store, id: &str) -> Result<Result<SessionId, Unresolv
         return Ok(last(store)?.ok_or(Unresolved::Unknown));
     }
     let digits: String = id.trim().chars().filter(|c| *c != '-').collect();
-    // A whole id needs no search.
+    // A whole id needs no search, whether it is there or not.
     if digits.len() == 32
         && let Ok(id) = digits.parse()
-        && store.version(id)?.is_some()
     {
-        return Ok(Ok(id));
+        let there = store.version(id)?.is_some();
+        return Ok(there.then_some(id).ok_or(Unresolved::Unknown));
     }
     let mut found = store.matching(&digits)?;
     Ok(match found.len() {

@@ -19,6 +19,8 @@ const MOST: usize = 500_000;
 pub(super) struct Ledger {
     /// The commit that it is as of; `None` before the first question.
     sequence: Option<i64>,
+    /// There were too many to be remembered: they are not counted in vain at each question.
+    gave_up: bool,
     shares: HashMap<i64, Share, RandomState>,
     /// What programs of ours recorded, and what only others did.
     ours: Sums,
@@ -58,6 +60,9 @@ impl Ledger {
         conn: &Connection,
         foreign: bool,
     ) -> Result<Option<Totals>, StoreError> {
+        if self.gave_up {
+            return Ok(None);
+        }
         let sequence = read::sequence(conn)?;
         let purged: Option<i64> = conn
             .prepare_cached("SELECT value FROM meta WHERE key = 'purged'")?
@@ -71,7 +76,10 @@ impl Ledger {
         }
         let counted = self.count_changed(conn);
         if counted.is_err() || self.shares.len() > MOST {
-            *self = Self::default();
+            *self = Self {
+                gave_up: counted.is_ok(),
+                ..Self::default()
+            };
             return counted.map(|()| None);
         }
         self.sequence = Some(sequence);
@@ -81,6 +89,7 @@ impl Ledger {
         }))
     }
 
+    /// Counts the sessions that changed, until there are too many.
     fn count_changed(&mut self, conn: &Connection) -> Result<(), StoreError> {
         let mut ask = conn.prepare_cached(&format!(
             "SELECT id, {VISIBLE}, foreign_only, state = 0, end_state IS 1, partial, spans, total, cost

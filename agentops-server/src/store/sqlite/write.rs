@@ -1273,7 +1273,8 @@ impl Writer {
             parent: facts.parent_session_id,
             errors: counts.errors,
         };
-        // What it is found and sorted by is in indexes, which are written whether a value changes or not.
+        // What it is found and sorted by is in indexes, which are written whether a value changes or not. `OR FAIL` spares
+        // SQLite a journal of the statement: where one fails, the whole transaction is taken back.
         if known.standing.as_ref() != Some(&standing) || known.heading.as_ref() != Some(&heading) {
             conn.prepare_cached(
                 "UPDATE OR FAIL session SET process = ?2, project = ?3, name = ?4, trace = ?5, told = ?6, start = ?7,

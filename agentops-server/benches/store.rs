@@ -236,6 +236,8 @@ struct Load {
     spans: u64,
     total: u64,
     resources: Vec<Arc<Resource>>,
+    /// Spans to take copies of, where making them up would take what is to be measured.
+    ready: Vec<Span>,
 }
 
 struct Running {
@@ -268,7 +270,13 @@ impl Load {
             spans: 0,
             total,
             resources: (0..8).map(resource).collect(),
+            ready: Vec::new(),
         }
+    }
+
+    /// From now on what spans say is one of so many things.
+    fn repeat(&mut self, count: usize) {
+        self.ready = (2..).take(count).map(|at| self.made(at)).collect();
     }
 
     fn text(&mut self, length: u64) -> String {
@@ -325,6 +333,28 @@ impl Load {
     }
 
     fn span(&mut self, session: SessionId, number: u64, start: u64) -> Span {
+        let mut span = match self.ready.len() as u64 {
+            0 => self.made(number),
+            many => self.ready[self.random.next(many) as usize].clone(),
+        };
+        let began = start + number * 40_000_000 + self.random.next(20_000_000);
+        // Ids are random but for what makes the parent's known.
+        let id = |number: u64| {
+            SpanId((number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ session.0 as u64) | 1)
+        };
+        span.id = id(number);
+        span.parent_id = (number > 1).then(|| id(self.random.next(number - 1) + 1));
+        (span.session_id, span.trace_id) = (session, TraceId(session.0));
+        span.start = began;
+        span.end = Some(began + self.random.skewed(800_000_000));
+        if let Some(error) = &mut span.error {
+            error.time = began;
+        }
+        span
+    }
+
+    /// What a span says; which it is, and when it was, comes later.
+    fn made(&mut self, number: u64) -> Span {
         let kind = match self.random.next(10) {
             _ if number == 1 => SpanKind::Agent,
             0..=3 => SpanKind::Llm,
@@ -338,7 +368,6 @@ impl Load {
         };
         let (asked, answered) = (self.text(length), self.text(length / 3 + 20));
         let (agent, tool) = (self.random.next(20), self.random.next(40));
-        let began = start + number * 40_000_000 + self.random.next(20_000_000);
         let failed = self.random.next(40) == 0;
         let llm = (kind == SpanKind::Llm).then(|| {
             let mut usage = Usage::default();
@@ -352,15 +381,11 @@ impl Load {
             call.time_to_first_token = Some(self.random.skewed(300_000_000));
             call
         });
-        // Ids are random but for what makes the parent's known.
-        let id = |number: u64| {
-            SpanId((number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ session.0 as u64) | 1)
-        };
         Span {
-            id: id(number),
-            parent_id: (number > 1).then(|| id(self.random.next(number - 1) + 1)),
-            session_id: session,
-            trace_id: TraceId(session.0),
+            id: SpanId(number),
+            parent_id: None,
+            session_id: SessionId::default(),
+            trace_id: TraceId::default(),
             agent: Some(AgentRef {
                 id: format!("agent-{agent}"),
                 name: format!("agent {agent}"),
@@ -378,8 +403,8 @@ impl Load {
             cancelled: false,
             open: false,
             adopted: false,
-            start: began,
-            end: Some(began + self.random.skewed(800_000_000)),
+            start: 0,
+            end: None,
             busy: None,
             polls: None,
             thread: None,
@@ -401,7 +426,6 @@ impl Load {
                 kind: kind.as_str().into(),
                 code: "Timeout".into(),
                 details: format!("no answer within {} ms", self.random.next(30_000)),
-                time: began,
                 ..ErrorRecord::default()
             }),
             llm,
@@ -612,6 +636,7 @@ fn answers(spans: u64, keep: Option<&Path>, report: &mut Report) {
     report.at_most("bytes / raw bytes, with it", all / bytes as f64, 1.0);
     ratios(&path, &store, report);
 
+    load.repeat(2_000);
     let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let (started, mut largest) = (Instant::now(), 0);
     let before = all_cpu();

@@ -86,13 +86,16 @@ fn is_plain(text: &str) -> bool {
             return true;
         }
         let mut heads = (from..).zip(chunk).filter(|&(_, &byte)| byte >= JOINS);
-        // Dashes and quotes; arrows; lines, blocks and shapes.
-        heads.all(|(at, _)| {
-            text[at..].starts_with(|c| {
-                matches!(c, '\u{2010}'..='\u{205e}' | '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{25ff}')
-            })
-        })
+        heads.all(|(at, _)| text[at..].starts_with(is_sign))
     })
+}
+
+/// Signs from dashes to arrows, and pictures with what says how they look: all but those that have another form, or join
+/// the letter before.
+fn is_sign(c: char) -> bool {
+    matches!(c,
+        '\u{2002}'..='\u{20cf}' | '\u{2100}'..='\u{2125}' | '\u{2127}'..='\u{2129}' | '\u{212c}'..='\u{2328}'
+        | '\u{232b}'..='\u{2adb}' | '\u{2add}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Chinese and Japanese letters; Korean ones, too, as what is said of a word is written with it.
@@ -204,6 +207,7 @@ fn differs(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use unicode_normalization::char::canonical_combining_class;
 
     #[test]
     fn what_is_plain_has_one_form_and_no_letter_that_stands_alone() {
@@ -213,13 +217,17 @@ mod tests {
             if is_plain(&text) {
                 plain += 1;
                 assert!(text.nfc().eq(text.chars()) && !stands_alone(c), "{c:?}");
+                // Nor may two of them be one, or stand the other way round.
+                assert_eq!(is_nfc_quick([c].into_iter()), IsNormalized::Yes, "{c:?}");
+                assert_eq!(canonical_combining_class(c), 0, "{c:?}");
             }
         }
-        assert_eq!(plain, 0x300 + 0x4f + 0x70 + 0x100);
-        for text in ["e\u{301}", "\u{212b}", "漢字", "한국", "é — 漢"] {
+        // Without marks that join, and six that have another form; then what says how a sign looks, and pictures.
+        assert_eq!(plain, 0x300 + (0xbfe - 0x30 - 6) + 0x10 + 0xb00);
+        for text in ["e\u{301}", "\u{212b}", "漢字", "한국", "é — 漢", "✗\u{338}"] {
             assert!(!is_plain(text), "{text}");
         }
-        assert!(is_plain("“é” — ½ → ┌─┐ …"));
+        assert!(is_plain("“é” — ½ → ┌─┐ … ✓ ✗ ⚠\u{fe0f} 🎉"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use resource::{decode_resource, encode_resource};
 #[cfg(feature = "record")]
 pub(crate) use span::decode_llm;
 pub(super) use span::remains as span_remains;
-pub use span::{decode_span, encode_span, session_of};
+pub use span::{decode_span, encode_span, encode_span_into, session_of};
 
 /// Bytes that are not the message they should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,12 @@ use crate::model::time::UnixNanos;
 #[must_use]
 pub fn encode_span(span: &Span) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
-    let buf = &mut bytes;
+    encode_span_into(span, &mut bytes);
+    bytes
+}
+
+/// The same at the end of a buffer, which may have been used before.
+pub fn encode_span_into(span: &Span, buf: &mut Vec<u8>) {
     // First, so that none of them can pass for one of ours.
     for (key, value) in &span.attributes {
         put::attr_json(buf, key, value);
@@ -91,7 +96,6 @@ pub fn encode_span(span: &Span) -> Vec<u8> {
     span.links.iter().for_each(|link| put::link(buf, link));
     span.logs.iter().for_each(|log| put::log_event(buf, log));
     optional(buf, span.error.as_ref(), put::exception);
-    bytes
 }
 
 fn optional<T>(buf: &mut Vec<u8>, value: Option<&T>, put: fn(&mut Vec<u8>, &T)) {

@@ -672,7 +672,11 @@ proptest! {
 
     #[test]
     fn any_span_comes_back(span in any_span()) {
-        prop_assert_eq!(decode_span(&encode_span(&span)), Ok(span));
+        let bytes = encode_span(&span);
+        let mut longer = b"before".to_vec();
+        encode_span_into(&span, &mut longer);
+        prop_assert_eq!(longer.strip_prefix(b"before"), Some(&bytes[..]));
+        prop_assert_eq!(decode_span(&bytes), Ok(span));
     }
 
     #[test]

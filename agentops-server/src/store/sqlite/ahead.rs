@@ -21,20 +21,40 @@ pub(super) struct Prepared {
     pub(super) asked: Option<i64>,
 }
 
+/// A span's words and bytes as they are put together, in memory that the one before has left.
+#[derive(Default)]
+struct Draft {
+    words: String,
+    bytes: Vec<u8>,
+}
+
+impl Draft {
+    fn prepare(&mut self, span: &Span, press: &mut Press) -> Result<Prepared, StoreError> {
+        self.words.clear();
+        text::words_into(span, &mut self.words);
+        self.words.make_ascii_lowercase();
+        self.bytes.clear();
+        wire::encode_span_into(span, &mut self.bytes);
+        Ok(Prepared {
+            words: self.words.as_str().into(),
+            packed: press.pack(&self.bytes)?,
+            asked: asked::number(span),
+        })
+    }
+}
+
 pub(super) fn prepare(span: &Span, press: &mut Press) -> Result<Prepared, StoreError> {
-    let mut words = text::words(span, &[]);
-    words.make_ascii_lowercase();
-    Ok(Prepared {
-        words: words.into(),
-        packed: press.pack(&wire::encode_span(span))?,
-        asked: asked::number(span),
-    })
+    Draft::default().prepare(span, press)
 }
 
 /// All spans of a batch, in its order.
 pub(super) fn prepare_all(batch: &Batch, press: &mut Press) -> Result<Vec<Prepared>, StoreError> {
-    let spans = batch.events.iter().filter_map(|(_, event)| span_of(event));
-    spans.map(|span| prepare(span, press)).collect()
+    let mut draft = Draft::default();
+    let mut prepared = Vec::with_capacity(batch.events.len());
+    for span in batch.events.iter().filter_map(|(_, event)| span_of(event)) {
+        prepared.push(draft.prepare(span, press)?);
+    }
+    Ok(prepared)
 }
 
 /// The span that an event brings.

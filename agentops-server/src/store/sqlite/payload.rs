@@ -10,6 +10,7 @@ use std::io;
 
 use rusqlite::{Connection, OptionalExtension};
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::compress_bound;
 
 use crate::store::{Kind, StoreError};
 
@@ -25,6 +26,9 @@ const DICT: usize = 112 << 10;
 
 /// So much of a span says what it is like.
 const HEAD: usize = 64 << 10;
+
+/// What spans come to at the most once they are packed, but for the longest.
+const ROOM: usize = 64 << 10;
 
 /// Packs with the newest dictionary, and sees when there is enough to train the first on.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub(super) struct Presses {
 pub(super) struct Press {
     compressor: Compressor<'static>,
     dict: i64,
+    /// Where spans are packed, each over the one before.
+    room: Vec<u8>,
 }
 
 /// A span as it is stored.
@@ -91,13 +97,20 @@ impl Press {
         Ok(Self {
             compressor: compressor.map_err(broken)?,
             dict,
+            room: Vec::with_capacity(ROOM),
         })
     }
 
     pub(super) fn pack(&mut self, bytes: &[u8]) -> Result<Packed, StoreError> {
+        let packed = if compress_bound(bytes.len()) <= ROOM {
+            let length = self.compressor.compress_to_buffer(bytes, &mut self.room);
+            self.room[..length.map_err(broken)?].to_vec()
+        } else {
+            self.compressor.compress(bytes).map_err(broken)?
+        };
         Ok(Packed {
             dict: self.dict,
-            bytes: self.compressor.compress(bytes).map_err(broken)?,
+            bytes: packed,
             whole: bytes.len(),
         })
     }
@@ -237,5 +250,26 @@ impl fmt::Debug for Press {
 impl fmt::Debug for Unpacker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Unpacker").field(&self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_back_whatever_was_packed_before() {
+        let conn = Connection::open_in_memory().unwrap();
+        let mut press = Press::new(0, None).unwrap();
+        let mut unpacker = Unpacker::default();
+        for length in [1000, 0, 3 * ROOM, 1, ROOM, ROOM - ROOM / 64, 1000] {
+            // As good as random, so that it packs to no less.
+            let bytes: Vec<u8> = (0..length as u64)
+                .map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8)
+                .collect();
+            let packed = press.pack(&bytes).unwrap();
+            assert_eq!(packed.whole, length);
+            assert_eq!(unpacker.unpack(&conn, 0, &packed.bytes).unwrap(), bytes);
+        }
     }
 }

@@ -16,7 +16,14 @@ const SHAPE: usize = 200;
 /// All that a span says in words: names, values, messages, errors, attributes, and logs, with those that came by
 /// themselves.
 pub(super) fn words(span: &Span, logs: &[Log]) -> String {
-    let mut words = Words(String::with_capacity(1 << 10));
+    let mut words = String::with_capacity(1 << 10);
+    words_into(span, &mut words);
+    with_logs(words, logs)
+}
+
+/// What the span itself says, in a text that has nothing in it but may have room.
+pub(super) fn words_into(span: &Span, words: &mut String) {
+    let mut words = Words(words);
     words.add(&span.name);
     if let Some(error) = &span.error {
         words.add(&error.code);
@@ -37,16 +44,14 @@ pub(super) fn words(span: &Span, logs: &[Log]) -> String {
     for log in &span.logs {
         words.add(&log.message);
     }
-    with_logs(words.0, logs)
 }
 
 /// The same with logs that came by themselves.
-pub(super) fn with_logs(words: String, logs: &[Log]) -> String {
-    let mut words = Words(words);
+pub(super) fn with_logs(mut words: String, logs: &[Log]) -> String {
     for log in logs {
-        words.add(&log.message);
+        Words(&mut words).add(&log.message);
     }
-    words.0
+    words
 }
 
 /// A text as the index is given it, and as it is asked: each letter in one of its forms, and those of scripts that put no
@@ -106,9 +111,9 @@ fn stands_alone(c: char) -> bool {
         | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}')
 }
 
-struct Words(String);
+struct Words<'a>(&'a mut String);
 
-impl Words {
+impl Words<'_> {
     fn add(&mut self, text: &str) {
         let room = LONGEST.saturating_sub(self.0.len());
         self.0.push_str(&text[..text.floor_char_boundary(room)]);

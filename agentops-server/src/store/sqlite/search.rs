@@ -1,9 +1,12 @@
 //! Words in what spans carried: found by an index that is made in the background, and beyond it by reading.
 //!
-//! The index is behind what comes in, never what is shown: spans that it has not reached are few, and are read. Words
-//! that are asked for must all be there; a quoted phrase counts as one.
+//! The index is behind what comes in, never what is shown: spans that it has not reached are few, and are read. It is in
+//! segments, each of some spans, of which several small ones are made one larger later; the newest are asked first. What
+//! it finds is read before it is shown. Words that are asked for must all be there; a quoted phrase counts as one.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agentops_core::model::id::{SessionId, SpanId};
@@ -13,9 +16,10 @@ use memchr::memmem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payload::Unpacker;
+use super::segment::{self, Block, Builder, Input};
 use super::tail::Tail;
 use super::{Reader, read, text};
-use crate::store::{Hit, Search, StoreError};
+use crate::store::{Hit, Kind, Search, StoreError};
 
 /// How many spans are indexed in one transaction, and of how many bytes: each makes a segment, and segments are merged
 /// again and again; but whoever commits waits meanwhile.
@@ -28,10 +32,17 @@ const AROUND: usize = 80;
 /// How many spans beyond the index are read at most, the newest first; the index is not behind for long.
 const BEYOND: i64 = 20_000;
 
+/// So many segments of one level are made one of the next, up to the last.
+const TOGETHER: i64 = 8;
+const LEVELS: i64 = 2;
+
+/// How many blocks are written or removed in one transaction.
+const BLOCKS: usize = 250;
+
 /// A span's payload is another than it was: it is found by its new words.
 pub(super) fn changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
     if row <= read::meta(conn, "indexed")? {
-        removed(conn, row)?;
+        drop_words(conn, row, false)?;
         conn.prepare_cached("INSERT OR IGNORE INTO unindexed VALUES (?1)")?
             .execute([row])?;
     }
@@ -41,13 +52,20 @@ pub(super) fn changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
 /// A span is no more.
 pub(super) fn removed(conn: &Connection, row: i64) -> Result<(), StoreError> {
     if row <= read::meta(conn, "indexed")? {
-        for sql in [
-            "DELETE FROM words WHERE rowid = ?1",
-            "DELETE FROM unindexed WHERE id = ?1",
-        ] {
-            conn.prepare_cached(sql)?.execute([row])?;
-        }
+        drop_words(conn, row, true)?;
+        conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
+            .execute([row])?;
     }
+    Ok(())
+}
+
+/// What segments say of a span is not so any more; where it is gone it has to leave them.
+fn drop_words(conn: &Connection, row: i64, gone: bool) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO dropped SELECT id, ?1, ?2 FROM segment WHERE ready AND last >= ?1 AND first <= ?1
+         ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)",
+    )?
+    .execute(params![row, gone])?;
     Ok(())
 }
 
@@ -71,17 +89,18 @@ pub(super) fn index(
     // Those that have changed first, half of the room at most, so that neither waits for the other.
     let again = packed(
         conn,
-        "SELECT payload.id, dict, z FROM unindexed JOIN payload ON payload.id = unindexed.id LIMIT ?1",
+        "SELECT payload.id, dict, z FROM unindexed CROSS JOIN payload ON payload.id = unindexed.id ORDER BY unindexed.id LIMIT ?1",
         params![CHUNK / 2],
     )?;
     let has_logs = has_logs(conn)?;
-    let mut insert = conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?;
+    // Those that were indexed before are apart: the others follow what is indexed.
+    let (mut old, mut new) = (Builder::default(), Builder::default());
     let (mut count, mut bytes) = (0, 0);
-    let mut add = |row: i64, words: &str| {
+    let mut add = |to: &mut Builder, row: i64, words: &str| {
         count += 1;
         bytes += words.len();
-        insert.execute(params![row, text::apart(words)])?;
-        Ok::<bool, StoreError>(count < CHUNK && bytes < CHUNK_BYTES)
+        to.add(row, &text::apart(words));
+        count < CHUNK && bytes < CHUNK_BYTES
     };
     let mut read_back = |packed: &Packed| {
         let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
@@ -93,7 +112,7 @@ pub(super) fn index(
     };
     let mut room = true;
     for packed in again {
-        room = add(packed.row, &read_back(&packed)?)?;
+        room = add(&mut old, packed.row, &read_back(&packed)?);
         conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
             .execute([packed.row])?;
         if !room {
@@ -108,7 +127,7 @@ pub(super) fn index(
             params![reached, before, CHUNK],
         )?;
         for packed in rows {
-            room = add(packed.row, &read_back(&packed)?)?;
+            room = add(&mut new, packed.row, &read_back(&packed)?);
             reached = packed.row;
             if !room {
                 break;
@@ -118,12 +137,10 @@ pub(super) fn index(
     if room {
         for (row, words) in tail {
             room = if has_logs {
-                add(
-                    *row,
-                    &text::with_logs(words.to_string(), &logs(conn, *row)?),
-                )?
+                let words = text::with_logs(words.to_string(), &logs(conn, *row)?);
+                add(&mut new, *row, &words)
             } else {
-                add(*row, words)?
+                add(&mut new, *row, words)
             };
             reached = *row;
             if !room {
@@ -131,9 +148,219 @@ pub(super) fn index(
             }
         }
     }
+    for builder in [old, new] {
+        let spans = builder.len() as i64;
+        if let Some((rows, blocks)) = builder.finish() {
+            let made = Made {
+                level: 0,
+                rows,
+                spans,
+            };
+            let id = made.insert(conn, true)?;
+            blocks.iter().try_for_each(|block| write(conn, id, block))?;
+        }
+    }
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
         .execute([reached])?;
     Ok((reached, !room))
+}
+
+/// A segment, as it is stored.
+#[derive(Debug)]
+struct Made {
+    level: i64,
+    rows: Range<i64>,
+    spans: i64,
+}
+
+impl Made {
+    /// Its number. Nothing is found in it before it is ready.
+    fn insert(&self, conn: &Connection, ready: bool) -> Result<i64, StoreError> {
+        Ok(conn
+            .prepare_cached(
+                "INSERT INTO segment (level, ready, first, last, spans) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .insert(params![
+                self.level,
+                ready,
+                self.rows.start,
+                self.rows.end - 1,
+                self.spans
+            ])?)
+    }
+}
+
+fn write(conn: &Connection, segment: i64, block: &Block) -> Result<(), StoreError> {
+    conn.prepare_cached("INSERT INTO block (segment, term, row, z) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![segment, block.term, block.row, block.bytes])?;
+    Ok(())
+}
+
+/// Segments that are being made one.
+#[derive(Debug)]
+pub(super) struct Merging {
+    id: i64,
+    from: Vec<i64>,
+    /// What was left out: the segment, and the span.
+    left_out: HashSet<(i64, i64)>,
+    blocks: std::vec::IntoIter<Block>,
+}
+
+/// Whether segments are to be made one, or one is to go, or, where it may, has something in it that has to go.
+pub(super) fn is_scattered(conn: &Connection, may_go: bool) -> Result<bool, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM segment WHERE NOT ready) OR ?3 AND EXISTS (SELECT 1 FROM dropped WHERE gone)
+                OR EXISTS (SELECT 1 FROM segment WHERE ready AND level < ?2 GROUP BY level HAVING count(*) >= ?1)",
+        )?
+        .query_row(params![TOGETHER, LEVELS, may_go], |row| row.get(0))?)
+}
+
+/// Goes on with making segments one, or begins it where it is time; or removes some of what nobody reads. Whether there
+/// was something to do.
+pub(super) fn merge(
+    conn: &Connection,
+    merging: &mut Option<Merging>,
+    may_go: bool,
+) -> Result<bool, StoreError> {
+    if let Some(going) = merging {
+        for block in going.blocks.by_ref().take(BLOCKS) {
+            write(conn, going.id, &block)?;
+        }
+        if going.blocks.len() == 0 {
+            replace(conn, going)?;
+            *merging = None;
+        }
+        return Ok(true);
+    }
+    if clear(conn)? {
+        return Ok(true);
+    }
+    let Some(from) = to_merge(conn, may_go)? else {
+        return Ok(false);
+    };
+    *merging = Some(begin(conn, from)?);
+    Ok(true)
+}
+
+/// Removes some blocks of a segment that is not ready, and that once it has none.
+fn clear(conn: &Connection) -> Result<bool, StoreError> {
+    let unready = conn
+        .prepare_cached("SELECT id FROM segment WHERE NOT ready LIMIT 1")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let Some(id) = unready else {
+        return Ok(false);
+    };
+    let removed = conn
+        .prepare_cached(
+            "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE segment = ?1 LIMIT ?2)",
+        )?
+        .execute(params![id, BLOCKS as i64])?;
+    if removed < BLOCKS {
+        conn.prepare_cached("DELETE FROM segment WHERE id = ?1")?
+            .execute([id])?;
+    }
+    Ok(true)
+}
+
+/// The oldest of a level that has many, or one that something has to leave.
+fn to_merge(conn: &Connection, may_go: bool) -> Result<Option<Vec<i64>>, StoreError> {
+    let level = conn
+        .prepare_cached(
+            "SELECT level FROM segment WHERE ready AND level < ?2 GROUP BY level HAVING count(*) >= ?1 LIMIT 1",
+        )?
+        .query_row([TOGETHER, LEVELS], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let mut ask = conn
+        .prepare_cached("SELECT id FROM segment WHERE ready AND level = ?1 ORDER BY id LIMIT ?2")?;
+    let several = match level {
+        Some(level) => ask
+            .query_map([level, TOGETHER], |row| row.get(0))?
+            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    if !several.is_empty() {
+        return Ok(Some(several));
+    }
+    Ok(conn
+        .prepare_cached("SELECT segment FROM dropped WHERE gone AND ?1 LIMIT 1")?
+        .query_row([may_go], |row| Ok(vec![row.get(0)?]))
+        .optional()?)
+}
+
+fn begin(conn: &Connection, from: Vec<i64>) -> Result<Merging, StoreError> {
+    let mut inputs = Vec::with_capacity(from.len());
+    let mut left_out = HashSet::new();
+    let (mut spans, mut highest, mut last) = (0, 0, i64::MIN);
+    for &id in &from {
+        let (level, count, rows): (i64, i64, (i64, i64)) = conn
+            .prepare_cached("SELECT level, spans, first, last FROM segment WHERE id = ?1")?
+            .query_row([id], |row| {
+                Ok((row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?)))
+            })?;
+        let gone: Vec<i64> = conn
+            .prepare_cached("SELECT row FROM dropped WHERE segment = ?1")?
+            .query_map([id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        left_out.extend(gone.iter().map(|row| (id, *row)));
+        spans += count - gone.len() as i64;
+        highest = highest.max(level);
+        last = last.max(rows.1);
+        let blocks = conn
+            .prepare_cached("SELECT z FROM block WHERE segment = ?1 ORDER BY term, row")?
+            .query_map([id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        inputs.push(Input {
+            base: rows.0,
+            last: rows.1,
+            blocks,
+            gone,
+        });
+    }
+    let (first, blocks) = segment::merge(&mut inputs).ok_or_else(broken)?;
+    let made = Made {
+        level: if from.len() > 1 { highest + 1 } else { highest },
+        rows: first..last + 1,
+        spans,
+    };
+    Ok(Merging {
+        id: made.insert(conn, false)?,
+        from,
+        left_out,
+        blocks: blocks.into_iter(),
+    })
+}
+
+/// Puts a segment that was made of others in their place; what has left them since has to leave it, too.
+fn replace(conn: &Connection, done: &Merging) -> Result<(), StoreError> {
+    for &id in &done.from {
+        let since: Vec<(i64, bool)> = conn
+            .prepare_cached("DELETE FROM dropped WHERE segment = ?1 RETURNING row, gone")?
+            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (row, gone) in since {
+            if !done.left_out.contains(&(id, row)) {
+                conn.prepare_cached(
+                    "INSERT INTO dropped VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET gone = max(gone, excluded.gone)",
+                )?
+                .execute(params![done.id, row, gone])?;
+            }
+        }
+        conn.prepare_cached("UPDATE segment SET ready = 0 WHERE id = ?1")?
+            .execute([id])?;
+    }
+    // Where nothing is left of them, nothing takes their place.
+    conn.prepare_cached(
+        "UPDATE segment SET ready = EXISTS (SELECT 1 FROM block WHERE segment = ?1) WHERE id = ?1",
+    )?
+    .execute([done.id])?;
+    Ok(())
+}
+
+fn broken() -> StoreError {
+    StoreError(Kind::Corrupt("the index of words"))
 }
 
 /// A span's payload, as it is stored.
@@ -149,14 +376,16 @@ fn packed(
     values: impl rusqlite::Params,
 ) -> Result<Vec<Packed>, StoreError> {
     let mut ask = conn.prepare_cached(sql)?;
-    let rows = ask.query_map(values, |row| {
-        Ok(Packed {
-            row: row.get(0)?,
-            dict: row.get(1)?,
-            bytes: row.get(2)?,
-        })
-    })?;
+    let rows = ask.query_map(values, packed_of)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn packed_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Packed> {
+    Ok(Packed {
+        row: row.get(0)?,
+        dict: row.get(1)?,
+        bytes: row.get(2)?,
+    })
 }
 
 /// Whether any log came by itself.
@@ -205,42 +434,41 @@ fn terms(words: &str) -> Vec<String> {
 /// What is looked for, as the index sees it: of each term the words in it, which must follow one another.
 struct Needle {
     terms: Vec<String>,
-    phrases: Vec<Vec<String>>,
+    /// All that is looked for, each once, and the phrases that are made of it.
+    words: Vec<Vec<u8>>,
+    phrases: Vec<Vec<usize>>,
     /// What stands in a span's bytes as it is, in small or capital letters, if the span has the words.
     certain: Vec<memmem::Finder<'static>>,
 }
 
 impl Needle {
     /// `None` where there is nothing to look for.
-    fn new(words: &str) -> Option<Self> {
-        let terms = terms(words);
-        let phrases: Vec<Vec<String>> = terms.iter().map(|term| tokens(term)).collect();
+    fn new(asked: &str) -> Option<Self> {
+        let terms = terms(asked);
+        let (mut words, mut phrases) = (Vec::<Vec<u8>>::new(), Vec::new());
+        for term in &terms {
+            let mut phrase = Vec::new();
+            segment::terms(&text::apart(term), |word| {
+                let place = words.iter().position(|known| known == word);
+                phrase.push(place.unwrap_or(words.len()));
+                if place.is_none() {
+                    words.push(word.to_vec());
+                }
+            });
+            phrases.push(phrase);
+        }
         // Numbers are not written as they read; of other letters the small ones may be other bytes.
-        let is_certain = |token: &&String| {
-            token.is_ascii() && token.starts_with(|first: char| first.is_ascii_alphabetic())
-        };
-        let certain = phrases.iter().flatten().filter(is_certain);
+        let is_certain = |word: &&Vec<u8>| word.is_ascii() && word[0].is_ascii_alphabetic();
+        let certain = words.iter().filter(is_certain);
         let certain = certain
-            .map(|token| memmem::Finder::new(token).into_owned())
+            .map(|word| memmem::Finder::new(word).into_owned())
             .collect();
-        (!terms.is_empty()).then_some(Self {
+        (!words.is_empty()).then_some(Self {
             terms,
+            words,
             phrases,
             certain,
         })
-    }
-
-    /// Each term as a phrase, so that nothing in it is a command; also as older rows were indexed, where that is another.
-    fn query(&self) -> String {
-        let phrase = |tokens: &[String]| format!("\"{}\"", tokens.join(" "));
-        let phrases = self.terms.iter().zip(&self.phrases).map(|(term, tokens)| {
-            let before: Vec<String> = split(term).collect();
-            match *tokens == before {
-                true => phrase(tokens),
-                false => format!("({} OR {})", phrase(tokens), phrase(&before)),
-            }
-        });
-        phrases.collect::<Vec<_>>().join(" AND ")
     }
 
     /// Whether a span of these bytes, in small letters, may have the words.
@@ -250,25 +478,118 @@ impl Needle {
             .all(|finder| finder.find(bytes).is_some())
     }
 
-    fn is_in(&self, words: &str) -> bool {
-        let words = tokens(words);
+    fn is_in(&self, text: &str) -> bool {
+        let mut there = Vec::new();
+        segment::terms(&text::apart(text), |word| {
+            there.push(self.words.iter().position(|wanted| wanted == word));
+        });
         self.phrases.iter().all(|phrase| {
-            words
-                .windows(phrase.len())
-                .any(|window| window == phrase.as_slice())
+            let mut windows = there.windows(phrase.len());
+            windows.any(|window| {
+                let mut pairs = window.iter().zip(phrase);
+                pairs.all(|(there, wanted)| *there == Some(*wanted))
+            })
+        })
+    }
+
+    /// Whether words with these positions are phrases, where there are any.
+    fn is_at(&self, cursors: &[Cursor<'_>]) -> bool {
+        let mut phrases = self.phrases.iter().filter(|phrase| phrase.len() > 1);
+        phrases.all(|phrase| {
+            let places: Vec<Vec<u64>> = phrase
+                .iter()
+                .map(|word| cursors[*word].positions())
+                .collect();
+            places[0].iter().any(|start| {
+                let mut behind = (1..).zip(&places[1..]);
+                behind.all(|(step, places)| places.binary_search(&(start + step)).is_ok())
+            })
         })
     }
 }
 
-/// The words of a text as the index knows them.
-fn tokens(text: &str) -> Vec<String> {
-    split(&text::apart(text)).collect()
+/// A segment that is asked.
+struct Asked {
+    id: i64,
+    first: i64,
+    last: i64,
 }
 
-fn split(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| word.chars().flat_map(char::to_lowercase).collect())
+/// Where a word is in a segment, from the newest span on.
+struct Cursor<'a> {
+    word: &'a [u8],
+    block: Option<Block>,
+    /// The spans of the run that was read last, and where their positions are in it.
+    docs: Vec<(i64, Range<usize>)>,
+    run: Vec<u8>,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(word: &'a [u8]) -> Self {
+        Self {
+            word,
+            block: None,
+            docs: Vec::new(),
+            run: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// The newest span with the word that is not behind `row`.
+    fn seek(
+        &mut self,
+        conn: &Connection,
+        segment: &Asked,
+        row: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        if self.docs.first().is_none_or(|(first, _)| *first > row) {
+            let is_here = |block: &Block| (block.term.as_slice(), block.row) <= (self.word, row);
+            let block = match self.block.take().filter(is_here) {
+                Some(block) => block,
+                None => match block_of(conn, segment.id, self.word, row)? {
+                    Some(block) => block,
+                    None => return Ok(None),
+                },
+            };
+            let block = self.block.insert(block);
+            let found = segment::find(&block.bytes, segment.first, self.word, row);
+            let Some(run) = found.ok_or_else(broken)? else {
+                return Ok(None);
+            };
+            self.docs = segment::docs(&run).ok_or_else(broken)?;
+            self.run.clear();
+            self.run.extend_from_slice(run.bytes());
+        }
+        self.at = self.docs.partition_point(|(doc, _)| *doc <= row) - 1;
+        Ok(Some(self.docs[self.at].0))
+    }
+
+    fn positions(&self) -> Vec<u64> {
+        segment::positions(&self.run[self.docs[self.at].1.clone()])
+    }
+}
+
+/// The last block that begins with a word and a span, or before them.
+fn block_of(
+    conn: &Connection,
+    segment: i64,
+    word: &[u8],
+    row: i64,
+) -> Result<Option<Block>, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT term, row, z FROM block WHERE segment = ?1 AND (term, row) <= (?2, ?3)
+             ORDER BY term DESC, row DESC LIMIT 1",
+        )?
+        .query_row(params![segment, word, row], |row| {
+            Ok(Block {
+                term: row.get(0)?,
+                row: row.get(1)?,
+                bytes: row.get(2)?,
+            })
+        })
+        .optional()?)
 }
 
 impl Reader {
@@ -292,23 +613,103 @@ impl Reader {
         let mut hits = self.beyond(&needle, session, wanted.limit, has_logs, from, tail)?;
         // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
         if hits.iter().filter(|(row, _)| *row > from).count() < wanted.limit {
-            let rows = packed(
-                &self.conn,
-                "SELECT payload.id, dict, z FROM words JOIN payload ON payload.id = words.rowid
-                    JOIN span ON span.id = words.rowid JOIN session ON session.id = span.session
-                 WHERE words MATCH ?1 AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
-                 ORDER BY words.rowid DESC LIMIT ?3",
-                params![needle.query(), session, wanted.limit as i64],
-            )?;
-            for packed in rows {
-                let row = packed.row;
-                let hit = self.hit(packed, &needle, has_logs, true)?;
-                hits.extend(hit.map(|hit| (row, hit)));
-            }
+            let found = self.indexed(&needle, session, wanted.limit, has_logs)?;
+            hits.extend(found);
         }
         hits.sort_unstable_by_key(|(row, _)| Reverse(*row));
         hits.truncate(wanted.limit);
         Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+    }
+
+    /// What the index has, the newest first, and some at most.
+    fn indexed(
+        &mut self,
+        needle: &Needle,
+        session: Option<i64>,
+        limit: usize,
+        has_logs: bool,
+    ) -> Result<Vec<(i64, Hit)>, StoreError> {
+        let rows = match session {
+            Some(session) => self.rows_of(session)?,
+            None => i64::MIN..i64::MAX,
+        };
+        let segments: Vec<Asked> = self
+            .conn
+            .prepare_cached(
+                "SELECT id, first, last FROM segment WHERE ready AND last >= ?1 AND first < ?2
+                 ORDER BY last DESC, id DESC",
+            )?
+            .query_map([rows.start, rows.end], |row| {
+                Ok(Asked {
+                    id: row.get(0)?,
+                    first: row.get(1)?,
+                    last: row.get(2)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut hits: Vec<(i64, Hit)> = Vec::new();
+        for segment in segments {
+            // What is older than what has filled the page is not shown.
+            let mut oldest = rows.start;
+            if hits.len() >= limit {
+                oldest = hits.last().map_or(oldest, |(row, _)| row + 1);
+            }
+            if segment.last < oldest {
+                break;
+            }
+            let words = needle.words.iter();
+            let mut cursors: Vec<Cursor<'_>> = words.map(|word| Cursor::new(word)).collect();
+            let mut behind = segment.last.min(rows.end - 1);
+            let mut found = 0;
+            while found < limit
+                && let Some(row) = align(&self.conn, &segment, &mut cursors, behind)?
+                && row >= oldest
+            {
+                behind = row - 1;
+                if !needle.is_at(&cursors) {
+                    continue;
+                }
+                if let Some(packed) = self.found(row, segment.id, session)?
+                    && let Some(hit) = self.hit(packed, needle, has_logs)?
+                {
+                    hits.push((row, hit));
+                    found += 1;
+                }
+            }
+            hits.sort_unstable_by_key(|(row, _)| Reverse(*row));
+            hits.truncate(limit);
+        }
+        Ok(hits)
+    }
+
+    /// Between which rows the spans of a session are.
+    fn rows_of(&self, session: i64) -> Result<Range<i64>, StoreError> {
+        let (first, last): (Option<i64>, Option<i64>) = self
+            .conn
+            .prepare_cached("SELECT min(id), max(id) FROM span WHERE session = ?1")?
+            .query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(first
+            .zip(last)
+            .map_or(0..0, |(first, last)| first..last + 1))
+    }
+
+    /// A span that a segment has, where that is still so and it may be shown.
+    fn found(
+        &self,
+        row: i64,
+        segment: i64,
+        session: Option<i64>,
+    ) -> Result<Option<Packed>, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT payload.id, dict, z FROM span JOIN session ON session.id = span.session
+                    JOIN payload ON payload.id = span.id
+                 WHERE span.id = ?1 AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
+                    AND NOT EXISTS (SELECT 1 FROM dropped WHERE segment = ?2 AND row = ?1)",
+            )?
+            .query_row(params![row, segment, session], packed_of)
+            .optional()?)
     }
 
     /// What the index has not reached: the newest first, those that came last without reading what does not have the
@@ -385,7 +786,7 @@ impl Reader {
         let mut found = 0;
         for packed in rows {
             let row = packed.row;
-            if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
+            if let Some(hit) = self.hit(packed, needle, has_logs)? {
                 hits.push((row, hit));
                 found += 1;
             }
@@ -396,25 +797,24 @@ impl Reader {
         Ok(())
     }
 
-    /// A span that may have been found, or is sure to be; `None` where it does not have the words after all.
+    /// A span that may have been found; `None` where it does not have the words after all.
     fn hit(
         &mut self,
         packed: Packed,
         needle: &Needle,
         has_logs: bool,
-        sure: bool,
     ) -> Result<Option<Hit>, StoreError> {
         let whole = self
             .unpacker
             .unpack(&self.conn, packed.dict, &packed.bytes)?;
-        if !sure && !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
+        if !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
             return Ok(None);
         }
         let Ok(span) = wire::decode_span(&whole) else {
             return Ok(None);
         };
         let words = words(&self.conn, packed.row, &span, has_logs)?;
-        if !sure && !needle.is_in(&words) {
+        if !needle.is_in(&words) {
             return Ok(None);
         }
         let session = self
@@ -432,6 +832,28 @@ impl Reader {
             excerpt: excerpt(&words, &needle.terms),
             name: span.name,
         }))
+    }
+}
+
+/// The newest span, not behind `row`, that all words are in.
+fn align(
+    conn: &Connection,
+    segment: &Asked,
+    cursors: &mut [Cursor<'_>],
+    mut row: i64,
+) -> Result<Option<i64>, StoreError> {
+    loop {
+        let from = row;
+        for cursor in &mut *cursors {
+            match cursor.seek(conn, segment, row)? {
+                Some(found) => row = found,
+                None => return Ok(None),
+            }
+        }
+        // The first must be where the last is.
+        if cursors.len() == 1 || row == from {
+            return Ok(Some(row));
+        }
     }
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Writer {
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
     pub(super) rolls: Rolls,
+    /// What is made of segments of the index of words.
+    merging: Option<search::Merging>,
     /// There are logs that came by themselves, where that is known.
     has_logs: Option<bool>,
     sequence: i64,
@@ -132,6 +134,7 @@ impl Writer {
             processes: HashMap::new(),
             process: None,
             rolls: Rolls::default(),
+            merging: None,
             has_logs: None,
             sequence,
             silence: SILENCE,
@@ -226,6 +229,7 @@ impl Writer {
         self.words.clear();
         self.processes.clear();
         self.process = None;
+        self.merging = None;
         self.has_logs = None;
         self.rolls.clear();
     }
@@ -1409,7 +1413,7 @@ impl Writer {
         loop {
             let purged = self.purge_some()?;
             let priced = self.price_some()?;
-            let indexed = self.index_some()?;
+            let indexed = self.index_some()? | self.merge_some(!purged)?;
             let idle = !purged && !priced && !indexed;
             let added = self.add_up_some(idle)?;
             if idle && !added {
@@ -1579,5 +1583,12 @@ impl Writer {
             *self.presses.lock().unwrap_or_else(PoisonError::into_inner) = presses;
         }
         Ok(more)
+    }
+    /// Makes fewer segments of the index of words; while sessions are purged what is in them has to leave no segment yet.
+    fn merge_some(&mut self, may_go: bool) -> Result<bool, StoreError> {
+        if self.merging.is_none() && !search::is_scattered(&self.conn, may_go)? {
+            return Ok(false);
+        }
+        self.transaction(|writer| search::merge(&writer.conn, &mut writer.merging, may_go))
     }
 }

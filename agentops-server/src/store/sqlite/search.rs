@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use memchr::memmem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::payload::Unpacker;
-use super::segment::{self, Block, Builder, Input};
+use super::segment::{self, Block, Builder, Input, Merge};
 use super::tail::Tail;
 use super::{Reader, read, text};
 use crate::store::{Hit, Kind, Search, StoreError};
@@ -32,9 +33,9 @@ const AROUND: usize = 80;
 /// How many spans beyond the index are read at most, the newest first; the index is not behind for long.
 const BEYOND: i64 = 20_000;
 
-/// So many segments of one level are made one of the next, up to the last.
+/// So many segments of one level are made one, which is of a higher one, up to the last: that of some 300,000 spans.
 const TOGETHER: i64 = 8;
-const LEVELS: i64 = 2;
+const LEVELS: i64 = 6;
 
 /// How many blocks are written or removed in one transaction.
 const BLOCKS: usize = 250;
@@ -151,12 +152,7 @@ pub(super) fn index(
     for builder in [old, new] {
         let spans = builder.len() as i64;
         if let Some((rows, blocks)) = builder.finish() {
-            let made = Made {
-                level: 0,
-                rows,
-                spans,
-            };
-            let id = made.insert(conn, true)?;
+            let id = insert(conn, &rows, spans, true)?;
             blocks.iter().try_for_each(|block| write(conn, id, block))?;
         }
     }
@@ -165,29 +161,19 @@ pub(super) fn index(
     Ok((reached, !room))
 }
 
-/// A segment, as it is stored.
-#[derive(Debug)]
-struct Made {
-    level: i64,
-    rows: Range<i64>,
+/// Stores a segment without its blocks. Nothing is found in it before it is ready.
+fn insert(
+    conn: &Connection,
+    rows: &Range<i64>,
     spans: i64,
-}
-
-impl Made {
-    /// Its number. Nothing is found in it before it is ready.
-    fn insert(&self, conn: &Connection, ready: bool) -> Result<i64, StoreError> {
-        Ok(conn
-            .prepare_cached(
-                "INSERT INTO segment (level, ready, first, last, spans) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .insert(params![
-                self.level,
-                ready,
-                self.rows.start,
-                self.rows.end - 1,
-                self.spans
-            ])?)
-    }
+    ready: bool,
+) -> Result<i64, StoreError> {
+    let level = spans.max(1).ilog(TOGETHER);
+    Ok(conn
+        .prepare_cached(
+            "INSERT INTO segment (level, ready, first, last, spans) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .insert(params![level, ready, rows.start, rows.end - 1, spans])?)
 }
 
 fn write(conn: &Connection, segment: i64, block: &Block) -> Result<(), StoreError> {
@@ -197,13 +183,21 @@ fn write(conn: &Connection, segment: i64, block: &Block) -> Result<(), StoreErro
 }
 
 /// Segments that are being made one.
-#[derive(Debug)]
 pub(super) struct Merging {
     id: i64,
     from: Vec<i64>,
     /// What was left out: the segment, and the span.
     left_out: HashSet<(i64, i64)>,
-    blocks: std::vec::IntoIter<Block>,
+    merge: Merge,
+}
+
+impl fmt::Debug for Merging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merging")
+            .field("id", &self.id)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether segments are to be made one, or one is to go, or, where it may, has something in it that has to go.
@@ -224,10 +218,13 @@ pub(super) fn merge(
     may_go: bool,
 ) -> Result<bool, StoreError> {
     if let Some(going) = merging {
-        for block in going.blocks.by_ref().take(BLOCKS) {
+        let blocks = going.merge.next(BLOCKS, |segment, begins| {
+            block_behind(conn, segment, begins)
+        })?;
+        for block in blocks.ok_or_else(broken)? {
             write(conn, going.id, &block)?;
         }
-        if going.blocks.len() == 0 {
+        if going.merge.is_over() {
             replace(conn, going)?;
             *merging = None;
         }
@@ -258,8 +255,12 @@ fn clear(conn: &Connection) -> Result<bool, StoreError> {
         )?
         .execute(params![id, BLOCKS as i64])?;
     if removed < BLOCKS {
-        conn.prepare_cached("DELETE FROM segment WHERE id = ?1")?
-            .execute([id])?;
+        for sql in [
+            "DELETE FROM dropped WHERE segment = ?1",
+            "DELETE FROM segment WHERE id = ?1",
+        ] {
+            conn.prepare_cached(sql)?.execute([id])?;
+        }
     }
     Ok(true)
 }
@@ -273,7 +274,7 @@ fn to_merge(conn: &Connection, may_go: bool) -> Result<Option<Vec<i64>>, StoreEr
         .query_row([TOGETHER, LEVELS], |row| row.get::<_, i64>(0))
         .optional()?;
     let mut ask = conn
-        .prepare_cached("SELECT id FROM segment WHERE ready AND level = ?1 ORDER BY id LIMIT ?2")?;
+        .prepare_cached("SELECT id FROM segment WHERE ready AND level = ?1 ORDER BY first, id LIMIT ?2")?;
     let several = match level {
         Some(level) => ask
             .query_map([level, TOGETHER], |row| row.get(0))?
@@ -292,43 +293,54 @@ fn to_merge(conn: &Connection, may_go: bool) -> Result<Option<Vec<i64>>, StoreEr
 fn begin(conn: &Connection, from: Vec<i64>) -> Result<Merging, StoreError> {
     let mut inputs = Vec::with_capacity(from.len());
     let mut left_out = HashSet::new();
-    let (mut spans, mut highest, mut last) = (0, 0, i64::MIN);
+    let mut all = 0;
     for &id in &from {
-        let (level, count, rows): (i64, i64, (i64, i64)) = conn
-            .prepare_cached("SELECT level, spans, first, last FROM segment WHERE id = ?1")?
+        let (spans, rows): (i64, Range<i64>) = conn
+            .prepare_cached("SELECT spans, first, last FROM segment WHERE id = ?1")?
             .query_row([id], |row| {
-                Ok((row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?)))
+                Ok((row.get(0)?, row.get(1)?..row.get::<_, i64>(2)? + 1))
             })?;
         let gone: Vec<i64> = conn
             .prepare_cached("SELECT row FROM dropped WHERE segment = ?1")?
             .query_map([id], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         left_out.extend(gone.iter().map(|row| (id, *row)));
-        spans += count - gone.len() as i64;
-        highest = highest.max(level);
-        last = last.max(rows.1);
-        let blocks = conn
-            .prepare_cached("SELECT z FROM block WHERE segment = ?1 ORDER BY term, row")?
-            .query_map([id], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        inputs.push(Input {
-            base: rows.0,
-            last: rows.1,
-            blocks,
-            gone,
-        });
+        all += spans - gone.len() as i64;
+        inputs.push(Input { id, rows, gone });
     }
-    let (first, blocks) = segment::merge(&mut inputs).ok_or_else(broken)?;
-    let made = Made {
-        level: if from.len() > 1 { highest + 1 } else { highest },
-        rows: first..last + 1,
-        spans,
-    };
+    let first = inputs.iter().map(|input| input.rows.start).min();
+    let end = inputs.iter().map(|input| input.rows.end).max();
+    let rows = first.unwrap_or(0)..end.unwrap_or(0);
     Ok(Merging {
-        id: made.insert(conn, false)?,
+        id: insert(conn, &rows, all, false)?,
         from,
         left_out,
-        blocks: blocks.into_iter(),
+        merge: Merge::new(inputs),
+    })
+}
+
+/// The block of a segment behind one that begins so, or its first.
+fn block_behind(
+    conn: &Connection,
+    segment: i64,
+    begins: Option<&(Vec<u8>, i64)>,
+) -> Result<Option<Block>, StoreError> {
+    // No term is empty.
+    let (term, row) = begins.map_or((&[][..], 0), |(term, row)| (term, *row));
+    Ok(conn
+        .prepare_cached(
+            "SELECT term, row, z FROM block WHERE segment = ?1 AND (term, row) > (?2, ?3)
+             ORDER BY term, row LIMIT 1",
+        )?
+        .query_row(params![segment, term, row], block_from)
+        .optional()?)
+}
+
+fn block_from(row: &rusqlite::Row<'_>) -> rusqlite::Result<Block> {
+    Ok(Block {
+        term: row.get(0)?,
+        row: row.get(1)?,
+        bytes: row.get(2)?,
     })
 }
 
@@ -582,13 +594,7 @@ fn block_of(
             "SELECT term, row, z FROM block WHERE segment = ?1 AND (term, row) <= (?2, ?3)
              ORDER BY term DESC, row DESC LIMIT 1",
         )?
-        .query_row(params![segment, word, row], |row| {
-            Ok(Block {
-                term: row.get(0)?,
-                row: row.get(1)?,
-                bytes: row.get(2)?,
-            })
-        })
+        .query_row(params![segment, word, row], block_from)
         .optional()?)
 }
 

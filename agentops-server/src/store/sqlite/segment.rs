@@ -1,10 +1,9 @@
 //! The words of many spans, as bytes: each word with the spans that it is in, and where in them.
 //!
 //! A segment is a list of runs in order of their term and their first span, in blocks of which each is read by itself. A
-//! run is a term's place in some spans, one after another. [`Builder`] makes segments of texts, [`merge`] makes one of
+//! run is a term's place in some spans, one after another. [`Builder`] makes segments of texts, [`Merge`] makes one of
 //! several, mostly without looking into runs; [`find`] and [`docs`] read them. Knows no store: `search` keeps blocks.
 
-use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
@@ -34,7 +33,7 @@ pub(super) struct Block {
 ///
 /// Its bytes are the positions in the first, each as the distance from the one before, twice, and one more where another
 /// follows; then the distance to the next span, and its positions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     pub(super) first: i64,
     last: i64,
@@ -343,49 +342,67 @@ fn distance(from: i64, to: i64) -> u64 {
     to.wrapping_sub(from) as u64
 }
 
-/// Reads the runs of blocks.
-struct Runs<'a> {
+/// Reads the runs of a segment, block by block.
+struct Reader {
     base: i64,
-    blocks: std::slice::Iter<'a, Vec<u8>>,
-    rest: &'a [u8],
+    block: Vec<u8>,
+    at: usize,
+    /// Where that block begins; `None` before the first.
+    begins: Option<(Vec<u8>, i64)>,
     term: Vec<u8>,
-    /// The run that it is at; `None` behind the last.
-    run: Option<Run<'a>>,
+    /// The run that it is at, and where its bytes are in the block; `None` behind the last.
+    run: Option<(i64, i64, Range<usize>)>,
 }
 
-impl<'a> Runs<'a> {
-    /// At the first; `None` where there is something that cannot be read.
-    fn new(base: i64, blocks: &'a [Vec<u8>]) -> Option<Self> {
-        let mut runs = Self {
+impl Reader {
+    fn new(base: i64) -> Self {
+        Self {
             base,
-            blocks: blocks.iter(),
-            rest: &[],
+            block: Vec::new(),
+            at: 0,
+            begins: None,
             term: Vec::new(),
             run: None,
-        };
-        runs.next()?;
-        Some(runs)
+        }
     }
 
-    fn next(&mut self) -> Option<()> {
-        while self.rest.is_empty() {
-            let Some(block) = self.blocks.next() else {
+    /// To the next; `None` where there is something that cannot be read.
+    fn next<E>(
+        &mut self,
+        mut fetch: impl FnMut(Option<&(Vec<u8>, i64)>) -> Result<Option<Block>, E>,
+    ) -> Result<Option<()>, E> {
+        while self.at >= self.block.len() {
+            let Some(block) = fetch(self.begins.as_ref())? else {
                 self.run = None;
-                return Some(());
+                return Ok(Some(()));
             };
-            self.rest = block;
+            self.begins = Some((block.term, block.row));
+            self.block = block.bytes;
+            self.at = 0;
             self.term.clear();
         }
-        let shared = usize::try_from(varint::take(&mut self.rest)?).ok()?;
-        let suffix = take(&mut self.rest)?;
+        Ok(self.read())
+    }
+
+    fn read(&mut self) -> Option<()> {
+        let mut rest = &self.block[self.at..];
+        let (shared, suffix) = term(&mut rest)?;
         if shared > self.term.len() {
             return None;
         }
         self.term.truncate(shared);
         self.term.extend_from_slice(suffix);
-        self.run = Some(run(&mut self.rest, self.base)?);
+        let Run { first, last, bytes } = run(&mut rest, self.base)?;
+        self.at = self.block.len() - rest.len();
+        self.run = Some((first, last, self.at - bytes.len()..self.at));
         Some(())
     }
+}
+
+/// How much of a term is that of the one before, and the rest of it.
+fn term<'a>(bytes: &mut &'a [u8]) -> Option<(usize, &'a [u8])> {
+    let shared = usize::try_from(varint::take(bytes)?).ok()?;
+    Some((shared, take(bytes)?))
 }
 
 /// A run, as it stands behind its term.
@@ -404,52 +421,120 @@ fn take<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// A segment to be put together with others, the first of whose spans is `base`.
+/// A segment to be put together with others, from its first span to its last.
 pub(super) struct Input {
-    pub(super) base: i64,
-    pub(super) last: i64,
-    pub(super) blocks: Vec<Vec<u8>>,
+    pub(super) id: i64,
+    pub(super) rows: Range<i64>,
     /// What of its spans is not to be found in it any more.
     pub(super) gone: Vec<i64>,
 }
 
-/// One segment of several, the newest last: of a span that is in several the newest counts. `None` where they cannot be
-/// read.
-pub(super) fn merge(inputs: &mut [Input]) -> Option<(i64, Vec<Block>)> {
-    inputs
-        .iter_mut()
-        .for_each(|input| input.gone.sort_unstable());
-    let base = inputs.iter().map(|input| input.base).min()?;
-    // Then whole runs follow one another, and are not looked into.
-    let follow = inputs.windows(2).all(|two| two[0].last < two[1].base)
-        && inputs.iter().all(|input| input.gone.is_empty());
-    let readers = inputs.iter();
-    let readers = readers.map(|input| Runs::new(input.base, &input.blocks));
-    let mut readers: Vec<Runs<'_>> = readers.collect::<Option<_>>()?;
-    let mut blocks = Blocks::new(base);
-    let mut term = Vec::new();
-    loop {
-        let left = readers.iter().filter(|reader| reader.run.is_some());
-        let Some(least) = left.map(|reader| &reader.term).min() else {
-            return Some((base, blocks.finish()));
+/// Makes one segment of several, some blocks at a time.
+pub(super) struct Merge {
+    inputs: Vec<(Input, Reader)>,
+    /// The spans of each are behind those of the one before: whole runs follow one another, and are not looked into.
+    follow: bool,
+    has_begun: bool,
+    blocks: Option<Blocks>,
+}
+
+impl Merge {
+    /// The newest last: of a span that is in several the newest counts.
+    pub(super) fn new(mut inputs: Vec<Input>) -> Self {
+        for input in &mut inputs {
+            input.gone.sort_unstable();
+        }
+        let pairs = inputs.windows(2);
+        let follow = pairs
+            .clone()
+            .all(|two| two[0].rows.end <= two[1].rows.start)
+            && inputs.iter().all(|input| input.gone.is_empty());
+        let base = inputs.iter().map(|input| input.rows.start).min();
+        let readers = inputs.into_iter().map(|input| {
+            let reader = Reader::new(input.rows.start);
+            (input, reader)
+        });
+        Self {
+            inputs: readers.collect(),
+            follow,
+            has_begun: false,
+            blocks: Some(Blocks::new(base.unwrap_or(0))),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.blocks.is_none()
+    }
+
+    /// The next blocks, some more than `most`; `None` where a block cannot be read. `fetch` gives the block of a segment
+    /// that is behind one that begins so, or the first.
+    pub(super) fn next<E>(
+        &mut self,
+        most: usize,
+        mut fetch: impl FnMut(i64, Option<&(Vec<u8>, i64)>) -> Result<Option<Block>, E>,
+    ) -> Result<Option<Vec<Block>>, E> {
+        let Some(mut blocks) = self.blocks.take() else {
+            return Ok(Some(Vec::new()));
         };
-        term.clone_from(least);
-        blocks.term(&term);
-        let mut spans = BTreeMap::new();
-        for (reader, input) in readers.iter_mut().zip(&*inputs) {
-            while let Some(run) = reader.run.filter(|_| reader.term == term) {
-                if follow {
-                    blocks.run(run.first, run.last, run.bytes);
-                } else {
-                    let docs = docs(&run)?.into_iter();
-                    let there = docs.filter(|(row, _)| input.gone.binary_search(row).is_err());
-                    spans.extend(there.map(|(row, positions)| (row, &run.bytes[positions])));
+        if !std::mem::replace(&mut self.has_begun, true) {
+            for (input, reader) in &mut self.inputs {
+                if reader.next(|begins| fetch(input.id, begins))?.is_none() {
+                    return Ok(None);
                 }
-                reader.next()?;
             }
         }
-        for (row, positions) in spans {
-            blocks.run(row, row, positions);
+        let (mut found, mut bytes) = (Vec::new(), Vec::new());
+        loop {
+            if blocks.done.len() >= most {
+                let done = std::mem::take(&mut blocks.done);
+                self.blocks = Some(blocks);
+                return Ok(Some(done));
+            }
+            let left = self
+                .inputs
+                .iter()
+                .filter(|(_, reader)| reader.run.is_some());
+            let Some(least) = left.map(|(_, reader)| &reader.term).min() else {
+                return Ok(Some(blocks.finish()));
+            };
+            let term = least.clone();
+            blocks.term(&term);
+            for (order, (input, reader)) in self.inputs.iter_mut().enumerate() {
+                while reader.term == term
+                    && let Some((first, last, place)) = reader.run.clone()
+                {
+                    let run = &reader.block[place];
+                    if self.follow {
+                        blocks.run(first, last, run);
+                    } else {
+                        let start = bytes.len();
+                        let Some(docs) = docs(&Run {
+                            first,
+                            last,
+                            bytes: run,
+                        }) else {
+                            return Ok(None);
+                        };
+                        for (row, place) in docs {
+                            if input.gone.binary_search(&row).is_err() {
+                                found.push((row, order, start + place.start..start + place.end));
+                            }
+                        }
+                        bytes.extend_from_slice(run);
+                    }
+                    if reader.next(|begins| fetch(input.id, begins))?.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
+            found.sort_unstable_by_key(|(row, order, _)| (*row, *order));
+            for (at, (row, _, place)) in found.iter().enumerate() {
+                if found.get(at + 1).is_none_or(|(next, _, _)| next != row) {
+                    blocks.run(*row, *row, &bytes[place.clone()]);
+                }
+            }
+            found.clear();
+            bytes.clear();
         }
     }
 }
@@ -462,21 +547,29 @@ pub(super) fn find<'a>(
     wanted: &[u8],
     row: i64,
 ) -> Option<Option<Run<'a>>> {
-    let mut term = Vec::with_capacity(TERM);
+    // How long the last term was, and how much of what is wanted it begins with: it is before that, or is that.
+    let (mut length, mut common) = (0, 0);
     let mut found = None;
     while !block.is_empty() {
-        let shared = usize::try_from(varint::take(&mut block)?).ok()?;
-        let suffix = take(&mut block)?;
-        if shared > term.len() {
+        let (shared, suffix) = term(&mut block)?;
+        if shared > length {
             return None;
         }
-        term.truncate(shared);
-        term.extend_from_slice(suffix);
+        length = shared + suffix.len();
         let run = run(&mut block, base)?;
-        match term.as_slice().cmp(wanted) {
-            std::cmp::Ordering::Less => {}
-            std::cmp::Ordering::Equal if run.first <= row => found = Some(run),
-            _ => break,
+        if shared < common {
+            break;
+        }
+        if shared == common {
+            let pairs = suffix.iter().zip(&wanted[common..]);
+            let same = pairs.take_while(|(one, other)| one == other).count();
+            common += same;
+            match (suffix.get(same), wanted.get(common)) {
+                (None, None) if run.first <= row => found = Some(run),
+                (None, Some(_)) => {}
+                (Some(one), Some(other)) if one < other => {}
+                _ => break,
+            }
         }
     }
     Some(found)
@@ -517,6 +610,8 @@ pub(super) fn positions(mut bytes: &[u8]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -565,24 +660,46 @@ mod tests {
         read
     }
 
-    fn input(rows: &Range<i64>, blocks: &[Block], gone: Vec<i64>) -> Input {
-        Input {
-            base: rows.start,
-            last: rows.end - 1,
-            blocks: blocks.iter().map(|block| block.bytes.clone()).collect(),
-            gone,
+    /// What is made of several, and the first of all their spans.
+    fn merged(
+        parts: Vec<(Range<i64>, Vec<Block>, Vec<i64>)>,
+        most: usize,
+    ) -> Option<(i64, Vec<Block>)> {
+        let base = parts.iter().map(|(rows, ..)| rows.start).min()?;
+        let (mut inputs, mut blocks) = (Vec::new(), Vec::new());
+        for (id, (rows, of_it, gone)) in (0..).zip(parts) {
+            inputs.push(Input { id, rows, gone });
+            blocks.push(of_it);
         }
+        let mut merge = Merge::new(inputs);
+        let mut all = Vec::new();
+        while !merge.is_over() {
+            let next = merge.next(most, |id, begins| {
+                let of_it: &Vec<Block> = &blocks[id as usize];
+                let behind = |block: &&Block| {
+                    begins.is_none_or(|(term, row)| (&block.term, block.row) > (term, *row))
+                };
+                Ok::<_, ()>(of_it.iter().find(behind).cloned())
+            });
+            all.extend(next.ok()??);
+        }
+        Some((base, all))
     }
 
-    fn count(base: i64, blocks: &[Block]) -> usize {
-        let blocks: Vec<_> = blocks.iter().map(|block| block.bytes.clone()).collect();
-        let mut runs = Runs::new(base, &blocks).unwrap();
+    fn count(rows: &Range<i64>, blocks: &[Block]) -> usize {
         let mut count = 0;
-        while let Some(run) = runs.run {
-            count += docs(&run).unwrap().len();
-            runs.next().unwrap();
+        let mut reader = Reader::new(rows.start);
+        let mut left = blocks.iter().cloned();
+        loop {
+            reader.next(|_| Ok::<_, ()>(left.next())).unwrap().unwrap();
+            let Some((first, last, place)) = reader.run.clone() else {
+                return count;
+            };
+            let bytes = &reader.block[place];
+            let docs = docs(&Run { first, last, bytes }).unwrap();
+            assert_eq!(docs.last().unwrap().0, last);
+            count += docs.len();
         }
-        count
     }
 
     fn texts() -> impl Strategy<Value = BTreeMap<i64, String>> {
@@ -605,7 +722,7 @@ mod tests {
                 return Ok(());
             };
             prop_assert_eq!(&read(rows.start, &blocks, &expected), &expected);
-            prop_assert_eq!(count(rows.start, &blocks), expected.len());
+            prop_assert_eq!(count(&rows, &blocks), expected.len());
         }
 
         #[test]
@@ -613,6 +730,7 @@ mod tests {
             parts in prop::collection::vec(texts(), 1..5),
             gone in prop::collection::vec(1..5_000_i64, 0..20),
             follow: bool,
+            most in 1..4_usize,
         ) {
             let mut expected = BTreeMap::new();
             let mut inputs = Vec::new();
@@ -622,7 +740,7 @@ mod tests {
                     part.into_iter().map(|(row, text)| (row + step, text)).collect();
                 let Some((rows, blocks)) = built(&part) else { continue };
                 let gone = if follow { Vec::new() } else { gone.clone() };
-                inputs.push(input(&rows, &blocks, gone.clone()));
+                inputs.push((rows, blocks, gone.clone()));
                 for (place, positions) in places(&part) {
                     if !gone.contains(&place.1) {
                         expected.insert(place, positions);
@@ -630,9 +748,9 @@ mod tests {
                 }
             }
             prop_assume!(!inputs.is_empty());
-            let (base, blocks) = merge(&mut inputs).unwrap();
+            let (base, blocks) = merged(inputs, most).unwrap();
             prop_assert_eq!(&read(base, &blocks, &expected), &expected);
-            prop_assert_eq!(count(base, &blocks), expected.len());
+            prop_assert_eq!(count(&(base..base), &blocks), expected.len());
         }
 
         #[test]
@@ -641,13 +759,11 @@ mod tests {
                 _ = docs(&run);
             }
             _ = positions(&bytes);
-            let mut inputs = [bytes, other].map(|bytes| Input {
-                base,
-                last: row,
-                blocks: vec![bytes],
-                gone: vec![row],
+            let parts = [bytes, other].map(|bytes| {
+                let block = Block { term: word.clone(), row, bytes };
+                (base..row, vec![block], vec![row])
             });
-            _ = merge(&mut inputs);
+            _ = merged(parts.into(), 1);
         }
     }
 
@@ -660,12 +776,12 @@ mod tests {
         assert!(blocks.iter().all(|block| block.bytes.len() <= BLOCK + TERM));
         let expected = places(&texts);
         assert_eq!(read(rows.start, &blocks, &expected), expected);
-        let mut halves = [1..=150, 151..=300].map(|rows| {
+        let halves = [1..=150, 151..=300].map(|rows| {
             let texts = rows.map(|row| (row, text.clone())).collect();
             let (rows, blocks) = built(&texts).unwrap();
-            input(&rows, &blocks, Vec::new())
+            (rows, blocks, Vec::new())
         });
-        let (base, merged) = merge(&mut halves).unwrap();
+        let (base, merged) = merged(halves.into(), 2).unwrap();
         assert_eq!(read(base, &merged, &expected), expected);
     }
 }

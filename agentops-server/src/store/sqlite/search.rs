@@ -90,7 +90,7 @@ pub(super) fn index(
     // Those that have changed first, half of the room at most, so that neither waits for the other.
     let again = packed(
         conn,
-        "SELECT payload.id, dict, z FROM unindexed CROSS JOIN payload ON payload.id = unindexed.id ORDER BY unindexed.id LIMIT ?1",
+        "SELECT payload.id, dict, z, NULL FROM unindexed CROSS JOIN payload ON payload.id = unindexed.id ORDER BY unindexed.id LIMIT ?1",
         params![CHUNK / 2],
     )?;
     let has_logs = has_logs(conn)?;
@@ -124,7 +124,7 @@ pub(super) fn index(
     if room && before > reached + 1 {
         let rows = packed(
             conn,
-            "SELECT id, dict, z FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
+            "SELECT id, dict, z, NULL FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
             params![reached, before, CHUNK],
         )?;
         for packed in rows {
@@ -273,8 +273,9 @@ fn to_merge(conn: &Connection, may_go: bool) -> Result<Option<Vec<i64>>, StoreEr
         )?
         .query_row([TOGETHER, LEVELS], |row| row.get::<_, i64>(0))
         .optional()?;
-    let mut ask = conn
-        .prepare_cached("SELECT id FROM segment WHERE ready AND level = ?1 ORDER BY first, id LIMIT ?2")?;
+    let mut ask = conn.prepare_cached(
+        "SELECT id FROM segment WHERE ready AND level = ?1 ORDER BY first, id LIMIT ?2",
+    )?;
     let several = match level {
         Some(level) => ask
             .query_map([level, TOGETHER], |row| row.get(0))?
@@ -380,6 +381,8 @@ struct Packed {
     row: i64,
     dict: i64,
     bytes: Vec<u8>,
+    /// Where that was asked for.
+    session: SessionId,
 }
 
 fn packed(
@@ -393,10 +396,12 @@ fn packed(
 }
 
 fn packed_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Packed> {
+    let session = row.get::<_, Option<[u8; 16]>>(3)?;
     Ok(Packed {
         row: row.get(0)?,
         dict: row.get(1)?,
         bytes: row.get(2)?,
+        session: SessionId(session.map_or(0, u128::from_be_bytes)),
     })
 }
 
@@ -676,7 +681,7 @@ impl Reader {
                     continue;
                 }
                 if let Some(packed) = self.found(row, segment.id, session)?
-                    && let Some(hit) = self.hit(packed, needle, has_logs)?
+                    && let Some(hit) = self.hit(packed, needle, has_logs, true)?
                 {
                     hits.push((row, hit));
                     found += 1;
@@ -709,7 +714,7 @@ impl Reader {
         Ok(self
             .conn
             .prepare_cached(
-                "SELECT payload.id, dict, z FROM span JOIN session ON session.id = span.session
+                "SELECT payload.id, dict, z, session.key FROM span JOIN session ON session.id = span.session
                     JOIN payload ON payload.id = span.id
                  WHERE span.id = ?1 AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
                     AND NOT EXISTS (SELECT 1 FROM dropped WHERE segment = ?2 AND row = ?1)",
@@ -771,7 +776,7 @@ impl Reader {
         packed(
             &self.conn,
             &format!(
-                "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
+                "SELECT payload.id, dict, z, session.key FROM payload CROSS JOIN span ON span.id = payload.id
                     CROSS JOIN session ON session.id = span.session
                  WHERE {which} AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
                  ORDER BY payload.id DESC LIMIT ?4"
@@ -792,7 +797,7 @@ impl Reader {
         let mut found = 0;
         for packed in rows {
             let row = packed.row;
-            if let Some(hit) = self.hit(packed, needle, has_logs)? {
+            if let Some(hit) = self.hit(packed, needle, has_logs, false)? {
                 hits.push((row, hit));
                 found += 1;
             }
@@ -803,17 +808,18 @@ impl Reader {
         Ok(())
     }
 
-    /// A span that may have been found; `None` where it does not have the words after all.
+    /// A span that may have been found, or is said to be; `None` where it does not have the words after all.
     fn hit(
         &mut self,
         packed: Packed,
         needle: &Needle,
         has_logs: bool,
+        is_said: bool,
     ) -> Result<Option<Hit>, StoreError> {
         let whole = self
             .unpacker
             .unpack(&self.conn, packed.dict, &packed.bytes)?;
-        if !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
+        if !is_said && !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
             return Ok(None);
         }
         let Ok(span) = wire::decode_span(&whole) else {
@@ -823,15 +829,8 @@ impl Reader {
         if !needle.is_in(&words) {
             return Ok(None);
         }
-        let session = self
-            .conn
-            .prepare_cached(
-                "SELECT key FROM session JOIN span ON span.session = session.id WHERE span.id = ?1",
-            )?
-            .query_row([packed.row], |row| row.get::<_, [u8; 16]>(0))
-            .optional()?;
-        Ok(session.map(|key| Hit {
-            session: SessionId(u128::from_be_bytes(key)),
+        Ok(Some(Hit {
+            session: packed.session,
             span: SpanId(span.id.0),
             start: span.start,
             kind: span.kind,

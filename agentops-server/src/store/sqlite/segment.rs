@@ -15,7 +15,7 @@ use super::varint;
 /// A block is closed before it is longer, so that it fits a page of the database with its key.
 const BLOCK: usize = 8_000;
 
-/// A run is ended before it is longer, so that few spans can be read without all that have the term.
+/// A run is ended where it is as long, so that some spans can be read without all that have the term.
 const RUN: usize = 4_000;
 
 /// So much of a term tells it from others.
@@ -200,30 +200,28 @@ impl Builder {
             a.cmp(b).then_with(|| term(*one).cmp(term(*other)))
         });
         let mut blocks = Blocks::new(first);
-        let mut positions = Vec::new();
         for (_, number) in order {
             blocks.term(term(number));
             let from = match number.checked_sub(1) {
                 Some(before) => ends[before as usize],
                 None => 0,
             };
-            let mut found = &by_term[from as usize..ends[number as usize] as usize];
-            while let Some(one) = found.first() {
-                let many = found.iter().take_while(|other| other.text == one.text);
-                let (here, rest) = found.split_at(many.count());
-                found = rest;
-                positions.clear();
+            let found = &by_term[from as usize..ends[number as usize] as usize];
+            let mut found = found.iter().peekable();
+            while let Some(first) = found.next() {
+                let run = blocks.span(self.rows[first.text as usize]);
+                let mut one = first;
                 let mut before = 0;
-                for (at, one) in (1..).zip(here) {
-                    let follows = u64::from(at < here.len());
-                    varint::put(
-                        &mut positions,
-                        u64::from(one.position - before) << 1 | follows,
-                    );
+                loop {
+                    let next = found.next_if(|next| next.text == one.text);
+                    let step = u64::from(one.position - before);
+                    varint::put(run, step << 1 | u64::from(next.is_some()));
                     before = one.position;
+                    match next {
+                        Some(next) => one = next,
+                        None => break,
+                    }
                 }
-                let row = self.rows[one.text as usize];
-                blocks.run(row, row, &positions);
             }
         }
         Some((first..last + 1, blocks.finish()))
@@ -274,17 +272,26 @@ impl Blocks {
         self.term.extend_from_slice(term);
     }
 
-    /// Adds a run, which is behind all others of its term.
-    fn run(&mut self, first: i64, last: i64, bytes: &[u8]) {
-        if !self.run.is_empty() && self.run.len() + bytes.len() > RUN {
+    /// Where the positions in a span go, which is behind all others of its term.
+    fn span(&mut self, row: i64) -> &mut Vec<u8> {
+        if self.run.len() >= RUN {
             self.end_run();
         }
         if self.run.is_empty() {
-            self.first = first;
+            self.first = row;
         } else {
-            varint::put(&mut self.run, distance(self.last, first));
+            varint::put(&mut self.run, distance(self.last, row));
         }
-        self.run.extend_from_slice(bytes);
+        self.last = row;
+        &mut self.run
+    }
+
+    /// Adds a run, which is behind all others of its term.
+    fn run(&mut self, first: i64, last: i64, bytes: &[u8]) {
+        if self.run.len() + bytes.len() > RUN {
+            self.end_run();
+        }
+        self.span(first).extend_from_slice(bytes);
         self.last = last;
     }
 

@@ -2,8 +2,9 @@
 //!
 //! `write` takes batches in, of which `ahead` prepares what it can; `asked` tells the same request from another, `thin`
 //! holds what the writer must know of sessions that go on, `tail` what came last, `rolls` keeps sums over time, `read` and
-//! `metrics` answer, `ledger` what all sessions come to; `search` finds text by the index that `segment` makes, `payload` packs whole spans, `reprice` prices
-//! calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
+//! `metrics` answer, `ledger` what all sessions come to; `index` keeps words in the form of `segment`, by which `search`
+//! finds text, `payload` packs whole spans, `reprice` prices calls that could not be when they came. Knows nothing of
+//! HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,6 +28,7 @@ use super::{
 mod ahead;
 mod asked;
 mod fold;
+mod index;
 mod ledger;
 mod metrics;
 mod payload;

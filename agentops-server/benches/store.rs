@@ -595,9 +595,9 @@ fn sizes(path: &Path) -> (f64, f64) {
     let all = ask(
         "SELECT CAST(page_count * page_size AS REAL) FROM pragma_page_count(), pragma_page_size()",
     );
-    let blocks = ask("SELECT total(length(block)) FROM words_data");
-    let sizes = ask("SELECT total(length(sz) + 10) FROM words_docsize");
-    (all, blocks + sizes)
+    // Each with its key, twice.
+    let words = ask("SELECT total(length(z) + 2 * length(term) + 40) FROM block");
+    (all, words)
 }
 
 /// How fast questions are answered, with spans coming in.

@@ -2,8 +2,9 @@
 //!
 //! `write` takes batches in, of which `ahead` prepares what it can; `asked` tells the same request from another, `thin`
 //! holds what the writer must know of sessions that go on, `tail` what came last, `rolls` keeps sums over time, `read` and
-//! `metrics` answer, `ledger` what all sessions come to; `search` finds text, `payload` packs whole spans, `reprice` prices
-//! calls that could not be when they came. Knows nothing of HTTP, spools or terminals.
+//! `metrics` answer, `ledger` what all sessions come to; `index` keeps words in the form of `segment`, by which `search`
+//! finds text, `payload` packs whole spans, `reprice` prices calls that could not be when they came. Knows nothing of
+//! HTTP, spools or terminals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,6 +28,7 @@ use super::{
 mod ahead;
 mod asked;
 mod fold;
+mod index;
 mod ledger;
 mod metrics;
 mod payload;
@@ -34,9 +36,11 @@ mod read;
 mod reprice;
 mod rolls;
 mod search;
+mod segment;
 mod tail;
 mod text;
 mod thin;
+mod varint;
 mod write;
 
 /// What this version reads and writes. A step of `MIGRATIONS` leads from each format to the next.
@@ -47,6 +51,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/format3.sql"),
     include_str!("sqlite/format4.sql"),
     include_str!("sqlite/format5.sql"),
+    include_str!("sqlite/format6.sql"),
 ];
 
 /// Marks the file as ours: "agnt".
@@ -587,8 +592,10 @@ mod tests {
             ("log", 0),
             ("fault", 0),
             ("unindexed", 0),
-            ("words WHERE words MATCH 'otter'", 1),
-            ("words_docsize WHERE id NOT IN (SELECT id FROM span)", 0),
+            ("segment", 1),
+            ("block WHERE segment NOT IN (SELECT id FROM segment)", 0),
+            ("block WHERE instr(z, 'otter') > 0", 1),
+            ("dropped", 0),
             ("roll WHERE n < 0 OR input < 0 OR cost < 0", 0),
         ] {
             let count: i64 = ask(dir.path(), &format!("SELECT count(*) FROM {table}"));
@@ -841,7 +848,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_an_older_format_are_made_anew() {
+    fn sums_and_words_of_an_older_format_are_made_anew() {
         let dir = Dir::new();
         let by_day = Series {
             by: super::super::GroupBy::Kind,
@@ -853,18 +860,29 @@ mod tests {
         let store = open(dir.path());
         store.commit(&suite::two_sessions().0).unwrap();
         let sums = store.series(&by_day).unwrap();
+        while store.maintain(Duration::ZERO).unwrap() {}
+        let otters = Search {
+            words: "otter".into(),
+            session: None,
+            limit: 10,
+        };
+        let hits = store.search(&otters).unwrap();
         drop(store);
         let conn = Connection::open(file(dir.path())).unwrap();
         conn.execute_batch(
-            "DROP INDEX session_waits; DROP INDEX session_name; ALTER TABLE session DROP COLUMN waits; ALTER TABLE log DROP COLUMN astray; DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
+            "DROP TABLE segment; DROP TABLE block; DROP TABLE dropped;
+             CREATE VIRTUAL TABLE words USING fts5 (body, content = '', contentless_delete = 1);
+             INSERT INTO words (rowid, body) SELECT id, 'otter' FROM span; UPDATE meta SET value = 9 WHERE key = 'indexed';
+             DROP INDEX session_waits; DROP INDEX session_name; ALTER TABLE session DROP COLUMN waits; ALTER TABLE log DROP COLUMN astray; DROP INDEX span_start; DROP TABLE gone; DROP TABLE roll; DROP TABLE roll_change; CREATE TABLE roll (at); CREATE TABLE hist (at);
              CREATE INDEX session_by_dim ON session_dim (kind, dim, session); PRAGMA user_version = 1;",
         )
         .unwrap();
         drop(conn);
         let store = open(dir.path());
         while store.maintain(Duration::ZERO).unwrap() {}
-        assert!(!sums.is_empty());
+        assert!(!sums.is_empty() && !hits.is_empty());
         assert_eq!(store.series(&by_day).unwrap(), sums);
+        assert_eq!(store.search(&otters).unwrap(), hits);
     }
 
     #[test]

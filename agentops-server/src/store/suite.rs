@@ -37,6 +37,7 @@ macro_rules! suite {
             histories_come_out_as_the_model_has_them
             lists_are_what_a_look_at_every_session_finds
             what_is_searched_for_is_found_whether_indexed_or_not
+            what_is_searched_for_is_found_however_it_came_to_be_indexed
             parts_of_any_script_are_found
             hostile_words_find_nothing_and_break_nothing
             sums_over_time_are_those_of_all_spans
@@ -920,6 +921,110 @@ pub(super) fn what_is_searched_for_is_found_whether_indexed_or_not<S: Store>(ope
         rest(&store);
         compare("when it is indexed");
     });
+}
+
+/// Spans that are indexed one by one, change, and are deleted, in a store that is closed and opened.
+pub(super) fn what_is_searched_for_is_found_however_it_came_to_be_indexed<S: Store>(
+    open: &Open<S>,
+) {
+    const SAID: [&str; 6] = ["alpha", "beta", "alpha beta", "beta alpha", "gamma", ""];
+    let steps = proptest::collection::vec(proptest::array::uniform4(any::<u8>()), 1..250);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let run = runner.run(&steps, |steps| {
+        let dir = Dir::new();
+        let mut store = open(dir.path());
+        // By session and span: whether it is open, and what it says.
+        let mut there = BTreeMap::<(u8, u64), (bool, &str)>::new();
+        let mut deleted = BTreeSet::new();
+        for (at, [what, session, number, said]) in steps.iter().enumerate() {
+            let (session, said) = (session % 5, pick(*said, &SAID));
+            let key = (session, u64::from(number % 60) + 1);
+            match what % 32 {
+                0 => {
+                    drop(store);
+                    store = open(dir.path());
+                }
+                1 if at > 100 && session > 1 => {
+                    store.hide(&[session_id(session)], Duration::ZERO).unwrap();
+                    there.retain(|(other, _), _| *other != session);
+                    deleted.insert(session);
+                }
+                _ if deleted.contains(&session) => {}
+                _ if there.get(&key).is_some_and(|(is_open, _)| !is_open) => {}
+                _ => {
+                    let is_open = what % 3 == 0;
+                    let mut words = [0; 14];
+                    words[1] = session;
+                    let mut span = span(at, &words, is_open);
+                    (span.id, span.session_id) = (SpanId(key.1), session_id(session));
+                    (span.input, span.output) = (Some(Value::from(said)), None);
+                    let event = match is_open {
+                        true => Event::SpanStarted(Box::new(span)),
+                        false => Event::SpanEnded(Box::new(span)),
+                    };
+                    let batch = Batch {
+                        events: vec![(resource(0), event)],
+                        ..Batch::default()
+                    };
+                    store.commit(&batch).unwrap();
+                    there.insert(key, (is_open, said));
+                }
+            }
+            if what % 7 != 0 {
+                store.maintain(Duration::ZERO).unwrap();
+            }
+            if at % 20 != 0 && at + 1 != steps.len() {
+                continue;
+            }
+            if at + 1 == steps.len() {
+                rest(&store);
+            }
+            for asked in [
+                "alpha",
+                "gamma",
+                "alpha beta",
+                "\"alpha beta\"",
+                "\"beta alpha\"",
+            ] {
+                let expected: BTreeSet<_> = there
+                    .iter()
+                    .filter(|(_, (_, said))| match asked.strip_prefix('"') {
+                        Some(phrase) => *said == phrase.trim_end_matches('"'),
+                        None => asked
+                            .split(' ')
+                            .all(|word| said.split(' ').any(|one| one == word)),
+                    })
+                    .map(|((session, span), _)| (session_id(*session), SpanId(*span)))
+                    .collect();
+                let search = |limit| {
+                    let search = Search {
+                        words: asked.into(),
+                        session: None,
+                        limit,
+                    };
+                    let hits = store.search(&search).unwrap().into_iter();
+                    hits.map(|hit| (hit.session, hit.span)).collect::<Vec<_>>()
+                };
+                let found = search(1_000);
+                let set: BTreeSet<_> = found.iter().copied().collect();
+                assert_eq!(set.len(), found.len(), "{asked} at {at}: each once");
+                assert_eq!(set, expected, "{asked} at {at}");
+                assert_eq!(
+                    search(3)[..],
+                    found[..found.len().min(3)],
+                    "{asked} at {at}"
+                );
+            }
+        }
+        Ok(())
+    });
+    if let Err(failure) = run {
+        panic!("{failure}");
+    }
 }
 
 pub(super) fn parts_of_any_script_are_found<S: Store>(open: &Open<S>) {

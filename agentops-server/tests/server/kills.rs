@@ -138,8 +138,17 @@ fn check_all(database: &Path, acknowledged: &[Range<u64>]) -> u64 {
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .expect("it can be checked");
     assert_eq!(whole, "ok");
-    conn.execute_batch("INSERT INTO words (words, rank) VALUES ('integrity-check', 0)")
-        .expect("the index is whole");
+    for (what, count) in [
+        ("segment WHERE NOT ready", 0),
+        ("block WHERE segment NOT IN (SELECT id FROM segment)", 0),
+        ("unindexed", 0),
+    ] {
+        assert_eq!(
+            ask(&format!("SELECT count(*) FROM {what}")),
+            count,
+            "{what}"
+        );
+    }
 
     let mut there = BTreeSet::new();
     let mut found = 0;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::read::kind_number;
 use super::thin::{Counted, Thin};
+use super::varint;
 use crate::store::{Kind, StoreError};
 
 /// Sums by hour, and by day.
@@ -310,9 +311,9 @@ pub(super) fn changes(
 /// A change as it is written, after others.
 fn encode(bytes: &mut Vec<u8>, key: &Key, change: &Sums) {
     bytes.push(key.kind);
-    put_varint(bytes, key.at as u64 / HOUR);
+    varint::put(bytes, key.at as u64 / HOUR);
     for number in [key.project, key.dim] {
-        put_varint(bytes, zigzag(number));
+        varint::put(bytes, zigzag(number));
     }
     let f = &change.figures;
     let figures = [
@@ -328,13 +329,13 @@ fn encode(bytes: &mut Vec<u8>, key: &Key, change: &Sums) {
         f.unpriced,
     ];
     let is_there = (0..).zip(figures).filter(|(_, figure)| *figure != 0);
-    put_varint(bytes, is_there.fold(0, |all, (at, _)| all | 1 << at));
+    varint::put(bytes, is_there.fold(0, |all, (at, _)| all | 1 << at));
     for figure in figures.into_iter().filter(|figure| *figure != 0) {
-        put_varint(bytes, zigzag(figure));
+        varint::put(bytes, zigzag(figure));
     }
     for times in [&change.times, &change.first] {
         let times = times.to_bytes();
-        put_varint(bytes, times.len() as u64);
+        varint::put(bytes, times.len() as u64);
         bytes.extend_from_slice(&times);
     }
 }
@@ -343,7 +344,7 @@ fn decode(mut bytes: &[u8], mut show: impl FnMut(Key, Sums)) -> Result<(), Store
     let broken = || StoreError(Kind::Corrupt("changes of sums"));
     while let Some((&kind, rest)) = bytes.split_first() {
         bytes = rest;
-        let mut next = || varint(&mut bytes).ok_or_else(broken);
+        let mut next = || varint::take(&mut bytes).ok_or_else(broken);
         let key = Key {
             period: HOURS,
             kind,
@@ -359,7 +360,7 @@ fn decode(mut bytes: &[u8], mut show: impl FnMut(Key, Sums)) -> Result<(), Store
             }
         }
         let mut times = || {
-            let length = varint(&mut bytes).and_then(|length| usize::try_from(length).ok());
+            let length = varint::take(&mut bytes).and_then(|length| usize::try_from(length).ok());
             let (times, rest) = bytes
                 .split_at_checked(length.ok_or_else(broken)?)
                 .ok_or_else(broken)?;
@@ -500,8 +501,8 @@ impl Times {
         for &(bucket, n) in &self.0 {
             // Buckets are in their order, and none is below zero; a number of durations that is would be a mistake that
             // must not be lost.
-            put_varint(&mut bytes, (bucket - last) as u64);
-            put_varint(&mut bytes, zigzag(n));
+            varint::put(&mut bytes, (bucket - last) as u64);
+            varint::put(&mut bytes, zigzag(n));
             last = bucket;
         }
         bytes
@@ -511,7 +512,7 @@ impl Times {
         let mut times = Vec::with_capacity(bytes.len() / 2);
         let mut bucket = 0_i32;
         while !bytes.is_empty() {
-            let pair = varint(&mut bytes).zip(varint(&mut bytes));
+            let pair = varint::take(&mut bytes).zip(varint::take(&mut bytes));
             let next = pair.and_then(|(gap, n)| {
                 let gap = i32::try_from(gap).ok()?;
                 Some((bucket.checked_add(gap)?, unzigzag(n)))
@@ -536,27 +537,6 @@ fn zigzag(number: i64) -> u64 {
 
 fn unzigzag(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
-fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 /// Durations of about the same length: eight to each doubling, from a microsecond on.

@@ -1,192 +1,28 @@
-//! Words in what spans carried: found by an index that is made in the background, and beyond it by reading.
+//! Words in what spans carried: found by the index that is made in the background, and beyond it by reading.
 //!
-//! The index is behind what comes in, never what is shown: spans that it has not reached are few, and are read. Words
-//! that are asked for must all be there; a quoted phrase counts as one.
+//! Spans that the index has not reached are few. Of its segments the newest are asked first, and what they find is read
+//! before it is shown. Words that are asked for must all be there; a quoted phrase counts as one.
 
 use std::cmp::Reverse;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use agentops_core::model::id::{SessionId, SpanId};
-use agentops_core::model::span::{Log, Span};
+use agentops_core::model::id::SpanId;
 use agentops_core::model::wire;
 use memchr::memmem;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::payload::Unpacker;
+use super::index::{Packed, block_from, broken, has_logs, packed, packed_of, words};
+use super::segment::{self, Block};
 use super::tail::Tail;
 use super::{Reader, read, text};
 use crate::store::{Hit, Search, StoreError};
-
-/// How many spans are indexed in one transaction, and of how many bytes: each makes a segment, and segments are merged
-/// again and again; but whoever commits waits meanwhile.
-pub(super) const CHUNK: i64 = 1_000;
-const CHUNK_BYTES: usize = 2 << 20;
 
 /// How much stands around a word that was found, in bytes before and after.
 const AROUND: usize = 80;
 
 /// How many spans beyond the index are read at most, the newest first; the index is not behind for long.
 const BEYOND: i64 = 20_000;
-
-/// A span's payload is another than it was: it is found by its new words.
-pub(super) fn changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
-    if row <= read::meta(conn, "indexed")? {
-        removed(conn, row)?;
-        conn.prepare_cached("INSERT OR IGNORE INTO unindexed VALUES (?1)")?
-            .execute([row])?;
-    }
-    Ok(())
-}
-
-/// A span is no more.
-pub(super) fn removed(conn: &Connection, row: i64) -> Result<(), StoreError> {
-    if row <= read::meta(conn, "indexed")? {
-        for sql in [
-            "DELETE FROM words WHERE rowid = ?1",
-            "DELETE FROM unindexed WHERE id = ?1",
-        ] {
-            conn.prepare_cached(sql)?.execute([row])?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether there is something to index.
-pub(super) fn lags(conn: &Connection) -> Result<bool, StoreError> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT coalesce((SELECT max(id) FROM payload), 0) > (SELECT value FROM meta WHERE key = 'indexed')
-                OR EXISTS (SELECT 1 FROM unindexed)",
-        )?
-        .query_row([], |row| row.get(0))?)
-}
-
-/// Indexes some spans, of which the last are in `tail`. The last that is indexed, and whether there are more.
-pub(super) fn index(
-    conn: &Connection,
-    unpacker: &mut Unpacker,
-    tail: &[(i64, Arc<str>)],
-) -> Result<(i64, bool), StoreError> {
-    let mut reached = read::meta(conn, "indexed")?;
-    // Those that have changed first, half of the room at most, so that neither waits for the other.
-    let again = packed(
-        conn,
-        "SELECT payload.id, dict, z FROM unindexed JOIN payload ON payload.id = unindexed.id LIMIT ?1",
-        params![CHUNK / 2],
-    )?;
-    let has_logs = has_logs(conn)?;
-    let mut insert = conn.prepare_cached("INSERT INTO words (rowid, body) VALUES (?1, ?2)")?;
-    let (mut count, mut bytes) = (0, 0);
-    let mut add = |row: i64, words: &str| {
-        count += 1;
-        bytes += words.len();
-        insert.execute(params![row, text::apart(words)])?;
-        Ok::<bool, StoreError>(count < CHUNK && bytes < CHUNK_BYTES)
-    };
-    let mut read_back = |packed: &Packed| {
-        let whole = unpacker.unpack(conn, packed.dict, &packed.bytes).ok();
-        // What does not read back cannot be found by its words, and is shown as broken where it is asked for.
-        match whole.and_then(|whole| wire::decode_span(&whole).ok()) {
-            Some(span) => words(conn, packed.row, &span, has_logs),
-            None => Ok(String::new()),
-        }
-    };
-    let mut room = true;
-    for packed in again {
-        room = add(packed.row, &read_back(&packed)?)?;
-        conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
-            .execute([packed.row])?;
-        if !room {
-            break;
-        }
-    }
-    let before = tail.first().map_or(i64::MAX, |(first, _)| *first);
-    if room && before > reached + 1 {
-        let rows = packed(
-            conn,
-            "SELECT id, dict, z FROM payload WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3",
-            params![reached, before, CHUNK],
-        )?;
-        for packed in rows {
-            room = add(packed.row, &read_back(&packed)?)?;
-            reached = packed.row;
-            if !room {
-                break;
-            }
-        }
-    }
-    if room {
-        for (row, words) in tail {
-            room = if has_logs {
-                add(
-                    *row,
-                    &text::with_logs(words.to_string(), &logs(conn, *row)?),
-                )?
-            } else {
-                add(*row, words)?
-            };
-            reached = *row;
-            if !room {
-                break;
-            }
-        }
-    }
-    conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
-        .execute([reached])?;
-    Ok((reached, !room))
-}
-
-/// A span's payload, as it is stored.
-struct Packed {
-    row: i64,
-    dict: i64,
-    bytes: Vec<u8>,
-}
-
-fn packed(
-    conn: &Connection,
-    sql: &str,
-    values: impl rusqlite::Params,
-) -> Result<Vec<Packed>, StoreError> {
-    let mut ask = conn.prepare_cached(sql)?;
-    let rows = ask.query_map(values, |row| {
-        Ok(Packed {
-            row: row.get(0)?,
-            dict: row.get(1)?,
-            bytes: row.get(2)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Whether any log came by itself.
-fn has_logs(conn: &Connection) -> Result<bool, StoreError> {
-    Ok(conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM log)")?
-        .query_row([], |row| row.get(0))?)
-}
-
-/// All that a span says in words, with the logs that came by themselves.
-fn words(conn: &Connection, row: i64, span: &Span, has_logs: bool) -> Result<String, StoreError> {
-    if !has_logs {
-        return Ok(text::words(span, &[]));
-    }
-    Ok(text::words(span, &logs(conn, row)?))
-}
-
-/// The logs of a span that came by themselves.
-fn logs(conn: &Connection, row: i64) -> Result<Vec<Log>, StoreError> {
-    let mut ask = conn.prepare_cached(
-        "SELECT z FROM log JOIN span ON span.session = log.session AND span.span = log.span
-         WHERE span.id = ?1 ORDER BY log.time, log.id",
-    )?;
-    let records = ask.query_map([row], |row| row.get::<_, Vec<u8>>(0))?;
-    let records: Vec<Vec<u8>> = records.collect::<Result<_, _>>()?;
-    let logs = records.iter();
-    Ok(logs
-        .filter_map(|record| Some(wire::decode_log(record).ok()?.log))
-        .collect())
-}
 
 /// Words as they were asked for: quoted ones together.
 fn terms(words: &str) -> Vec<String> {
@@ -205,42 +41,41 @@ fn terms(words: &str) -> Vec<String> {
 /// What is looked for, as the index sees it: of each term the words in it, which must follow one another.
 struct Needle {
     terms: Vec<String>,
-    phrases: Vec<Vec<String>>,
+    /// All that is looked for, each once, and the phrases that are made of it.
+    words: Vec<Vec<u8>>,
+    phrases: Vec<Vec<usize>>,
     /// What stands in a span's bytes as it is, in small or capital letters, if the span has the words.
     certain: Vec<memmem::Finder<'static>>,
 }
 
 impl Needle {
     /// `None` where there is nothing to look for.
-    fn new(words: &str) -> Option<Self> {
-        let terms = terms(words);
-        let phrases: Vec<Vec<String>> = terms.iter().map(|term| tokens(term)).collect();
+    fn new(asked: &str) -> Option<Self> {
+        let terms = terms(asked);
+        let (mut words, mut phrases) = (Vec::<Vec<u8>>::new(), Vec::new());
+        for term in &terms {
+            let mut phrase = Vec::new();
+            segment::terms(&text::apart(term), |word| {
+                let place = words.iter().position(|known| known == word);
+                phrase.push(place.unwrap_or(words.len()));
+                if place.is_none() {
+                    words.push(word.to_vec());
+                }
+            });
+            phrases.push(phrase);
+        }
         // Numbers are not written as they read; of other letters the small ones may be other bytes.
-        let is_certain = |token: &&String| {
-            token.is_ascii() && token.starts_with(|first: char| first.is_ascii_alphabetic())
-        };
-        let certain = phrases.iter().flatten().filter(is_certain);
+        let is_certain = |word: &&Vec<u8>| word.is_ascii() && word[0].is_ascii_alphabetic();
+        let certain = words.iter().filter(is_certain);
         let certain = certain
-            .map(|token| memmem::Finder::new(token).into_owned())
+            .map(|word| memmem::Finder::new(word).into_owned())
             .collect();
-        (!terms.is_empty()).then_some(Self {
+        (!words.is_empty()).then_some(Self {
             terms,
+            words,
             phrases,
             certain,
         })
-    }
-
-    /// Each term as a phrase, so that nothing in it is a command; also as older rows were indexed, where that is another.
-    fn query(&self) -> String {
-        let phrase = |tokens: &[String]| format!("\"{}\"", tokens.join(" "));
-        let phrases = self.terms.iter().zip(&self.phrases).map(|(term, tokens)| {
-            let before: Vec<String> = split(term).collect();
-            match *tokens == before {
-                true => phrase(tokens),
-                false => format!("({} OR {})", phrase(tokens), phrase(&before)),
-            }
-        });
-        phrases.collect::<Vec<_>>().join(" AND ")
     }
 
     /// Whether a span of these bytes, in small letters, may have the words.
@@ -250,25 +85,112 @@ impl Needle {
             .all(|finder| finder.find(bytes).is_some())
     }
 
-    fn is_in(&self, words: &str) -> bool {
-        let words = tokens(words);
+    fn is_in(&self, text: &str) -> bool {
+        let mut there = Vec::new();
+        segment::terms(&text::apart(text), |word| {
+            there.push(self.words.iter().position(|wanted| wanted == word));
+        });
         self.phrases.iter().all(|phrase| {
-            words
-                .windows(phrase.len())
-                .any(|window| window == phrase.as_slice())
+            let mut windows = there.windows(phrase.len());
+            windows.any(|window| {
+                let mut pairs = window.iter().zip(phrase);
+                pairs.all(|(there, wanted)| *there == Some(*wanted))
+            })
+        })
+    }
+
+    /// Whether words with these positions are phrases, where there are any.
+    fn is_at(&self, cursors: &[Cursor<'_>]) -> bool {
+        let mut phrases = self.phrases.iter().filter(|phrase| phrase.len() > 1);
+        phrases.all(|phrase| {
+            let places: Vec<Vec<u64>> = phrase
+                .iter()
+                .map(|word| cursors[*word].positions())
+                .collect();
+            places[0].iter().any(|start| {
+                let mut behind = (1..).zip(&places[1..]);
+                behind.all(|(step, places)| places.binary_search(&(start + step)).is_ok())
+            })
         })
     }
 }
 
-/// The words of a text as the index knows them.
-fn tokens(text: &str) -> Vec<String> {
-    split(&text::apart(text)).collect()
+/// A segment that is asked.
+struct Asked {
+    id: i64,
+    first: i64,
+    last: i64,
 }
 
-fn split(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| word.chars().flat_map(char::to_lowercase).collect())
+/// Where a word is in a segment, from the newest span on.
+struct Cursor<'a> {
+    word: &'a [u8],
+    block: Option<Block>,
+    /// The spans of the run that was read last, and where their positions are in it.
+    docs: Vec<(i64, Range<usize>)>,
+    run: Vec<u8>,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(word: &'a [u8]) -> Self {
+        Self {
+            word,
+            block: None,
+            docs: Vec::new(),
+            run: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// The newest span with the word that is not behind `row`.
+    fn seek(
+        &mut self,
+        conn: &Connection,
+        segment: &Asked,
+        row: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        if self.docs.first().is_none_or(|(first, _)| *first > row) {
+            let is_here = |block: &Block| (block.term.as_slice(), block.row) <= (self.word, row);
+            let block = match self.block.take().filter(is_here) {
+                Some(block) => block,
+                None => match block_of(conn, segment.id, self.word, row)? {
+                    Some(block) => block,
+                    None => return Ok(None),
+                },
+            };
+            let block = self.block.insert(block);
+            let found = segment::find(&block.bytes, segment.first, self.word, row);
+            let Some(run) = found.ok_or_else(broken)? else {
+                return Ok(None);
+            };
+            self.docs = segment::docs(&run).ok_or_else(broken)?;
+            self.run.clear();
+            self.run.extend_from_slice(run.bytes());
+        }
+        self.at = self.docs.partition_point(|(doc, _)| *doc <= row) - 1;
+        Ok(Some(self.docs[self.at].0))
+    }
+
+    fn positions(&self) -> Vec<u64> {
+        segment::positions(&self.run[self.docs[self.at].1.clone()])
+    }
+}
+
+/// The last block that begins with a word and a span, or before them.
+fn block_of(
+    conn: &Connection,
+    segment: i64,
+    word: &[u8],
+    row: i64,
+) -> Result<Option<Block>, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT term, row, z FROM block WHERE segment = ?1 AND (term, row) <= (?2, ?3)
+             ORDER BY term DESC, row DESC LIMIT 1",
+        )?
+        .query_row(params![segment, word, row], block_from)
+        .optional()?)
 }
 
 impl Reader {
@@ -292,23 +214,103 @@ impl Reader {
         let mut hits = self.beyond(&needle, session, wanted.limit, has_logs, from, tail)?;
         // Behind what is newer than the index, and has filled the page, nothing of the index is newer.
         if hits.iter().filter(|(row, _)| *row > from).count() < wanted.limit {
-            let rows = packed(
-                &self.conn,
-                "SELECT payload.id, dict, z FROM words JOIN payload ON payload.id = words.rowid
-                    JOIN span ON span.id = words.rowid JOIN session ON session.id = span.session
-                 WHERE words MATCH ?1 AND (?2 IS NULL OR span.session = ?2) AND NOT session.hidden
-                 ORDER BY words.rowid DESC LIMIT ?3",
-                params![needle.query(), session, wanted.limit as i64],
-            )?;
-            for packed in rows {
-                let row = packed.row;
-                let hit = self.hit(packed, &needle, has_logs, true)?;
-                hits.extend(hit.map(|hit| (row, hit)));
-            }
+            let found = self.indexed(&needle, session, wanted.limit, has_logs)?;
+            hits.extend(found);
         }
         hits.sort_unstable_by_key(|(row, _)| Reverse(*row));
         hits.truncate(wanted.limit);
         Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+    }
+
+    /// What the index has, the newest first, and some at most.
+    fn indexed(
+        &mut self,
+        needle: &Needle,
+        session: Option<i64>,
+        limit: usize,
+        has_logs: bool,
+    ) -> Result<Vec<(i64, Hit)>, StoreError> {
+        let rows = match session {
+            Some(session) => self.rows_of(session)?,
+            None => i64::MIN..i64::MAX,
+        };
+        let segments: Vec<Asked> = self
+            .conn
+            .prepare_cached(
+                "SELECT id, first, last FROM segment WHERE ready AND last >= ?1 AND first < ?2
+                 ORDER BY last DESC, id DESC",
+            )?
+            .query_map([rows.start, rows.end], |row| {
+                Ok(Asked {
+                    id: row.get(0)?,
+                    first: row.get(1)?,
+                    last: row.get(2)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut hits: Vec<(i64, Hit)> = Vec::new();
+        for segment in segments {
+            // What is older than what has filled the page is not shown.
+            let mut oldest = rows.start;
+            if hits.len() >= limit {
+                oldest = hits.last().map_or(oldest, |(row, _)| row + 1);
+            }
+            if segment.last < oldest {
+                break;
+            }
+            let words = needle.words.iter();
+            let mut cursors: Vec<Cursor<'_>> = words.map(|word| Cursor::new(word)).collect();
+            let mut behind = segment.last.min(rows.end - 1);
+            let mut found = 0;
+            while found < limit
+                && let Some(row) = align(&self.conn, &segment, &mut cursors, behind)?
+                && row >= oldest
+            {
+                behind = row - 1;
+                if !needle.is_at(&cursors) {
+                    continue;
+                }
+                if let Some(packed) = self.found(row, segment.id, session)?
+                    && let Some(hit) = self.hit(packed, needle, has_logs, true)?
+                {
+                    hits.push((row, hit));
+                    found += 1;
+                }
+            }
+            hits.sort_unstable_by_key(|(row, _)| Reverse(*row));
+            hits.truncate(limit);
+        }
+        Ok(hits)
+    }
+
+    /// Between which rows the spans of a session are.
+    fn rows_of(&self, session: i64) -> Result<Range<i64>, StoreError> {
+        let (first, last): (Option<i64>, Option<i64>) = self
+            .conn
+            .prepare_cached("SELECT min(id), max(id) FROM span WHERE session = ?1")?
+            .query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(first
+            .zip(last)
+            .map_or(0..0, |(first, last)| first..last + 1))
+    }
+
+    /// A span that a segment has, where that is still so and it may be shown.
+    fn found(
+        &self,
+        row: i64,
+        segment: i64,
+        session: Option<i64>,
+    ) -> Result<Option<Packed>, StoreError> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT payload.id, dict, z, session.key FROM span JOIN session ON session.id = span.session
+                    JOIN payload ON payload.id = span.id
+                 WHERE span.id = ?1 AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
+                    AND NOT EXISTS (SELECT 1 FROM dropped WHERE segment = ?2 AND row = ?1)",
+            )?
+            .query_row(params![row, segment, session], packed_of)
+            .optional()?)
     }
 
     /// What the index has not reached: the newest first, those that came last without reading what does not have the
@@ -364,7 +366,7 @@ impl Reader {
         packed(
             &self.conn,
             &format!(
-                "SELECT payload.id, dict, z FROM payload CROSS JOIN span ON span.id = payload.id
+                "SELECT payload.id, dict, z, session.key FROM payload CROSS JOIN span ON span.id = payload.id
                     CROSS JOIN session ON session.id = span.session
                  WHERE {which} AND (?3 IS NULL OR span.session = ?3) AND NOT session.hidden
                  ORDER BY payload.id DESC LIMIT ?4"
@@ -396,42 +398,57 @@ impl Reader {
         Ok(())
     }
 
-    /// A span that may have been found, or is sure to be; `None` where it does not have the words after all.
+    /// A span that may have been found, or is said to be; `None` where it does not have the words after all.
     fn hit(
         &mut self,
         packed: Packed,
         needle: &Needle,
         has_logs: bool,
-        sure: bool,
+        is_said: bool,
     ) -> Result<Option<Hit>, StoreError> {
         let whole = self
             .unpacker
             .unpack(&self.conn, packed.dict, &packed.bytes)?;
-        if !sure && !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
+        if !is_said && !has_logs && !needle.may_be_in(&whole.to_ascii_lowercase()) {
             return Ok(None);
         }
         let Ok(span) = wire::decode_span(&whole) else {
             return Ok(None);
         };
         let words = words(&self.conn, packed.row, &span, has_logs)?;
-        if !sure && !needle.is_in(&words) {
+        if !needle.is_in(&words) {
             return Ok(None);
         }
-        let session = self
-            .conn
-            .prepare_cached(
-                "SELECT key FROM session JOIN span ON span.session = session.id WHERE span.id = ?1",
-            )?
-            .query_row([packed.row], |row| row.get::<_, [u8; 16]>(0))
-            .optional()?;
-        Ok(session.map(|key| Hit {
-            session: SessionId(u128::from_be_bytes(key)),
+        Ok(Some(Hit {
+            session: packed.session,
             span: SpanId(span.id.0),
             start: span.start,
             kind: span.kind,
             excerpt: excerpt(&words, &needle.terms),
             name: span.name,
         }))
+    }
+}
+
+/// The newest span, not behind `row`, that all words are in.
+fn align(
+    conn: &Connection,
+    segment: &Asked,
+    cursors: &mut [Cursor<'_>],
+    mut row: i64,
+) -> Result<Option<i64>, StoreError> {
+    loop {
+        let from = row;
+        for cursor in &mut *cursors {
+            match cursor.seek(conn, segment, row)? {
+                Some(found) => row = found,
+                None => return Ok(None),
+            }
+        }
+        // The first must be where the last is.
+        if cursors.len() == 1 || row == from {
+            return Ok(Some(row));
+        }
     }
 }
 

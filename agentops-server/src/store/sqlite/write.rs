@@ -23,7 +23,7 @@ use super::payload::{Packer, Presses, Unpacker};
 use super::rolls::{self, Rolls, clamp, kind};
 use super::tail::Tail;
 use super::thin::{self, Counted, Known, Memory, Thin, Unwritten, Word};
-use super::{ahead, read, reprice, search, text};
+use super::{ahead, index, read, reprice, text};
 use crate::store::{Batch, Changes, Kind, StoreError};
 
 /// Sessions up to this size are summed up with every commit; larger ones now and then, for it takes as long as they are
@@ -83,6 +83,8 @@ pub(super) struct Writer {
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
     pub(super) rolls: Rolls,
+    /// What is made of segments of the index of words.
+    merging: Option<index::Merging>,
     /// There are logs that came by themselves, where that is known.
     has_logs: Option<bool>,
     sequence: i64,
@@ -132,6 +134,7 @@ impl Writer {
             processes: HashMap::new(),
             process: None,
             rolls: Rolls::default(),
+            merging: None,
             has_logs: None,
             sequence,
             silence: SILENCE,
@@ -226,6 +229,7 @@ impl Writer {
         self.words.clear();
         self.processes.clear();
         self.process = None;
+        self.merging = None;
         self.has_logs = None;
         self.rolls.clear();
     }
@@ -502,7 +506,7 @@ impl Writer {
                 thin.row = before.row;
                 conn.prepare_cached("UPDATE payload SET dict = ?2, z = ?3 WHERE id = ?1")?
                     .execute(params![thin.row, packed.dict, packed.bytes])?;
-                search::changed(conn, thin.row)?;
+                index::changed(conn, thin.row)?;
                 came.push((thin.row, words));
                 thin.unwritten = Some(Box::new(rest));
                 known.spans[at] = thin;
@@ -630,7 +634,7 @@ impl Writer {
                 Some(known.spans[at].row)
             });
             if let Some(row) = place {
-                search::changed(&self.conn, row)?;
+                index::changed(&self.conn, row)?;
             }
         }
         Ok(())
@@ -744,7 +748,7 @@ impl Writer {
             }
         }
         for row in rows.into_iter().filter(|_| found) {
-            search::changed(&self.conn, row)?;
+            index::changed(&self.conn, row)?;
         }
         Ok(changed)
     }
@@ -1409,7 +1413,7 @@ impl Writer {
         loop {
             let purged = self.purge_some()?;
             let priced = self.price_some()?;
-            let indexed = self.index_some()?;
+            let indexed = self.index_some()? | self.merge_some(!purged)?;
             let idle = !purged && !priced && !indexed;
             let added = self.add_up_some(idle)?;
             if idle && !added {
@@ -1462,7 +1466,7 @@ impl Writer {
             }
             let spans = read::thin_spans(&writer.conn, hidden.row, PURGE)?;
             for span in &spans {
-                search::removed(&writer.conn, span.row)?;
+                index::removed(&writer.conn, span.row)?;
                 let fault: Option<i64> = writer
                     .conn
                     .prepare_cached("DELETE FROM span WHERE id = ?1 RETURNING error")?
@@ -1562,14 +1566,14 @@ impl Writer {
     }
 
     fn index_some(&mut self) -> Result<bool, StoreError> {
-        if !self.packer.may_learn() && !search::lags(&self.conn)? {
+        if !self.packer.may_learn() && !index::lags(&self.conn)? {
             return Ok(false);
         }
         let (has_learnt, (reached, more)) = self.transaction(|writer| {
             let has_learnt = writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
             let next = read::meta(&writer.conn, "indexed")? + 1;
-            let tail = writer.tail().from(next, search::CHUNK as usize);
-            let indexed = search::index(&writer.conn, &mut writer.unpacker, &tail)?;
+            let tail = writer.tail().from(next, index::CHUNK as usize);
+            let indexed = index::index(&writer.conn, &mut writer.unpacker, &tail)?;
             Ok((has_learnt, indexed))
         })?;
         self.tail().indexed(reached);
@@ -1579,5 +1583,12 @@ impl Writer {
             *self.presses.lock().unwrap_or_else(PoisonError::into_inner) = presses;
         }
         Ok(more)
+    }
+    /// Makes fewer segments of the index of words; while sessions are purged what is in them has to leave no segment yet.
+    fn merge_some(&mut self, may_go: bool) -> Result<bool, StoreError> {
+        if self.merging.is_none() && !index::is_scattered(&self.conn, may_go)? {
+            return Ok(false);
+        }
+        self.transaction(|writer| index::merge(&writer.conn, &mut writer.merging, may_go))
     }
 }

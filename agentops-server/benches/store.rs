@@ -335,6 +335,7 @@ impl Load {
     fn span(&mut self, session: SessionId, number: u64, start: u64) -> Span {
         let mut span = match self.ready.len() as u64 {
             0 => self.made(number),
+            _ if number == 1 => self.made(number),
             many => self.ready[self.random.next(many) as usize].clone(),
         };
         let began = start + number * 40_000_000 + self.random.next(20_000_000);

@@ -230,6 +230,7 @@ impl Reader {
         };
         conn.busy_timeout(PATIENCE)?;
         conn.set_prepared_statement_cache_capacity(64);
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         conn.pragma_update(None, "cache_size", -16_384)?;
         conn.pragma_update(None, "mmap_size", 1_i64 << 30)?;
         conn.pragma_update(None, "temp_store", "memory")?;

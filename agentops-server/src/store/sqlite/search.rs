@@ -416,7 +416,8 @@ impl Reader {
             return Ok(None);
         };
         let words = words(&self.conn, packed.row, &span, has_logs)?;
-        if !needle.is_in(&words) {
+        let small = words.to_ascii_lowercase();
+        if !needle.is_in(&small) {
             return Ok(None);
         }
         Ok(Some(Hit {
@@ -424,7 +425,7 @@ impl Reader {
             span: SpanId(span.id.0),
             start: span.start,
             kind: span.kind,
-            excerpt: excerpt(&words, &needle.terms),
+            excerpt: excerpt(&words, &small, &needle.terms),
             name: span.name,
         }))
     }
@@ -452,9 +453,8 @@ fn align(
     }
 }
 
-/// The first of the words with what stands around it, on one line.
-fn excerpt(words: &str, terms: &[String]) -> String {
-    let small = words.to_ascii_lowercase();
+/// The first of the words with what stands around it, on one line. `small` is the same text with ASCII in small letters.
+fn excerpt(words: &str, small: &str, terms: &[String]) -> String {
     let place = |term: &String| {
         let term = term.to_lowercase();
         let found = memmem::find(small.as_bytes(), term.as_bytes());

@@ -142,6 +142,7 @@ fn check_all(database: &Path, acknowledged: &[Range<u64>]) -> u64 {
         ("segment WHERE NOT ready", 0),
         ("block WHERE segment NOT IN (SELECT id FROM segment)", 0),
         ("unindexed", 0),
+        ("pragma_foreign_key_check", 0),
     ] {
         assert_eq!(
             ask(&format!("SELECT count(*) FROM {what}")),

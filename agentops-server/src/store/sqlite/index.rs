@@ -73,6 +73,7 @@ pub(super) fn lags(conn: &Connection) -> Result<bool, StoreError> {
 pub(super) fn index(
     conn: &Connection,
     unpacker: &mut Unpacker,
+    builder: &mut Builder,
     tail: &[(i64, Arc<str>)],
 ) -> Result<(i64, bool), StoreError> {
     let mut reached = read::meta(conn, "indexed")?;
@@ -83,13 +84,11 @@ pub(super) fn index(
         params![CHUNK / 2],
     )?;
     let has_logs = has_logs(conn)?;
-    // Those that were indexed before are apart: the others follow what is indexed.
-    let (mut old, mut new) = (Builder::default(), Builder::default());
     let (mut count, mut bytes) = (0, 0);
-    let mut add = |to: &mut Builder, row: i64, words: &str| {
+    let mut add = |builder: &mut Builder, row: i64, words: &str| {
         count += 1;
         bytes += words.len();
-        to.add(row, &text::apart(words));
+        builder.add(row, &text::apart(words));
         count < CHUNK && bytes < CHUNK_BYTES
     };
     let mut read_back = |packed: &Packed| {
@@ -102,13 +101,15 @@ pub(super) fn index(
     };
     let mut room = true;
     for packed in again {
-        room = add(&mut old, packed.row, &read_back(&packed)?);
+        room = add(builder, packed.row, &read_back(&packed)?);
         conn.prepare_cached("DELETE FROM unindexed WHERE id = ?1")?
             .execute([packed.row])?;
         if !room {
             break;
         }
     }
+    // Apart, for all others follow what is indexed.
+    store(conn, builder)?;
     let before = tail.first().map_or(i64::MAX, |(first, _)| *first);
     if room && before > reached + 1 {
         let rows = packed(
@@ -117,7 +118,7 @@ pub(super) fn index(
             params![reached, before, CHUNK],
         )?;
         for packed in rows {
-            room = add(&mut new, packed.row, &read_back(&packed)?);
+            room = add(builder, packed.row, &read_back(&packed)?);
             reached = packed.row;
             if !room {
                 break;
@@ -128,9 +129,9 @@ pub(super) fn index(
         for (row, words) in tail {
             room = if has_logs {
                 let words = text::with_logs(words.to_string(), &logs(conn, *row)?);
-                add(&mut new, *row, &words)
+                add(builder, *row, &words)
             } else {
-                add(&mut new, *row, words)
+                add(builder, *row, words)
             };
             reached = *row;
             if !room {
@@ -138,16 +139,19 @@ pub(super) fn index(
             }
         }
     }
-    for builder in [old, new] {
-        let spans = builder.len() as i64;
-        if let Some((rows, blocks)) = builder.finish() {
-            let id = insert(conn, &rows, spans, true)?;
-            blocks.iter().try_for_each(|block| write(conn, id, block))?;
-        }
-    }
+    store(conn, builder)?;
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
         .execute([reached])?;
     Ok((reached, !room))
+}
+
+/// Stores what was gathered, if there is anything.
+fn store(conn: &Connection, builder: &mut Builder) -> Result<(), StoreError> {
+    if let Some((count, rows, blocks)) = builder.finish() {
+        let id = insert(conn, &rows, count as i64, true)?;
+        blocks.iter().try_for_each(|block| write(conn, id, block))?;
+    }
+    Ok(())
 }
 
 /// Stores a segment without its blocks. Nothing is found in it before it is ready.

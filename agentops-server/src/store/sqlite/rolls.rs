@@ -31,7 +31,7 @@ const BUCKETS_PER_OCTAVE: f64 = 8.0;
 const REMEMBERED: usize = 20_000;
 
 /// The changes of so many commits are added to the sums at once.
-const TOGETHER: i64 = 32;
+const TOGETHER: i64 = 64;
 
 /// Where so many wait, nobody else adds them, and the next commit does.
 const WAITING: i64 = 256;

@@ -104,8 +104,8 @@ const CLASSES: [Class; 256] = {
     classes
 };
 
-/// Gathers the terms of texts.
-#[derive(Default)]
+/// Gathers the terms of texts, fewer than 65,000 at once, each of as many terms. Keeps its memory for the next.
+#[derive(Debug, Default)]
 pub(super) struct Builder {
     rows: Vec<i64>,
     /// All terms, one behind the other, and where each ends.
@@ -113,25 +113,25 @@ pub(super) struct Builder {
     ends: Vec<u32>,
     known: HashTable<u32>,
     hasher: RandomState,
-    found: Vec<Found>,
+    /// What was found: the term, and where.
+    found: Vec<(u32, Found)>,
+    /// The same by term, where those of each end, and terms in their order with how they begin.
+    by_term: Vec<Found>,
+    ends_of: Vec<u32>,
+    order: Vec<(u64, u32)>,
 }
 
-/// A term in a text.
-#[derive(Clone, Copy, Default)]
+/// A term's place in a text.
+#[derive(Debug, Clone, Copy, Default)]
 struct Found {
-    term: u32,
-    text: u32,
-    position: u32,
+    text: u16,
+    position: u16,
 }
 
 impl Builder {
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Adds the text of a span, which is behind all that were added.
     pub(super) fn add(&mut self, row: i64, text: &str) {
-        let number = self.rows.len() as u32;
+        let text_number = self.rows.len() as u16;
         self.rows.push(row);
         let Self {
             terms: all,
@@ -141,7 +141,7 @@ impl Builder {
             found,
             ..
         } = self;
-        let mut position = 0;
+        let mut position = 0_u16;
         terms(text, |term| {
             let hash = hasher.hash_one(term);
             let is_term = |&number: &u32| all[place(ends, number)] == *term;
@@ -156,32 +156,53 @@ impl Builder {
                     new
                 }
             };
-            found.push(Found {
-                term,
-                text: number,
+            let place = Found {
+                text: text_number,
                 position,
-            });
-            position += 1;
+            };
+            found.push((term, place));
+            position = position.saturating_add(1);
         });
     }
 
-    /// The first span and the last, and the segment of all of them.
-    pub(super) fn finish(self) -> Option<(Range<i64>, Vec<Block>)> {
+    /// How many spans there are, from which to which, and the segment of all of them; it begins anew.
+    pub(super) fn finish(&mut self) -> Option<(usize, Range<i64>, Vec<Block>)> {
         let (&first, &last) = self.rows.first().zip(self.rows.last())?;
-        let term = |number: u32| &self.terms[place(&self.ends, number)];
-        // What was found, by its term.
-        let mut ends = vec![0_u32; self.ends.len()];
-        for one in &self.found {
-            ends[one.term as usize] += 1;
+        let (count, blocks) = (self.rows.len(), self.blocks(first));
+        self.rows.clear();
+        self.terms.clear();
+        self.ends.clear();
+        self.known.clear();
+        self.found.clear();
+        Some((count, first..last + 1, blocks))
+    }
+
+    fn blocks(&mut self, base: i64) -> Vec<Block> {
+        let Self {
+            rows,
+            terms,
+            ends,
+            found,
+            by_term,
+            ends_of,
+            order,
+            ..
+        } = self;
+        let term = |number: u32| &terms[place(ends, number)];
+        ends_of.clear();
+        ends_of.resize(ends.len(), 0);
+        for (term, _) in &*found {
+            ends_of[*term as usize] += 1;
         }
         let mut all = 0;
-        for end in &mut ends {
+        for end in &mut *ends_of {
             all += *end;
             *end = all - *end;
         }
-        let mut by_term = vec![Found::default(); self.found.len()];
-        for one in &self.found {
-            let at = &mut ends[one.term as usize];
+        by_term.clear();
+        by_term.resize(found.len(), Found::default());
+        for (term, one) in &*found {
+            let at = &mut ends_of[*term as usize];
             by_term[*at as usize] = *one;
             *at += 1;
         }
@@ -193,23 +214,17 @@ impl Builder {
                 .for_each(|(to, from)| *to = *from);
             u64::from_be_bytes(head)
         };
-        let mut order: Vec<(u64, u32)> = (0..ends.len() as u32)
-            .map(|number| (head(number), number))
-            .collect();
+        order.clear();
+        order.extend((0..ends.len() as u32).map(|number| (head(number), number)));
         order.sort_unstable_by(|(a, one), (b, other)| {
             a.cmp(b).then_with(|| term(*one).cmp(term(*other)))
         });
-        let mut blocks = Blocks::new(first);
-        for (_, number) in order {
+        let mut blocks = Blocks::new(base);
+        for &(_, number) in &*order {
             blocks.term(term(number));
-            let from = match number.checked_sub(1) {
-                Some(before) => ends[before as usize],
-                None => 0,
-            };
-            let found = &by_term[from as usize..ends[number as usize] as usize];
-            let mut found = found.iter().peekable();
+            let mut found = by_term[place(ends_of, number)].iter().peekable();
             while let Some(first) = found.next() {
-                let run = blocks.span(self.rows[first.text as usize]);
+                let run = blocks.span(rows[usize::from(first.text)]);
                 let mut one = first;
                 let mut before = 0;
                 loop {
@@ -224,11 +239,11 @@ impl Builder {
                 }
             }
         }
-        Some((first..last + 1, blocks.finish()))
+        blocks.finish()
     }
 }
 
-/// Where a term is among all of them.
+/// Where a term, or what is of it, is among all of them.
 fn place(ends: &[u32], number: u32) -> Range<usize> {
     let number = number as usize;
     let start = if number == 0 { 0 } else { ends[number - 1] };
@@ -643,8 +658,15 @@ mod tests {
 
     fn built(texts: &BTreeMap<i64, String>) -> Option<(Range<i64>, Vec<Block>)> {
         let mut builder = Builder::default();
-        texts.iter().for_each(|(row, text)| builder.add(*row, text));
-        builder.finish()
+        // Of what was before nothing is left.
+        builder.add(0, "what was before");
+        builder.finish();
+        for (row, text) in texts {
+            builder.add(*row, text);
+        }
+        let (count, rows, blocks) = builder.finish()?;
+        assert_eq!(count, texts.len());
+        Some((rows, blocks))
     }
 
     /// The same, read back word by word and span by span.

@@ -21,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::ahead::{Prepared, span_of};
 use super::payload::{Packer, Presses, Unpacker};
 use super::rolls::{self, Rolls, clamp, kind};
+use super::segment::Builder;
 use super::tail::Tail;
 use super::thin::{self, Counted, Known, Memory, Thin, Unwritten, Word};
 use super::{ahead, index, read, reprice, text};
@@ -83,7 +84,8 @@ pub(super) struct Writer {
     /// The last one, which is mostly the next.
     process: Option<(Arc<Resource>, i64)>,
     pub(super) rolls: Rolls,
-    /// What is made of segments of the index of words.
+    /// What makes segments of the index of words, and what is made of them.
+    builder: Builder,
     merging: Option<index::Merging>,
     /// There are logs that came by themselves, where that is known.
     has_logs: Option<bool>,
@@ -134,6 +136,7 @@ impl Writer {
             processes: HashMap::new(),
             process: None,
             rolls: Rolls::default(),
+            builder: Builder::default(),
             merging: None,
             has_logs: None,
             sequence,
@@ -229,6 +232,7 @@ impl Writer {
         self.words.clear();
         self.processes.clear();
         self.process = None;
+        self.builder = Builder::default();
         self.merging = None;
         self.has_logs = None;
         self.rolls.clear();
@@ -263,10 +267,8 @@ impl Writer {
                     known.waits = waits;
                 }
                 writer.settle(*session, false)?;
-                if let Some(spans) = touched.spans.get(session) {
-                    writer.write_spans(*session, spans)?;
-                }
             }
+            writer.write_spans(&touched)?;
             let mut also = Vec::new();
             for (session, spans) in &touched.spans {
                 also.extend(writer.fetch_logs(*session, spans)?);
@@ -536,11 +538,19 @@ impl Writer {
     }
 
     /// Writes the rows of spans that came, now that it is known what of them counts.
-    fn write_spans(&mut self, session: SessionId, spans: &[SpanId]) -> Result<(), StoreError> {
+    fn write_spans(&mut self, touched: &Touched) -> Result<(), StoreError> {
         let Self { memory, conn, .. } = self;
-        let Some(known) = memory.get(session) else {
-            return Ok(());
-        };
+        let mut unwritten = Vec::new();
+        for (session, spans) in &touched.spans {
+            let Some(known) = memory.get(*session) else {
+                continue;
+            };
+            for at in spans.iter().filter_map(|span| known.place(*span)) {
+                unwritten.push((known.spans[at].row, *session, at));
+            }
+        }
+        // Each behind the one before, so that pages are filled.
+        unwritten.sort_unstable_by_key(|(row, ..)| *row);
         let mut insert = conn.prepare_cached(
             "INSERT INTO span (id, session, span, parent, kind, status, flags, name, agent, model, start, end,
                 thread, error, input, output, cache_read, cache_write, reasoning, total, cost, tool_cost,
@@ -548,8 +558,8 @@ impl Writer {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
                 ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
         )?;
-        for &span in spans {
-            let Some(at) = known.place(span) else {
+        for (_, session, at) in unwritten {
+            let Some(known) = memory.get(session) else {
                 continue;
             };
             // What came twice is written once.
@@ -1573,7 +1583,12 @@ impl Writer {
             let has_learnt = writer.packer.learn(&writer.conn, &mut writer.unpacker)?;
             let next = read::meta(&writer.conn, "indexed")? + 1;
             let tail = writer.tail().from(next, index::CHUNK as usize);
-            let indexed = index::index(&writer.conn, &mut writer.unpacker, &tail)?;
+            let indexed = index::index(
+                &writer.conn,
+                &mut writer.unpacker,
+                &mut writer.builder,
+                &tail,
+            )?;
             Ok((has_learnt, indexed))
         })?;
         self.tail().indexed(reached);

@@ -338,7 +338,8 @@ impl Reader {
             if hits.len() >= limit {
                 return Ok(hits);
             }
-            if has_logs || needle.may_be_in(span.as_bytes()) {
+            // What it says is here; its logs are not.
+            if has_logs || needle.may_be_in(span.as_bytes()) && needle.is_in(span) {
                 let one = self.read_back("payload.id = ?1 AND ?2", [*row, 1], session)?;
                 self.keep_hits(one, needle, has_logs, 1, &mut hits)?;
             }

@@ -62,11 +62,11 @@ const WORDS: usize = 100_000;
 /// How large the write-ahead log may grow before readers are waited for, so that it begins anew; by how much more until
 /// that is tried again; and for how long they are waited for: most are gone in a moment, and whoever commits waits, too.
 const LOG: u64 = 48 << 20;
-const LOG_MORE: u64 = 4 << 20;
+const LOG_MORE: u64 = 8 << 20;
 const LOG_PATIENCE: Duration = Duration::from_millis(20);
 
 /// From this size on they are waited for longer.
-const LOG_LARGE: u64 = 96 << 20;
+const LOG_LARGE: u64 = 80 << 20;
 const LOG_LARGE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The connection that writes, and what it remembers.

@@ -66,7 +66,7 @@ const LOG_MORE: u64 = 8 << 20;
 const LOG_PATIENCE: Duration = Duration::from_millis(20);
 
 /// From this size on they are waited for longer.
-const LOG_LARGE: u64 = 80 << 20;
+const LOG_LARGE: u64 = 104 << 20;
 const LOG_LARGE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The connection that writes, and what it remembers.

@@ -10,7 +10,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::varint;
+use super::{fold, varint};
 
 /// A block is closed before it is longer, so that it fits a page of the database with its key.
 const BLOCK: usize = 8_000;
@@ -62,7 +62,7 @@ pub(super) fn terms(text: &str, mut show: impl FnMut(&[u8])) {
                 let end = rest.find(|(_, c)| {
                     let ends = !c.is_alphanumeric();
                     if !ends {
-                        folded.extend(c.to_lowercase());
+                        folded.extend(fold::small(*c));
                     }
                     ends
                 });

@@ -892,6 +892,23 @@ mod tests {
     }
 
     #[test]
+    fn upkeep_does_not_rest_before_all_that_changed_is_indexed() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        for is_open in [true, false] {
+            let mut batch = Batch::default();
+            for number in 1..=1_200 {
+                batch
+                    .events
+                    .extend(suite::saying(2, number, is_open, "otter").events);
+            }
+            store.commit(&batch).unwrap();
+            while store.maintain(Duration::ZERO).unwrap() {}
+            assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM unindexed"), 0);
+        }
+    }
+
+    #[test]
     fn lists_need_no_look_at_every_session() {
         let dir = Dir::new();
         drop(open(dir.path()));

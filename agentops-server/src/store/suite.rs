@@ -1784,6 +1784,23 @@ pub(super) fn two_sessions() -> (Batch, SessionId) {
     (batch, session_id(0))
 }
 
+/// One span that says something, or of which nothing is known but that it began.
+pub(super) fn saying(session: u8, number: u64, is_open: bool, text: &str) -> Batch {
+    let mut words = [0; 14];
+    words[1] = session;
+    let mut span = span(0, &words, is_open);
+    (span.id, span.session_id) = (SpanId(number), session_id(session));
+    (span.input, span.output) = (Some(Value::from(text)), None);
+    let event = match is_open {
+        true => Event::SpanStarted(Box::new(span)),
+        false => Event::SpanEnded(Box::new(span)),
+    };
+    Batch {
+        events: vec![(resource(0), event)],
+        ..Batch::default()
+    }
+}
+
 /// More than a page or two.
 pub(super) fn large_batch() -> Batch {
     let mut batch = Batch {

@@ -83,6 +83,7 @@ pub(super) fn index(
         "SELECT payload.id, dict, z, NULL FROM unindexed CROSS JOIN payload ON payload.id = unindexed.id ORDER BY unindexed.id LIMIT ?1",
         params![CHUNK / 2],
     )?;
+    let are_more = again.len() as i64 == CHUNK / 2;
     let has_logs = has_logs(conn)?;
     let (mut count, mut bytes) = (0, 0);
     let mut add = |builder: &mut Builder, row: i64, words: &str| {
@@ -142,7 +143,7 @@ pub(super) fn index(
     store(conn, builder)?;
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
         .execute([reached])?;
-    Ok((reached, !room))
+    Ok((reached, are_more || !room))
 }
 
 /// Stores what was gathered, if there is anything.

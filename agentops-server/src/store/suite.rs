@@ -118,7 +118,7 @@ fn history(longest: usize) -> impl Strategy<Value = History> {
     })
 }
 
-fn session_id(number: u8) -> SessionId {
+pub(super) fn session_id(number: u8) -> SessionId {
     SessionId(0x0199_0000_0000_7000_8000_0000_0000_0001 + (u128::from(number) << 64))
 }
 

@@ -280,7 +280,7 @@ pub(super) fn abandon(conn: &Connection, segment: i64) -> Result<(), StoreError>
 }
 
 /// Of the spans all can be made that is here.
-fn begin_anew(conn: &Connection) -> Result<(), StoreError> {
+pub(super) fn begin_anew(conn: &Connection) -> Result<(), StoreError> {
     for sql in [
         "UPDATE segment SET ready = 0, level = 0",
         "DELETE FROM unindexed",
@@ -433,8 +433,15 @@ fn replace(conn: &Connection, done: &Merging) -> Result<(), StoreError> {
     Ok(())
 }
 
+const BROKEN: &str = "the index of words";
+
 pub(super) fn broken() -> StoreError {
-    StoreError(Kind::Corrupt("the index of words"))
+    StoreError(Kind::Corrupt(BROKEN))
+}
+
+/// Whether that is what failed.
+pub(super) fn is_broken(error: &StoreError) -> bool {
+    matches!(error.0, Kind::Corrupt(BROKEN))
 }
 
 /// A span's payload, as it is stored.

@@ -1609,6 +1609,11 @@ impl Writer {
         Ok(more)
     }
 
+    /// Makes the index of words anew, where somebody has seen that it does not read back.
+    pub(super) fn begin_words_anew(&mut self) -> Result<(), StoreError> {
+        self.transaction(|writer| index::begin_anew(&writer.conn))
+    }
+
     /// Makes fewer segments of the index of words; while sessions are purged what is in them has to leave no segment yet.
     fn merge_some(&mut self, may_go: bool) -> Result<bool, StoreError> {
         if self.merging.is_none() {

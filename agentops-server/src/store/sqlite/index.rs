@@ -22,12 +22,13 @@ use crate::store::{Kind, StoreError};
 /// again and again; but whoever commits waits meanwhile.
 pub(super) const CHUNK: i64 = 1_000;
 const CHUNK_BYTES: usize = 2 << 20;
-/// So many segments of one level are made one, which is of a higher one, up to the last: that of some 300,000 spans.
-const TOGETHER: i64 = 8;
-const LEVELS: i64 = 6;
+/// So many segments are made one, those of each level, which has so many times the spans of the one before. The largest
+/// have 30,000 to 300,000 spans, so that not too much is written again at once.
+const TOGETHER: usize = 8;
+const LEVELS: u32 = 5;
 
 /// How many blocks are written or removed in one transaction.
-const BLOCKS: usize = 250;
+const BLOCKS: usize = 64;
 
 /// The level of a segment that is being made of others.
 const BEING_MADE: i64 = -1;
@@ -169,7 +170,7 @@ fn store(conn: &Connection, builder: &mut Builder) -> Result<(), StoreError> {
 
 /// What segments of so many spans are made one with.
 fn level(spans: i64) -> i64 {
-    spans.max(1).ilog(TOGETHER).into()
+    spans.max(1).ilog(TOGETHER as i64).into()
 }
 
 fn write(conn: &Connection, segment: i64, block: &Block) -> Result<(), StoreError> {
@@ -200,12 +201,10 @@ impl fmt::Debug for Merging {
 
 /// Whether segments are to be made one, or one is to go, or, where it may, has something in it that has to go.
 pub(super) fn is_scattered(conn: &Connection, may_go: bool) -> Result<bool, StoreError> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM segment WHERE NOT ready) OR ?3 AND EXISTS (SELECT 1 FROM dropped WHERE gone)
-                OR EXISTS (SELECT 1 FROM segment WHERE ready AND level < ?2 GROUP BY level HAVING count(*) >= ?1)",
-        )?
-        .query_row(params![TOGETHER, LEVELS, may_go], |row| row.get(0))?)
+    let is_unready = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM segment WHERE NOT ready)")?
+        .query_row([], |row| row.get(0))?;
+    Ok(is_unready || to_merge(conn, may_go)?.is_some())
 }
 
 /// What upkeep has done.
@@ -318,25 +317,22 @@ fn clear(conn: &Connection) -> Result<bool, StoreError> {
     Ok(room < BLOCKS)
 }
 
-/// The oldest of a level that has many, or one that something has to leave.
+/// Many that follow one another, so that segments do not overlap more than they have to, the smallest first, and none as
+/// large as all others, so that each is not written again too often; or one that something has to leave.
 fn to_merge(conn: &Connection, may_go: bool) -> Result<Option<Vec<i64>>, StoreError> {
-    let level = conn
-        .prepare_cached(
-            "SELECT level FROM segment WHERE ready AND level < ?2 GROUP BY level HAVING count(*) >= ?1 LIMIT 1",
-        )?
-        .query_row([TOGETHER, LEVELS], |row| row.get::<_, i64>(0))
-        .optional()?;
-    let mut ask = conn.prepare_cached(
-        "SELECT id FROM segment WHERE ready AND level = ?1 ORDER BY first, id LIMIT ?2",
-    )?;
-    let several = match level {
-        Some(level) => ask
-            .query_map([level, TOGETHER], |row| row.get(0))?
-            .collect::<Result<_, _>>()?,
-        None => Vec::new(),
-    };
-    if !several.is_empty() {
-        return Ok(Some(several));
+    let segments: Vec<(i64, u32, i64)> = conn
+        .prepare_cached("SELECT id, level, spans FROM segment WHERE ready ORDER BY first, id")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for most in 0..LEVELS {
+        let found = segments.windows(TOGETHER).find(|some| {
+            let all: i64 = some.iter().map(|(.., spans)| spans).sum();
+            let fits = |(_, level, spans): &(i64, u32, i64)| *level <= most && spans * 2 <= all;
+            some.iter().all(fits)
+        });
+        if let Some(some) = found {
+            return Ok(Some(some.iter().map(|(id, ..)| *id).collect()));
+        }
     }
     Ok(conn
         .prepare_cached("SELECT segment FROM dropped WHERE gone AND ?1 LIMIT 1")?

@@ -177,6 +177,44 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// What a segment has of all that is looked for, from the newest on.
+struct Stream<'a> {
+    segment: Asked,
+    cursors: Vec<Cursor<'a>>,
+    row: i64,
+}
+
+impl<'a> Stream<'a> {
+    /// At the newest that is not behind `last`, where there is one.
+    fn open(
+        conn: &Connection,
+        needle: &'a Needle,
+        segment: Asked,
+        last: i64,
+    ) -> Result<Option<Self>, StoreError> {
+        let words = needle.words.iter();
+        let mut stream = Self {
+            segment,
+            cursors: words.map(|word| Cursor::new(word)).collect(),
+            row: last + 1,
+        };
+        Ok(stream.advance(conn, needle)?.then_some(stream))
+    }
+
+    /// To the next. Whether there is one.
+    fn advance(&mut self, conn: &Connection, needle: &Needle) -> Result<bool, StoreError> {
+        loop {
+            match align(conn, &self.segment, &mut self.cursors, self.row - 1)? {
+                Some(row) => self.row = row,
+                None => return Ok(false),
+            }
+            if needle.is_at(&self.cursors) {
+                return Ok(true);
+            }
+        }
+    }
+}
+
 /// The last block that begins with a word and a span, or before them.
 fn block_of(
     conn: &Connection,
@@ -248,37 +286,31 @@ impl Reader {
                 })
             })?
             .collect::<Result<_, _>>()?;
+        // The newest of each segment, as far as one is that new: what is found next is the newest of these.
+        let mut segments = segments.into_iter().peekable();
+        let mut streams: Vec<Stream<'_>> = Vec::new();
         let mut hits: Vec<(i64, Hit)> = Vec::new();
-        for segment in segments {
-            // What is older than what has filled the page is not shown.
-            let mut oldest = rows.start;
-            if hits.len() >= limit {
-                oldest = hits.last().map_or(oldest, |(row, _)| row + 1);
+        while hits.len() < limit {
+            let newest = (0..streams.len()).max_by_key(|at| streams[*at].row);
+            let row = newest.map(|at| streams[at].row);
+            if let Some(segment) = segments.next_if(|next| row.is_none_or(|row| next.last >= row)) {
+                let last = segment.last.min(rows.end - 1);
+                streams.extend(Stream::open(&self.conn, needle, segment, last)?);
+                continue;
             }
-            if segment.last < oldest {
+            let Some(at) = newest.filter(|at| streams[*at].row >= rows.start) else {
                 break;
-            }
-            let words = needle.words.iter();
-            let mut cursors: Vec<Cursor<'_>> = words.map(|word| Cursor::new(word)).collect();
-            let mut behind = segment.last.min(rows.end - 1);
-            let mut found = 0;
-            while found < limit
-                && let Some(row) = align(&self.conn, &segment, &mut cursors, behind)?
-                && row >= oldest
+            };
+            let Stream { row, segment, .. } = &streams[at];
+            let row = *row;
+            if let Some(packed) = self.found(row, segment.id, session)?
+                && let Some(hit) = self.hit(packed, needle, has_logs, true)?
             {
-                behind = row - 1;
-                if !needle.is_at(&cursors) {
-                    continue;
-                }
-                if let Some(packed) = self.found(row, segment.id, session)?
-                    && let Some(hit) = self.hit(packed, needle, has_logs, true)?
-                {
-                    hits.push((row, hit));
-                    found += 1;
-                }
+                hits.push((row, hit));
             }
-            hits.sort_unstable_by_key(|(row, _)| Reverse(*row));
-            hits.truncate(limit);
+            if !streams[at].advance(&self.conn, needle)? {
+                streams.swap_remove(at);
+            }
         }
         Ok(hits)
     }
@@ -338,7 +370,8 @@ impl Reader {
             if hits.len() >= limit {
                 return Ok(hits);
             }
-            if has_logs || needle.may_be_in(span.as_bytes()) {
+            // What it says is here; its logs are not.
+            if has_logs || needle.may_be_in(span.as_bytes()) && needle.is_in(span) {
                 let one = self.read_back("payload.id = ?1 AND ?2", [*row, 1], session)?;
                 self.keep_hits(one, needle, has_logs, 1, &mut hits)?;
             }

@@ -60,10 +60,14 @@ const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 const WORDS: usize = 100_000;
 
 /// How large the write-ahead log may grow before readers are waited for, so that it begins anew; by how much more until
-/// that is tried again; and for how long they are waited for.
+/// that is tried again; and for how long they are waited for: most are gone in a moment, and whoever commits waits, too.
 const LOG: u64 = 48 << 20;
 const LOG_MORE: u64 = 8 << 20;
-const LOG_PATIENCE: Duration = Duration::from_millis(500);
+const LOG_PATIENCE: Duration = Duration::from_millis(20);
+
+/// From this size on they are waited for longer.
+const LOG_LARGE: u64 = 80 << 20;
+const LOG_LARGE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A segment that another process makes, and of which nothing came for so long, is made no longer.
 const ABANDONED: Duration = Duration::from_secs(5);
@@ -213,7 +217,11 @@ impl Writer {
             return;
         }
         // What was committed is so, whatever becomes of this; where a reader stays for longer, it is tried again.
-        let done = self.conn.busy_timeout(LOG_PATIENCE).and_then(|()| {
+        let patience = match size < LOG_LARGE {
+            true => LOG_PATIENCE,
+            false => LOG_LARGE_PATIENCE,
+        };
+        let done = self.conn.busy_timeout(patience).and_then(|()| {
             self.conn
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         });

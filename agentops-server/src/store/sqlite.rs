@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,8 @@ pub struct Sqlite {
     tail: Arc<Mutex<tail::Tail>>,
     presses: Arc<Mutex<payload::Presses>>,
     ledger: Mutex<ledger::Ledger>,
+    /// Somebody who searched has seen that the index of words does not read back.
+    words_are_broken: AtomicBool,
 }
 
 /// A connection that only reads, and what it keeps between questions.
@@ -170,6 +173,7 @@ impl Sqlite {
             tail,
             presses,
             ledger: Mutex::default(),
+            words_are_broken: AtomicBool::default(),
         })
     }
 
@@ -416,7 +420,11 @@ impl Store for Sqlite {
 
     fn maintain(&self, budget: Duration) -> Result<bool, StoreError> {
         self.is_in_place()?;
-        self.writer().maintain(budget)
+        let mut writer = self.writer();
+        if self.words_are_broken.swap(false, Ordering::Relaxed) {
+            writer.begin_words_anew()?;
+        }
+        writer.maintain(budget)
     }
 
     fn sessions(&self, wanted: &Wanted) -> Result<Page, StoreError> {
@@ -489,7 +497,11 @@ impl Store for Sqlite {
     }
 
     fn search(&self, words: &Search) -> Result<Vec<Hit>, StoreError> {
-        self.read(|reader| reader.search(words, &self.tail))
+        let found = self.read(|reader| reader.search(words, &self.tail));
+        if found.as_ref().is_err_and(index::is_broken) {
+            self.words_are_broken.store(true, Ordering::Relaxed);
+        }
+        found
     }
 
     fn series(&self, wanted: &Series) -> Result<Vec<Point>, StoreError> {
@@ -889,6 +901,180 @@ mod tests {
         assert!(!sums.is_empty() && !hits.is_empty());
         assert_eq!(store.series(&by_day).unwrap(), sums);
         assert_eq!(store.search(&otters).unwrap(), hits);
+    }
+
+    #[test]
+    fn segments_say_how_many_spans_are_in_them_however_often_these_change() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        // Each span ends long after it began, in another order.
+        let (all, open_at_once) = (2_000_u64, 128);
+        for at in 0..all + open_at_once {
+            let mut batch = Batch::default();
+            if at < all {
+                batch
+                    .events
+                    .extend(suite::saying(2, at + 1, true, "began").events);
+            }
+            let ends = at.checked_sub(open_at_once).map(|at| at ^ 0x55);
+            if let Some(ends) = ends.filter(|ends| *ends < all) {
+                batch
+                    .events
+                    .extend(suite::saying(2, ends + 1, false, "ended").events);
+            }
+            store.commit(&batch).unwrap();
+            if at % 8 == 0 {
+                while store.maintain(Duration::ZERO).unwrap() {}
+            }
+        }
+        while store.maintain(Duration::ZERO).unwrap() {}
+        let spans = |which: &str| -> i64 {
+            ask(
+                dir.path(),
+                &format!("SELECT coalesce({which}, 0) FROM segment WHERE ready"),
+            )
+        };
+        assert!(spans("min(spans)") > 0, "{}", spans("min(spans)"));
+        let left: i64 = ask(dir.path(), "SELECT count(*) FROM dropped");
+        assert!(
+            (2_000..=2_000 + left).contains(&spans("sum(spans)")),
+            "{}",
+            spans("sum(spans)")
+        );
+    }
+
+    #[test]
+    fn upkeep_does_not_rest_before_all_that_changed_is_indexed() {
+        let dir = Dir::new();
+        let store = open(dir.path());
+        for is_open in [true, false] {
+            let mut batch = Batch::default();
+            for number in 1..=1_200 {
+                batch
+                    .events
+                    .extend(suite::saying(2, number, is_open, "otter").events);
+            }
+            store.commit(&batch).unwrap();
+            while store.maintain(Duration::ZERO).unwrap() {}
+            assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM unindexed"), 0);
+        }
+    }
+
+    #[test]
+    fn segments_are_made_one_whoever_else_writes() {
+        let dir = Dir::new();
+        let (server, command) = (open(dir.path()), open(dir.path()));
+        for number in 1..=60 {
+            let text: String = (0..9_000_u64)
+                .map(|at| {
+                    format!(
+                        "{:x} ",
+                        (at * 60 + number).wrapping_mul(0x9e37_79b9) & 0xff_ffff
+                    )
+                })
+                .collect();
+            server
+                .commit(&suite::saying(
+                    2 + (number == 30) as u8,
+                    number,
+                    false,
+                    &text,
+                ))
+                .unwrap();
+        }
+        while server.maintain(Duration::ZERO).unwrap() {}
+        let blocks = "SELECT max(n) FROM (SELECT count(*) AS n FROM block GROUP BY segment)";
+        assert!(ask::<i64>(dir.path(), blocks) > 300, "more than one step");
+        command
+            .hide(&[suite::session_id(3)], Duration::ZERO)
+            .unwrap();
+        let left = "SELECT count(*) FROM dropped WHERE gone";
+        for number in 1_000..1_060 {
+            command.maintain(Duration::ZERO).unwrap();
+            server
+                .commit(&suite::saying(2, number, false, "more"))
+                .unwrap();
+            server.maintain(Duration::ZERO).unwrap();
+        }
+        assert_eq!(ask::<i64>(dir.path(), left), 0);
+        let session = "SELECT count(*) FROM session WHERE hidden";
+        assert_eq!(ask::<i64>(dir.path(), session), 0);
+    }
+
+    #[test]
+    fn what_was_to_be_one_segment_is_begun_again_once_nobody_goes_on() {
+        let dir = Dir::new();
+        let unready = "SELECT count(*) FROM segment WHERE NOT ready";
+        let store = open(dir.path());
+        for number in 1.. {
+            store
+                .commit(&suite::saying(2, number, false, "otter"))
+                .unwrap();
+            store.maintain(Duration::ZERO).unwrap();
+            if ask::<i64>(dir.path(), unready) > 0 {
+                break;
+            }
+        }
+        drop(store);
+        let store = open(dir.path());
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert_eq!(ask::<i64>(dir.path(), unready), 1, "it may be another's");
+        store.writer().abandoned = Duration::ZERO;
+        while store.maintain(Duration::ZERO).unwrap() {}
+        assert_eq!(ask::<i64>(dir.path(), unready), 0);
+        assert_eq!(ask::<i64>(dir.path(), "SELECT count(*) FROM segment"), 1);
+        let stray = "SELECT count(*) FROM block WHERE segment NOT IN (SELECT id FROM segment)";
+        assert_eq!(ask::<i64>(dir.path(), stray), 0);
+    }
+
+    #[test]
+    fn a_damaged_index_of_words_is_told_of_and_made_anew() {
+        for (spans, is_searched) in [(8, false), (3, true)] {
+            let dir = Dir::new();
+            let store = open(dir.path());
+            let say = |number| {
+                let batch = suite::saying(2, number, false, "otter");
+                store.commit(&batch).unwrap();
+            };
+            for number in 1..=spans {
+                say(number);
+                if number < 8 {
+                    while store.maintain(Duration::ZERO).unwrap() {}
+                }
+            }
+            let conn = Connection::open(file(dir.path())).unwrap();
+            let damaged = conn.execute(
+                "UPDATE block SET z = x'ff' WHERE segment = (SELECT min(id) FROM segment)",
+                [],
+            );
+            assert!(damaged.unwrap() > 0);
+            let otters = Search {
+                words: "otter".into(),
+                session: None,
+                limit: 10,
+            };
+            let mut told = 0;
+            if is_searched {
+                let failed = store.search(&otters);
+                suite::assert_told(failed, "the index of words", "move the database");
+                told += 1;
+            }
+            for _ in 0..100 {
+                match store.maintain(Duration::ZERO) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        assert!(index::is_broken(&error), "{error}");
+                        told += 1;
+                    }
+                }
+            }
+            assert_eq!(told, 1);
+            say(9);
+            assert_eq!(store.search(&otters).unwrap().len() as u64, spans + 1);
+            while store.maintain(Duration::ZERO).unwrap() {}
+            assert_eq!(store.search(&otters).unwrap().len() as u64, spans + 1);
+        }
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn history(longest: usize) -> impl Strategy<Value = History> {
     })
 }
 
-fn session_id(number: u8) -> SessionId {
+pub(super) fn session_id(number: u8) -> SessionId {
     SessionId(0x0199_0000_0000_7000_8000_0000_0000_0001 + (u128::from(number) << 64))
 }
 
@@ -1782,6 +1782,23 @@ pub(super) fn two_sessions() -> (Batch, SessionId) {
         ..Batch::default()
     };
     (batch, session_id(0))
+}
+
+/// One span that says something, or of which nothing is known but that it began.
+pub(super) fn saying(session: u8, number: u64, is_open: bool, text: &str) -> Batch {
+    let mut words = [0; 14];
+    words[1] = session;
+    let mut span = span(0, &words, is_open);
+    (span.id, span.session_id) = (SpanId(number), session_id(session));
+    (span.input, span.output) = (Some(Value::from(text)), None);
+    let event = match is_open {
+        true => Event::SpanStarted(Box::new(span)),
+        false => Event::SpanEnded(Box::new(span)),
+    };
+    Batch {
+        events: vec![(resource(0), event)],
+        ..Batch::default()
+    }
 }
 
 /// More than a page or two.

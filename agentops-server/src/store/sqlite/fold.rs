@@ -12,9 +12,15 @@ pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let small = text.chars().flat_map(char::to_lowercase);
+    text.chars().flat_map(small).collect()
+}
+
+/// A letter where capitals make no difference.
+pub(super) fn small(letter: char) -> impl Iterator<Item = char> {
     // The one letter that has another form at the end of words.
-    small.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+    letter
+        .to_lowercase()
+        .map(|c| if c == 'ς' { 'σ' } else { c })
 }
 
 /// Lets a connection fold.

@@ -1,10 +1,11 @@
 -- Format 6: an index of words of our own, in segments of some spans each, which is made anew of the spans. `last` and
--- `first` are rows of spans; what is not ready is being made, or removed. What a segment says is in `segment.rs`.
+-- `first` are rows of spans; what is not ready is being made, which its level says, or removed. Its number is given to no
+-- other: whoever makes it, and finds it no more, makes it no longer. What a segment says is in `segment.rs`.
 DROP TABLE words;
 DELETE FROM unindexed;
 UPDATE meta SET value = 0 WHERE key = 'indexed';
 CREATE TABLE segment (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     level INTEGER NOT NULL,
     ready INTEGER NOT NULL,
     first INTEGER NOT NULL,

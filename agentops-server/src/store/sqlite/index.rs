@@ -30,6 +30,9 @@ const LEVELS: u32 = 5;
 /// How many blocks are written or removed in one transaction.
 const BLOCKS: usize = 64;
 
+/// The level of a segment that is being made of others.
+const BEING_MADE: i64 = -1;
+
 /// A span's payload is another than it was: it is found by its new words.
 pub(super) fn changed(conn: &Connection, row: i64) -> Result<(), StoreError> {
     if row <= read::meta(conn, "indexed")? {
@@ -84,6 +87,7 @@ pub(super) fn index(
         "SELECT payload.id, dict, z, NULL FROM unindexed CROSS JOIN payload ON payload.id = unindexed.id ORDER BY unindexed.id LIMIT ?1",
         params![CHUNK / 2],
     )?;
+    let are_more = again.len() as i64 == CHUNK / 2;
     let has_logs = has_logs(conn)?;
     let (mut count, mut bytes) = (0, 0);
     let mut add = |builder: &mut Builder, row: i64, words: &str| {
@@ -143,31 +147,30 @@ pub(super) fn index(
     store(conn, builder)?;
     conn.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'indexed'")?
         .execute([reached])?;
-    Ok((reached, !room))
+    Ok((reached, are_more || !room))
 }
 
 /// Stores what was gathered, if there is anything.
 fn store(conn: &Connection, builder: &mut Builder) -> Result<(), StoreError> {
     if let Some((count, rows, blocks)) = builder.finish() {
-        let id = insert(conn, &rows, count as i64, true)?;
+        let id = conn
+            .prepare_cached(
+                "INSERT INTO segment (level, ready, first, last, spans) VALUES (?1, 1, ?2, ?3, ?4)",
+            )?
+            .insert(params![
+                level(count as i64),
+                rows.start,
+                rows.end - 1,
+                count as i64
+            ])?;
         blocks.iter().try_for_each(|block| write(conn, id, block))?;
     }
     Ok(())
 }
 
-/// Stores a segment without its blocks. Nothing is found in it before it is ready.
-fn insert(
-    conn: &Connection,
-    rows: &Range<i64>,
-    spans: i64,
-    ready: bool,
-) -> Result<i64, StoreError> {
-    let level = spans.max(1).ilog(TOGETHER as i64);
-    Ok(conn
-        .prepare_cached(
-            "INSERT INTO segment (level, ready, first, last, spans) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .insert(params![level, ready, rows.start, rows.end - 1, spans])?)
+/// What segments of so many spans are made one with.
+fn level(spans: i64) -> i64 {
+    spans.max(1).ilog(TOGETHER as i64).into()
 }
 
 fn write(conn: &Connection, segment: i64, block: &Block) -> Result<(), StoreError> {
@@ -180,6 +183,8 @@ fn write(conn: &Connection, segment: i64, block: &Block) -> Result<(), StoreErro
 pub(super) struct Merging {
     id: i64,
     from: Vec<i64>,
+    /// How many spans they have.
+    spans: i64,
     /// What was left out: the segment, and the span.
     left_out: HashSet<(i64, i64)>,
     merge: Merge,
@@ -202,59 +207,114 @@ pub(super) fn is_scattered(conn: &Connection, may_go: bool) -> Result<bool, Stor
     Ok(is_unready || to_merge(conn, may_go)?.is_some())
 }
 
-/// Goes on with making segments one, or begins it where it is time; or removes some of what nobody reads. Whether there
-/// was something to do.
+/// What upkeep has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There was nothing to do.
+    Nothing,
+    Some,
+    /// Something does not read back: all is made anew.
+    Anew,
+}
+
+/// Goes on with making segments one, or begins it where it is time; or removes some of what nobody reads.
 pub(super) fn merge(
     conn: &Connection,
     merging: &mut Option<Merging>,
     may_go: bool,
-) -> Result<bool, StoreError> {
+) -> Result<Step, StoreError> {
     if let Some(going) = merging {
+        if being_made(conn)?.is_none_or(|(id, _)| id != going.id) {
+            // Another process has taken it for abandoned.
+            *merging = None;
+            return Ok(Step::Some);
+        }
         let blocks = going.merge.next(BLOCKS, |segment, begins| {
             block_behind(conn, segment, begins)
         })?;
-        for block in blocks.ok_or_else(broken)? {
+        let Some(blocks) = blocks else {
+            *merging = None;
+            begin_anew(conn)?;
+            return Ok(Step::Anew);
+        };
+        for block in blocks {
             write(conn, going.id, &block)?;
         }
         if going.merge.is_over() {
             replace(conn, going)?;
             *merging = None;
         }
-        return Ok(true);
+        return Ok(Step::Some);
     }
     if clear(conn)? {
-        return Ok(true);
+        return Ok(Step::Some);
+    }
+    // One at a time, so that what one is made of is nobody else's.
+    if being_made(conn)?.is_some() {
+        return Ok(Step::Nothing);
     }
     let Some(from) = to_merge(conn, may_go)? else {
-        return Ok(false);
+        return Ok(Step::Nothing);
     };
     *merging = Some(begin(conn, from)?);
-    Ok(true)
+    Ok(Step::Some)
 }
 
-/// Removes some blocks of a segment that is not ready, and that once it has none.
-fn clear(conn: &Connection) -> Result<bool, StoreError> {
-    let unready = conn
-        .prepare_cached("SELECT id FROM segment WHERE NOT ready LIMIT 1")?
-        .query_row([], |row| row.get::<_, i64>(0))
-        .optional()?;
-    let Some(id) = unready else {
-        return Ok(false);
-    };
-    let removed = conn
+/// The segment that is being made, and how much of it there is.
+pub(super) fn being_made(conn: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
+    Ok(conn
         .prepare_cached(
-            "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE segment = ?1 LIMIT ?2)",
+            "SELECT id, (SELECT count(*) FROM block WHERE segment = segment.id) FROM segment
+             WHERE NOT ready AND level = ?1",
         )?
-        .execute(params![id, BLOCKS as i64])?;
-    if removed < BLOCKS {
-        for sql in [
-            "DELETE FROM dropped WHERE segment = ?1",
-            "DELETE FROM segment WHERE id = ?1",
-        ] {
-            conn.prepare_cached(sql)?.execute([id])?;
-        }
+        .query_row([BEING_MADE], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
+/// What nobody goes on to make is removed.
+pub(super) fn abandon(conn: &Connection, segment: i64) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE segment SET level = 0 WHERE id = ?1 AND level = ?2")?
+        .execute([segment, BEING_MADE])?;
+    Ok(())
+}
+
+/// Of the spans all can be made that is here.
+pub(super) fn begin_anew(conn: &Connection) -> Result<(), StoreError> {
+    for sql in [
+        "UPDATE segment SET ready = 0, level = 0",
+        "DELETE FROM unindexed",
+        "UPDATE meta SET value = 0 WHERE key = 'indexed'",
+    ] {
+        conn.execute(sql, [])?;
     }
-    Ok(true)
+    Ok(())
+}
+
+/// Removes some blocks of segments that are not ready, and those that have none.
+fn clear(conn: &Connection) -> Result<bool, StoreError> {
+    let mut room = BLOCKS;
+    while room > 0 {
+        let unready = conn
+            .prepare_cached("SELECT id FROM segment WHERE NOT ready AND level <> ?1 LIMIT 1")?
+            .query_row([BEING_MADE], |row| row.get::<_, i64>(0))
+            .optional()?;
+        let Some(id) = unready else { break };
+        let removed = conn
+            .prepare_cached(
+                "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE segment = ?1 LIMIT ?2)",
+            )?
+            .execute(params![id, room as i64])?;
+        if removed < room {
+            for sql in [
+                "DELETE FROM dropped WHERE segment = ?1",
+                "DELETE FROM segment WHERE id = ?1",
+            ] {
+                conn.prepare_cached(sql)?.execute([id])?;
+            }
+        }
+        room -= removed.clamp(1, room);
+    }
+    Ok(room < BLOCKS)
 }
 
 /// Many that follow one another, so that segments do not overlap more than they have to, the smallest first, and none as
@@ -295,15 +355,21 @@ fn begin(conn: &Connection, from: Vec<i64>) -> Result<Merging, StoreError> {
             .query_map([id], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         left_out.extend(gone.iter().map(|row| (id, *row)));
-        all += spans - gone.len() as i64;
+        all += spans;
         inputs.push(Input { id, rows, gone });
     }
     let first = inputs.iter().map(|input| input.rows.start).min();
     let end = inputs.iter().map(|input| input.rows.end).max();
     let rows = first.unwrap_or(0)..end.unwrap_or(0);
     Ok(Merging {
-        id: insert(conn, &rows, all, false)?,
+        // Nothing is found in it before it is ready.
+        id: conn
+            .prepare_cached(
+                "INSERT INTO segment (level, ready, first, last, spans) VALUES (?1, 0, ?2, ?3, 0)",
+            )?
+            .insert(params![BEING_MADE, rows.start, rows.end - 1])?,
         from,
+        spans: all,
         left_out,
         merge: Merge::new(inputs),
     })
@@ -354,15 +420,24 @@ fn replace(conn: &Connection, done: &Merging) -> Result<(), StoreError> {
             .execute([id])?;
     }
     // Where nothing is left of them, nothing takes their place.
+    let spans = done.spans - done.merge.left_out() as i64;
     conn.prepare_cached(
-        "UPDATE segment SET ready = EXISTS (SELECT 1 FROM block WHERE segment = ?1) WHERE id = ?1",
+        "UPDATE segment SET level = ?2, spans = ?3, ready = EXISTS (SELECT 1 FROM block WHERE segment = ?1)
+         WHERE id = ?1",
     )?
-    .execute([done.id])?;
+    .execute(params![done.id, level(spans), spans])?;
     Ok(())
 }
 
+const BROKEN: &str = "the index of words";
+
 pub(super) fn broken() -> StoreError {
-    StoreError(Kind::Corrupt("the index of words"))
+    StoreError(Kind::Corrupt(BROKEN))
+}
+
+/// Whether that is what failed.
+pub(super) fn is_broken(error: &StoreError) -> bool {
+    matches!(error.0, Kind::Corrupt(BROKEN))
 }
 
 /// A span's payload, as it is stored.

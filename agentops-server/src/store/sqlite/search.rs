@@ -504,3 +504,40 @@ fn excerpt(words: &str, small: &str, terms: &[String]) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_asked_is_looked_for_by_a_word_at_least() {
+        for c in '\0'..=char::MAX {
+            let Some(needle) = Needle::new(&c.to_string()) else {
+                continue;
+            };
+            assert!(
+                needle.phrases.iter().all(|phrase| !phrase.is_empty()),
+                "{c:?}"
+            );
+            let asked = format!("otter {c}");
+            let needle = Needle::new(&asked).unwrap();
+            assert!(
+                needle.phrases.iter().all(|phrase| !phrase.is_empty()),
+                "{c:?}"
+            );
+            assert!(needle.is_in(&asked), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn capitals_make_no_difference() {
+        for (text, asked) in [
+            ("ΟΔΟΣ", "οδος"),
+            ("οδος", "ΟΔΟΣ"),
+            ("Étude", "éTUDE"),
+            ("МОСКВА", "москва"),
+        ] {
+            assert!(Needle::new(asked).unwrap().is_in(text), "{asked}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::varint;
+use super::{fold, varint};
 
 /// A block is closed before it is longer, so that it fits a page of the database with its key.
 const BLOCK: usize = 8_000;
@@ -62,7 +62,7 @@ pub(super) fn terms(text: &str, mut show: impl FnMut(&[u8])) {
                 let end = rest.find(|(_, c)| {
                     let ends = !c.is_alphanumeric();
                     if !ends {
-                        folded.extend(c.to_lowercase());
+                        folded.extend(fold::small(*c));
                     }
                     ends
                 });
@@ -451,9 +451,87 @@ pub(super) struct Input {
     pub(super) gone: Vec<i64>,
 }
 
+/// One of the segments that are made one, and how far it is read.
+struct Source {
+    input: Input,
+    reader: Reader,
+    /// Which of those that are gone were in it.
+    met: Vec<bool>,
+    /// The spans of the run that it is at, unless whole runs are taken, and at which of them it is.
+    docs: Vec<(i64, Range<usize>)>,
+    at: usize,
+}
+
+impl Source {
+    fn new(input: Input) -> Self {
+        Self {
+            reader: Reader::new(input.rows.start),
+            met: vec![false; input.gone.len()],
+            input,
+            docs: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// The term that it is at; `None` behind the last.
+    fn term(&self) -> Option<&[u8]> {
+        self.reader.run.is_some().then_some(&self.reader.term)
+    }
+
+    fn is_at(&self, term: &[u8]) -> bool {
+        self.term() == Some(term)
+    }
+
+    /// The span that it is at, where whole runs are not taken.
+    fn row(&self) -> Option<i64> {
+        Some(self.docs.get(self.at)?.0)
+    }
+
+    /// To the next run; `None` where there is something that cannot be read.
+    fn next_run<E>(
+        &mut self,
+        follow: bool,
+        mut fetch: impl FnMut(i64, Option<&(Vec<u8>, i64)>) -> Result<Option<Block>, E>,
+    ) -> Result<Option<()>, E> {
+        let read = self.reader.next(|begins| fetch(self.input.id, begins))?;
+        (self.docs, self.at) = (Vec::new(), 0);
+        Ok(read.and_then(|()| {
+            if let Some((first, last, place)) = self.reader.run.clone()
+                && !follow
+            {
+                let bytes = &self.reader.block[place];
+                self.docs = docs(&Run { first, last, bytes })?;
+            }
+            Some(())
+        }))
+    }
+
+    /// The bytes of the run that it is at.
+    fn run(&self) -> Option<Run<'_>> {
+        let (first, last, place) = self.reader.run.clone()?;
+        let bytes = &self.reader.block[place];
+        Some(Run { first, last, bytes })
+    }
+
+    /// What that says of the span that it is at.
+    fn positions(&self) -> Option<&[u8]> {
+        let (_, place) = self.docs.get(self.at)?;
+        Some(&self.run()?.bytes[place.clone()])
+    }
+
+    /// Whether a span that is in it is not to be found in it any more.
+    fn is_gone(&mut self, row: i64) -> bool {
+        let gone = self.input.gone.binary_search(&row);
+        if let Ok(gone) = gone {
+            self.met[gone] = true;
+        }
+        gone.is_ok()
+    }
+}
+
 /// Makes one segment of several, some blocks at a time.
 pub(super) struct Merge {
-    inputs: Vec<(Input, Reader)>,
+    sources: Vec<Source>,
     /// The spans of each are behind those of the one before: whole runs follow one another, and are not looked into.
     follow: bool,
     has_begun: bool,
@@ -472,12 +550,8 @@ impl Merge {
             .all(|two| two[0].rows.end <= two[1].rows.start)
             && inputs.iter().all(|input| input.gone.is_empty());
         let base = inputs.iter().map(|input| input.rows.start).min();
-        let readers = inputs.into_iter().map(|input| {
-            let reader = Reader::new(input.rows.start);
-            (input, reader)
-        });
         Self {
-            inputs: readers.collect(),
+            sources: inputs.into_iter().map(Source::new).collect(),
             follow,
             has_begun: false,
             blocks: Some(Blocks::new(base.unwrap_or(0))),
@@ -486,6 +560,12 @@ impl Merge {
 
     pub(super) fn is_over(&self) -> bool {
         self.blocks.is_none()
+    }
+
+    /// How many spans were left out so far: not all that are gone were in the segments that they are gone from.
+    pub(super) fn left_out(&self) -> usize {
+        let met = self.sources.iter().flat_map(|source| &source.met);
+        met.filter(|met| **met).count()
     }
 
     /// The next blocks, some more than `most`; `None` where a block cannot be read. `fetch` gives the block of a segment
@@ -498,65 +578,60 @@ impl Merge {
         let Some(mut blocks) = self.blocks.take() else {
             return Ok(Some(Vec::new()));
         };
+        let follow = self.follow;
         if !std::mem::replace(&mut self.has_begun, true) {
-            for (input, reader) in &mut self.inputs {
-                if reader.next(|begins| fetch(input.id, begins))?.is_none() {
+            for source in &mut self.sources {
+                if source.next_run(follow, &mut fetch)?.is_none() {
                     return Ok(None);
                 }
             }
         }
-        let (mut found, mut bytes) = (Vec::new(), Vec::new());
         loop {
+            let Some(least) = self.sources.iter().filter_map(Source::term).min() else {
+                return Ok(Some(blocks.finish()));
+            };
+            let term = least.to_vec();
+            blocks.term(&term);
+            // A term may be in so many spans that it alone would take long.
+            while blocks.done.len() < most {
+                let mut here = self.sources.iter_mut().filter(|one| one.is_at(&term));
+                if follow {
+                    let Some(source) = here.next() else { break };
+                    if let Some(Run { first, last, bytes }) = source.run() {
+                        blocks.run(first, last, bytes);
+                    }
+                    if source.next_run(follow, &mut fetch)?.is_none() {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                let Some(row) = here.filter_map(|source| source.row()).min() else {
+                    break;
+                };
+                let mut newest = None;
+                for (at, source) in self.sources.iter_mut().enumerate() {
+                    if source.is_at(&term) && source.row() == Some(row) && !source.is_gone(row) {
+                        newest = Some(at);
+                    }
+                }
+                if let Some(positions) = newest.and_then(|at| self.sources[at].positions()) {
+                    blocks.run(row, row, positions);
+                }
+                for source in &mut self.sources {
+                    if !source.is_at(&term) || source.row() != Some(row) {
+                        continue;
+                    }
+                    source.at += 1;
+                    if source.row().is_none() && source.next_run(follow, &mut fetch)?.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
             if blocks.done.len() >= most {
                 let done = std::mem::take(&mut blocks.done);
                 self.blocks = Some(blocks);
                 return Ok(Some(done));
             }
-            let left = self
-                .inputs
-                .iter()
-                .filter(|(_, reader)| reader.run.is_some());
-            let Some(least) = left.map(|(_, reader)| &reader.term).min() else {
-                return Ok(Some(blocks.finish()));
-            };
-            let term = least.clone();
-            blocks.term(&term);
-            for (order, (input, reader)) in self.inputs.iter_mut().enumerate() {
-                while reader.term == term
-                    && let Some((first, last, place)) = reader.run.clone()
-                {
-                    let run = &reader.block[place];
-                    if self.follow {
-                        blocks.run(first, last, run);
-                    } else {
-                        let start = bytes.len();
-                        let Some(docs) = docs(&Run {
-                            first,
-                            last,
-                            bytes: run,
-                        }) else {
-                            return Ok(None);
-                        };
-                        for (row, place) in docs {
-                            if input.gone.binary_search(&row).is_err() {
-                                found.push((row, order, start + place.start..start + place.end));
-                            }
-                        }
-                        bytes.extend_from_slice(run);
-                    }
-                    if reader.next(|begins| fetch(input.id, begins))?.is_none() {
-                        return Ok(None);
-                    }
-                }
-            }
-            found.sort_unstable_by_key(|(row, order, _)| (*row, *order));
-            for (at, (row, _, place)) in found.iter().enumerate() {
-                if found.get(at + 1).is_none_or(|(next, _, _)| next != row) {
-                    blocks.run(*row, *row, &bytes[place.clone()]);
-                }
-            }
-            found.clear();
-            bytes.clear();
         }
     }
 }
@@ -710,7 +785,9 @@ mod tests {
                 };
                 Ok::<_, ()>(of_it.iter().find(behind).cloned())
             });
-            all.extend(next.ok()??);
+            let next = next.ok()??;
+            assert!(next.len() <= most + 3, "{} at once", next.len());
+            all.extend(next);
         }
         Some((base, all))
     }

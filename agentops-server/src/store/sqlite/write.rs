@@ -69,6 +69,9 @@ const LOG_PATIENCE: Duration = Duration::from_millis(20);
 const LOG_LARGE: u64 = 104 << 20;
 const LOG_LARGE_PATIENCE: Duration = Duration::from_millis(500);
 
+/// A segment that another process makes, and of which nothing came for so long, is made no longer.
+const ABANDONED: Duration = Duration::from_secs(5);
+
 /// The connection that writes, and what it remembers.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -91,6 +94,10 @@ pub(super) struct Writer {
     /// What makes segments of the index of words, and what is made of them.
     builder: Builder,
     merging: Option<index::Merging>,
+    /// The segment that another process makes, how much of it there was, and since when.
+    made_elsewhere: Option<((i64, i64), Instant)>,
+    /// For how long nothing may come of that.
+    pub(super) abandoned: Duration,
     /// There are logs that came by themselves, where that is known.
     has_logs: Option<bool>,
     sequence: i64,
@@ -142,6 +149,8 @@ impl Writer {
             rolls: Rolls::default(),
             builder: Builder::default(),
             merging: None,
+            made_elsewhere: None,
+            abandoned: ABANDONED,
             has_logs: None,
             sequence,
             silence: SILENCE,
@@ -156,6 +165,7 @@ impl Writer {
             _ = self.conn.execute_batch("ROLLBACK");
         }
         self.forget_all();
+        self.merging = None;
         if let Ok(packer) = Packer::new(&self.conn) {
             self.packer = packer;
         }
@@ -241,7 +251,6 @@ impl Writer {
         self.processes.clear();
         self.process = None;
         self.builder = Builder::default();
-        self.merging = None;
         self.has_logs = None;
         self.rolls.clear();
     }
@@ -1607,11 +1616,36 @@ impl Writer {
         }
         Ok(more)
     }
+
+    /// Makes the index of words anew, where somebody has seen that it does not read back.
+    pub(super) fn begin_words_anew(&mut self) -> Result<(), StoreError> {
+        self.transaction(|writer| index::begin_anew(&writer.conn))
+    }
+
     /// Makes fewer segments of the index of words; while sessions are purged what is in them has to leave no segment yet.
     fn merge_some(&mut self, may_go: bool) -> Result<bool, StoreError> {
-        if self.merging.is_none() && !index::is_scattered(&self.conn, may_go)? {
-            return Ok(false);
+        if self.merging.is_none() {
+            if !index::is_scattered(&self.conn, may_go)? {
+                return Ok(false);
+            }
+            if let Some(made) = index::being_made(&self.conn)? {
+                let seen = self.made_elsewhere.filter(|(seen, _)| *seen == made);
+                let (_, since) = *self
+                    .made_elsewhere
+                    .insert(seen.unwrap_or((made, Instant::now())));
+                if since.elapsed() < self.abandoned {
+                    return Ok(false);
+                }
+                self.transaction(|writer| index::abandon(&writer.conn, made.0))?;
+                return Ok(true);
+            }
         }
-        self.transaction(|writer| index::merge(&writer.conn, &mut writer.merging, may_go))
+        let step =
+            self.transaction(|writer| index::merge(&writer.conn, &mut writer.merging, may_go))?;
+        match step {
+            // All else goes on: it is told of once.
+            index::Step::Anew => Err(index::broken()),
+            step => Ok(step == index::Step::Some),
+        }
     }
 }

@@ -62,9 +62,11 @@ fn a_server_whose_data_directory_is_removed_stops_and_takes_nothing_along() {
 
 #[test]
 fn this_machine_may_be_named() {
+    // It is removed with the test, and not before the server is.
+    let home = Home::new("served-localhost");
     let mut server = Command::new(env!("CARGO_BIN_EXE_agentops"))
         .args(["serve", "--addr", "localhost:0", "--data"])
-        .arg(&Home::new("served-localhost").0)
+        .arg(&home.0)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -22,6 +22,7 @@ use crate::store::{Kind, StoreError};
 /// again and again; but whoever commits waits meanwhile.
 pub(super) const CHUNK: i64 = 1_000;
 const CHUNK_BYTES: usize = 2 << 20;
+
 /// So many segments are made one, those of each level, which has so many times the spans of the one before. The largest
 /// have 30,000 to 300,000 spans, so that not too much is written again at once.
 const TOGETHER: usize = 8;

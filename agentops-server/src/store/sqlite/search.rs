@@ -182,21 +182,24 @@ struct Stream<'a> {
     segment: Asked,
     cursors: Vec<Cursor<'a>>,
     row: i64,
+    /// The oldest that is looked for.
+    oldest: i64,
 }
 
 impl<'a> Stream<'a> {
-    /// At the newest that is not behind `last`, where there is one.
+    /// At the newest of some, where there is one.
     fn open(
         conn: &Connection,
         needle: &'a Needle,
         segment: Asked,
-        last: i64,
+        rows: &Range<i64>,
     ) -> Result<Option<Self>, StoreError> {
         let words = needle.words.iter();
         let mut stream = Self {
+            row: rows.end.min(segment.last + 1),
+            oldest: rows.start,
             segment,
             cursors: words.map(|word| Cursor::new(word)).collect(),
-            row: last + 1,
         };
         Ok(stream.advance(conn, needle)?.then_some(stream))
     }
@@ -205,8 +208,8 @@ impl<'a> Stream<'a> {
     fn advance(&mut self, conn: &Connection, needle: &Needle) -> Result<bool, StoreError> {
         loop {
             match align(conn, &self.segment, &mut self.cursors, self.row - 1)? {
-                Some(row) => self.row = row,
-                None => return Ok(false),
+                Some(row) if row >= self.oldest => self.row = row,
+                _ => return Ok(false),
             }
             if needle.is_at(&self.cursors) {
                 return Ok(true);
@@ -294,13 +297,10 @@ impl Reader {
             let newest = (0..streams.len()).max_by_key(|at| streams[*at].row);
             let row = newest.map(|at| streams[at].row);
             if let Some(segment) = segments.next_if(|next| row.is_none_or(|row| next.last >= row)) {
-                let last = segment.last.min(rows.end - 1);
-                streams.extend(Stream::open(&self.conn, needle, segment, last)?);
+                streams.extend(Stream::open(&self.conn, needle, segment, &rows)?);
                 continue;
             }
-            let Some(at) = newest.filter(|at| streams[*at].row >= rows.start) else {
-                break;
-            };
+            let Some(at) = newest else { break };
             let Stream { row, segment, .. } = &streams[at];
             let row = *row;
             if let Some(packed) = self.found(row, segment.id, session)?
